@@ -1,0 +1,244 @@
+"""From API Gateway's event to an operation and back: one application a function, one table of errors for all."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
+
+import pydantic_core
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import BaseModel, ValidationError
+
+from personas.contract.names import BODY_MAX
+from personas.contract.problems import field_errors
+from personas.domain.intent import Intent, OneTime
+from personas.domain.profile import Caller
+from personas.errors import (
+    Fault,
+    Invalid,
+    NotFound,
+    NotJson,
+    PersonasError,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from personas.identity import challenge
+from personas.observability import count_call, count_error, count_items, logger, metrics
+from personas.runtime import deadline
+from personas.services import services
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+    from aws_lambda_powertools.event_handler.types import EventHandlerInstance
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from personas.contract.operation import Operation
+
+M = TypeVar("M", bound=BaseModel)
+Json = Annotated[M, Body()]
+"""A route's body: validated JSON. Powertools does not look into aliases made by a ``type`` statement."""
+
+type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
+
+PROBLEM_JSON: Final = "application/problem+json"
+_JSON: Final = "application/json"
+
+
+class Admission(OpenAPIRequestValidationMiddleware):
+    """What every request passes before its operation: who is calling, then what was sent.
+
+    Powertools validates first and runs middlewares after; here nobody learns what is wrong with a body before saying
+    who they are, and a body is read under this API's rules (size, media type, UTF-8, no body is ``{}``).
+    """
+
+    def __init__(self) -> None:
+        """Make the admission of one application."""
+
+    def handler(self, app: EventHandlerInstance, next_middleware: NextMiddleware) -> Response[object]:
+        """Find the caller, then validate the request."""
+        headers = {name.lower(): value for name, value in app.current_event.headers.items()}
+        app.context["caller"] = services().authenticator.authenticate(headers)
+        return super().handler(app, next_middleware)
+
+    def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
+        return read_body(cast("APIGatewayProxyEventV2", app.current_event))
+
+
+def read_body(event: APIGatewayProxyEventV2) -> dict[str, object]:
+    """The JSON object in a request's body; no body is an empty one.
+
+    Raises:
+        UnsupportedMediaType: it is declared as something else.
+        TooLarge: it has more than 1 MB.
+        NotJson: it is neither UTF-8 nor JSON.
+        Invalid: it is JSON, but not an object.
+    """
+    sent = event.body or ""
+    try:
+        raw = base64.b64decode(sent, validate=True) if event.is_base64_encoded else sent.encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise NotJson("The body is not UTF-8.") from error
+    if len(raw) > BODY_MAX:
+        raise TooLarge(f"The body has {len(raw)} bytes; at most {BODY_MAX} are read.")
+    if not raw.strip():
+        return {}
+    media_type = event.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    if media_type != _JSON and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    try:
+        body = pydantic_core.from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise NotJson(f"The body is not JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object.", errors=[Fault("", "must be an object")])
+    return body
+
+
+class Api(APIGatewayHttpResolver):
+    """Powertools' resolver with this API's admission and problems. Made by ``build_app``, one a function."""
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            serializer=lambda body: pydantic_core.to_json(body).decode(),
+        )
+        self.operation = operation
+        self._request_validation_middleware = Admission()
+        self.exception_handler(PersonasError)(self.problem)
+        self.exception_handler(RequestValidationError)(self._invalid_request)
+        self.exception_handler(ResponseValidationError)(self._invalid_response)
+        self.exception_handler(NotFoundError)(lambda _: self.problem(NotFound("There is no such endpoint.")))
+        self.exception_handler(Exception)(self._defect)
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling, in a route."""
+        return cast("Caller", self.context["caller"])
+
+    def header(self, name: str) -> str | None:
+        """A header of the request, in a route."""
+        value = self.current_event.headers.get(name)
+        return value if isinstance(value, str) else None
+
+    def tagged(self, answer: M, version: int | None) -> Response[M]:
+        """An answer with its version as a strong ETag; without one where there is no version."""
+        return Response(200, _JSON, answer, {} if version is None else {"ETag": f'"{version}"'})
+
+    def write(self, response: type[M], work: Callable[[Intent], M]) -> M:
+        """The answer of a writing operation; under an Idempotency-Key the first one that it gave.
+
+        Raises:
+            PersonasError: whatever ``work`` raises, and what ``idempotency.answer_once`` does.
+        """
+        key = self.header("idempotency-key")
+        if key is None:
+            answer = work(OneTime())
+        else:
+            from personas.idempotency import answer_once  # noqa: PLC0415  # only a keyed call pays for its import
+
+            caller = self.caller
+            sent = {"body": read_body(self.current_event), "if": self.header("if-match")}
+            answer = response.model_validate(
+                answer_once(
+                    table=services().settings.idempotency_table,
+                    scope=f"{caller.group_id}/{caller.profile_id}/{self.operation.name}",
+                    key=key.strip(),
+                    body=json.dumps(sent, sort_keys=True),
+                    context=self.lambda_context,
+                    work=lambda intent: work(intent).model_dump(mode="json"),
+                )
+            )
+        results: list[object] = getattr(answer, "results", [answer])
+        saved = sum(getattr(result, "success", False) is True for result in results)
+        count_items(saved, len(results) - saved)
+        return answer
+
+    def problem(self, error: PersonasError) -> Response[str]:
+        """The answer to an error: problem+json, counted and logged."""
+        count_error(self.operation.name, error.status, error.code)
+        logger.append_keys(code=error.code)
+        headers: dict[str, str | list[str]] = {}
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = challenge()
+        if error.retry_after is not None:
+            headers["Retry-After"] = str(error.retry_after)
+        body: dict[str, object] = {
+            "type": "about:blank",
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+            "code": error.code,
+            "request_id": self.current_event.request_context.request_id,
+        }
+        if error.errors:
+            body["errors"] = [fault._asdict() for fault in error.errors]
+        body |= error.members
+        return Response(error.status, PROBLEM_JSON, pydantic_core.to_json(body).decode(), headers)
+
+    def _invalid_request(self, error: RequestValidationError) -> Response[str]:
+        faults = [Fault(each.field, each.message) for each in field_errors(error.errors(), skip=1)]
+        first = faults[0]
+        detail = f"{first.field.removeprefix('/') or 'The body'}: {first.message}"
+        return self.problem(Invalid(detail, errors=faults))
+
+    def _invalid_response(self, error: ResponseValidationError) -> Response[str]:
+        # What was found may hold a persona's texts: only where and what kind is logged.
+        places = [{"loc": each["loc"], "type": each["type"]} for each in error.errors()]
+        logger.error("the answer breaks the contract", extra={"places": places})
+        return self.problem(_internal())
+
+    def _defect(self, error: Exception) -> Response[str]:
+        if isinstance(error, ValidationError):
+            # The message of a validation error repeats what was validated; where and what kind does not.
+            places = error.errors(include_input=False, include_context=False, include_url=False)
+            logger.error("a value breaks its model", extra={"model": error.title, "places": places})
+        else:
+            logger.exception("an operation failed")
+        return self.problem(_internal())
+
+
+def _internal() -> PersonasError:
+    return PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
+
+
+def build_app(operation: Operation) -> Api:
+    """The application of one function.
+
+    Raises:
+        SettingsError: the function's environment is not complete; it fails here, before the first request.
+    """
+    services()
+    return Api(operation)
+
+
+def lambda_function(app: Api) -> Callable[[Handler], Handler]:
+    """Decorates a ``lambda_handler``: the deadline, one log line, the metrics."""
+
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            began = time.perf_counter()
+            deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
+            answer = handler(event, context)
+            duration_ms = (time.perf_counter() - began) * 1000
+            count_call(app.operation.name, duration_ms)
+            logger.info("answered", extra={"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)})
+            return answer
+
+        logged = logger.inject_lambda_context(timed, clear_state=True, correlation_id_path="requestContext.requestId")
+        return cast("Handler", metrics.log_metrics(logged))
+
+    return decorate

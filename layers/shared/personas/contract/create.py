@@ -1,0 +1,63 @@
+"""create: save new personas, up to a hundred at once."""
+
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from personas.contract.base import WireModel, WriteRequest
+from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected
+from personas.contract.operation import WRITE_ERRORS, Operation
+from personas.contract.results import PersonaResultItem
+from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
+
+__all__ = ["OPERATION", "CreatePersonaItem", "CreatePersonaRequest", "CreatePersonaResponse", "PersonaResultItem"]
+
+
+class CreatePersonaItem(PersonaValues):
+    """A new persona. Name, color, icon and instructions are needed, each by id or by value."""
+
+    # Defaults are validated too, so that what is needed and absent is found beside all other faults of the item.
+    model_config = ConfigDict(validate_default=True)
+
+    id: Annotated[
+        Id | None, Field(description="The id to give it: a new one, or that of a deleted persona. Else one is made.")
+    ] = None
+
+    @field_validator(*NEEDED)
+    @classmethod
+    def _needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # An id field that is itself at fault is absent from the data: then one complaint is enough.
+        if value is None and info.field_name is not None and info.data.get(ID_FIELDS[info.field_name], "") is None:
+            raise PydanticCustomError("contract_needed", "is required")
+        return value
+
+
+class CreatePersonaRequest(WriteRequest):
+    """The personas to create."""
+
+    personas: Annotated[
+        list[Annotated[CreatePersonaItem | Rejected, OnItsOwn(CreatePersonaItem)]],
+        Field(description="One to 100 personas, each saved or refused on its own.", min_length=1, max_length=ITEMS_MAX),
+    ]
+
+
+class CreatePersonaResponse(WireModel):
+    """What became of each persona."""
+
+    results: Annotated[list[PersonaResultItem], Field(description="A result for each item, in order.")]
+
+
+OPERATION: Final = Operation(
+    name="create",
+    summary="Create personas",
+    description=(
+        "Saves one to 100 new personas, each as a whole and on its own, and says what became of each, in order. Where "
+        "none could be saved, the answer is the error that fits, with the results in it."
+    ),
+    request=CreatePersonaRequest,
+    response=CreatePersonaResponse,
+    errors=WRITE_ERRORS,
+    writes=True,
+    idempotent_header=True,
+)

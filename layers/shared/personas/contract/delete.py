@@ -1,0 +1,43 @@
+"""delete: remove personas, up to a hundred at once."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from personas.contract.base import WireModel, WriteRequest
+from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected
+from personas.contract.operation import WRITE_ERRORS, Operation
+from personas.contract.results import DeletePersonaResult
+
+__all__ = ["OPERATION", "DeletePersonaRequest", "DeletePersonaResponse", "DeletePersonaResult"]
+
+
+class DeletePersonaRequest(WriteRequest):
+    """Which personas to delete."""
+
+    persona_ids: Annotated[
+        list[Annotated[Id | Rejected, OnItsOwn(Id)]],
+        Field(description="One to 100 personas, each deleted or not on its own.", min_length=1, max_length=ITEMS_MAX),
+    ]
+
+
+class DeletePersonaResponse(WireModel):
+    """What became of each id."""
+
+    results: Annotated[list[DeletePersonaResult], Field(description="A result for each id, in order.")]
+
+
+OPERATION: Final = Operation(
+    name="delete",
+    summary="Delete personas",
+    description=(
+        "Deletes one to 100 personas and says what became of each, in order. One that an active scenario uses, or that "
+        "the caller may not delete, stays. Where none could be deleted, the answer is the error that fits, with the "
+        "results in it."
+    ),
+    request=DeletePersonaRequest,
+    response=DeletePersonaResponse,
+    errors=WRITE_ERRORS,
+    writes=True,
+    idempotent_header=True,
+)

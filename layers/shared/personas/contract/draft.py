@@ -1,0 +1,113 @@
+"""draft: keep what someone is typing, without saving the persona yet."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from personas.contract.base import WireModel, WriteRequest
+from personas.contract.names import (
+    DescriptionText,
+    ExampleIds,
+    Examples,
+    Id,
+    Ids,
+    InstructionsText,
+    NameText,
+    VersionOrZero,
+    WireId,
+)
+from personas.contract.operation import WRITE_ERRORS, Operation
+from personas.contract.results import DraftFormState
+from personas.contract.values import refuse_both
+
+__all__ = ["OPERATION", "DraftFormState", "PatchPersonaDraftRequest", "PatchPersonaDraftResponse"]
+
+
+class PatchPersonaDraftRequest(WriteRequest):
+    """Changes to a draft. Absent fields stay as they are, null clears a selection, [] or null a list.
+
+    Examples may come as ids, as texts, or as both: the ids first, then the texts. Whichever name the flag came by,
+    once validated it is in flag_id alone.
+    """
+
+    input_draft_id: Annotated[Id | None, Field(description="The draft to change; absent or null: a new one.")] = None
+    expected_version: Annotated[
+        VersionOrZero, Field(description="The version that the caller saw last; 0 for a new draft.")
+    ] = 0
+    name_id: Annotated[Id | None, Field(description="The name, by its id.")] = None
+    name: Annotated[NameText, Field(description="The name.")] = None
+    description_id: Annotated[Id | None, Field(description="The description, by its id.")] = None
+    description: Annotated[DescriptionText, Field(description="A short text on who the persona is.")] = None
+    instructions_id: Annotated[Id | None, Field(description="The instructions, by their id.")] = None
+    instructions: Annotated[InstructionsText, Field(description="How a model is to play the persona.")] = None
+    example_ids: Annotated[ExampleIds, Field(description="Things it might say, by their ids.")] = None
+    examples: Annotated[Examples, Field(description="Things it might say.")] = None
+    color_id: Annotated[Id | None, Field(description="The color.")] = None
+    icon_id: Annotated[Id | None, Field(description="The icon.")] = None
+    flag_id: Annotated[Id | None, Field(description="The active flag; null makes the persona inactive.")] = None
+    active_flag_id: Annotated[Id | None, Field(description="Another name for flag_id, as the form state calls it.")] = (
+        None
+    )
+    department_ids: Annotated[Ids, Field(description="The departments it is assigned to.")] = None
+    parameter_field_ids: Annotated[Ids, Field(description="The parameter fields.")] = None
+    voice_ids: Annotated[Ids, Field(description="The voices it can speak with.")] = None
+
+    @field_validator("examples", mode="before")
+    @classmethod
+    def _without_blank_rows(cls, value: object) -> object:
+        # A form that saves while someone types sends the row that was only just added.
+        if not isinstance(value, list):
+            return value
+        return [entry for entry in value if not (isinstance(entry, str) and not entry.strip())]
+
+    @field_validator("name", "description", "instructions")
+    @classmethod
+    def _id_or_value(cls, value: str | None, info: ValidationInfo) -> str | None:
+        refuse_both(value, info)
+        return value
+
+    @model_validator(mode="after")
+    def _one_flag(self) -> Self:
+        if "active_flag_id" not in self.model_fields_set:
+            if "flag_id" in self.model_fields_set:
+                self.active_flag_id = self.flag_id
+            return self
+        if "flag_id" in self.model_fields_set and self.flag_id != self.active_flag_id:
+            fault = InitErrorDetails(
+                type=PydanticCustomError("contract_both", "differs from flag_id, which is the same thing"),
+                loc=("active_flag_id",),
+                input=None,
+            )
+            raise ValidationError.from_exception_data(type(self).__name__, [fault])
+        self.flag_id = self.active_flag_id
+        self.active_flag_id = None
+        self.model_fields_set.discard("active_flag_id")
+        return self
+
+
+class PatchPersonaDraftResponse(WireModel):
+    """The draft as it is stored now."""
+
+    success: Annotated[bool, Field(description="Whether the draft is stored.")]
+    draft_id: Annotated[WireId, Field(description="The id of the draft.")]
+    new_version: Annotated[int, Field(description="Its version, to expect at the next change.")]
+    message: Annotated[str, Field(description="What happened, for people.")]
+    form_state: Annotated[DraftFormState, Field(description="What is selected in it now.")]
+
+
+OPERATION: Final = Operation(
+    name="draft",
+    method="PATCH",
+    summary="Save a draft",
+    description=(
+        "Makes a draft of the caller, or changes one. Only fields that are present change. The change is made only if "
+        "expected_version is the stored one; otherwise the answer is 409 with the state that is stored, and nothing "
+        "changes. A draft goes 90 days after its last change."
+    ),
+    request=PatchPersonaDraftRequest,
+    response=PatchPersonaDraftResponse,
+    errors=WRITE_ERRORS,
+    writes=True,
+    idempotent_header=True,
+)

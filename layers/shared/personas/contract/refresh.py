@@ -1,0 +1,31 @@
+"""refresh: bring the views up to date."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from personas.contract.base import WireModel
+from personas.contract.operation import BARE_ERRORS, Operation
+
+
+class PersonaRefreshResponse(WireModel):
+    """What was brought up to date."""
+
+    success: Annotated[bool, Field(description="Whether all views are up to date.")]
+    refreshed_views: Annotated[
+        list[str], Field(description="The views that changed: personas_search, personas_texts, personas_export.")
+    ]
+    invalidated_tags: Annotated[list[str], Field(description="The caches that were dropped: personas, library.")]
+
+
+OPERATION: Final = Operation(
+    name="refresh",
+    summary="Refresh the views",
+    description=(
+        "Brings the materialized views of the caller's group up to date and says which of them changed. It can be "
+        "called at any time, also twice at once. No body is read."
+    ),
+    request=None,
+    response=PersonaRefreshResponse,
+    errors=BARE_ERRORS,
+)

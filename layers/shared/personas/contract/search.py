@@ -1,0 +1,120 @@
+"""search: find personas, and count what else there is to filter by."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from personas.contract.base import WireModel
+from personas.contract.filters import PersonaFilter
+from personas.contract.names import PAGE_SIZE_DEFAULT, PageOffset, PageSize, SearchText, WireId, WireTime
+from personas.contract.operation import Operation
+
+
+class SearchPersonaRequest(PersonaFilter):
+    """What to search for, which options each filter should offer, and which page to answer with."""
+
+    scenario_search: Annotated[SearchText, Field(description="Offer only scenarios whose name contains this.")] = None
+    field_search: Annotated[SearchText, Field(description="Offer only fields whose name contains this.")] = None
+    department_search: Annotated[SearchText, Field(description="Offer only departments whose name contains this.")] = (
+        None
+    )
+    color_search: Annotated[SearchText, Field(description="Offer only colors whose name contains this.")] = None
+    icon_search: Annotated[SearchText, Field(description="Offer only icons whose name contains this.")] = None
+    voice_search: Annotated[SearchText, Field(description="Offer only voices whose name contains this.")] = None
+    instruction_search: Annotated[
+        SearchText, Field(description="Offer only instructions whose text contains this.")
+    ] = None
+    page_size: Annotated[PageSize, Field(description="How many personas to answer with; null is the default.")] = (
+        PAGE_SIZE_DEFAULT
+    )
+    page_offset: Annotated[PageOffset, Field(description="How many personas to pass over first; null is none.")] = 0
+
+
+class ListPersonaApiPersona(WireModel):
+    """A persona as a row of a list."""
+
+    persona_id: Annotated[WireId | None, Field(description="The id of the persona.")] = None
+    name: Annotated[str | None, Field(description="Its name.")] = None
+    description: Annotated[str | None, Field(description="Its description.")] = None
+    color: Annotated[str | None, Field(description="The hex code of its color.")] = None
+    icon: Annotated[str | None, Field(description="The value of its icon.")] = None
+    department_ids: Annotated[list[WireId] | None, Field(description="The departments it is assigned to.")] = None
+    scenario_ids: Annotated[list[WireId] | None, Field(description="The scenarios that use it.")] = None
+    field_ids: Annotated[list[WireId] | None, Field(description="The fields that describe it.")] = None
+    is_inactive: Annotated[bool | None, Field(description="Whether its active flag is off.")] = None
+    generated: Annotated[bool | None, Field(description="Whether a machine made it rather than a person.")] = None
+    mcp: Annotated[bool | None, Field(description="Whether it was made through an MCP server.")] = None
+    num_scenarios: Annotated[int | None, Field(description="How many scenarios use it.")] = None
+    num_profiles: Annotated[int | None, Field(description="How many profiles it is assigned to.")] = None
+    can_edit: Annotated[bool | None, Field(description="Whether the caller may change it.")] = None
+    can_duplicate: Annotated[bool | None, Field(description="Whether the caller may copy it.")] = None
+    can_delete: Annotated[bool | None, Field(description="Whether the caller may delete it.")] = None
+    updated_at: Annotated[WireTime | None, Field(description="When it was last changed.")] = None
+
+
+class ListFilterOption(WireModel):
+    """Something to filter by."""
+
+    id: Annotated[str | None, Field(description="The id to filter by.")] = None
+    name: Annotated[str | None, Field(description="What it is called; a long text is cut.")] = None
+    count: Annotated[
+        int | None, Field(description="How many personas would match if it were chosen in place of this filter's own.")
+    ] = None
+    hex_code: Annotated[str | None, Field(description="Colors: the color as #RRGGBB.")] = None
+    value: Annotated[str | None, Field(description="Icons: the name by which a client draws it.")] = None
+    type: Annotated[str | None, Field(description="The kind of thing that it is.")] = None
+
+
+class ListFilterSection(WireModel):
+    """A filter: its options, most matches first."""
+
+    options: Annotated[list[ListFilterOption] | None, Field(description="At most 100 things to filter by.")] = None
+    selected_ids: Annotated[list[str] | None, Field(description="What the request filtered by.")] = None
+    search: Annotated[str | None, Field(description="What the request narrowed the options by.")] = None
+
+
+class ImportField(WireModel):
+    """A column that an import file can have."""
+
+    key: Annotated[str, Field(description="The name of the column in the file.")]
+    label: Annotated[str, Field(description="The name of the column for people.")]
+    required: Annotated[bool, Field(description="Whether every row needs a value.")] = False
+    multi: Annotated[bool, Field(description="Whether a cell may hold several values, joined by |.")] = False
+    type: Annotated[str, Field(description="What the values are.")] = "string"
+    example: Annotated[str | None, Field(description="A value that could stand there.")] = None
+    description: Annotated[str | None, Field(description="What the column means.")] = None
+
+
+class SearchPersonaResponse(WireModel):
+    """One page of the personas found, and the filters with their counts."""
+
+    actor_name: Annotated[str | None, Field(description="The name of the calling profile.")] = None
+    personas: Annotated[list[ListPersonaApiPersona] | None, Field(description="The page, by name and then by id.")] = (
+        None
+    )
+    scenario_filter: Annotated[ListFilterSection | None, Field(description="Scenarios to filter by.")] = None
+    field_filter: Annotated[ListFilterSection | None, Field(description="Fields to filter by.")] = None
+    department_filter: Annotated[ListFilterSection | None, Field(description="Departments to filter by.")] = None
+    color_filter: Annotated[ListFilterSection | None, Field(description="The colors of what was found.")] = None
+    icon_filter: Annotated[ListFilterSection | None, Field(description="The icons of what was found.")] = None
+    voice_filter: Annotated[ListFilterSection | None, Field(description="The voices of what was found.")] = None
+    instruction_filter: Annotated[
+        ListFilterSection | None, Field(description="The instructions of what was found, cut at 100 characters.")
+    ] = None
+    total_count: Annotated[int | None, Field(description="How many personas match, on all pages together.")] = None
+    import_fields: Annotated[
+        list[ImportField] | None, Field(description="The columns of a file that personas can be imported from.")
+    ] = None
+
+
+OPERATION: Final = Operation(
+    name="search",
+    summary="Search personas",
+    description=(
+        "Answers with one page of the personas that match, active or not, as far as the caller may see them, and with "
+        "seven filters whose counts are exact. What was written is found as soon as the write was answered."
+    ),
+    request=SearchPersonaRequest,
+    response=SearchPersonaResponse,
+    errors=(400, 401, 413, 415, 422, 429, 500, 503),
+)

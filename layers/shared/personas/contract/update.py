@@ -1,0 +1,72 @@
+"""update: change stored personas, up to a hundred at once."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from personas.contract.base import WireModel, WriteRequest
+from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected, Version
+from personas.contract.operation import Operation
+from personas.contract.results import PersonaResultItem
+from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
+
+__all__ = ["OPERATION", "PersonaResultItem", "UpdatePersonaItem", "UpdatePersonaRequest", "UpdatePersonaResponse"]
+
+
+class UpdatePersonaItem(PersonaValues):
+    """Changes to a persona. Absent fields stay as they are, null clears a selection, [] a list; a list replaces."""
+
+    persona_id: Annotated[Id, Field(description="The persona to change.")]
+    expected_version: Annotated[
+        Version | None, Field(description="Save only if this is the stored version; absent or null: save anyway.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _needed_stay(self) -> Self:
+        faults = [
+            InitErrorDetails(
+                type=PydanticCustomError("contract_needed", "is required and cannot be cleared"),
+                loc=(value_field if value_field in self.given else ID_FIELDS[value_field],),
+                input=None,
+            )
+            for value_field in NEEDED
+            if not self.given.isdisjoint({value_field, ID_FIELDS[value_field]})
+            and getattr(self, value_field) is None
+            and getattr(self, ID_FIELDS[value_field]) is None
+        ]
+        if faults:
+            raise ValidationError.from_exception_data(type(self).__name__, faults)
+        return self
+
+
+class UpdatePersonaRequest(WriteRequest):
+    """The changes to make."""
+
+    personas: Annotated[
+        list[Annotated[UpdatePersonaItem | Rejected, OnItsOwn(UpdatePersonaItem)]],
+        Field(description="Changes to one to 100 personas, each on its own.", min_length=1, max_length=ITEMS_MAX),
+    ]
+
+
+class UpdatePersonaResponse(WireModel):
+    """What became of each change."""
+
+    results: Annotated[list[PersonaResultItem], Field(description="A result for each item, in order.")]
+
+
+OPERATION: Final = Operation(
+    name="update",
+    summary="Update personas",
+    description=(
+        "Changes one to 100 personas, each as a whole and on its own, and says what became of each, in order. Only "
+        "fields that are present change. expected_version guards an item, If-Match a call with exactly one. Where "
+        "none could be saved, the answer is the error that fits, with the results in it."
+    ),
+    request=UpdatePersonaRequest,
+    response=UpdatePersonaResponse,
+    errors=(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503),
+    writes=True,
+    idempotent_header=True,
+    if_match=True,
+)

@@ -1,0 +1,150 @@
+"""A group's catalogue as it stands: what a persona can link to, and how a value names an entry."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Final, Literal, NamedTuple, cast
+
+from personas.domain.folding import fold
+from personas.domain.text import resource_id
+
+type Row = Mapping[str, object]
+
+LinkKind = Literal["departments", "colors", "icons", "flags", "voices", "parameter_fields"]
+
+ACTIVE_FLAG: Final = "active"
+"""The key of the one flag that a persona has."""
+
+_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "departments": ("name",),
+    "colors": ("name", "hex_code"),
+    "icons": ("name", "value"),
+    "flags": ("key", "label"),
+    "voices": ("voice",),
+}
+
+
+class Unresolved(ValueError):
+    """A value or an id names no entry, or more than one; the message says which."""
+
+
+class ParameterField(NamedTuple):
+    """A field as one parameter offers it: what a persona links to."""
+
+    id: str
+    parameter_id: str
+    field_id: str
+
+
+class Catalogue:
+    """The catalogue of one group at one moment. It never changes; the view makes a new one."""
+
+    def __init__(self, group_id: str, rows: Mapping[str, Mapping[str, Row]]) -> None:
+        self.group_id = group_id
+        self._rows = rows
+
+    def rows(self, kind: str) -> Mapping[str, Row]:
+        """The stored entries of a kind, by id."""
+        return self._rows.get(kind, {})
+
+    @cached_property
+    def ai_kinds(self) -> frozenset[str]:
+        """The kinds for which the group's setting offers generation."""
+        settings = self.rows("group").get(self.group_id, {})
+        return frozenset(cast("Sequence[str]", settings.get("ai_generate", ())))
+
+    @cached_property
+    def flags(self) -> Mapping[str, Row]:
+        """The active flag by its id. A group whose library names none still has it: a persona needs one."""
+        stored = {flag_id: row for flag_id, row in self.rows("flags").items() if row.get("key") == ACTIVE_FLAG}
+        if stored:
+            return stored
+        return {
+            resource_id(self.group_id, "flags", ACTIVE_FLAG): {
+                "key": ACTIVE_FLAG,
+                "label": "Active",
+                "description": "Whether the persona can be used.",
+            }
+        }
+
+    @property
+    def active_flag_id(self) -> str:
+        """The id of the active flag."""
+        return next(iter(self.flags))
+
+    @cached_property
+    def parameter_fields(self) -> Mapping[str, ParameterField]:
+        """The fields of all parameters, by the id that a persona links to; in the parameters' own order."""
+        found = {}
+        for parameter_id, parameter in self.rows("parameters").items():
+            for field_id in cast("Sequence[str]", parameter.get("field_ids", ())):
+                if field_id in self.rows("fields"):
+                    own_id = resource_id(self.group_id, "parameter_fields", f"{parameter_id}/{field_id}")
+                    found[own_id] = ParameterField(own_id, parameter_id, field_id)
+        return found
+
+    def has(self, kind: LinkKind, entry_id: str) -> bool:
+        """Whether an entry of that kind exists."""
+        if kind == "parameter_fields":
+            return entry_id in self.parameter_fields
+        return entry_id in (self.flags if kind == "flags" else self.rows(kind))
+
+    def find(self, kind: LinkKind, value: str) -> str:
+        """The id of the entry that ``value`` names, without regard to case.
+
+        Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
+        where two parameters have a field of that name.
+
+        Raises:
+            Unresolved: no entry goes by it, or several do.
+        """
+        ids = self._names(kind).get(fold(value.strip()), [])
+        noun = kind.removesuffix("s").replace("_", " ")
+        if not ids:
+            raise Unresolved(f"there is no {noun} {value!r} in this group")
+        if len(ids) > 1:
+            hint = ': name it as "parameter: field"' if kind == "parameter_fields" else ": give its id"
+            raise Unresolved(f"{len(ids)} entries go by {value!r}{hint}")
+        return ids[0]
+
+    def label(self, kind: LinkKind, entry_id: str) -> str | None:
+        """The value that names an entry and that ``find`` turns back into its id; None where there is none."""
+        if kind == "parameter_fields":
+            link = self.parameter_fields.get(entry_id)
+            if link is None:
+                return None
+            name = str(self.rows("fields")[link.field_id]["name"])
+            alone = len(self._names(kind)[fold(name)]) == 1
+            return name if alone else f"{self.rows('parameters')[link.parameter_id]['name']}: {name}"
+        row = (self.flags if kind == "flags" else self.rows(kind)).get(entry_id)
+        return None if row is None else str(row[_NAMED_BY[kind][0]])
+
+    @cached_property
+    def _indexes(self) -> dict[str, dict[str, list[str]]]:
+        return {}
+
+    def _names(self, kind: LinkKind) -> dict[str, list[str]]:
+        """The ids that go by each folded name of a kind; made when first asked for."""
+        if kind not in self._indexes:
+            index: dict[str, list[str]] = {}
+            for entry_id, name in self._named(kind):
+                ids = index.setdefault(fold(name), [])
+                if entry_id not in ids:
+                    ids.append(entry_id)
+            self._indexes[kind] = index
+        return self._indexes[kind]
+
+    def _named(self, kind: LinkKind) -> list[tuple[str, str]]:
+        if kind == "parameter_fields":
+            pairs = []
+            for link in self.parameter_fields.values():
+                name = str(self.rows("fields")[link.field_id]["name"])
+                parameter = self.rows("parameters")[link.parameter_id]["name"]
+                pairs += [(link.id, name), (link.id, f"{parameter}: {name}")]
+            return pairs
+        rows = self.flags if kind == "flags" else self.rows(kind)
+        return [
+            (entry_id, str(row[column]))
+            for entry_id, row in rows.items()
+            for column in _NAMED_BY[kind]
+            if row.get(column)
+        ]

@@ -1,0 +1,46 @@
+"""A draft: what a form holds so far, laid over a persona or over nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from personas.domain.text import Text
+
+DRAFT_LIFE: Final = timedelta(days=90)
+"""How long a draft lives after its last write."""
+
+SINGLES: Final = ("name_id", "description_id", "instructions_id", "color_id", "icon_id", "active_flag_id")
+LISTS: Final = ("department_ids", "example_ids", "parameter_field_ids", "voice_ids")
+FIELDS: Final = SINGLES + LISTS
+
+type Selection = str | None | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A profile's draft.
+
+    ``fields`` holds what was ever patched, by the names of DraftFormState: None or an empty tuple is an explicit
+    clear, an absent name leaves the persona's own value. ``texts`` holds the texts that its ids stand for.
+    """
+
+    id: str
+    version: int
+    fields: Mapping[str, Selection]
+    texts: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
+    mcp: bool
+    session_id: str
+    created_at: str
+    updated_at: str
+
+
+def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
+    """The form state that ``fields`` add up to: every field, with what is absent as empty."""
+    return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
+
+
+def differing(patch: Mapping[str, Selection], stored: Mapping[str, Selection]) -> list[str]:
+    """Which of the patch's fields the stored form holds otherwise."""
+    current = selections_of(stored)
+    return [name for name, value in patch.items() if (value or None) != (current[name] or None)]

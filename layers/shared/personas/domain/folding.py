@@ -1,0 +1,14 @@
+"""The one folding under which texts are compared, sorted and searched without regard to case or spelling of characters."""
+
+from unicodedata import normalize
+
+
+def fold(text: str) -> str:
+    """The form of a text in which two texts are compared: NFKC(casefold(NFKC(text))).
+
+    The inner normalisation makes characters comparable that only look different to casefold (full-width letters,
+    ligatures); the outer one composes again what casefold took apart. Folding works character by character between the
+    places where a composition may start, so folding a text joined by a separator that composes with nothing (NUL) is
+    the same as joining the folded parts.
+    """
+    return normalize("NFKC", normalize("NFKC", text).casefold())

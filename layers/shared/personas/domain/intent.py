@@ -1,0 +1,52 @@
+"""What tells one write from another: the ids of the things it makes and of the write itself.
+
+Under an Idempotency-Key both follow from the key, so that a repeat after a crash finds what the first attempt did and
+completes the rest. A write's id also depends on the body: another body under the same key cannot pass for a repeat.
+"""
+
+import hashlib
+from typing import Protocol
+from uuid import uuid4, uuid5
+
+from personas.domain.text import NAMESPACE
+
+
+class Intent(Protocol):
+    """One call's will to write. ``item`` is the position in a bulk call."""
+
+    def new_id(self, item: int = 0) -> str:
+        """The id of the thing that an item makes."""
+
+    def write_id(self, item: int = 0) -> str:
+        """The id of an item's write: always the same for the same item of this intent."""
+
+
+class OneTime:
+    """The intent of a call that carries no Idempotency-Key: every attempt is a new one."""
+
+    def __init__(self) -> None:
+        self._nonce = uuid4().hex[:16]
+
+    def new_id(self, item: int = 0) -> str:  # noqa: ARG002  # the protocol's
+        """A random id."""
+        return str(uuid4())
+
+    def write_id(self, item: int = 0) -> str:
+        """A random id for this call, then the position."""
+        return f"{self._nonce}.{item}"
+
+
+class Keyed:
+    """The intent behind an Idempotency-Key; ``scope`` is group, profile and operation, ``body`` what was sent."""
+
+    def __init__(self, scope: str, key: str, body: str) -> None:
+        self._seed = uuid5(NAMESPACE, f"idempotency/{scope}/{key}")
+        self._write = hashlib.sha256(f"{self._seed}/{body}".encode()).hexdigest()[:16]
+
+    def new_id(self, item: int = 0) -> str:
+        """The id that follows from the key and the position."""
+        return str(uuid5(self._seed, str(item)))
+
+    def write_id(self, item: int = 0) -> str:
+        """The id that follows from the key, the body and the position."""
+        return f"{self._write}.{item}"

@@ -1,0 +1,89 @@
+"""Who may do what with a persona: the contract's rules, each with the reason that a person is told."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from personas.domain.persona import Persona
+from personas.domain.profile import Caller
+
+SUPERADMIN: Final = "superadmin"
+WRITING_ROLES: Final = frozenset({SUPERADMIN, "admin", "instructional"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether something is allowed and, if it is not, the rule that says so."""
+
+    code: str | None = None
+    reason: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether no rule stands against it."""
+        return self.code is None
+
+
+ALLOWED: Final = Verdict()
+
+
+def may_write(caller: Caller) -> Verdict:
+    """Whether the caller's role may write at all: create, keep drafts, and copy what it can see."""
+    if caller.role in WRITING_ROLES:
+        return ALLOWED
+    return Verdict("role_may_not_write", f"The role {caller.role!r} can only read personas.")
+
+
+def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
+    """Whether a persona of those departments exists for the caller."""
+    return caller.role == SUPERADMIN or not department_ids or not caller.department_ids.isdisjoint(department_ids)
+
+
+def may_edit(caller: Caller, persona: Persona) -> Verdict:
+    """Whether the caller may change the persona."""
+    verdict = _may_touch(caller, persona)
+    if verdict.allowed and caller.role != SUPERADMIN and not caller.department_ids.issuperset(persona.department_ids):
+        return Verdict("not_all_departments", "You can only edit a persona when you belong to all its departments.")
+    return verdict
+
+
+def may_delete(caller: Caller, persona: Persona) -> Verdict:
+    """Whether the caller may delete the persona: as editing it, but one shared department is enough."""
+    verdict = _may_touch(caller, persona)
+    if verdict.allowed and caller.role != SUPERADMIN and caller.department_ids.isdisjoint(persona.department_ids):
+        return Verdict("no_shared_department", "You can only delete a persona of one of your departments.")
+    return verdict
+
+
+def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
+    """Whether the caller may save a persona with those departments."""
+    if caller.role == SUPERADMIN:
+        return ALLOWED
+    if not department_ids:
+        return Verdict("department_needed", "Choose at least one of your departments.")
+    if not caller.department_ids.issuperset(department_ids):
+        return Verdict("foreign_department", "You can only assign departments that you belong to.")
+    return ALLOWED
+
+
+def departments_of_copy(caller: Caller, persona: Persona) -> tuple[str, ...]:
+    """The departments of a copy that the caller makes: those of the source that are the caller's own.
+
+    A superadmin keeps all; where the source has none, a copy gets the caller's.
+    """
+    if caller.role == SUPERADMIN:
+        return persona.department_ids
+    if not persona.department_ids:
+        return tuple(sorted(caller.department_ids))
+    return tuple(each for each in persona.department_ids if each in caller.department_ids)
+
+
+def _may_touch(caller: Caller, persona: Persona) -> Verdict:
+    verdict = may_write(caller)
+    if not verdict.allowed:
+        return verdict
+    if persona.active_scenario_ids:
+        return Verdict("in_use", "An active scenario uses this persona, so it cannot be changed or deleted now.")
+    if not persona.department_ids and caller.role != SUPERADMIN:
+        return Verdict("superadmin_only", "Only a superadmin can change or delete a persona without departments.")
+    return ALLOWED

@@ -1,0 +1,286 @@
+"""The sections of a persona's form: what is selected, what else could be, and how the form shows it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, cast
+
+from personas.contract import resources as wire
+from personas.contract import sections
+from personas.contract.get import GetPersonaRequest
+from personas.domain.catalogue import Catalogue, Row
+from personas.domain.folding import fold
+from personas.domain.form import Form
+from personas.domain.permissions import SUPERADMIN, may_see
+from personas.domain.profile import Caller
+from personas.domain.text import Text
+
+OPTIONS_MAX: Final = 100
+
+STEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "basic_show_ai_generate": ("names", "descriptions", "flags", "departments"),
+    "content_show_ai_generate": ("instructions", "examples", "voices"),
+    "parameters_step_show_ai_generate": ("parameters", "parameter_fields"),
+}
+"""The kinds behind each of the three flags of the form's steps."""
+
+
+class Layout(NamedTuple):
+    """The parts of a get answer that the form is made of, by their names on the wire."""
+
+    sections: dict[str, sections.Section]
+    steps: dict[str, bool]
+    fields: list[wire.Field]
+    resolved_parameter_ids: list[str]
+
+
+def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest) -> Layout:
+    """The form's sections with the options that this caller has."""
+
+    def one[S: sections.Section, R](
+        make: type[S],
+        kind: str,
+        options: Mapping[str, R],
+        selected: str | None,
+        *,
+        required: bool = False,
+        always: bool = False,
+    ) -> S:
+        return make.model_validate(
+            {
+                "show": always or bool(options),
+                "required": required,
+                "show_ai_generate": kind in catalogue.ai_kinds,
+                "suggestions": list(_just(selected)),
+                "resource": options.get(selected) if selected else None,
+                "resources": list(options.values()),
+            }
+        )
+
+    def several[S: sections.Section, R](
+        make: type[S], kind: str, options: Mapping[str, R], selected: Collection[str]
+    ) -> S:
+        return make.model_validate(
+            {
+                "show": bool(options),
+                "show_ai_generate": kind in catalogue.ai_kinds,
+                "suggestions": list(selected),
+                "current": [options[each] for each in selected if each in options],
+                "resources": list(options.values()),
+            }
+        )
+
+    def texts[R](selected: Sequence[Text], to_wire: Callable[[Text], R]) -> dict[str, R]:
+        return {each.id: to_wire(each) for each in selected}
+
+    colors = _options(
+        _entries(catalogue, "colors", _color),
+        selected=_just(form.color_id),
+        named_by=lambda color: (color.name, color.hex_code),
+        search=request.color_search,
+        only_selected=request.color_show_selected is True,
+    )
+    icons = _options(
+        _entries(catalogue, "icons", _icon),
+        selected=_just(form.icon_id),
+        named_by=lambda icon: (icon.name, icon.value),
+        search=request.icon_search,
+        only_selected=request.icon_show_selected is True,
+    )
+    voices = _options(
+        _entries(catalogue, "voices", _voice), selected=form.voice_ids, named_by=lambda voice: (voice.voice,)
+    )
+    departments = _options(
+        {
+            department_id: department
+            for department_id, department in _entries(catalogue, "departments", _department).items()
+            if caller.role == SUPERADMIN
+            or department_id in caller.department_ids
+            or department_id in form.department_ids
+        },
+        selected=form.department_ids,
+        named_by=lambda department: (department.name,),
+    )
+
+    links = [
+        catalogue.parameter_fields[each] for each in form.parameter_field_ids if each in catalogue.parameter_fields
+    ]
+    resolved = list(dict.fromkeys(link.parameter_id for link in links))
+    parameters = _options(
+        {
+            parameter_id: _parameter(parameter_id, row)
+            for parameter_id, row in catalogue.rows("parameters").items()
+            if parameter_id in resolved or (row["persona_parameter"] and _is_offered(row, caller))
+        },
+        selected=resolved,
+        named_by=lambda parameter: (parameter.name,),
+    )
+    picked = [each for each in request.parameter_ids if each in parameters] if request.parameter_ids else None
+    offering = set(parameters if picked is None else picked)
+    field_rows = catalogue.rows("fields")
+    parameter_fields = _options(
+        {
+            link.id: _parameter_field(link.id, link.parameter_id, link.field_id, field_rows[link.field_id])
+            for link in catalogue.parameter_fields.values()
+            if link.id in form.parameter_field_ids
+            or (link.parameter_id in offering and _is_offered(field_rows[link.field_id], caller))
+        },
+        selected=form.parameter_field_ids,
+        named_by=lambda field: (field.name,),
+        search=request.parameter_field_search,
+        only_selected=request.parameter_field_show_selected is True,
+    )
+    shown_fields = dict.fromkeys(
+        link.field_id for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}
+    )
+
+    flags = {flag_id: _flag(flag_id, row) for flag_id, row in catalogue.flags.items()}
+    made: dict[str, sections.Section] = {
+        "names": one(
+            sections.PersonaNameSection,
+            "names",
+            texts(_just(form.name), lambda each: wire.Name(id=each.id, name=each.text, generated=False)),
+            form.name.id if form.name else None,
+            required=True,
+            always=True,
+        ),
+        "descriptions": one(
+            sections.PersonaDescriptionSection,
+            "descriptions",
+            texts(
+                _just(form.description),
+                lambda each: wire.Description(id=each.id, description=each.text, generated=False),
+            ),
+            form.description.id if form.description else None,
+            always=True,
+        ),
+        "colors": one(sections.PersonaColorSection, "colors", colors, form.color_id, required=True),
+        "icons": one(sections.PersonaIconSection, "icons", icons, form.icon_id, required=True),
+        "instructions": one(
+            sections.PersonaInstructionSection,
+            "instructions",
+            texts(
+                _just(form.instructions), lambda each: wire.Instruction(id=each.id, template=each.text, generated=False)
+            ),
+            form.instructions.id if form.instructions else None,
+            required=True,
+            always=True,
+        ),
+        "flags": sections.PersonaFlagSection(
+            show=True,
+            show_ai_generate="flags" in catalogue.ai_kinds,
+            suggestions=list(_just(form.active_flag_id)),
+            current=flags.get(form.active_flag_id) if form.active_flag_id else None,
+            resources=list(flags.values()),
+        ),
+        "departments": several(sections.PersonaDepartmentSection, "departments", departments, form.department_ids),
+        "parameter_fields": several(
+            sections.PersonaParameterFieldSection, "parameter_fields", parameter_fields, form.parameter_field_ids
+        ),
+        "examples": several(
+            sections.PersonaExampleSection,
+            "examples",
+            texts(form.examples, lambda each: wire.Example(id=each.id, example=each.text, generated=False)),
+            [each.id for each in form.examples],
+        ),
+        "parameters": several(
+            sections.PersonaParameterSection, "parameters", parameters, resolved if picked is None else picked
+        ),
+        "voices": several(sections.PersonaVoiceSection, "voices", voices, form.voice_ids),
+    }
+    return Layout(
+        sections=made,
+        steps={step: not catalogue.ai_kinds.isdisjoint(kinds) for step, kinds in STEPS.items()},
+        fields=[_field(each, field_rows[each]) for each in shown_fields],
+        resolved_parameter_ids=resolved,
+    )
+
+
+def _options[R](
+    entries: Mapping[str, R],
+    *,
+    selected: Collection[str],
+    named_by: Callable[[R], Iterable[str | None]],
+    search: str | None = None,
+    only_selected: bool = False,
+) -> dict[str, R]:
+    """What a section offers, by folded name: at most 100, what is selected always among them."""
+    wanted = fold(search or "")
+    names = {entry_id: [fold(name or "") for name in named_by(entry)] for entry_id, entry in entries.items()}
+    chosen = [each for each in selected if each in entries]
+    others = [
+        entry_id
+        for entry_id in entries
+        if entry_id not in chosen and not only_selected and any(wanted in name for name in names[entry_id])
+    ]
+    others.sort(key=lambda each: (names[each][0], each))
+    kept = sorted([*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]], key=lambda each: (names[each][0], each))
+    return {entry_id: entries[entry_id] for entry_id in kept}
+
+
+def _just[T](value: T | None) -> tuple[T, ...]:
+    return () if value is None else (value,)
+
+
+def _entries[R](catalogue: Catalogue, kind: str, to_wire: Callable[[str, Mapping[str, str | None]], R]) -> dict[str, R]:
+    rows = cast("Mapping[str, Mapping[str, str | None]]", catalogue.rows(kind))
+    return {entry_id: to_wire(entry_id, row) for entry_id, row in rows.items()}
+
+
+def _is_offered(row: Row, caller: Caller) -> bool:
+    """Whether a parameter or a field is there for new selections of this caller."""
+    return row["active"] is True and may_see(caller, cast("Collection[str]", row["department_ids"]))
+
+
+def _color(color_id: str, row: Mapping[str, str | None]) -> wire.Color:
+    return wire.Color(
+        id=color_id, name=row["name"], description=row["description"], hex_code=row["hex_code"], generated=_made(row)
+    )
+
+
+def _icon(icon_id: str, row: Mapping[str, str | None]) -> wire.Icon:
+    return wire.Icon(
+        id=icon_id, name=row["name"], description=row["description"], value=row["value"], generated=_made(row)
+    )
+
+
+def _voice(voice_id: str, row: Mapping[str, str | None]) -> wire.Voice:
+    return wire.Voice(id=voice_id, voice=row["voice"], generated=_made(row))
+
+
+def _department(department_id: str, row: Mapping[str, str | None]) -> wire.Department:
+    return wire.Department(
+        department_id=department_id, name=row["name"], description=row["description"], generated=_made(row)
+    )
+
+
+def _flag(flag_id: str, row: Row) -> wire.PersonaFlagConfig:
+    return wire.PersonaFlagConfig(
+        key=str(row["key"]),
+        label=str(row["label"]),
+        description=cast("str | None", row.get("description")),
+        icon_id=cast("str | None", row.get("icon_id")),
+        flag_option_id=flag_id,
+        generated=_made(row),
+    )
+
+
+def _parameter_field(link_id: str, parameter_id: str, field_id: str, row: Row) -> wire.ParameterField:
+    return wire.ParameterField(
+        id=link_id,
+        field_id=field_id,
+        parameter_id=parameter_id,
+        name=str(row["name"]),
+        description=str(row["description"]),
+        generated=_made(row),
+    )
+
+
+def _parameter(parameter_id: str, row: Row) -> wire.Parameter:
+    return wire.Parameter.model_validate({**row, "id": parameter_id})
+
+
+def _field(field_id: str, row: Row) -> wire.Field:
+    return wire.Field.model_validate({**row, "id": field_id})
+
+
+def _made(row: Row) -> bool:
+    return row.get("generated") is True

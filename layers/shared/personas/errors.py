@@ -1,0 +1,171 @@
+"""The errors of the service, one class a status, told apart by class and ``code``, never by text.
+
+``PersonasError`` is what an operation may raise; ``api.py`` turns each into ``application/problem+json`` (RFC 9457).
+
+    PersonasError
+    ├── NotJson                 400
+    ├── Unauthenticated         401
+    ├── Forbidden               403
+    ├── NotFound                404
+    ├── Conflict                409
+    │   └── VersionConflict     409
+    ├── PreconditionFailed      412
+    ├── TooLarge                413
+    ├── UnsupportedMediaType    415
+    ├── Invalid                 422
+    ├── Unavailable             503
+    │   └── OutcomeUnknown      503
+    └── NothingSaved            the status that its items agree on, else 422
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """A field at fault: a JSON pointer (RFC 6901) into the request body and a sentence a person can act on."""
+
+    field: str
+    message: str
+
+
+class PersonasError(Exception):
+    """An answer other than success.
+
+    ``detail`` is told to the caller, so it holds neither secrets nor another group's data. ``code`` is stable across
+    releases; ``members`` are extension members of the problem; ``retry_after`` is in seconds.
+    """
+
+    status: int = 500
+    title: str = "Internal Server Error"
+    default_code: str = "internal_error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[Fault] = (),
+        members: Mapping[str, object] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.default_code
+        self.errors = tuple(errors)
+        self.members = dict(members or {})
+        self.retry_after = retry_after
+
+
+class NotJson(PersonasError):
+    """The body is not JSON, or not UTF-8."""
+
+    status = 400
+    title = "Bad Request"
+    default_code = "invalid_json"
+
+
+class Unauthenticated(PersonasError):
+    """No profile is named, or a credential does not hold."""
+
+    status = 401
+    title = "Unauthorized"
+    default_code = "unauthenticated"
+
+
+class Forbidden(PersonasError):
+    """The profile is known and may not do this."""
+
+    status = 403
+    title = "Forbidden"
+    default_code = "forbidden"
+
+
+class NotFound(PersonasError):
+    """It does not exist, or not for this caller: the two are told in the same words."""
+
+    status = 404
+    title = "Not Found"
+    default_code = "not_found"
+
+
+class Conflict(PersonasError):
+    """The state of the thing, or another call under way, forbids this one now."""
+
+    status = 409
+    title = "Conflict"
+    default_code = "conflict"
+
+
+class VersionConflict(Conflict):
+    """Somebody wrote in between: the expected version is not the stored one."""
+
+    default_code = "version_conflict"
+
+
+class PreconditionFailed(PersonasError):
+    """``If-Match`` names another version than the stored one."""
+
+    status = 412
+    title = "Precondition Failed"
+    default_code = "precondition_failed"
+
+
+class TooLarge(PersonasError):
+    """The body is larger than the service reads."""
+
+    status = 413
+    title = "Content Too Large"
+    default_code = "body_too_large"
+
+
+class UnsupportedMediaType(PersonasError):
+    """The body is declared as something other than JSON."""
+
+    status = 415
+    title = "Unsupported Media Type"
+    default_code = "not_json_content"
+
+
+class Invalid(PersonasError):
+    """A field breaks a rule; ``errors`` says which."""
+
+    status = 422
+    title = "Unprocessable Content"
+    default_code = "invalid"
+
+
+class Unavailable(PersonasError):
+    """A backing service throttles or cannot be reached; nothing of this write was stored."""
+
+    status = 503
+    title = "Service Unavailable"
+    default_code = "unavailable"
+
+    def __init__(self, detail: str, *, code: str | None = None, retry_after: int = 2) -> None:
+        super().__init__(detail, code=code, retry_after=retry_after)
+
+
+class OutcomeUnknown(Unavailable):
+    """A write was sent and its answer never came: it may have been stored, and repeating it is safe."""
+
+    default_code = "outcome_unknown"
+
+
+class NothingSaved(PersonasError):
+    """A bulk call of which no item could be saved: its items' status where they agree, 422 where they do not."""
+
+    def __init__(self, failures: Sequence[PersonasError], results: Sequence[Mapping[str, object]]) -> None:
+        first = failures[0]
+        alike = all(failure.status == first.status for failure in failures)
+        same_code = all(failure.code == first.code for failure in failures)
+        detail = first.detail if len(failures) == 1 else f"None of the {len(failures)} items was saved: see results."
+        super().__init__(
+            detail,
+            code=first.code if alike and same_code else ("nothing_saved" if alike else "mixed_failures"),
+            errors=[fault for failure in failures for fault in failure.errors],
+            members={**(first.members if len(failures) == 1 else {}), "results": list(results)},
+            retry_after=max((f.retry_after for f in failures if f.retry_after), default=None) if alike else None,
+        )
+        self.status = first.status if alike else Invalid.status
+        self.title = first.title if alike else Invalid.title

@@ -1,0 +1,85 @@
+"""Calls of many items: each is saved or not on its own, and a result comes for each, in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from pydantic import BaseModel
+
+from personas.contract.names import Rejected
+from personas.errors import Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable
+from personas.services import Services
+from personas.store.table import LostRace
+
+RACES: Final = 3
+"""How often an item is read, decided and written before others that keep writing it win."""
+
+
+def refused(item: Rejected, place: str) -> Invalid:
+    """The error of an item that broke the contract; ``place`` is the pointer to it."""
+    return at(place, [Fault(error.field, error.message) for error in item.errors])
+
+
+def at(place: str, faults: Sequence[Fault]) -> Invalid:
+    """The error of an item with ``faults``, whose pointers are relative to it."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    named = f"{first.field.removeprefix('/')}: " if first.field else ""
+    detail = f"{named}{first.message}{more}"
+    return Invalid(detail, errors=[Fault(place + fault.field, fault.message) for fault in faults])
+
+
+def repeated(place: str) -> Invalid:
+    """The error of an item that names the same persona as one before it."""
+    return Invalid(
+        "An earlier item of this call names the same persona.",
+        code="repeated_item",
+        errors=[Fault(place, "names the same persona as an earlier item")],
+    )
+
+
+def until_settled[T](attempt: Callable[[bool], T]) -> T:
+    """The result of ``attempt``, which reads, decides and writes; made again when it loses a race.
+
+    It is told whether it must read anew: the first attempt may decide on what the whole call has read together.
+
+    Raises:
+        Conflict: others wrote in between every time.
+    """
+    for race in range(RACES):
+        try:
+            return attempt(race > 0)
+        except LostRace:
+            continue
+    raise Conflict("Others keep writing the same persona. Read it again, then repeat.", code="contended")
+
+
+def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[int, T | PersonasError]:
+    """Run the items side by side: the result of each, or its error. None begins when the time is nearly over."""
+
+    def guarded(call: Callable[[], T]) -> T | PersonasError:
+        if not services.table.has_time_for_another_item():
+            return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
+        try:
+            return call()
+        except PersonasError as error:
+            return error
+
+    outcomes = services.parallel.run([partial(guarded, call) for call in items.values()])
+    return dict(zip(items, outcomes, strict=True))
+
+
+def answered[T, R: BaseModel](
+    outcomes: Mapping[int, T | PersonasError], told: Callable[[int, T | PersonasError], R]
+) -> list[R]:
+    """A result for each item, in order.
+
+    Raises:
+        NothingSaved: no item succeeded.
+    """
+    ordered = [outcomes[position] for position in sorted(outcomes)]
+    results = [told(position, outcome) for position, outcome in enumerate(ordered)]
+    failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
+    if len(failures) == len(ordered):
+        raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
+    return results

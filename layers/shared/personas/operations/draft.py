@@ -1,0 +1,153 @@
+"""draft: keep what a form holds so far, one conditional write at a time."""
+
+from collections.abc import Callable
+from functools import partial
+
+from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
+from personas.contract.results import DraftFormState
+from personas.domain.catalogue import Catalogue
+from personas.domain.draft import Draft, Selection, differing, selections_of
+from personas.domain.form import Changes, fields_of, texts_of
+from personas.domain.intent import Intent
+from personas.domain.permissions import may_write
+from personas.domain.profile import Caller
+from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
+from personas.domain.text import Reference
+from personas.errors import Fault, Forbidden, NotFound, VersionConflict
+from personas.operations.bulk import at
+from personas.services import Services
+from personas.store.table import LostRace
+
+
+def patch_draft(
+    services: Services, caller: Caller, request: PatchPersonaDraftRequest, intent: Intent
+) -> PatchPersonaDraftResponse:
+    """Begin a draft of the caller, or lay the fields that were sent over one it has.
+
+    One round where the environment knows every id and text of the patch, else two.
+
+    Raises:
+        Forbidden: the caller's role only reads.
+        Invalid: an id names nothing, or the texts are too long.
+        NotFound: the caller has no such draft.
+        VersionConflict: the expected version is not the stored one; nothing was written.
+    """
+    verdict = may_write(caller)
+    if verdict.reason is not None:
+        raise Forbidden(verdict.reason, code=verdict.code)
+    changes = _resolved(services, caller, request)
+    if request.input_draft_id is None:
+        return _begin(services, caller, request, changes, intent)
+    return _patch(services, caller, request, request.input_draft_id, changes, intent)
+
+
+def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
+    """What the patch changes, after the round that looks up what this environment does not know yet."""
+    directory = services.texts
+    catalogue = services.catalogues.held(caller.group_id)
+    references = dict.fromkeys(text_references(request))
+    texts = {each: text for each in references if (text := directory.known(caller.group_id, *each)) is not None}
+    missing = [each for each in references if each not in texts]
+
+    catalogues: list[Catalogue] = []
+    found: dict[Reference, str] = {}
+    calls: list[Callable[[], None]] = []
+    if catalogue is None or links_unknown_to(catalogue, request):
+        calls.append(lambda: catalogues.append(services.catalogues.current(caller.group_id)))
+    if missing:
+        calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
+    for batch in directory.writes(caller.group_id, text_values(caller.group_id, request)):
+        calls.append(partial(directory.write, caller.group_id, batch))
+    services.parallel.run(calls)
+
+    catalogue = catalogues[0] if catalogues else catalogue
+    if catalogue is None:
+        raise AssertionError("a catalogue that is not held is read")
+    selected = select(request, catalogue, {**texts, **found})
+    faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
+    if faults:
+        raise at("", faults)
+    return selected.changes
+
+
+def _begin(
+    services: Services, caller: Caller, request: PatchPersonaDraftRequest, changes: Changes, intent: Intent
+) -> PatchPersonaDraftResponse:
+    if request.expected_version != 0:
+        raise VersionConflict(
+            "A new draft has no version to expect: send expected_version 0, or the draft's id in input_draft_id.",
+            errors=[Fault("/expected_version", "must be 0 for a new draft")],
+            members={"expected_version": request.expected_version},
+        )
+    fields, texts = fields_of(changes)
+    now = services.table.now().isoformat()
+    draft = Draft(
+        id=intent.new_id(),
+        version=1,
+        fields=fields,
+        texts=texts,
+        mcp=caller.mcp,
+        session_id=caller.session_id,
+        created_at=now,
+        updated_at=now,
+    )
+    try:
+        stored = services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id())
+    except LostRace as lost:
+        # Only an Idempotency-Key whose first call was cut off, and that now comes with another body, gets here.
+        raise VersionConflict(f"The draft {draft.id} was begun with other contents.") from lost
+    return _answer(stored.id, 1, stored, "The draft was created.")
+
+
+def _patch(
+    services: Services,
+    caller: Caller,
+    request: PatchPersonaDraftRequest,
+    draft_id: str,
+    changes: Changes,
+    intent: Intent,
+) -> PatchPersonaDraftResponse:
+    fields, texts = fields_of(changes)
+    try:
+        version, draft = services.drafts.patch(
+            caller.group_id,
+            caller.profile_id,
+            draft_id,
+            fields,
+            texts,
+            expected_version=request.expected_version,
+            updated_at=services.table.now().isoformat(),
+            write_id=intent.write_id(),
+        )
+    except LostRace as lost:
+        stored = services.drafts.draft_in(lost)
+        if stored is None:
+            raise NotFound(f"You have no draft {draft_id}.") from None
+        raise _conflict(stored, request.expected_version, fields) from None
+    return _answer(draft_id, version, draft, "The draft was saved.")
+
+
+def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> VersionConflict:
+    return VersionConflict(
+        f"Version {expected} of the draft was expected, and version {stored.version} is stored. Nothing was written.",
+        members={
+            "draft_id": stored.id,
+            "expected_version": expected,
+            "current_version": stored.version,
+            "form_state": _form_state(stored).model_dump(mode="json"),
+            "updated_at": stored.updated_at,
+            "differing_fields": differing(fields, stored.fields),
+        },
+    )
+
+
+def _answer(draft_id: str, version: int, draft: Draft, message: str) -> PatchPersonaDraftResponse:
+    return PatchPersonaDraftResponse(
+        success=True, draft_id=draft_id, new_version=version, message=message, form_state=_form_state(draft)
+    )
+
+
+def _form_state(draft: Draft) -> DraftFormState:
+    return DraftFormState.model_validate(
+        {name: list(value) if isinstance(value, tuple) else value for name, value in selections_of(draft.fields).items()}
+    )

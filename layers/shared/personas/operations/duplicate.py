@@ -1,0 +1,87 @@
+"""duplicate: make a copy of a persona."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from personas.contract.duplicate import DuplicatePersonaRequest, DuplicatePersonaResponse
+from personas.domain.copies import copy_name
+from personas.domain.intent import Intent
+from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
+from personas.domain.persona import Persona
+from personas.domain.profile import Caller
+from personas.domain.text import Text, TextKind, identified
+from personas.errors import Forbidden, Invalid, NotFound
+from personas.operations.create import insert
+from personas.services import Services
+from personas.store.table import LostRace
+
+
+def duplicate_persona(
+    services: Services, caller: Caller, request: DuplicatePersonaRequest, intent: Intent
+) -> DuplicatePersonaResponse:
+    """Copy a persona in three rounds: read it, take the copy's number, store the copy.
+
+    The number is counted on the source, and the name that it most likely makes is put into the text directory beside
+    the count; only a race for the number costs a fourth round.
+
+    Raises:
+        Forbidden: the caller's role only reads.
+        NotFound: the persona cannot be seen.
+        Invalid: the copy would be in no department, and the caller has none to give it.
+    """
+    verdict = may_write(caller)
+    if verdict.reason is not None:
+        raise Forbidden(verdict.reason, code=verdict.code)
+    missing = NotFound(f"There is no persona {request.persona_id}.")
+    stored = services.personas.get(caller.group_id, request.persona_id)
+    if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
+        raise missing
+    source = stored.persona
+    department_ids = departments_of_copy(caller, source)
+    assignment = may_assign(caller, department_ids)
+    if assignment.reason is not None:
+        raise Invalid("You belong to no department, so your copy would be in none.", code=assignment.code)
+
+    write_id = intent.write_id()
+    number = [0]
+
+    def count() -> None:
+        number[0] = services.personas.next_copy(caller.group_id, source.id, write_id)
+
+    expected = _copied_texts(caller.group_id, source, stored.copies + 1)
+    try:
+        services.parallel.run([count, *_puts(services, caller.group_id, expected)])
+    except LostRace:
+        raise missing from None
+    texts = _copied_texts(caller.group_id, source, number[0])
+    services.parallel.run(_puts(services, caller.group_id, texts))
+
+    now = services.table.now().isoformat()
+    copy = replace(
+        source,
+        id=intent.new_id(),
+        name=texts[0][1],
+        active_flag_id=None,
+        department_ids=department_ids,
+        scenario_ids=(),
+        active_scenario_ids=(),
+        num_profiles=0,
+        generated=False,
+        mcp=caller.mcp,
+        created_at=now,
+        updated_at=now,
+    )
+    insert(services, caller.group_id, copy, write_id, None, "/persona_id")
+    return DuplicatePersonaResponse(
+        success=True, persona_id=copy.id, message=f"The persona was copied as {copy.name.text!r}."
+    )
+
+
+def _copied_texts(group_id: str, source: Persona, number: int) -> list[tuple[TextKind, Text]]:
+    """The copy's new text: its name. The others are the source's own, and in the directory since it was saved."""
+    return [("names", identified(group_id, "names", copy_name(source.name.text, number)))]
+
+
+def _puts(services: Services, group_id: str, texts: list[tuple[TextKind, Text]]) -> list[Callable[[], None]]:
+    return [partial(services.texts.write, group_id, batch) for batch in services.texts.writes(group_id, texts)]

@@ -1,0 +1,58 @@
+"""get: a persona, or the blank form of one, with all that a form needs to edit it."""
+
+from collections.abc import Callable
+
+from personas.contract.get import GetPersonaRequest, GetPersonaResponse
+from personas.domain.catalogue import Catalogue
+from personas.domain.draft import Draft
+from personas.domain.form import Form, form_of, laid_over
+from personas.domain.permissions import may_edit, may_see, may_write
+from personas.domain.profile import Caller
+from personas.domain.sections import lay_out
+from personas.errors import NotFound
+from personas.services import Services
+from personas.store.personas import Stored
+
+
+def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
+    """Read the persona, the draft and what is new in the catalogue in one round, and lay out the form.
+
+    Raises:
+        NotFound: the persona cannot be seen, or the draft is not the caller's.
+    """
+    catalogues: list[Catalogue] = []
+    personas: list[Stored | None] = []
+    drafts: list[Draft | None] = []
+    persona_id, draft_id = request.persona_id, request.draft_id
+    calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(caller.group_id))]
+    if persona_id:
+        calls.append(lambda: personas.append(services.personas.get(caller.group_id, persona_id)))
+    if draft_id:
+        calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
+    services.parallel.run(calls)
+
+    persona = personas[0].persona if personas and personas[0] else None
+    if persona_id and (persona is None or not may_see(caller, persona.department_ids)):
+        raise NotFound(f"There is no persona {persona_id}.")
+    draft = drafts[0] if drafts else None
+    if draft_id and draft is None:
+        raise NotFound(f"You have no draft {draft_id}.")
+
+    form = form_of(persona) if persona else Form()
+    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request)
+    verdict = may_edit(caller, persona) if persona else may_write(caller)
+    return GetPersonaResponse.model_validate(
+        {
+            "actor_name": caller.name,
+            "persona_exists": persona is not None,
+            "can_edit": verdict.allowed,
+            "disabled_reason": verdict.reason,
+            "draft_version": draft.version if draft else None,
+            "group_id": caller.group_id,
+            "fields": layout.fields,
+            "resolved_parameter_ids": layout.resolved_parameter_ids,
+            "version": persona.version if persona else None,
+            **layout.steps,
+            **layout.sections,
+        }
+    )

@@ -1,0 +1,79 @@
+"""What create and update share: looking up what the items name, and telling what became of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from personas.contract.problems import FieldError
+from personas.contract.results import PersonaResultItem
+from personas.domain.catalogue import Catalogue
+from personas.domain.permissions import may_assign
+from personas.domain.profile import Caller
+from personas.domain.selection import Sent, text_references, text_values
+from personas.domain.text import Reference
+from personas.errors import Fault, Forbidden, PersonasError
+from personas.operations.bulk import at
+from personas.services import Services
+from personas.store.personas import Stored
+from personas.store.table import Written
+
+
+class Lookup:
+    """What the items of one call name, looked up in one round: the catalogue, texts by id, and stored personas.
+
+    In the same round the texts that the items bring along are put into the directory, for their ids are given out as
+    soon as a persona that holds them is stored. What an item that fails leaves there is harmless: an entry only tells
+    its text to someone of the group who has its id, and the weekly clean-up removes what nobody uses.
+    """
+
+    def __init__(self, services: Services, group_id: str, items: Sequence[Sent], persona_ids: Iterable[str]) -> None:
+        directory = services.texts
+        references = [reference for item in items for reference in text_references(item)]
+        held = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
+        missing = [each for each in dict.fromkeys(references) if each not in held]
+        batches = directory.writes(group_id, (text for item in items for text in text_values(group_id, item)))
+
+        found_texts: dict[Reference, str] = {}
+        self.stored: dict[str, Stored] = {}
+        catalogues: list[Catalogue] = []
+        wanted = list(persona_ids)
+        calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(group_id))]
+        if wanted:
+            calls.append(lambda: self.stored.update(services.personas.get_many(group_id, wanted)))
+        if missing:
+            calls.append(lambda: found_texts.update(directory.read(group_id, missing)))
+        calls += [partial(directory.write, group_id, batch) for batch in batches]
+        services.parallel.run(calls)
+
+        (self.catalogue,) = catalogues
+        self.texts: dict[Reference, str] = {**held, **found_texts}
+
+
+def check_assignment(caller: Caller, department_ids: Sequence[str], place: str) -> None:
+    """Hold the departments of a persona that is to be saved against the caller's own.
+
+    Raises:
+        Invalid: none is given where one is needed.
+        Forbidden: one of them is not the caller's.
+    """
+    verdict = may_assign(caller, department_ids)
+    if verdict.reason is None:
+        return
+    if not department_ids:
+        raise at(place, [Fault("/department_ids", verdict.reason)])
+    raise Forbidden(verdict.reason, code=verdict.code, errors=[Fault(f"{place}/department_ids", verdict.reason)])
+
+
+def told(persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:
+    """What became of one item, in the contract's words."""
+    if isinstance(outcome, PersonasError):
+        errors = [FieldError(field=fault.field, message=fault.message) for fault in outcome.errors]
+        return PersonaResultItem(
+            success=False, persona_id=persona_id, message=outcome.detail, errors=errors if errors else None
+        )
+    return PersonaResultItem(success=True, persona_id=persona_id, message=done, version=outcome.version)
+
+
+def place_of(position: int) -> str:
+    """The pointer to an item of the body."""
+    return f"/personas/{position}"
+

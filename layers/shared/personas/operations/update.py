@@ -1,0 +1,166 @@
+"""update: change stored personas."""
+
+import re
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from personas.contract.names import Rejected
+from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
+from personas.domain.form import form_of
+from personas.domain.intent import Intent
+from personas.domain.permissions import may_edit, may_see
+from personas.domain.persona import Persona
+from personas.domain.profile import Caller
+from personas.domain.selection import Selected, select, too_long
+from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
+from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
+from personas.operations.saving import Lookup, check_assignment, place_of, told
+from personas.services import Services
+from personas.store.personas import Stored
+from personas.store.table import Written
+
+_ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+"""RFC 9110, section 8.8.3."""
+
+
+def update_personas(
+    services: Services, caller: Caller, request: UpdatePersonaRequest, intent: Intent, if_match: str | None = None
+) -> UpdatePersonaResponse:
+    """Save each item that can be saved, in two rounds: read what they name, then write them side by side.
+
+    Raises:
+        Invalid: ``if_match`` comes with more than one item, is no entity tag, or disagrees with ``expected_version``.
+        NothingSaved: no item could be saved.
+    """
+    versions = _matching(if_match, request)
+    failed: dict[int, Written | PersonasError] = {}
+    sound: dict[int, UpdatePersonaItem] = {}
+    named: set[str] = set()
+    for position, item in enumerate(request.personas):
+        if isinstance(item, Rejected):
+            failed[position] = refused(item, place_of(position))
+        elif item.persona_id in named:
+            failed[position] = repeated(f"{place_of(position)}/persona_id")
+        else:
+            sound[position] = item
+            named.add(item.persona_id)
+
+    if sound:
+        lookup = Lookup(services, caller.group_id, list(sound.values()), named)
+        updates = {
+            position: partial(_update, services, caller, item, intent.write_id(position), lookup, versions, position)
+            for position, item in sound.items()
+        }
+        failed |= settle(services, updates)
+    return UpdatePersonaResponse(
+        results=answered(
+            failed,
+            lambda position, outcome: told(
+                sound[position].persona_id if position in sound else None, outcome, "The persona was updated."
+            ),
+        )
+    )
+
+
+def _update(
+    services: Services,
+    caller: Caller,
+    item: UpdatePersonaItem,
+    write_id: str,
+    lookup: Lookup,
+    versions: frozenset[int] | None,
+    position: int,
+) -> Written:
+    selected = select(item, lookup.catalogue, lookup.texts)
+
+    def attempt(read_again: bool) -> Written:
+        stored = (
+            services.personas.get(caller.group_id, item.persona_id)
+            if read_again
+            else lookup.stored.get(item.persona_id)
+        )
+        made = stored.made_by(write_id) if stored else None
+        if made is not None:
+            return Written(made, None)
+        persona = _decide(services, caller, item, selected, stored, versions, place_of(position))
+        if stored is None:
+            raise AssertionError("what does not exist is not decided on")
+        return services.personas.update(caller.group_id, persona, write_id, stored)
+
+    return until_settled(attempt)
+
+
+def _decide(
+    services: Services,
+    caller: Caller,
+    item: UpdatePersonaItem,
+    selected: Selected,
+    stored: Stored | None,
+    versions: frozenset[int] | None,
+    place: str,
+) -> Persona:
+    """The persona's next version, if the caller may make it of what is stored."""
+    persona = stored.persona if stored else None
+    if persona is None or not may_see(caller, persona.department_ids):
+        raise NotFound(f"There is no persona {item.persona_id}.")
+    verdict = may_edit(caller, persona)
+    if verdict.reason is not None:
+        raise Forbidden(verdict.reason, code=verdict.code)
+    state: dict[str, object] = {"current_version": persona.version}
+    if versions is not None and persona.version not in versions:
+        raise PreconditionFailed(
+            f"If-Match names another version: version {persona.version} is stored.", members=state
+        )
+    if item.expected_version is not None and item.expected_version != persona.version:
+        raise VersionConflict(
+            f"Version {item.expected_version} was expected, and version {persona.version} is stored.",
+            errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
+            members={**state, "expected_version": item.expected_version},
+        )
+    form = form_of(persona).changed(selected.changes)
+    faults = [*selected.faults, *too_long(text for _, text in form.texts)]
+    if faults:
+        raise at(place, faults)
+    if "department_ids" in selected.changes:
+        check_assignment(caller, form.department_ids, place)
+    if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
+        raise AssertionError("the contract lets no item clear what is needed")
+    return replace(
+        persona,
+        name=form.name,
+        description=form.description,
+        instructions=form.instructions,
+        color_id=form.color_id,
+        icon_id=form.icon_id,
+        active_flag_id=form.active_flag_id,
+        department_ids=form.department_ids,
+        parameter_field_ids=form.parameter_field_ids,
+        examples=form.examples,
+        voice_ids=form.voice_ids,
+        updated_at=services.table.now().isoformat(),
+    )
+
+
+def _matching(if_match: str | None, request: UpdatePersonaRequest) -> frozenset[int] | None:
+    """The versions that ``If-Match`` allows (RFC 9110, section 13.1.1), or None where it allows any."""
+    if if_match is None:
+        return None
+    if len(request.personas) != 1:
+        raise Invalid("If-Match is for exactly one item: use expected_version in each instead.", code="if_match_many")
+    if if_match.strip() == "*":
+        return None
+    tags = [_ENTITY_TAG.fullmatch(each) for each in if_match.split(",")]
+    if not all(tags):
+        raise Invalid('If-Match must be an entity tag such as "3", as get answers it.', code="if_match_malformed")
+    # The comparison is a strong one, so a weak tag matches nothing.
+    versions = frozenset(int(tag[2]) for tag in tags if tag and not tag[1] and tag[2].isascii() and tag[2].isdecimal())
+    (item,) = request.personas
+    expected = None if isinstance(item, Rejected) else item.expected_version
+    if expected is not None and expected not in versions:
+        raise Invalid(
+            "If-Match and expected_version name different versions.",
+            code="if_match_disagrees",
+            errors=[Fault(f"{place_of(0)}/expected_version", "differs from If-Match")],
+        )
+    return versions

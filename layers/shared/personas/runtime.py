@@ -1,0 +1,123 @@
+"""What an execution environment holds between invocations: AWS clients, threads, and the time that is left.
+
+Lambda runs one invocation at a time in an environment, so one deadline and one pool serve it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+THREADS: Final = 32
+CONNECT_TIMEOUT: Final = timedelta(seconds=1)
+READ_TIMEOUT: Final = timedelta(seconds=3)
+
+LATE_COMMIT: Final = timedelta(seconds=5)
+"""How long after its client gave up a request may still take effect in DynamoDB."""
+CLOCK_SKEW: Final = timedelta(seconds=3)
+"""How far two execution environments' clocks may lie apart. Lambda's are kept within milliseconds."""
+
+FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
+"""The longest time from the stamp of a write to the moment from which every reader sees it (12 s).
+
+A reader of the change feed asks this far back before its own last read; see ``view.feed``.
+"""
+
+FINISHING_TIME: Final = timedelta(seconds=5)
+"""What an invocation keeps back for its answer: it starts no new item with less than this left (24 s of 29)."""
+LAST_CALL: Final = CONNECT_TIMEOUT + READ_TIMEOUT + timedelta(seconds=0.5)
+"""With less than this left, a failed call is not tried again: it could not end in time."""
+UNLIMITED: Final = timedelta(seconds=20)
+"""How long a call is tried where no invocation sets a limit (the command line)."""
+
+
+def utc_now() -> datetime:
+    """The time, in UTC. The one place that reads the clock on the wall."""
+    return datetime.now(UTC)
+
+
+class Deadline:
+    """The time that the current invocation has left. Outside an invocation there is no limit."""
+
+    def __init__(self) -> None:
+        self._ends: float | None = None
+
+    def start(self, remaining: timedelta | None) -> None:
+        """Begin an invocation with ``remaining`` time, or none: no limit."""
+        self._ends = None if remaining is None else time.monotonic() + remaining.total_seconds()
+
+    def left(self) -> timedelta | None:
+        """The time until the invocation is cut off, or None where nothing cuts it off."""
+        return None if self._ends is None else timedelta(seconds=self._ends - time.monotonic())
+
+
+class Parallel:
+    """Runs calls side by side and returns when all have ended, so that no thread outlives the answer."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of ``calls``, in their order. The first error is raised once all have ended.
+
+        Calls must not run others in parallel themselves: the pool is bounded and they would wait for each other.
+        """
+        if len(calls) < 2:
+            return [call() for call in calls]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="personas")
+        futures: list[Future[T]] = [self._pool.submit(call) for call in calls]
+        wait(futures)
+        return [future.result() for future in futures]
+
+    def pair[A, B](self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+        """The results of two calls of different types, run side by side."""
+        box: list[B] = []
+        results = self.run([first, lambda: box.append(second())])
+        return results[0], box[0]  # type: ignore[return-value]  # the list mixes both types; its first is A
+
+
+@cache
+def deadline() -> Deadline:
+    """The deadline of this execution environment's current invocation."""
+    return Deadline()
+
+
+@cache
+def parallel() -> Parallel:
+    """The threads of this execution environment."""
+    return Parallel()
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """A client that never retries by itself: ``store.table`` does, with a new stamp for every attempt."""
+    return _client(attempts=1)
+
+
+@cache
+def retrying_dynamodb() -> DynamoDBClient:
+    """A client with botocore's own retries, for writes that carry no stamp."""
+    return _client(attempts=4)
+
+
+def _client(attempts: int) -> DynamoDBClient:
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT.total_seconds(),
+        read_timeout=READ_TIMEOUT.total_seconds(),
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=THREADS,
+        parameter_validation=False,
+    )
+    return boto3.client("dynamodb", config=config)

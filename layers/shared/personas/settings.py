@@ -1,0 +1,52 @@
+"""The settings of a function, read from its environment once, before anything else can go wrong."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class SettingsError(Exception):
+    """The environment lacks a setting or holds a wrong one; the message names each."""
+
+
+class Settings(BaseModel):
+    """What the template gives every function. There are no defaults: a name that looks real hides a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    personas_table: str = Field(alias="PERSONAS_TABLE", min_length=3, description="Table of everything but locks.")
+    idempotency_table: str = Field(alias="IDEMPOTENCY_TABLE", min_length=3, description="Table of Idempotency-Keys.")
+    bucket: str = Field(alias="BUCKET", min_length=3, description="Bucket of exports and views.")
+    stage: str = Field(alias="STAGE", min_length=1, description="Name of the deployment, such as dev.")
+    jwt_issuer: str = Field(alias="JWT_ISSUER", description="The `iss` that tokens must carry, or empty.")
+    jwt_audience: str = Field(alias="JWT_AUDIENCE", description="The `aud` that tokens must carry, or empty.")
+    jwt_jwks_url: str = Field(alias="JWT_JWKS_URL", description="Where the issuer publishes its keys, or empty.")
+
+    @model_validator(mode="after")
+    def _jwt_whole_or_absent(self) -> Self:
+        given = [bool(self.jwt_issuer), bool(self.jwt_audience), bool(self.jwt_jwks_url)]
+        if any(given) and not all(given):
+            raise ValueError("JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL are given together, or all left empty")
+        return self
+
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether bearer tokens can be verified at all."""
+        return bool(self.jwt_issuer)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings from ``environment``.
+
+        Raises:
+            SettingsError: a setting is missing or wrong; the message names all of them.
+        """
+        try:
+            return cls.model_validate(dict(environment))
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            raise SettingsError(f"The function's environment is not complete. {faults}") from None

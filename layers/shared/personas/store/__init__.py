@@ -1,0 +1,1 @@
+"""DynamoDB: keys, the write rule, and one repository a kind of item."""

@@ -1,0 +1,69 @@
+"""DynamoDB's attribute values to Python's and back: strings, whole numbers, booleans, null, bytes, lists and maps.
+
+boto3's own serializer works in Decimal and costs several times as much; nothing here is a fraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+type Value = str | int | bool | bytes | None | Sequence[Value] | Mapping[str, Value]
+type Item = dict[str, Value]
+
+
+def encode(value: Value) -> AttributeValueTypeDef:
+    """One value as DynamoDB's wire has it."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case Mapping():
+            return {"M": {key: encode(inner) for key, inner in value.items()}}
+        case _:
+            return {"L": [encode(inner) for inner in value]}
+
+
+def encode_item(item: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
+    """A whole item, or a set of expression values."""
+    return {name: encode(value) for name, value in item.items()}
+
+
+def decode(value: Mapping[str, object]) -> Value:
+    """One of DynamoDB's attribute values as Python has it.
+
+    Raises:
+        TypeError: a type that this service never writes, such as a set.
+    """
+    ((tag, inner),) = value.items()
+    match tag, inner:
+        case "S", str():
+            return inner
+        case "N", str():
+            return int(inner)
+        case "BOOL", bool():
+            return inner
+        case "NULL", _:
+            return None
+        case "B", bytes():
+            return inner
+        case "M", dict():
+            return {key: decode(each) for key, each in inner.items()}
+        case "L", list():
+            return [decode(each) for each in inner]
+    raise TypeError(f"an attribute of type {tag} was not written by this service")
+
+
+def decode_item(item: Mapping[str, Mapping[str, object]]) -> Item:
+    """A whole item."""
+    return {name: decode(value) for name, value in item.items()}

@@ -1,0 +1,132 @@
+"""Drafts: each change of one is a single conditional write on its version."""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from personas.domain.draft import DRAFT_LIFE, FIELDS, Draft, Selection
+from personas.domain.text import Text
+from personas.store import keys
+from personas.store.attributes import Item, Value
+from personas.store.table import LostRace, Table, Written, expired, integer, mapping, text
+
+LATEST_MAX: Final = 200
+
+
+class DraftStore:
+    """The drafts of all profiles; every call names the caller's group and profile."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, group_id: str, profile_id: str, draft_id: str) -> Draft | None:
+        """The profile's draft, or None where there is none or its time is over."""
+        item = self._table.get(keys.draft(group_id, profile_id, draft_id))
+        return None if item is None or expired(item, self._table.now()) else _draft(item)
+
+    def latest(self, group_id: str, profile_id: str) -> list[Draft]:
+        """The profile's drafts, latest written first, at most 200; without their texts."""
+        items = self._table.latest(keys.drafts_partition(group_id, profile_id), keys.DRAFT_CHANGES, LATEST_MAX)
+        return [_draft(item) for item in items]
+
+    def create(self, group_id: str, profile_id: str, draft: Draft, write_id: str) -> Draft:
+        """Store a new draft; under a repeated Idempotency-Key, the one that the first attempt stored.
+
+        Raises:
+            LostRace: another draft has that id.
+        """
+        row = {**_row(draft.fields), "m": draft.mcp, "se": draft.session_id}
+        times = {"ct": draft.created_at, "ut": draft.updated_at}
+        written = self._table.put(
+            keys.draft(group_id, profile_id, draft.id),
+            {
+                "row": {**row, **times},
+                "texts": {name: _pack(texts) for name, texts in draft.texts.items() if texts},
+                "seq": 1,
+                "version": 1,
+                "expires_at": self._expiry(),
+            },
+            prefix=keys.DRAFT_CHANGES,
+            write_id=write_id,
+            based_on=None,
+        )
+        return draft if written.item is None else _draft(written.item)
+
+    def patch(
+        self,
+        group_id: str,
+        profile_id: str,
+        draft_id: str,
+        fields: Mapping[str, Selection],
+        texts: Mapping[str, Sequence[Text]],
+        *,
+        expected_version: int,
+        updated_at: str,
+        write_id: str,
+    ) -> tuple[int, Draft]:
+        """Lay ``fields`` over the stored draft where its version is the expected one, in one write.
+
+        Returns the version that this write made, and the draft as it stands.
+
+        Raises:
+            LostRace: the version is another one, or the draft is gone; see ``draft_in``.
+        """
+        sets: dict[str, Value] = {f"row.{name}": value for name, value in _row(fields).items()}
+        sets |= {"row.ut": updated_at, "expires_at": self._expiry()}
+        sets |= {f"texts.{name}": _pack(texts[name]) for name in texts if texts[name]}
+        written: Written = self._table.update(
+            keys.draft(group_id, profile_id, draft_id),
+            sets,
+            prefix=keys.DRAFT_CHANGES,
+            write_id=write_id,
+            seq=expected_version + 1,
+            version=expected_version + 1,
+            condition="#version = :expected AND #expires_at > :now",
+            condition_values={":expected": expected_version, ":now": int(self._table.now().timestamp())},
+            removes=[f"texts.{name}" for name in texts if not texts[name]],
+        )
+        if written.item is None:
+            raise TypeError("an update shows the item it made")
+        return written.version, _draft(written.item)
+
+    def draft_in(self, lost: LostRace) -> Draft | None:
+        """The draft that a lost race found, or None where there is none or its time is over."""
+        return None if lost.item is None or expired(lost.item, self._table.now()) else _draft(lost.item)
+
+    def _expiry(self) -> int:
+        return int((self._table.now() + DRAFT_LIFE).timestamp())
+
+
+def _row(fields: Mapping[str, Selection]) -> dict[str, Value]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _pack(texts: Sequence[Text]) -> bytes:
+    return zlib.compress(json.dumps([each.text for each in texts], ensure_ascii=False).encode())
+
+
+def _draft(item: Item) -> Draft:
+    # The casts state what create and patch wrote: nothing else writes a draft.
+    row = mapping(item, "row")
+    times = cast("Mapping[str, str]", row)
+    fields: dict[str, Selection] = {}
+    for name in FIELDS:
+        if name in row:
+            value = row[name]
+            fields[name] = tuple(cast("list[str]", value)) if isinstance(value, list) else cast("str | None", value)
+    texts: dict[str, tuple[Text, ...]] = {}
+    for name, packed in mapping(item, "texts").items():
+        selected = fields[name]
+        ids = selected if isinstance(selected, tuple) else (selected,)
+        texts[name] = tuple(map(Text, cast("tuple[str, ...]", ids), json.loads(zlib.decompress(cast("bytes", packed)))))
+    return Draft(
+        id=keys.id_of(text(item, "sk")),
+        version=integer(item, "version"),
+        fields=fields,
+        texts=texts,
+        mcp=row["m"] is True,
+        session_id=times["se"],
+        created_at=times["ct"],
+        updated_at=times["ut"],
+    )

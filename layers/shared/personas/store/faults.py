@@ -1,0 +1,75 @@
+"""What botocore raises, sorted once into what it means for a call: the only place that reads error codes."""
+
+from enum import Enum, auto
+from typing import Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+
+_THROTTLED: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "LimitExceededException",
+        "TransactionInProgressException",
+        "TransactionConflictException",
+        "SlowDown",
+    }
+)
+_SERVER: Final = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError"})
+_LOWEST_SERVER_STATUS: Final = 500
+
+
+class Meaning(Enum):
+    """What a failed call tells about the item it was to write."""
+
+    CONDITION = auto()
+    """The condition did not hold; nothing was written."""
+    THROTTLED = auto()
+    """The service had no room; nothing was written."""
+    UNREACHED = auto()
+    """The request never left; nothing was written."""
+    UNKNOWN = auto()
+    """The request was sent and failed later: it may have been written."""
+    DEFECT = auto()
+    """The request itself is wrong, or not allowed: a mistake of ours, to be seen and not tried again."""
+
+
+def meaning(error: ClientError | BotoCoreError) -> Meaning:
+    """Sort an error of a DynamoDB call."""
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if code == "ConditionalCheckFailedException":
+            return Meaning.CONDITION
+        if code == "TransactionCanceledException":
+            return _cancellation(error)
+        if code in _THROTTLED:
+            return Meaning.THROTTLED
+        if code in _SERVER or status >= _LOWEST_SERVER_STATUS:
+            return Meaning.UNKNOWN
+        return Meaning.DEFECT
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+        return Meaning.UNREACHED
+    if isinstance(error, ConnectionClosedError | HTTPClientError):
+        return Meaning.UNKNOWN
+    return Meaning.DEFECT
+
+
+def _cancellation(error: ClientError) -> Meaning:
+    """A transaction is cancelled as a whole; its reasons say why, one an action."""
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    if "ConditionalCheckFailed" in reasons:
+        return Meaning.CONDITION
+    if reasons & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
+        return Meaning.THROTTLED
+    return Meaning.DEFECT

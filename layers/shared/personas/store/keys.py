@@ -1,0 +1,97 @@
+"""The keys of PersonasTable. No other module spells one.
+
+A group's keys are built from the caller's own group, never from a request, so crossing groups cannot be written.
+"""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from personas.domain.text import TextKind
+
+CHANGES_INDEX: Final = "changes"
+DUE_INDEX: Final = "due"
+
+PERSONA_CHANGES: Final = "p#"
+RESOURCE_CHANGES: Final = "r#"
+DRAFT_CHANGES: Final = "d#"
+
+
+class Key(NamedTuple):
+    """The primary key of an item."""
+
+    pk: str
+    sk: str
+
+    def attributes(self) -> dict[str, str]:
+        """The key as attributes of its item."""
+        return {"pk": self.pk, "sk": self.sk}
+
+
+def group_partition(group_id: str) -> str:
+    """Where a group's personas and catalogue live, and the one local index over both."""
+    return f"group#{group_id}"
+
+
+def drafts_partition(group_id: str, profile_id: str) -> str:
+    """Where one profile's drafts live."""
+    return f"draft#{group_id}#{profile_id}"
+
+
+def persona(group_id: str, persona_id: str) -> Key:
+    """A persona or its tombstone."""
+    return Key(group_partition(group_id), f"persona#{persona_id}")
+
+
+def resource(group_id: str, kind: str, entry_id: str) -> Key:
+    """An entry of the catalogue."""
+    return Key(group_partition(group_id), f"resource#{kind}#{entry_id}")
+
+
+def group(group_id: str) -> Key:
+    """The group's own record: its settings."""
+    return Key(group_partition(group_id), "group")
+
+
+def draft(group_id: str, profile_id: str, draft_id: str) -> Key:
+    """A draft of a profile."""
+    return Key(drafts_partition(group_id, profile_id), f"draft#{draft_id}")
+
+
+def text(group_id: str, kind: TextKind, entry_id: str) -> Key:
+    """An entry of the text directory, spread over 256 partitions by the first byte of its id."""
+    return Key(f"text#{group_id}#{entry_id[:2]}", f"{kind}#{entry_id}")
+
+
+def profile(profile_id: str) -> Key:
+    """A profile, found without knowing its group: its group is read from it."""
+    return Key(f"profile#{profile_id}", "profile")
+
+
+def api_key(digest: str) -> Key:
+    """An API key by the SHA-256 of it, in hex."""
+    return Key(f"key#{digest}", "key")
+
+
+def keys_partition(group_id: str) -> str:
+    """Where a group's API keys are listed, for people; what a key may do stands under the key itself."""
+    return f"keys#{group_id}"
+
+
+def listed_key(group_id: str, digest: str) -> Key:
+    """A group's mention of one of its API keys."""
+    return Key(keys_partition(group_id), f"key#{digest}")
+
+
+def id_of(sort_key: str) -> str:
+    """The id at the end of a sort key."""
+    return sort_key.rpartition("#")[2]
+
+
+def stamp(prefix: str, moment: datetime) -> str:
+    """A value of ``changed``: the prefix of its range, then the time in UTC with microseconds, so that it sorts."""
+    return f"{prefix}{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def range_of(prefix: str, since: datetime | None) -> tuple[str, str]:
+    """The first and the last value of ``changed`` that a reader asks for; None reads the whole range."""
+    return (stamp(prefix, since) if since else prefix), f"{prefix}~"

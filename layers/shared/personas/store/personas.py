@@ -1,0 +1,196 @@
+"""Personas and their tombstones.
+
+The *row* is what the change feed projects and the views are made of; its keys are short because each is stored twice
+and paid for by the byte. The longer texts lie beside it, compressed, and are not projected.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, cast
+
+from personas.domain.persona import HEAD_CHARACTERS, Persona
+from personas.domain.text import Text
+from personas.store import keys
+from personas.store.attributes import Item, Value
+from personas.store.table import LostRace, Table, Written, integer, mapping, version_made_by
+
+TOMBSTONE_LIFE: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands under a persona's key: the persona, or the tombstone of one (``persona`` is None)."""
+
+    persona: Persona | None
+    version: int
+    seq: int
+    copies: int
+    item: Item
+
+    def made_by(self, write_id: str) -> int | None:
+        """The version that this write made of it, or None if the write has not been here."""
+        return version_made_by(self.item, write_id)
+
+
+class PersonaStore:
+    """The personas of all groups; every call names the group of its caller."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, group_id: str, persona_id: str) -> Stored | None:
+        """A persona or its tombstone, or None."""
+        item = self._table.get(keys.persona(group_id, persona_id))
+        return _stored(persona_id, item) if item else None
+
+    def get_many(self, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored]:
+        """Those of the personas that exist, tombstones included, by id."""
+        wanted = {persona_id: keys.persona(group_id, persona_id) for persona_id in persona_ids}
+        items = self._table.get_many(wanted.values())
+        return {persona_id: _stored(persona_id, items[key]) for persona_id, key in wanted.items() if key in items}
+
+    def insert(self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None) -> Written:
+        """Store a new persona, or one in the place of a tombstone, whose version then goes on.
+
+        Raises:
+            LostRace: the id is taken, or the tombstone is no longer the one that was read.
+        """
+        if tombstone is None:
+            # A tombstone is removed after 30 days and a view may remember it: counting from the clock, in
+            # milliseconds, keeps the seq of a persona that is made again above any that the first one had.
+            seq, version = int(self._table.now().timestamp() * 1000), 1
+            kept: dict[str, Value] = {}
+        else:
+            seq, version = tombstone.seq + 1, tombstone.version + 1
+            kept = {"trail": mapping(tombstone.item, "trail"), "copies": tombstone.copies}
+        body: dict[str, Value] = {**kept, "row": _row(persona), "texts": _pack(persona), "seq": seq, "version": version}
+        return self._table.put(
+            keys.persona(group_id, persona.id),
+            body,
+            prefix=keys.PERSONA_CHANGES,
+            write_id=write_id,
+            based_on=None if tombstone is None else tombstone.seq,
+        )
+
+    def update(self, group_id: str, persona: Persona, write_id: str, based_on: Stored) -> Written:
+        """Store a persona's next version where it is still the one that was read.
+
+        Raises:
+            LostRace: it was written in between.
+        """
+        return self._replace(
+            group_id, persona.id, {"row": _row(persona), "texts": _pack(persona)}, write_id, based_on, removes=()
+        )
+
+    def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> Written:
+        """Leave a tombstone for 30 days, without any of the persona's contents.
+
+        Raises:
+            LostRace: it was written in between.
+        """
+        expires_at = int((self._table.now() + TOMBSTONE_LIFE).timestamp())
+        sets: dict[str, Value] = {"row": {}, "deleted": True, "expires_at": expires_at}
+        return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
+
+    def next_copy(self, group_id: str, persona_id: str, write_id: str) -> int:
+        """The number of the next copy of a persona, from 1; each number is given out once.
+
+        Raises:
+            LostRace: the persona is gone.
+        """
+        return self._table.next_number(keys.persona(group_id, persona_id), "copies", "copied_by", write_id)
+
+    def _replace(
+        self,
+        group_id: str,
+        persona_id: str,
+        sets: Mapping[str, Value],
+        write_id: str,
+        based_on: Stored,
+        removes: Sequence[str],
+    ) -> Written:
+        return self._table.update(
+            keys.persona(group_id, persona_id),
+            sets,
+            prefix=keys.PERSONA_CHANGES,
+            write_id=write_id,
+            seq=based_on.seq + 1,
+            version=based_on.version + 1,
+            condition="#seq = :based_on",
+            condition_values={":based_on": based_on.seq},
+            removes=removes,
+        )
+
+
+def stored_in(lost: LostRace, persona_id: str) -> Stored | None:
+    """What a lost race found under the persona's key."""
+    return _stored(persona_id, lost.item) if lost.item else None
+
+
+def _row(persona: Persona) -> dict[str, Value]:
+    return {
+        "n": persona.name.text,
+        "ni": persona.name.id,
+        "d": persona.description.text if persona.description else None,
+        "di": persona.description.id if persona.description else None,
+        "ii": persona.instructions.id,
+        "ih": persona.instructions.text[:HEAD_CHARACTERS],
+        "c": persona.color_id,
+        "i": persona.icon_id,
+        "f": persona.active_flag_id,
+        "dp": persona.department_ids,
+        "pf": persona.parameter_field_ids,
+        "ex": [example.id for example in persona.examples],
+        "vo": persona.voice_ids,
+        "sc": persona.scenario_ids,
+        "as": persona.active_scenario_ids,
+        "np": persona.num_profiles,
+        "g": persona.generated,
+        "m": persona.mcp,
+        "ct": persona.created_at,
+        "ut": persona.updated_at,
+    }
+
+
+def _pack(persona: Persona) -> bytes:
+    longer = [persona.instructions.text, [example.text for example in persona.examples]]
+    return zlib.compress(json.dumps(longer, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _stored(persona_id: str, item: Item) -> Stored:
+    version, seq = integer(item, "version"), integer(item, "seq")
+    persona = None if item.get("deleted") is True else _persona(persona_id, item, version, seq)
+    return Stored(persona, version, seq, integer(item, "copies", absent=0), item)
+
+
+def _persona(persona_id: str, item: Item, version: int, seq: int) -> Persona:
+    # The casts state what _row and _pack wrote: nothing else writes a persona.
+    row = cast("Mapping[str, str]", mapping(item, "row"))
+    links = cast("Mapping[str, Sequence[str]]", row)
+    flags = cast("Mapping[str, bool]", row)
+    instructions, examples = json.loads(zlib.decompress(cast("bytes", item["texts"])))
+    return Persona(
+        id=persona_id,
+        name=Text(row["ni"], row["n"]),
+        description=Text(row["di"], row["d"]) if row["di"] else None,
+        instructions=Text(row["ii"], instructions),
+        color_id=row["c"],
+        icon_id=row["i"],
+        active_flag_id=row["f"],
+        department_ids=tuple(links["dp"]),
+        parameter_field_ids=tuple(links["pf"]),
+        examples=tuple(map(Text, links["ex"], examples)),
+        voice_ids=tuple(links["vo"]),
+        scenario_ids=tuple(links["sc"]),
+        active_scenario_ids=tuple(links["as"]),
+        num_profiles=integer(mapping(item, "row"), "np"),
+        generated=flags["g"],
+        mcp=flags["m"],
+        created_at=row["ct"],
+        updated_at=row["ut"],
+        version=version,
+        seq=seq,
+    )

@@ -1,0 +1,142 @@
+"""Profiles and API keys."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from personas.domain.profile import ApiKey, Profile
+from personas.store import keys
+from personas.store.attributes import Item, Value
+from personas.store.table import Table, integer, mapping, text
+
+
+class ProfileStore:
+    """Profiles and keys of all groups. What a caller may do follows from them, so they are read by nobody else."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, digest: str | None, profile_ids: Iterable[str]) -> tuple[ApiKey | None, dict[str, Profile]]:
+        """An API key by its digest and profiles by their ids, in one round trip; what does not exist is left out."""
+        wanted = [keys.profile(profile_id) for profile_id in profile_ids]
+        if digest is not None:
+            wanted.append(keys.api_key(digest))
+        items = self._table.get_many(wanted)
+        api_key, profiles = None, {}
+        for item in items.values():
+            if item["sk"] == "key":
+                api_key = _api_key(item)
+            else:
+                profile = _profile(item)
+                profiles[profile.id] = profile
+        return api_key, profiles
+
+    def put_profile(self, profile: Profile, persona_ids: Iterable[str], write_id: str) -> None:
+        """Store a profile with the personas that are assigned to it, and count the assignment on each persona.
+
+        All in one transaction, so the counts are those of the profiles.
+
+        Raises:
+            LookupError: a persona does not exist in the profile's group.
+            LostRace: the profile or one of the personas was written in between.
+        """
+        key = keys.profile(profile.id)
+        stored = self._table.get(key)
+        before = set(cast("list[str]", stored["personas"])) if stored else set()
+        after = set(persona_ids)
+        changed = {persona_id: keys.persona(profile.group_id, persona_id) for persona_id in before ^ after}
+        items = self._table.get_many(changed.values())
+        body: dict[str, Value] = {
+            "group": profile.group_id,
+            "name": profile.name,
+            "role": profile.role,
+            "departments": sorted(profile.department_ids),
+            "personas": sorted(after),
+            "seq": integer(stored, "seq") + 1 if stored else 1,
+            "version": 1,
+            "trail": mapping(stored or {}, "trail"),
+        }
+        counted: list[tuple[Item, int]] = []
+        for persona_id, persona_key in changed.items():
+            item = items.get(persona_key)
+            if item is None or item.get("deleted") is True:
+                if persona_id in after:
+                    raise LookupError(f"there is no persona {persona_id} in the group")
+                continue
+            counted.append((item, 1 if persona_id in after else -1))
+        self._table.put_and_count(
+            key,
+            body,
+            based_on=integer(stored, "seq") if stored else None,
+            write_id=write_id,
+            counted=counted,
+            counter="np",
+            prefix=keys.PERSONA_CHANGES,
+        )
+
+    def put_key(self, api_key: ApiKey, write_id: str) -> None:
+        """Store a new API key and list it under its group.
+
+        Raises:
+            LostRace: the key exists already.
+        """
+        body = {**_key_body(api_key), "seq": 1, "version": 1}
+        self._table.put(keys.listed_key(api_key.group_id, api_key.digest), body, write_id=write_id, based_on=None)
+        self._table.put(keys.api_key(api_key.digest), body, write_id=write_id, based_on=None)
+
+    def keys_of(self, group_id: str) -> list[ApiKey]:
+        """The group's keys as they stand, oldest first."""
+        listed = self._table.partition(keys.keys_partition(group_id))
+        items = self._table.get_many(keys.api_key(keys.id_of(text(item, "sk"))) for item in listed)
+        return sorted(map(_api_key, items.values()), key=lambda each: each.created_at)
+
+    def revoke(self, digest: str, write_id: str) -> ApiKey | None:
+        """Revoke a key; None where there is none. Callers that were known by it are refused within 60 s.
+
+        Raises:
+            LostRace: it was written in between.
+        """
+        item = self._table.get(keys.api_key(digest))
+        if item is None:
+            return None
+        seq = integer(item, "seq")
+        self._table.put(
+            keys.api_key(digest),
+            {**{name: item[name] for name in item if name not in {"pk", "sk"}}, "revoked": True, "seq": seq + 1},
+            write_id=write_id,
+            based_on=seq,
+        )
+        return _api_key({**item, "revoked": True})
+
+
+def _profile(item: Item) -> Profile:
+    return Profile(
+        id=text(item, "pk").removeprefix("profile#"),
+        group_id=text(item, "group"),
+        name=text(item, "name"),
+        role=text(item, "role"),
+        department_ids=frozenset(cast("list[str]", item["departments"])),
+    )
+
+
+def _key_body(api_key: ApiKey) -> dict[str, Value]:
+    return {
+        "group": api_key.group_id,
+        "profile": api_key.profile_id,
+        "label": api_key.label,
+        "created_at": api_key.created_at,
+        "valid_until": api_key.expires_at,
+        "revoked": api_key.revoked,
+    }
+
+
+def _api_key(item: Mapping[str, Value]) -> ApiKey:
+    profile, until = item["profile"], item["valid_until"]
+    return ApiKey(
+        digest=text(item, "pk").removeprefix("key#"),
+        group_id=text(item, "group"),
+        profile_id=profile if isinstance(profile, str) else None,
+        label=text(item, "label"),
+        created_at=integer(item, "created_at"),
+        expires_at=until if isinstance(until, int) else None,
+        revoked=item["revoked"] is True,
+    )

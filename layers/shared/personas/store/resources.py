@@ -1,0 +1,76 @@
+"""The catalogue: departments, colors, icons, flags, voices, parameters, fields, scenarios, and the group's settings.
+
+Functions read it through the change feed (``view.catalogue``); only the library loader writes it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple, get_args
+
+from personas.store import keys
+from personas.store.attributes import Value
+from personas.store.keys import Key
+from personas.store.table import LostRace, Table, integer, mapping
+
+ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
+RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)
+
+
+class Entry(NamedTuple):
+    """An entry of the catalogue; ``kind`` "group" stands for the group's own record, whose id is the group's."""
+
+    kind: ResourceKind | Literal["group"]
+    id: str
+    row: Mapping[str, Value]
+
+
+class ResourceStore:
+    """The catalogues of all groups."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, group_id: str, entries: Iterable[tuple[ResourceKind | Literal["group"], str]]) -> dict[str, Entry]:
+        """Those of the entries that exist, by id."""
+        wanted = {(kind, entry_id): self._key(group_id, kind, entry_id) for kind, entry_id in entries}
+        items = self._table.get_many(wanted.values())
+        found = {}
+        for (kind, entry_id), key in wanted.items():
+            item = items.get(key)
+            if item is not None:
+                found[entry_id] = Entry(kind, entry_id, mapping(item, "row"))
+        return found
+
+    def put(self, group_id: str, entry: Entry, write_id: str) -> bool:
+        """Store an entry where it is new or differs from what is stored; whether it was written.
+
+        Raises:
+            LostRace: others keep writing the same entry.
+        """
+        key = self._key(group_id, entry.kind, entry.id)
+        for attempt in range(3):
+            item = self._table.get(key)
+            if item is not None and dict(mapping(item, "row")) == _plain(entry.row):
+                return False
+            body: dict[str, Value] = {"row": entry.row, "version": 1}
+            if item is None:
+                body["seq"] = int(self._table.now().timestamp() * 1000)
+            else:
+                body |= {"seq": integer(item, "seq") + 1, "trail": mapping(item, "trail")}
+            based_on = None if item is None else integer(item, "seq")
+            try:
+                self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=based_on)
+            except LostRace:
+                if attempt == 2:  # noqa: PLR2004  # the third of three
+                    raise
+            else:
+                return True
+        raise AssertionError("the loop ends by itself")
+
+    @staticmethod
+    def _key(group_id: str, kind: str, entry_id: str) -> Key:
+        return keys.group(group_id) if kind == "group" else keys.resource(group_id, kind, entry_id)
+
+
+def _plain(row: Mapping[str, Value]) -> dict[str, Value]:
+    """A row as it comes back from the table: tuples are lists there."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}

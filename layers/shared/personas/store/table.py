@@ -1,0 +1,483 @@
+"""PersonasTable: every call to it, and the write rule that all its items share.
+
+Reads are strongly consistent. A call that is throttled, lost or refused by a broken connection is tried again with
+jitter for as long as the invocation lasts, then becomes ``Unavailable``.
+
+**The write rule.** A write is made under a condition on what was read, stamps the time anew for every attempt, and
+leaves its ``write_id`` in the item's *trail*, a ring of the last eight. When an attempt's answer was lost, the next
+one's condition fails on an item whose trail holds our own id: that is a success, told as one, even when others have
+written since. A repeat under the same Idempotency-Key carries the same id and finds itself the same way.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from personas.errors import OutcomeUnknown, Unavailable
+from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
+from personas.store.attributes import Item, Value, decode_item, encode, encode_item
+from personas.store.faults import Meaning, meaning
+from personas.store.keys import CHANGES_INDEX, Key, range_of, stamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        BatchGetItemOutputTypeDef,
+        BatchWriteItemOutputTypeDef,
+        PutItemInputTypeDef,
+        TransactWriteItemTypeDef,
+        WriteRequestUnionTypeDef,
+    )
+
+BATCH_READ_MAX: Final = 100
+BATCH_WRITE_MAX: Final = 25
+TRAIL_LENGTH: Final = 8
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+
+
+class LostRace(Exception):
+    """A write's condition did not hold; ``item`` is what stands there instead, or None for nothing."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("the item was written by someone else")
+        self.item = item
+
+
+class Written(NamedTuple):
+    """A write that took effect: the version it made, and the item where the answer showed it."""
+
+    version: int
+    item: Item | None
+
+
+class Change(NamedTuple):
+    """One item of the change feed, as the index projects it."""
+
+    key: str
+    seq: int
+    row: Mapping[str, Value]
+    deleted: bool
+    version: int
+
+
+def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
+    """A whole number of an item.
+
+    Raises:
+        TypeError: it is absent, and no value for that was given, or is no number.
+    """
+    value = item.get(name, absent)
+    if not isinstance(value, int):
+        raise TypeError(f"{name} of {item.get('sk')} is not a number")
+    return value
+
+
+def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """A map of an item; an absent one is empty.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    value = item.get(name, {})
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} of {item.get('sk')} is not a map")
+    return value
+
+
+def text(item: Mapping[str, Value], name: str) -> str:
+    """A string of an item.
+
+    Raises:
+        TypeError: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} of {item.get('sk')} is not a string")
+    return value
+
+
+def trail_slot(seq: int) -> str:
+    """Where in the trail the write that makes ``seq`` leaves its id."""
+    return f"s{seq % TRAIL_LENGTH}"
+
+
+def trail_entry(write_id: str, version: int) -> str:
+    """What a write leaves in the trail."""
+    return f"{write_id}@{version}"
+
+
+def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | None:
+    """The version that the write ``write_id`` made of this item, or None if it is not among its last eight."""
+    for entry in mapping(item or {}, "trail").values():
+        if isinstance(entry, str):
+            maker, _, version = entry.rpartition("@")
+            if maker == write_id:
+                return int(version)
+    return None
+
+
+def expired(item: Mapping[str, Value], now: datetime) -> bool:
+    """Whether the item's time is over; DynamoDB removes such items days later."""
+    return integer(item, "expires_at", absent=2**62) <= now.timestamp()
+
+
+class _QueryTypeDef(TypedDict, total=False):
+    """What differs between the queries of this module."""
+
+    IndexName: str
+    KeyConditionExpression: str
+    ExpressionAttributeValues: Mapping[str, AttributeValueTypeDef]
+    ExclusiveStartKey: Mapping[str, AttributeValueTypeDef]
+    ScanIndexForward: bool
+
+
+class Table:
+    """The calls that the repositories are made of."""
+
+    def __init__(self, client: DynamoDBClient, name: str, clock: Callable[[], datetime], deadline: Deadline) -> None:
+        self.name = name
+        self.now = clock
+        self.deadline = deadline
+        self._client = client
+
+    def get(self, key: Key) -> Item | None:
+        """The item of that key, or None."""
+        answer = self._attempt(
+            lambda: self._client.get_item(TableName=self.name, Key=encode_item(key.attributes()), ConsistentRead=True)
+        )
+        found = answer.get("Item")
+        return decode_item(found) if found else None
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """The items that exist among ``keys``."""
+        wanted: list[Mapping[str, AttributeValueTypeDef]] = [encode_item(key.attributes()) for key in set(keys)]
+        found: dict[Key, Item] = {}
+        tries = _Tries(self.deadline)
+        while wanted:
+            answer = self._attempt(partial(self._read_batch, wanted[:BATCH_READ_MAX]))
+            for raw in answer["Responses"].get(self.name, []):
+                item = decode_item(raw)
+                found[Key(text(item, "pk"), text(item, "sk"))] = item
+            unread = answer.get("UnprocessedKeys", {}).get(self.name, {"Keys": []})["Keys"]
+            wanted = [*unread, *wanted[BATCH_READ_MAX:]]
+            if unread:
+                tries.pause(unknown=False)
+        return found
+
+    def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
+        """Put up to 25 items without a condition: only for items that say the same whoever writes them."""
+        wanted: Sequence[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": encode_item(item)}} for item in items]
+        tries = _Tries(self.deadline)
+        while wanted:
+            answer = self._attempt(partial(self._write_batch, wanted))
+            wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
+            if wanted:
+                tries.pause(unknown=False)
+
+    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
+        """What was written in one range of a partition since then, oldest first, tombstones included."""
+        first, last = range_of(prefix, since)
+        for item in self._query(partition, first, last, forward=True):
+            yield Change(
+                key=text(item, "sk"),
+                seq=integer(item, "seq"),
+                row=mapping(item, "row"),
+                deleted=item.get("deleted") is True,
+                version=integer(item, "version", absent=0),
+            )
+
+    def latest(self, partition: str, prefix: str, most: int) -> list[Item]:
+        """The items of a range that have not expired, latest first, as the index projects them; at most ``most``."""
+        first, last = range_of(prefix, None)
+        now = self.now()
+        found: list[Item] = []
+        for item in self._query(partition, first, last, forward=False):
+            if not expired(item, now):
+                found.append(item)
+            if len(found) == most:
+                break
+        return found
+
+    def partition(self, partition: str) -> Iterator[Item]:
+        """Every item of a partition, whole, in the order of its sort keys."""
+        yield from self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": encode(partition)})
+
+    def put(
+        self, key: Key, body: Mapping[str, Value], *, write_id: str, based_on: int | None, prefix: str | None = None
+    ) -> Written:
+        """Write a whole item where the stored ``seq`` is ``based_on`` (None: where there is no item).
+
+        ``body`` holds ``seq`` and ``version`` and, where the item had one, its ``trail``. ``prefix`` is the range of
+        the change feed that the item belongs to, or None for one that no feed shows.
+
+        Raises:
+            LostRace: something else stands there.
+        """
+
+        def once() -> Item | None:
+            self._client.put_item(**self._put_request(key, body, write_id, based_on, prefix))
+            return None
+
+        return self._write(once, write_id, integer(body, "version"))
+
+    def put_and_count(
+        self,
+        key: Key,
+        body: Mapping[str, Value],
+        *,
+        based_on: int | None,
+        write_id: str,
+        counted: Sequence[tuple[Item, int]],
+        counter: str,
+        prefix: str,
+    ) -> Written:
+        """Put an item as ``put`` does and, in the same transaction, add to a counter in the ``row`` of others.
+
+        ``counted`` holds those items as they were read, each with what to add; at most 99.
+
+        Raises:
+            LostRace: any of them was written in between.
+        """
+
+        def count(item: Item, add: int) -> TransactWriteItemTypeDef:
+            seq, version = integer(item, "seq"), integer(item, "version")
+            values: dict[str, Value] = {
+                ":add": add,
+                ":seq": seq + 1,
+                ":based_on": seq,
+                ":changed": stamp(prefix, self.now()),
+                ":trail": trail_entry(write_id, version),
+            }
+            return {
+                "Update": {
+                    "TableName": self.name,
+                    "Key": encode_item({"pk": item["pk"], "sk": item["sk"]}),
+                    "UpdateExpression": (
+                        "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, trail.#slot = :trail"
+                    ),
+                    "ConditionExpression": "seq = :based_on",
+                    "ExpressionAttributeNames": {"#row": "row", "#counter": counter, "#slot": trail_slot(seq + 1)},
+                    "ExpressionAttributeValues": encode_item(values),
+                }
+            }
+
+        def once() -> Item | None:
+            put: TransactWriteItemTypeDef = {"Put": self._put_request(key, body, write_id, based_on, None)}
+            self._client.transact_write_items(TransactItems=[put, *(count(item, add) for item, add in counted)])
+            return None
+
+        try:
+            return self._write(once, write_id, integer(body, "version"))
+        except LostRace:
+            # A cancelled transaction does not say whose condition failed: if the item carries our own id, an earlier
+            # attempt went through and only its answer was lost.
+            item = self.get(key)
+            made = version_made_by(item, write_id)
+            if made is None:
+                raise
+            return Written(made, item)
+
+    def _put_request(
+        self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | None, prefix: str | None
+    ) -> PutItemInputTypeDef:
+        seq, version = integer(body, "seq"), integer(body, "version")
+        trail = {**mapping(body, "trail"), trail_slot(seq): trail_entry(write_id, version)}
+        changed: dict[str, Value] = {} if prefix is None else {"changed": stamp(prefix, self.now())}
+        request: PutItemInputTypeDef = {
+            "TableName": self.name,
+            "Item": encode_item({**key.attributes(), **body, **changed, "trail": trail}),
+            "ConditionExpression": "attribute_not_exists(pk)" if based_on is None else "seq = :based_on",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if based_on is not None:
+            request["ExpressionAttributeValues"] = encode_item({":based_on": based_on})
+        return request
+
+    def update(
+        self,
+        key: Key,
+        sets: Mapping[str, Value],
+        *,
+        prefix: str,
+        write_id: str,
+        seq: int,
+        version: int,
+        condition: str,
+        condition_values: Mapping[str, Value],
+        removes: Sequence[str] = (),
+    ) -> Written:
+        """Change parts of an item. ``sets`` and ``removes`` go by attribute path, such as ``row.n``.
+
+        The answer's item is the whole new one. ``condition`` is written with names ``#seq``, ``#version`` and
+        ``#expires_at`` as far as it uses them, and must not hold for an item that is absent.
+
+        Raises:
+            LostRace: the condition did not hold.
+        """
+        names: dict[str, str] = {}
+
+        def name_of(path: str) -> str:
+            for part in path.split("."):
+                names[f"#{part}"] = part
+            return ".".join(f"#{part}" for part in path.split("."))
+
+        assignments: dict[str, Value] = {
+            **sets,
+            "seq": seq,
+            "version": version,
+            f"trail.{trail_slot(seq)}": trail_entry(write_id, version),
+        }
+        values: dict[str, Value] = dict(condition_values)
+        clauses = [f"{name_of('changed')} = :changed"]
+        for position, (path, value) in enumerate(assignments.items()):
+            clauses.append(f"{name_of(path)} = :v{position}")
+            values[f":v{position}"] = value
+        expression = "SET " + ", ".join(clauses)
+        if removes:
+            expression += " REMOVE " + ", ".join(name_of(path) for path in removes)
+        names.update({f"#{word}": word for word in ("seq", "version", "expires_at") if f"#{word}" in condition})
+
+        def once() -> Item | None:
+            answer = self._client.update_item(
+                TableName=self.name,
+                Key=encode_item(key.attributes()),
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=encode_item({**values, ":changed": stamp(prefix, self.now())}),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+            return decode_item(answer["Attributes"])
+
+        return self._write(once, write_id, version)
+
+    def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
+        """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.
+
+        ``maker`` is the attribute that remembers who counted last, so that a lost answer does not count twice.
+
+        Raises:
+            LostRace: there is no such item, or it is deleted.
+        """
+        values: dict[str, Value] = {":zero": 0, ":one": 1, ":me": write_id}
+
+        def once() -> Item | None:
+            answer = self._client.update_item(
+                TableName=self.name,
+                Key=encode_item(key.attributes()),
+                UpdateExpression="SET #counter = if_not_exists(#counter, :zero) + :one, #maker = :me",
+                ConditionExpression=(
+                    "attribute_exists(pk) AND attribute_not_exists(deleted)"
+                    " AND (attribute_not_exists(#maker) OR #maker <> :me)"
+                ),
+                ExpressionAttributeNames={"#counter": counter, "#maker": maker},
+                ExpressionAttributeValues=encode_item(values),
+                ReturnValues="UPDATED_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+            return decode_item(answer["Attributes"])
+
+        try:
+            item = self._attempt(once, writes=True)
+        except LostRace as lost:
+            if lost.item is None or lost.item.get(maker) != write_id:
+                raise
+            item = lost.item
+        return integer(item or {}, counter)
+
+    def _write(self, once: Callable[[], Item | None], write_id: str, version: int) -> Written:
+        try:
+            return Written(version, self._attempt(once, writes=True))
+        except LostRace as lost:
+            made = version_made_by(lost.item, write_id)
+            if made is None:
+                raise
+            return Written(made, lost.item)
+
+    def _read_batch(self, keys: Sequence[Mapping[str, AttributeValueTypeDef]]) -> BatchGetItemOutputTypeDef:
+        return self._client.batch_get_item(RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
+
+    def _write_batch(self, requests: Sequence[WriteRequestUnionTypeDef]) -> BatchWriteItemOutputTypeDef:
+        return self._client.batch_write_item(RequestItems={self.name: requests})
+
+    def _query(self, partition: str, first: str, last: str, *, forward: bool) -> Iterator[Item]:
+        yield from self._pages(
+            IndexName=CHANGES_INDEX,
+            KeyConditionExpression="pk = :pk AND changed BETWEEN :first AND :last",
+            ExpressionAttributeValues={":pk": encode(partition), ":first": encode(first), ":last": encode(last)},
+            ScanIndexForward=forward,
+        )
+
+    def _pages(self, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
+        while True:
+            answer = self._attempt(lambda: self._client.query(TableName=self.name, ConsistentRead=True, **arguments))
+            for raw in answer["Items"]:
+                yield decode_item(raw)
+            following = answer.get("LastEvaluatedKey")
+            if not following:
+                return
+            arguments["ExclusiveStartKey"] = following
+
+    def _attempt[T](self, call: Callable[[], T], *, writes: bool = False) -> T:
+        """Make a call until it is answered, the invocation's time is over, or it turns out to be our mistake."""
+        tries = _Tries(self.deadline)
+        unknown = False
+        while True:
+            try:
+                return call()
+            except (ClientError, BotoCoreError) as error:
+                what = meaning(error)
+                if what is Meaning.CONDITION:
+                    raise LostRace(_item_in(error)) from None
+                if what is Meaning.DEFECT:
+                    raise
+                unknown = unknown or (writes and what is Meaning.UNKNOWN)
+                tries.pause(unknown=unknown, cause=error)
+
+    def has_time_for_another_item(self) -> bool:
+        """Whether a bulk call may still begin an item."""
+        left = self.deadline.left()
+        return left is None or left > FINISHING_TIME
+
+
+class _Tries:
+    """Paces the attempts of one call: exponential pauses with full jitter, within the invocation's time."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._began = time.monotonic()
+        self._made = 0
+
+    def pause(self, *, unknown: bool, cause: BaseException | None = None) -> None:
+        self._made += 1
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
+        pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret
+        left = self._deadline.left()
+        if left is None:
+            left = UNLIMITED - timedelta(seconds=time.monotonic() - self._began)
+        if left < LAST_CALL + timedelta(seconds=pause):
+            if unknown:
+                raise OutcomeUnknown(
+                    "The store did not answer in time: the write may or may not have been saved. Repeating it is safe."
+                ) from cause
+            raise Unavailable("The store is busy or out of reach, and nothing was saved. Try again shortly.") from cause
+        time.sleep(pause)
+
+
+def _item_in(error: ClientError | BotoCoreError) -> Item | None:
+    """The item that a failed condition shows (ALL_OLD), or None."""
+    if not isinstance(error, ClientError):
+        return None
+    shown = cast("Mapping[str, object]", error.response).get("Item")
+    return decode_item(cast("Mapping[str, Mapping[str, object]]", shown)) if shown else None

@@ -1,0 +1,104 @@
+"""The text directory: it turns the id of a text that a client sends back into the text.
+
+Personas and drafts hold their own texts; an entry is put before the item that gives its id out, so no id dangles.
+"""
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import batched
+from typing import Final, NamedTuple
+
+from personas.domain.text import Reference, Text, TextKind
+from personas.store import keys
+from personas.store.attributes import Item
+from personas.store.table import BATCH_WRITE_MAX, Table, integer
+
+FRESH: Final = timedelta(days=1)
+"""An entry touched within this time is left alone; the clean-up waits for 30 times as long."""
+_CACHE_CHARACTERS: Final = 2_000_000
+
+
+class _Known(NamedTuple):
+    text: str
+    used_at: int
+
+
+class TextDirectory:
+    """The directory of all groups, with a bounded memory of what this environment has just seen there."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._seen: OrderedDict[tuple[str, Reference], _Known] = OrderedDict()
+        self._characters = 0
+
+    def known(self, group_id: str, kind: TextKind, entry_id: str) -> str | None:
+        """The text, if this environment has seen its entry within a day: no round trip."""
+        seen = self._seen.get((group_id, Reference(kind, entry_id)))
+        return seen.text if seen and self._fresh(seen) else None
+
+    def read(self, group_id: str, references: Sequence[Reference]) -> dict[Reference, str]:
+        """The texts of those references that exist in the group; the others are absent.
+
+        What was last touched more than a day ago is touched, so that the clean-up leaves it.
+        """
+        wanted = {reference: keys.text(group_id, *reference) for reference in references}
+        items = self._table.get_many(wanted.values())
+        found: dict[Reference, str] = {}
+        stale: list[tuple[TextKind, Text]] = []
+        for reference, key in wanted.items():
+            item = items.get(key)
+            if item is None:
+                continue
+            entry = _Known(_unpack(item), integer(item, "used_at"))
+            found[reference] = entry.text
+            if self._fresh(entry):
+                self._remember(group_id, reference, entry)
+            else:
+                stale.append((reference.kind, Text(reference.id, entry.text)))
+        for batch in self.writes(group_id, stale):
+            self.write(group_id, batch)
+        return found
+
+    def writes(self, group_id: str, texts: Iterable[tuple[TextKind, Text]]) -> list[tuple[tuple[TextKind, Text], ...]]:
+        """What of ``texts`` has to be put into the directory, in batches, each for one call of ``write``."""
+        new = {
+            Reference(kind, text.id): (kind, text)
+            for kind, text in texts
+            if self.known(group_id, kind, text.id) is None
+        }
+        return list(batched(new.values(), BATCH_WRITE_MAX, strict=False))
+
+    def write(self, group_id: str, batch: Sequence[tuple[TextKind, Text]]) -> None:
+        """Put up to 25 entries. Whoever puts the same text writes the same entry."""
+        now = int(self._table.now().timestamp())
+        self._table.put_many([_item(group_id, kind, text, now) for kind, text in batch])
+        for kind, text in batch:
+            self._remember(group_id, Reference(kind, text.id), _Known(text.text, now))
+
+    def _fresh(self, entry: _Known) -> bool:
+        return self._table.now().timestamp() - entry.used_at < FRESH.total_seconds()
+
+    def _remember(self, group_id: str, reference: Reference, entry: _Known) -> None:
+        previous = self._seen.pop((group_id, reference), None)
+        self._characters += len(entry.text) - (len(previous.text) if previous else 0)
+        self._seen[group_id, reference] = entry
+        while self._characters > _CACHE_CHARACTERS:
+            _, dropped = self._seen.popitem(last=False)
+            self._characters -= len(dropped.text)
+
+
+def _item(group_id: str, kind: TextKind, text: Text, now: int) -> Item:
+    return {
+        **keys.text(group_id, kind, text.id).attributes(),
+        "text": zlib.compress(text.text.encode()),
+        "used_at": now,
+    }
+
+
+def _unpack(item: Item) -> str:
+    packed = item["text"]
+    if not isinstance(packed, bytes):
+        raise TypeError(f"text of {item.get('sk')} is not compressed")
+    return zlib.decompress(packed).decode()

@@ -1,0 +1,70 @@
+"""The catalogues that this execution environment holds, kept true by the change feed.
+
+**The feed rule.** A reader asks for everything stamped since its own clock at the start of its previous successful
+read, minus ``FEED_WINDOW``. Stamps never move that mark, so neither a fast nor a frozen writer can hide a change
+behind it; an item is taken only if its ``seq`` is higher than what is held.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from personas.domain.catalogue import Catalogue, Row
+from personas.runtime import FEED_WINDOW
+from personas.store import keys
+from personas.store.table import Change, Table
+
+_GROUPS_MAX: Final = 64
+
+
+class _Held:
+    """A group's entries by kind and id, each with the seq that it was taken at."""
+
+    def __init__(self, group_id: str) -> None:
+        self.read_at: datetime | None = None
+        self.catalogue = Catalogue(group_id, {})
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._seqs: dict[str, int] = {}
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        news = [change for change in changes if change.seq > self._seqs.get(change.key, -1)]
+        if not news:
+            return
+        for change in news:
+            self._seqs[change.key] = change.seq
+            _, _, rest = change.key.partition("#")
+            kind, _, entry_id = rest.partition("#") if rest else ("group", "", self.catalogue.group_id)
+            entries = self._rows.setdefault(kind, {})
+            if change.deleted:
+                entries.pop(entry_id, None)
+            else:
+                entries[entry_id] = change.row
+        # A reader may still hold the previous catalogue, so the new one gets maps of its own.
+        self.catalogue = Catalogue(self.catalogue.group_id, {kind: dict(rows) for kind, rows in self._rows.items()})
+
+
+class CatalogueView:
+    """The catalogues of the groups that were asked for last."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._groups: OrderedDict[str, _Held] = OrderedDict()
+
+    def current(self, group_id: str) -> Catalogue:
+        """The group's catalogue as it stands now: one query, a short one where the group is held."""
+        held = self._groups.get(group_id) or _Held(group_id)
+        started = self._table.now()
+        since = None if held.read_at is None else held.read_at - FEED_WINDOW
+        held.apply(list(self._table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, since)))
+        held.read_at = started
+        self._groups[group_id] = held
+        self._groups.move_to_end(group_id)
+        if len(self._groups) > _GROUPS_MAX:
+            self._groups.popitem(last=False)
+        return held.catalogue
+
+    def held(self, group_id: str) -> Catalogue | None:
+        """The group's catalogue as this environment last read it, without a round trip; None if it never did."""
+        held = self._groups.get(group_id)
+        return held.catalogue if held else None
