@@ -92,7 +92,7 @@ class Catalogue:
         """The id of the entry that ``value`` names, without regard to case.
 
         Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
-        where two parameters have a field of that name.
+        where two parameters have a field of that name. What is no longer active is found by its id only.
 
         Raises:
             Unresolved: no entry goes by it, or several do.
@@ -146,5 +146,5 @@ class Catalogue:
             (entry_id, str(row[column]))
             for entry_id, row in rows.items()
             for column in _NAMED_BY[kind]
-            if row.get(column)
+            if row.get(column) and row.get("active") is not False
         ]

@@ -2,13 +2,24 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 
 SUPERADMIN: Final = "superadmin"
 WRITING_ROLES: Final = frozenset({SUPERADMIN, "admin", "instructional"})
+
+
+class Guarded(Protocol):
+    """What the rules look at in a persona."""
+
+    @property
+    def department_ids(self) -> tuple[str, ...]:
+        """The departments that it is assigned to."""
+
+    @property
+    def active_scenario_ids(self) -> tuple[str, ...]:
+        """The active scenarios that use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
     return caller.role == SUPERADMIN or not department_ids or not caller.department_ids.isdisjoint(department_ids)
 
 
-def may_edit(caller: Caller, persona: Persona) -> Verdict:
+def may_edit(caller: Caller, persona: Guarded) -> Verdict:
     """Whether the caller may change the persona."""
     verdict = _may_touch(caller, persona)
     if verdict.allowed and caller.role != SUPERADMIN and not caller.department_ids.issuperset(persona.department_ids):
@@ -47,7 +58,7 @@ def may_edit(caller: Caller, persona: Persona) -> Verdict:
     return verdict
 
 
-def may_delete(caller: Caller, persona: Persona) -> Verdict:
+def may_delete(caller: Caller, persona: Guarded) -> Verdict:
     """Whether the caller may delete the persona: as editing it, but one shared department is enough."""
     verdict = _may_touch(caller, persona)
     if verdict.allowed and caller.role != SUPERADMIN and caller.department_ids.isdisjoint(persona.department_ids):
@@ -66,7 +77,7 @@ def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
     return ALLOWED
 
 
-def departments_of_copy(caller: Caller, persona: Persona) -> tuple[str, ...]:
+def departments_of_copy(caller: Caller, persona: Guarded) -> tuple[str, ...]:
     """The departments of a copy that the caller makes: those of the source that are the caller's own.
 
     A superadmin keeps all; where the source has none, a copy gets the caller's.
@@ -78,7 +89,7 @@ def departments_of_copy(caller: Caller, persona: Persona) -> tuple[str, ...]:
     return tuple(each for each in persona.department_ids if each in caller.department_ids)
 
 
-def _may_touch(caller: Caller, persona: Persona) -> Verdict:
+def _may_touch(caller: Caller, persona: Guarded) -> Verdict:
     verdict = may_write(caller)
     if not verdict.allowed:
         return verdict

@@ -72,26 +72,30 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
         return {each.id: to_wire(each) for each in selected}
 
     colors = _options(
-        _entries(catalogue, "colors", _color),
+        _entries(catalogue, "colors", _color, _just(form.color_id)),
         selected=_just(form.color_id),
         named_by=lambda color: (color.name, color.hex_code),
         search=request.color_search,
         only_selected=request.color_show_selected is True,
     )
     icons = _options(
-        _entries(catalogue, "icons", _icon),
+        _entries(catalogue, "icons", _icon, _just(form.icon_id)),
         selected=_just(form.icon_id),
         named_by=lambda icon: (icon.name, icon.value),
         search=request.icon_search,
         only_selected=request.icon_show_selected is True,
     )
     voices = _options(
-        _entries(catalogue, "voices", _voice), selected=form.voice_ids, named_by=lambda voice: (voice.voice,)
+        _entries(catalogue, "voices", _voice, form.voice_ids),
+        selected=form.voice_ids,
+        named_by=lambda voice: (voice.voice,),
     )
     departments = _options(
         {
             department_id: department
-            for department_id, department in _entries(catalogue, "departments", _department).items()
+            for department_id, department in _entries(
+                catalogue, "departments", _department, form.department_ids
+            ).items()
             if caller.role == SUPERADMIN
             or department_id in caller.department_ids
             or department_id in form.department_ids
@@ -220,9 +224,18 @@ def _just[T](value: T | None) -> tuple[T, ...]:
     return () if value is None else (value,)
 
 
-def _entries[R](catalogue: Catalogue, kind: str, to_wire: Callable[[str, Mapping[str, str | None]], R]) -> dict[str, R]:
-    rows = cast("Mapping[str, Mapping[str, str | None]]", catalogue.rows(kind))
-    return {entry_id: to_wire(entry_id, row) for entry_id, row in rows.items()}
+def _entries[R](
+    catalogue: Catalogue,
+    kind: str,
+    to_wire: Callable[[str, Mapping[str, str | None]], R],
+    selected: Collection[str],
+) -> dict[str, R]:
+    """The entries of a kind that can be selected, and those that are."""
+    return {
+        entry_id: to_wire(entry_id, cast("Mapping[str, str | None]", row))
+        for entry_id, row in catalogue.rows(kind).items()
+        if row.get("active") is not False or entry_id in selected
+    }
 
 
 def _is_offered(row: Row, caller: Caller) -> bool:
@@ -259,6 +272,8 @@ def _flag(flag_id: str, row: Row) -> wire.PersonaFlagConfig:
         description=cast("str | None", row.get("description")),
         icon_id=cast("str | None", row.get("icon_id")),
         flag_option_id=flag_id,
+        show=row.get("show") is not False,
+        required=row.get("required") is True,
         generated=_made(row),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import batched
 
 from personas.contract.problems import FieldError
 from personas.contract.results import PersonaResultItem
@@ -14,7 +15,8 @@ from personas.errors import Fault, Forbidden, PersonasError
 from personas.operations.bulk import at
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import Written
+from personas.store.table import BATCH_READ_MAX, Written
+from personas.store.texts import TextDirectory
 
 
 class Lookup:
@@ -39,13 +41,16 @@ class Lookup:
         calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(group_id))]
         if wanted:
             calls.append(lambda: self.stored.update(services.personas.get_many(group_id, wanted)))
-        if missing:
-            calls.append(lambda: found_texts.update(directory.read(group_id, missing)))
+        calls += [partial(_read, directory, group_id, some, found_texts) for some in batched(missing, BATCH_READ_MAX)]
         calls += [partial(directory.write, group_id, batch) for batch in batches]
         services.parallel.run(calls)
 
         (self.catalogue,) = catalogues
         self.texts: dict[Reference, str] = {**held, **found_texts}
+
+
+def _read(directory: TextDirectory, group_id: str, some: Sequence[Reference], found: dict[Reference, str]) -> None:
+    found.update(directory.read(group_id, some))
 
 
 def check_assignment(caller: Caller, department_ids: Sequence[str], place: str) -> None:

@@ -95,6 +95,35 @@ class PersonaStore:
         sets: dict[str, Value] = {"row": {}, "deleted": True, "expires_at": expires_at}
         return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
 
+    def cast(
+        self,
+        group_id: str,
+        persona_id: str,
+        scenario_ids: Sequence[str],
+        active_scenario_ids: Sequence[str],
+        write_id: str,
+        *,
+        seq: int,
+        version: int,
+    ) -> Written:
+        """Store which scenarios use a persona that was read at ``seq``: a new seq for the feed, the same version.
+
+        That it is part of the same item makes "not while an active scenario uses it" a part of every write's condition.
+
+        Raises:
+            LostRace: the persona was written in between.
+        """
+        return self._table.update(
+            keys.persona(group_id, persona_id),
+            {"row.sc": scenario_ids, "row.as": active_scenario_ids},
+            prefix=keys.PERSONA_CHANGES,
+            write_id=write_id,
+            seq=seq + 1,
+            version=version,
+            condition="#seq = :based_on",
+            condition_values={":based_on": seq},
+        )
+
     def next_copy(self, group_id: str, persona_id: str, write_id: str) -> int:
         """The number of the next copy of a persona, from 1; each number is given out once.
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import batched
+from threading import Lock
 from typing import Final, NamedTuple
 
 from personas.domain.text import Reference, Text, TextKind
@@ -32,6 +33,7 @@ class TextDirectory:
         self._table = table
         self._seen: OrderedDict[tuple[str, Reference], _Known] = OrderedDict()
         self._characters = 0
+        self._lock = Lock()
 
     def known(self, group_id: str, kind: TextKind, entry_id: str) -> str | None:
         """The text, if this environment has seen its entry within a day: no round trip."""
@@ -81,12 +83,13 @@ class TextDirectory:
         return self._table.now().timestamp() - entry.used_at < FRESH.total_seconds()
 
     def _remember(self, group_id: str, reference: Reference, entry: _Known) -> None:
-        previous = self._seen.pop((group_id, reference), None)
-        self._characters += len(entry.text) - (len(previous.text) if previous else 0)
-        self._seen[group_id, reference] = entry
-        while self._characters > _CACHE_CHARACTERS:
-            _, dropped = self._seen.popitem(last=False)
-            self._characters -= len(dropped.text)
+        with self._lock:
+            previous = self._seen.pop((group_id, reference), None)
+            self._characters += len(entry.text) - (len(previous.text) if previous else 0)
+            self._seen[group_id, reference] = entry
+            while self._characters > _CACHE_CHARACTERS:
+                _, dropped = self._seen.popitem(last=False)
+                self._characters -= len(dropped.text)
 
 
 def _item(group_id: str, kind: TextKind, text: Text, now: int) -> Item:

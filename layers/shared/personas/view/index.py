@@ -18,13 +18,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 from heapq import nsmallest
 from itertools import chain, compress, repeat
 from math import isqrt
-from operator import contains
+from operator import and_, contains
 from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast
 
-import stringzilla  # type: ignore[import-untyped]  # it ships no types; `_Haystack` is what is used of it
+import stringzilla  # type: ignore[import-not-found]  # it ships no types; `_Haystack` is what is used
 from pyroaring import BitMap
 
 from personas.domain.folding import fold
@@ -106,15 +107,10 @@ _STRIPS: Final = 32
 _STRIP_LEAST: Final = 1024
 _LATE_LEAST: Final = 256
 
-# What CPython and CRoaring take beside the data, as measured.
-_STRING_BYTES: Final = 49
-_ENTRY_BYTES: Final = 220
-_BITMAP_BYTES: Final = 180
-
-_KEPT_FINDINGS: Final = 32
-_STRIPS: Final = 32
-_STRIP_LEAST: Final = 1024
-_LATE_LEAST: Final = 256
+# Measured, in µs: what it costs to intersect a bitmap with a dense one, and how much more for each of its members.
+# `walk_cost` is the other side of the scales: a slot counted by its own codes.
+_BITMAP_COST: Final = 0.2
+_MEMBER_COST: Final = 0.0006
 
 # What CPython and CRoaring take beside the data, as measured.
 _STRING_BYTES: Final = 49
@@ -146,7 +142,7 @@ def _bytes_of(columns: Iterable[array[int]]) -> int:
 class _Single:
     """One value a slot, 0 for none."""
 
-    walk_cost: Final = 0.3
+    walk_cost: Final = 0.055
 
     def __init__(self, values: array[int]) -> None:
         self.values = values
@@ -171,8 +167,6 @@ class _Single:
 class _Ragged:
     """Any number of values a slot: those of slot s are ``values[starts[s]:starts[s + 1]]``."""
 
-    walk_cost: Final = 0.8
-
     def __init__(self, values: array[int], starts: array[int]) -> None:
         self.values = values
         self.starts = starts
@@ -183,6 +177,10 @@ class _Ragged:
 
     def at(self, slot: int) -> array[int]:
         return self.values[self.starts[slot] : self.starts[slot + 1]]
+
+    @property
+    def walk_cost(self) -> float:
+        return 0.3 + 0.04 * len(self.values) / len(self.starts)
 
     def tally(self, slots: array[int]) -> Counter[int]:
         """How often each value is found at the slots."""
@@ -248,15 +246,22 @@ class _Options:
         bitmaps, codes = self.bitmaps or (), self._code_of
         return BitMap().union(*(bitmaps[codes[option_id]] for option_id in ids if option_id in codes))
 
-    def counts(self, slots: BitMap, everything: int) -> dict[str, int]:
-        """How many of the slots have each id, without the ids that none has. There are ``everything`` slots in all."""
-        bitmaps, size = self.bitmaps or (), len(slots)
-        if size == everything:
+    def counts(self, slots: BitMap, in_use: int, end: int) -> dict[str, int]:
+        """How many of the slots have each id, without the ids that none has.
+
+        ``in_use`` is how many slots are used at all, ``end`` the one behind the last.
+        """
+        bitmaps, size = self.bitmaps or [], len(slots)
+        if size == in_use:
             counts = list(map(len, bitmaps))
-        elif size * self.cells.walk_cost < len(bitmaps):
+        elif size * self.cells.walk_cost < len(bitmaps) * _BITMAP_COST + len(self.cells.values) * _MEMBER_COST:
             return {self.ids[code]: count for code, count in self.cells.tally(slots.to_array()).items() if code}
-        else:
+        elif 2 * size > in_use:
             counts = list(map(slots.intersection_cardinality, bitmaps))
+        else:
+            # Two sparse sets are slow to intersect, a sparse one with a dense one is fast: what an id has in common
+            # with the slots is what it does not have in common with all the other slots, and those are dense.
+            counts = list(map(BitMap.difference_cardinality, bitmaps, repeat(slots.flip(0, end))))
         counted = dict(zip(compress(self.ids, counts), filter(None, counts), strict=True))
         counted.pop("", None)
         return counted
@@ -268,9 +273,7 @@ class _Options:
             used = sorted({0, *self.cells.values})
         else:
             used = [code for code, bitmap in enumerate(self.bitmaps) if bitmap or code == 0]
-            self.bitmaps = [
-                BitMap(array("I", map(place.__getitem__, self.bitmaps[code].to_array()))) for code in used
-            ]
+            self.bitmaps = [BitMap(array("I", map(place.__getitem__, self.bitmaps[code].to_array()))) for code in used]
             for bitmap in self.bitmaps:
                 bitmap.shrink_to_fit()
         if len(used) < len(self.ids):
@@ -339,7 +342,7 @@ class _Texts:
         """The slots whose folded texts contain this, among them slots that are no longer in use."""
         found = self._findings.get(needle)
         if found is None:
-            found = self._findings[needle] = BitMap(self._find_in_base(needle))
+            found = self._findings[needle] = BitMap(self._find_in_base(needle), optimize=False)
             if len(self._findings) > _KEPT_FINDINGS:
                 self._findings.popitem(last=False)
         else:
@@ -348,7 +351,7 @@ class _Texts:
         late = range(self.base, self.base + len(self._late_folded))
         return found | BitMap(array("I", compress(late, _containing(self._late_folded, needle))))
 
-    def gathered(self, runs: Runs) -> _Texts:
+    def gathered(self, runs: Runs) -> "_Texts":
         """The texts of these slots, in this order, as a new base."""
         folded_parts: list[bytes] = []
         written_parts: list[bytes] = []
@@ -414,8 +417,6 @@ def _containing(texts: Iterable[str], needle: bytes) -> Iterable[bool]:
 def _utf8(text: str) -> bytes:
     # A lone surrogate cannot be stored; that a request looks for one is no reason to fail.
     return text.encode("utf-8", "surrogatepass")
-
-
 
 
 # ---- Rows ---------------------------------------------------------------------------------------------------------
@@ -609,6 +610,49 @@ class Frozen:
     tombstones: list[tuple[str, int, int]]
 
 
+class Found:
+    """What a search found: ``total`` in all, and ``personas``, ids and rows, as far as the page goes.
+
+    Counts are made when they are asked for, from the index as it was: ask before it changes.
+    """
+
+    def __init__(
+        self,
+        index: "Index",
+        total: int,
+        personas: list[tuple[str, PersonaRow]],
+        matches: BitMap,
+        aside: Mapping[Facet, BitMap],
+    ) -> None:
+        self.total = total
+        self.personas = personas
+        self._index = index
+        self._version = index.version
+        self._matches = matches
+        self._aside = aside
+        self._counts: dict[Facet, dict[str, int]] = {}
+
+    def counts(self, facet: Facet) -> dict[str, int]:
+        """How many personas would match if an option were chosen, the facet's own selection set aside, by id.
+
+        Options that nothing would match are left out.
+
+        Raises:
+            RuntimeError: the index has changed since the search.
+        """
+        if facet not in self._counts:
+            if self._index.version != self._version:
+                raise RuntimeError("the index has changed since it was searched")
+            self._counts[facet] = self._index.counts(facet, self._aside.get(facet, self._matches))
+        return self._counts[facet]
+
+    def options(
+        self, facet: Facet, names: OptionNames, search: str | None = None, selected: Collection[str] = ()
+    ) -> list[Option]:
+        """The facet's options as `OptionNames.options` picks them."""
+        return names.options(self.counts(facet), search, selected)
+
+
 class _Late(NamedTuple):
     """A late slot, as it stands in the list: by name and id. ``before`` is the slot of the base that it precedes."""
 
@@ -640,22 +684,38 @@ _LABELLED_KEY: Final = "ii"
 class Index:
     """The personas of a group, found by text, facets and departments.
 
-    Build one by `upsert`, in any order, or from what `frozen` gave with `thawed`.
+    Build one by `upsert`, in any order, or from what `frozen` gave.
     """
 
-    def __init__(self) -> None:
-        self._load(_nothing())
-
-    @classmethod
-    def thawed(cls, frozen: Frozen) -> Index:
-        """The index that was frozen. It takes the columns over: do not use them afterwards.
+    def __init__(self, frozen: Frozen | None = None) -> None:
+        """An empty index, or the one that was frozen; then it takes the columns over: do not use them afterwards.
 
         Raises:
-            ValueError, KeyError: columns are missing or do not fit together.
+            KeyError: a column is missing.
         """
-        index = cls()
-        index._load(frozen)
-        return index
+        frozen = frozen or _nothing()
+        arrays = frozen.arrays
+        self._columns = {name: arrays[name] for name in _FIXED_COLUMNS}
+        self._examples = _Ragged(arrays["examples"], arrays["examples.starts"])
+        self._texts = _Texts(frozen.folded, arrays["folded.starts"], frozen.written, arrays["written.starts"])
+        self._options: dict[str, _Options] = {}
+        for key in (*_SINGLE_KEYS, *_MANY_KEYS):
+            cells = _Single(arrays[key]) if key in _SINGLE_KEYS else _Ragged(arrays[key], arrays[f"{key}.starts"])
+            bitmaps = frozen.bitmaps[key] if key in _COUNTED_KEYS else None
+            labels = frozen.strings[f"{key}.labels"] if key == _LABELLED_KEY else None
+            self._options[key] = _Options(frozen.strings[key], cells, bitmaps, labels)
+        self._tombstones = {_key(each): _Tombstone(seq, expires_at) for each, seq, expires_at in frozen.tombstones}
+        self._live = BitMap(range(frozen.size))
+        self._end = frozen.size
+        self._late: list[_Late] = []
+        self._unplaced: list[tuple[bytes, bytes, int]] = []
+        self._slots: dict[bytes, int] | None = None
+        self._instructions: OptionNames | None = None
+        self._field_of: dict[str, str] = {}
+        self._parameter_fields: dict[str, list[str]] = {}
+        self._composed_fields: dict[str, list[str]] = {}
+        self._changes = 0
+        self._version = 0
 
     def __len__(self) -> int:
         return len(self._live)
@@ -754,7 +814,7 @@ class Index:
 
     def counts(self, facet: Facet, slots: BitMap) -> dict[str, int]:
         """How many of the slots have each option of the facet. For `Found`."""
-        counts = self._options[_FACET_KEYS[facet]].counts(slots, len(self._live))
+        counts = self._options[_FACET_KEYS[facet]].counts(slots, len(self._live), self._end)
         if facet != "fields":
             return counts
         field_of = self._field_of
@@ -780,7 +840,8 @@ class Index:
             self._compact()
         arrays = self._columns | self._examples.arrays("examples")
         arrays |= {"folded.starts": self._texts.folded_starts, "written.starts": self._texts.written_starts}
-        strings, bitmaps = {}, {}
+        strings: dict[str, list[str]] = {}
+        bitmaps: dict[str, list[BitMap]] = {}
         for key, options in self._options.items():
             arrays |= options.cells.arrays(key)
             strings[key] = options.ids
@@ -798,29 +859,6 @@ class Index:
             written=self._texts.written,
             tombstones=tombstones,
         )
-
-    def _load(self, frozen: Frozen) -> None:
-        arrays = frozen.arrays
-        self._columns = {name: arrays[name] for name in _FIXED_COLUMNS}
-        self._examples = _Ragged(arrays["examples"], arrays["examples.starts"])
-        self._texts = _Texts(frozen.folded, arrays["folded.starts"], frozen.written, arrays["written.starts"])
-        self._options: dict[str, _Options] = {}
-        for key in (*_SINGLE_KEYS, *_MANY_KEYS):
-            cells = _Single(arrays[key]) if key in _SINGLE_KEYS else _Ragged(arrays[key], arrays[f"{key}.starts"])
-            bitmaps = frozen.bitmaps[key] if key in _COUNTED_KEYS else None
-            labels = frozen.strings[f"{key}.labels"] if key == _LABELLED_KEY else None
-            self._options[key] = _Options(frozen.strings[key], cells, bitmaps, labels)
-        self._tombstones = {_key(each): _Tombstone(seq, expires_at) for each, seq, expires_at in frozen.tombstones}
-        self._live = BitMap(range(frozen.size))
-        self._end = frozen.size
-        self._late: list[_Late] = []
-        self._unplaced: list[tuple[bytes, bytes, int]] = []
-        self._slots: dict[bytes, int] | None = None
-        self._instructions: OptionNames | None = None
-        self._field_of: dict[str, str] = {}
-        self._composed_fields: dict[str, list[str]] = {}
-        self._changes = 0
-        self._version = 0
 
     # -- Slots
 
@@ -1007,10 +1045,9 @@ class Index:
             chosen["fields"] = self._options["pf"].having(chain.from_iterable(fields))
         if query.department_ids:
             chosen["departments"] = self._options["dp"].having(query.department_ids)
-        aside = {
-            facet: seen.intersection(*(slots for other, slots in chosen.items() if other != facet)) for facet in chosen
-        }
-        return seen.intersection(*chosen.values()), aside
+        # Not BitMap.intersection: it turns its result into runs, which are slow to count with.
+        aside = {facet: _all_of(seen, (each for other, each in chosen.items() if other != facet)) for facet in chosen}
+        return _all_of(seen, chosen.values()), aside
 
     def _visible(self, departments: Collection[str] | None) -> BitMap:
         if departments is None:
@@ -1018,47 +1055,8 @@ class Index:
         return self._options["dp"].having(("", *departments))
 
 
-class Found:
-    """What a search found: ``total`` in all, and ``personas``, ids and rows, as far as the page goes.
-
-    Counts are made when they are asked for, from the index as it was: ask before it changes.
-    """
-
-    def __init__(
-        self,
-        index: Index,
-        total: int,
-        personas: list[tuple[str, PersonaRow]],
-        matches: BitMap,
-        aside: Mapping[Facet, BitMap],
-    ) -> None:
-        self.total = total
-        self.personas = personas
-        self._index = index
-        self._version = index.version
-        self._matches = matches
-        self._aside = aside
-        self._counts: dict[Facet, dict[str, int]] = {}
-
-    def counts(self, facet: Facet) -> dict[str, int]:
-        """How many personas would match if an option were chosen, the facet's own selection set aside, by id.
-
-        Options that nothing would match are left out.
-
-        Raises:
-            RuntimeError: the index has changed since the search.
-        """
-        if facet not in self._counts:
-            if self._index.version != self._version:
-                raise RuntimeError("the index has changed since it was searched")
-            self._counts[facet] = self._index.counts(facet, self._aside.get(facet, self._matches))
-        return self._counts[facet]
-
-    def options(
-        self, facet: Facet, names: OptionNames, search: str | None = None, selected: Collection[str] = ()
-    ) -> list[Option]:
-        """The facet's options as `OptionNames.options` picks them."""
-        return names.options(self.counts(facet), search, selected)
+def _all_of(slots: BitMap, conditions: Iterable[BitMap]) -> BitMap:
+    return reduce(and_, conditions, slots)
 
 
 def _key(persona_id: str) -> bytes:
