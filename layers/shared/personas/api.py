@@ -52,6 +52,7 @@ Json = Annotated[M, Body()]
 
 type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
 
+GATEWAY_WAITS: Final = timedelta(seconds=29)
 PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
 
@@ -225,7 +226,28 @@ def build_app(operation: Operation) -> Api:
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
-    """Decorates a ``lambda_handler``: the deadline, one log line, the metrics."""
+    """Decorates what answers API Gateway: the deadline, one log line, the metrics."""
+
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            began = time.perf_counter()
+            # API Gateway waits no longer, whatever time the function has.
+            remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
+            deadline().start(remaining)
+            answer = handler(event, context)
+            duration_ms = (time.perf_counter() - began) * 1000
+            count_call(app.operation.name, duration_ms)
+            logger.info("answered", extra={"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)})
+            return answer
+
+        return _observed(timed, correlation_id_path="requestContext.requestId")
+
+    return decorate
+
+
+def background_function(name: str) -> Callable[[Handler], Handler]:
+    """Decorates what answers a schedule or a queue: the deadline, one log line, the metrics; errors go to Lambda."""
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
@@ -234,11 +256,15 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
             answer = handler(event, context)
             duration_ms = (time.perf_counter() - began) * 1000
-            count_call(app.operation.name, duration_ms)
-            logger.info("answered", extra={"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)})
+            count_call(name, duration_ms)
+            logger.info("done", extra={"duration_ms": round(duration_ms, 1), **answer})
             return answer
 
-        logged = logger.inject_lambda_context(timed, clear_state=True, correlation_id_path="requestContext.requestId")
-        return cast("Handler", metrics.log_metrics(logged))
+        return _observed(timed, correlation_id_path=None)
 
     return decorate
+
+
+def _observed(handler: Handler, correlation_id_path: str | None) -> Handler:
+    logged = logger.inject_lambda_context(handler, clear_state=True, correlation_id_path=correlation_id_path)
+    return cast("Handler", metrics.log_metrics(logged))

@@ -10,6 +10,8 @@ from personas.domain.text import TextKind
 
 CHANGES_INDEX: Final = "changes"
 DUE_INDEX: Final = "due"
+DUE_SHARD: Final = "0"
+"""The one partition of the due index: a thousand marks a second fit."""
 
 PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
@@ -50,6 +52,11 @@ def resource(group_id: str, kind: str, entry_id: str) -> Key:
 def group(group_id: str) -> Key:
     """The group's own record: its settings."""
     return Key(group_partition(group_id), "group")
+
+
+def mark(group_id: str) -> Key:
+    """The mark that says that the group's views are behind."""
+    return Key(group_partition(group_id), "mark")
 
 
 def draft(group_id: str, profile_id: str, draft_id: str) -> Key:

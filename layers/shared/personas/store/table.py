@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack, cast
@@ -24,7 +25,7 @@ from personas.errors import OutcomeUnknown, Unavailable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
 from personas.store.faults import Meaning, meaning
-from personas.store.keys import CHANGES_INDEX, Key, range_of, stamp
+from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -68,6 +69,8 @@ class Change(NamedTuple):
     row: Mapping[str, Value]
     deleted: bool
     version: int
+    expires_at: int = 0
+    """When a tombstone may be forgotten, in unix seconds."""
 
 
 def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
@@ -194,6 +197,7 @@ class Table:
                 row=mapping(item, "row"),
                 deleted=item.get("deleted") is True,
                 version=integer(item, "version", absent=0),
+                expires_at=integer(item, "expires_at", absent=0),
             )
 
     def latest(self, partition: str, prefix: str, most: int) -> list[Item]:
@@ -362,6 +366,42 @@ class Table:
 
         return self._write(once, write_id, version)
 
+    def mark_due(self, key: Key, group_id: str) -> None:
+        """Put a mark: whoever puts it last, it says the same and a later time."""
+        now = self.now()
+
+        def once() -> None:
+            item = {**key.attributes(), "due_shard": DUE_SHARD, "due": f"{stamp('', now)}#{group_id}"}
+            marked_at = int(now.timestamp() * 1000)
+            self._client.put_item(TableName=self.name, Item=encode_item({**item, "marked_at": marked_at}))
+
+        self._attempt(once, writes=True)
+
+    def delete_marked_before(self, key: Key, before: datetime) -> None:
+        """Delete a mark if it is older; one that is not, or is gone, is left as it is."""
+        values = encode_item({":before": int(before.timestamp() * 1000)})
+
+        def once() -> None:
+            self._client.delete_item(
+                TableName=self.name,
+                Key=encode_item(key.attributes()),
+                ConditionExpression="marked_at < :before",
+                ExpressionAttributeValues=values,
+            )
+
+        with suppress(LostRace):
+            self._attempt(once, writes=True)
+
+    def due_partitions(self) -> Iterator[str]:
+        """The partitions that hold a mark, longest waiting first. The index is global, so it may lag by moments."""
+        for item in self._pages(
+            consistent=False,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="due_shard = :shard",
+            ExpressionAttributeValues={":shard": encode(DUE_SHARD)},
+        ):
+            yield text(item, "pk")
+
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.
 
@@ -419,9 +459,11 @@ class Table:
             ScanIndexForward=forward,
         )
 
-    def _pages(self, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
+    def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
         while True:
-            answer = self._attempt(lambda: self._client.query(TableName=self.name, ConsistentRead=True, **arguments))
+            answer = self._attempt(
+                lambda: self._client.query(TableName=self.name, ConsistentRead=consistent, **arguments)
+            )
             for raw in answer["Items"]:
                 yield decode_item(raw)
             following = answer.get("LastEvaluatedKey")

@@ -1,0 +1,53 @@
+"""POST /api/v5/artifacts/personas/refresh, the schedule, and the queue of groups to refresh."""
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from personas.api import background_function, build_app, lambda_function
+from personas.contract.refresh import OPERATION, PersonaRefreshResponse
+from personas.operations.refresh import queue_marked, refresh_answer, refresh_group, refresh_queued
+from personas.services import services
+
+app = build_app(OPERATION)
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+@app.post(OPERATION.path)
+def refresh() -> PersonaRefreshResponse:
+    """Bring the views of the caller's group up to date."""
+    return refresh_answer(refresh_group(services(), app.caller.group_id))
+
+
+def refresh_record(record: SQSRecord) -> None:
+    """Bring the views of one queued group up to date."""
+    refresh_queued(services(), record.json_body["group_id"])
+
+
+@lambda_function(app)
+def answer_request(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)
+
+
+@background_function("refresh_queue")
+def work_through_queue(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Refresh the queued groups; those that fail, or for which no time is left, go back to the queue."""
+    return dict(process_partial_response(event, refresh_record, processor, context))
+
+
+@background_function("refresh_schedule")
+def queue_changed_groups(_event: dict[str, object], _context: LambdaContext) -> dict[str, object]:
+    """Queue every group that has changed since its last refresh."""
+    return {"queued": queue_marked(services())}
+
+
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Tell the three events apart by their shape."""
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs"}, *_]}:
+            return work_through_queue(event, context)
+        case {"source": "personas.schedule"}:
+            return queue_changed_groups(event, context)
+        case _:
+            return answer_request(event, context)
