@@ -554,12 +554,12 @@ def test_a_draft_takes_examples_by_id_and_by_text_and_passes_over_blank_rows() -
 
 def test_the_flag_of_a_draft_goes_by_either_name() -> None:
     for patch in (patched(flag_id=ID), patched(active_flag_id=ID), patched(flag_id=ID, active_flag_id=ID.upper())):
-        assert patch.flag_id == ID
-        assert patch.given == {"flag_id"}
+        assert patch.active_flag_id == ID
+        assert "active_flag_id" in patch.given
     for cleared in (patched(flag_id=None), patched(active_flag_id=None), patched(flag_id=None, active_flag_id=None)):
-        assert cleared.flag_id is None
-        assert cleared.given == {"flag_id"}
-    assert "flag_id" not in patched(name="a").given
+        assert cleared.active_flag_id is None
+        assert "active_flag_id" in cleared.given
+    assert "active_flag_id" not in patched(name="a").given
 
 
 @pytest.mark.parametrize(("flag", "active_flag"), [(ID, OTHER), (ID, None), (None, ID)])

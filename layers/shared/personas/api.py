@@ -142,13 +142,13 @@ class Api(APIGatewayHttpResolver):
         """The answer of a writing operation; under an Idempotency-Key the first one that it gave.
 
         Raises:
-            PersonasError: whatever ``work`` raises, and what ``idempotency.answer_once`` does.
+            PersonasError: whatever ``work`` raises, and what ``store.idempotency.answer_once`` does.
         """
         key = self.header("idempotency-key")
         if key is None:
             answer = work(OneTime())
         else:
-            from personas.idempotency import answer_once  # noqa: PLC0415  # only a keyed call pays for its import
+            from personas.store.idempotency import answer_once  # noqa: PLC0415  # only a keyed call pays for its import
 
             caller = self.caller
             sent = {"body": read_body(self.current_event), "if": self.header("if-match")}

@@ -69,10 +69,8 @@ class PatchPersonaDraftRequest(WriteRequest):
 
     @model_validator(mode="after")
     def _one_flag(self) -> Self:
-        if "active_flag_id" not in self.model_fields_set:
-            if "flag_id" in self.model_fields_set:
-                self.active_flag_id = self.flag_id
-            return self
+        if "flag_id" in self.model_fields_set and "active_flag_id" not in self.model_fields_set:
+            self.active_flag_id = self.flag_id
         if "flag_id" in self.model_fields_set and self.flag_id != self.active_flag_id:
             fault = InitErrorDetails(
                 type=PydanticCustomError("contract_both", "differs from flag_id, which is the same thing"),
@@ -80,9 +78,6 @@ class PatchPersonaDraftRequest(WriteRequest):
                 input=None,
             )
             raise ValidationError.from_exception_data(type(self).__name__, [fault])
-        self.flag_id = self.active_flag_id
-        self.active_flag_id = None
-        self.model_fields_set.discard("active_flag_id")
         return self
 
 

@@ -10,9 +10,9 @@ from personas.domain.permissions import may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
-from personas.errors import Conflict, Fault, Forbidden, PersonasError
+from personas.errors import Conflict, Fault, Forbidden, OutcomeUnknown, PersonasError
 from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
-from personas.operations.saving import Lookup, check_assignment, place_of, told
+from personas.operations.saving import Lookup, check_assignment, id_sent, place_of, told
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -24,18 +24,16 @@ def create_personas(
     """Save each item that can be saved, in two rounds: look up what they name, then write them side by side.
 
     Raises:
-        Forbidden: the caller's role only reads.
         NothingSaved: no item could be saved.
     """
     verdict = may_write(caller)
-    if verdict.reason is not None:
-        raise Forbidden(verdict.reason, code=verdict.code)
-
     failed: dict[int, Written | PersonasError] = {}
     sound: dict[int, CreatePersonaItem] = {}
     claimed: set[str] = set()
     for position, item in enumerate(request.personas):
-        if isinstance(item, Rejected):
+        if verdict.reason is not None:
+            failed[position] = Forbidden(verdict.reason, code=verdict.code)
+        elif isinstance(item, Rejected):
             failed[position] = refused(item, place_of(position))
         elif item.id in claimed:
             failed[position] = repeated(f"{place_of(position)}/id")
@@ -51,9 +49,17 @@ def create_personas(
             for position, item in sound.items()
         }
         failed |= settle(services, creators)
+
+    def named(position: int, outcome: Written | PersonasError) -> str | None:
+        # The id that was made for what is not stored names nothing.
+        if isinstance(outcome, PersonasError) and not isinstance(outcome, OutcomeUnknown):
+            return id_sent(request.personas[position], "id")
+        return ids[position]
+
     return CreatePersonaResponse(
         results=answered(
-            failed, lambda position, outcome: told(ids.get(position), outcome, "The persona was created.")
+            failed,
+            lambda position, outcome: told(named(position, outcome), outcome, "The persona was created."),
         )
     )
 

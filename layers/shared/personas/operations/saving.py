@@ -1,9 +1,11 @@
 """What create and update share: looking up what the items name, and telling what became of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import batched
 
+from personas.contract.base import WriteItem
+from personas.contract.names import Rejected
 from personas.contract.problems import FieldError
 from personas.contract.results import PersonaResultItem
 from personas.domain.catalogue import Catalogue
@@ -80,6 +82,15 @@ def told(persona_id: str | None, outcome: Written | PersonasError, done: str) ->
             success=False, persona_id=persona_id, message=outcome.detail, errors=errors if errors else None
         )
     return PersonaResultItem(success=True, persona_id=persona_id, message=done, version=outcome.version)
+
+
+def id_sent(item: WriteItem | Rejected, field: str) -> str | None:
+    """The id that a request gave in an item's ``field``, as far as it gave one."""
+    if isinstance(item, Rejected):
+        sent = item.raw.get(field) if isinstance(item.raw, Mapping) else None
+    else:
+        sent = getattr(item, field)
+    return sent if isinstance(sent, str) else None
 
 
 def place_of(position: int) -> str:

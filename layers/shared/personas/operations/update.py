@@ -15,7 +15,7 @@ from personas.domain.profile import Caller
 from personas.domain.selection import Selected, select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
 from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
-from personas.operations.saving import Lookup, check_assignment, place_of, told
+from personas.operations.saving import Lookup, check_assignment, id_sent, place_of, told
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -57,7 +57,7 @@ def update_personas(
         results=answered(
             failed,
             lambda position, outcome: told(
-                sound[position].persona_id if position in sound else None, outcome, "The persona was updated."
+                id_sent(request.personas[position], "persona_id"), outcome, "The persona was updated."
             ),
         )
     )

@@ -1,0 +1,111 @@
+# Everything a developer runs. What is installed lies in .venv and under .local/, never elsewhere; a stamp file beside
+# each environment keeps a second run from installing anything again.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+UV_VERSION := 0.13.9
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .local/uv/bin/uv)
+OWN_UV := $(filter .local/%,$(UV))
+
+DEV := .venv/.ready
+SAM := .local/sam/.ready
+MINISTACK := .local/ministack/.ready
+LOCKED := uv.lock pyproject.toml .python-version
+
+PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
+
+# The system's Python is used, or one that uv has already; none is downloaded.
+export UV_PYTHON_DOWNLOADS := never
+# Some environments keep Python from writing byte code; starts take three times as long then.
+export UV_COMPILE_BYTECODE := 1
+export PERSONAS_MINISTACK := $(CURDIR)/.local/ministack/bin/ministack
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
+
+# SAM asks for a region and credentials even where it calls nothing. Only the checks get these.
+OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+
+# More arguments for pytest: make test ARGS="tests/unit -k drafts"
+ARGS ?=
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+.PHONY: run
+run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... changes it), with its local store
+	@exec .venv/bin/personas serve
+
+.PHONY: setup
+setup: $(DEV) $(SAM) $(MINISTACK) ## Install everything that the other targets need
+
+.PHONY: test
+test: $(DEV) $(MINISTACK) ## Run all tests
+	@.venv/bin/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+.PHONY: check
+check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	$(UV) lock --check
+	@$(UV) export $(EXPORT) | diff -u layers/shared/requirements.txt - \
+		|| { echo "layers/shared/requirements.txt is not what uv.lock says: make requirements"; exit 1; }
+	.local/sam/bin/cfn-lint template.yaml
+	@$(OFFLINE) .local/sam/bin/sam validate
+	@$(OFFLINE) .local/sam/bin/sam validate --lint
+	.venv/bin/pytest --quiet tests/template
+
+.PHONY: format
+format: $(DEV) ## Format the code and mend what the linter can mend
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate
+
+.PHONY: requirements
+requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
+	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
+
+.PHONY: build
+build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/
+	@PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
+
+.PHONY: clean
+clean: ## Remove environments, caches and bundles; the local store's data stays
+	@rm -rf .venv .local/uv .local/sam .local/ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- Environments ----------------------------------------------------------------------------------------------------
+
+define find-python
+$(UV) python find --quiet >/dev/null 2>&1 || { echo "$(PYTHON_MISSING)" >&2; exit 1; }
+endef
+
+$(DEV): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing the project into .venv"
+	@$(UV) sync --quiet --frozen
+	@touch $@
+
+$(SAM): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing SAM into .local/sam"
+	@UV_PROJECT_ENVIRONMENT=.local/sam $(UV) sync --quiet --frozen --only-group sam --no-install-project
+	@touch $@
+
+$(MINISTACK): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing ministack, the local DynamoDB and S3, into .local/ministack"
+	@UV_PROJECT_ENVIRONMENT=.local/ministack $(UV) sync --quiet --frozen --only-group ministack --no-install-project
+	@touch $@
+
+.local/uv/bin/uv:
+	@echo "Installing uv into .local/uv"
+	@python3.13 -m venv .local/uv || { rm -rf .local/uv; echo "$(PYTHON_MISSING)" >&2; exit 1; }
+	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,117 @@
+"""Fixtures that all tests share: an environment without real credentials, AWS in this process, and the emulator.
+
+Tables and policies come from template.yaml itself, so a test never sees others than a deployment.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import boto3
+import pytest
+from hypothesis import settings
+from moto import mock_aws
+
+from personas_tools import template
+from personas_tools.emulator import Emulator
+from personas_tools.template import Function, TableRequest
+from support.aws import Aws, create_tables, forget, lambda_environment
+from support.iam import Guard
+
+ROOT: Final = Path(__file__).parents[1]
+TEMPLATE: Final = ROOT / "template.yaml"
+REGION: Final = "eu-central-1"
+
+CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+REAL: Final = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL")
+"""What could lead a test to somebody's real account."""
+
+# No deadline: two cores shared by parallel tests stall now and then. In CI, the same examples every time.
+settings.register_profile("local", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _credentials() -> Iterator[None]:
+    """Made-up credentials, from the first fixture to the last."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        for name in REAL:
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def table_definitions() -> dict[str, TableRequest]:
+    """The tables of template.yaml, by logical id."""
+    return template.table_requests(TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def deployed_functions() -> dict[str, Function]:
+    """The functions of template.yaml, by logical id."""
+    return template.functions(TEMPLATE)
+
+
+@pytest.fixture
+def aws(
+    table_definitions: Mapping[str, TableRequest],
+    deployed_functions: Mapping[str, Function],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Aws]:
+    """Both tables and the bucket, empty, in this process; the environment is a function's.
+
+    What the code under test had cached (clients, settings, catalogues) is forgotten before and after.
+    """
+    with mock_aws():
+        forget()
+        names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
+        dynamodb = boto3.client("dynamodb", region_name=REGION)
+        s3 = boto3.client("s3", region_name=REGION)
+        create_tables(dynamodb, table_definitions, names)
+        s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
+        function = next(iter(deployed_functions.values()))
+        environment = function.environment_with(names) | lambda_environment(function)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield Aws(names, environment, dynamodb, s3)
+        forget()
+
+
+@pytest.fixture
+def iam(
+    aws: Aws, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[Guard]:
+    """The policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
+    partition_keys = {aws.names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
+    guard = Guard(deployed_functions, aws.names, partition_keys)
+    boto3.setup_default_session()
+    session = boto3.DEFAULT_SESSION
+    assert session is not None
+    session.events.register("provide-client-params.dynamodb", guard.check)
+    forget()
+    yield guard
+    boto3.setup_default_session()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a ministack of its own for this worker, empty at the start. Mark such tests ``emulator``."""
+    binary = Path(os.environ.get("PERSONAS_MINISTACK", ROOT / ".local/ministack/bin/ministack"))
+    emulator = Emulator(binary, tmp_path_factory.mktemp("ministack"))
+    address = emulator.launch()
+    try:
+        emulator.wait()
+        yield address
+    finally:
+        emulator.stop()

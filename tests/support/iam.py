@@ -1,0 +1,142 @@
+"""Holds the code under test to the policies that template.yaml gives its function.
+
+moto lets every call through, so without this a missing permission would first show in a deployment.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final, Protocol, cast
+
+from personas_tools.template import Function, Statement
+
+type Attributes = Mapping[str, Mapping[str, str]]
+
+_TRANSACTED: Final = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+_EQUALITY: Final = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
+
+
+class Operation(Protocol):
+    """What botocore tells about the call that it is about to send."""
+
+    @property
+    def name(self) -> str:
+        """Such as "PutItem"."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What IAM is asked: may this be done to this table or index, for items under these partition keys?"""
+
+    action: str
+    table: str
+    index: str | None
+    leading_keys: frozenset[str]
+
+
+@dataclass
+class Guard:
+    """Refuses DynamoDB calls that a function's policies do not allow, by failing the test.
+
+    It sees the calls of clients that were made after its fixture, such as those of the code under test. ``names`` are
+    physical names by logical id, ``partition_keys`` attributes by the physical name of their table.
+    """
+
+    functions: Mapping[str, Function]
+    names: Mapping[str, str]
+    partition_keys: Mapping[str, str]
+    _acting: Function | None = None
+    _refused: list[Asked] = field(default_factory=list)
+
+    @contextmanager
+    def acting_as(self, logical_id: str) -> Iterator[None]:
+        """Within it, only what this function may do is let through.
+
+        Raises:
+            AssertionError: at its end, if anything was refused, whatever the code under test made of that.
+        """
+        self._acting, self._refused = self.functions[logical_id], []
+        try:
+            yield
+        finally:
+            self._acting = None
+        assert not self._refused, f"template.yaml does not allow {logical_id}: {self._refused}"
+
+    def check(self, params: Mapping[str, object], model: Operation, **_: object) -> None:
+        """Called by botocore with the parameters of a call before it is sent.
+
+        Raises:
+            PermissionError: the function that is acting may not make it.
+        """
+        acting = self._acting
+        if acting is None:
+            return
+        for asked in self._asked(model.name, params):
+            if not any(self._allows(statement, asked) for statement in acting.statements):
+                self._refused.append(asked)
+                raise PermissionError(f"template.yaml does not allow {acting.logical_id}: {asked}")
+
+    def _allows(self, statement: Statement, asked: Asked) -> bool:
+        logical_id, slash, rest = statement.resource.partition("/")
+        resource = asked.table if asked.index is None else f"{asked.table}/index/{asked.index}"
+        return (
+            f"dynamodb:{asked.action}" in statement.actions
+            and resource == self.names.get(logical_id, "") + slash + rest
+            and (not statement.leading_keys or all(_matches(key, statement.leading_keys) for key in asked.leading_keys))
+        )
+
+    def _asked(self, operation: str, params: Mapping[str, object]) -> Iterator[Asked]:
+        if operation in {"BatchGetItem", "BatchWriteItem"}:
+            for table, requests in cast("Mapping[str, object]", params["RequestItems"]).items():
+                items = _read_keys(requests) if operation == "BatchGetItem" else _written_items(requests)
+                yield Asked(operation, table, None, self._leading_keys(table, items))
+        elif operation in {"TransactGetItems", "TransactWriteItems"}:
+            for action in cast("Sequence[Mapping[str, Mapping[str, object]]]", params["TransactItems"]):
+                ((kind, request),) = action.items()
+                table = cast("str", request["TableName"])
+                yield Asked(_TRANSACTED[kind], table, None, self._leading_keys(table, [_item(request)]))
+        else:
+            table = cast("str", params["TableName"])
+            if operation == "Query":
+                keys = frozenset({_queried_key(params)})
+            elif "Key" in params or "Item" in params:
+                keys = self._leading_keys(table, [_item(params)])
+            else:
+                keys = frozenset()
+            yield Asked(operation, table, cast("str | None", params.get("IndexName")), keys)
+
+    def _leading_keys(self, table: str, items: Iterable[Attributes]) -> frozenset[str]:
+        return frozenset(item[self.partition_keys[table]]["S"] for item in items)
+
+
+def _matches(key: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+def _item(request: Mapping[str, object]) -> Attributes:
+    return cast("Attributes", request["Key"] if "Key" in request else request["Item"])
+
+
+def _read_keys(requests: object) -> Sequence[Attributes]:
+    return cast("Mapping[str, Sequence[Attributes]]", requests)["Keys"]
+
+
+def _written_items(requests: object) -> Iterator[Attributes]:
+    for request in cast("Sequence[Mapping[str, Mapping[str, object]]]", requests):
+        ((_, inner),) = request.items()
+        yield _item(inner)
+
+
+def _queried_key(params: Mapping[str, object]) -> str:
+    """The value that a Query asks its partition key to equal: the first equality of its key condition."""
+    found = _EQUALITY.search(cast("str", params["KeyConditionExpression"]))
+    assert found is not None, f"no equality in {params['KeyConditionExpression']}"
+    return cast("Attributes", params["ExpressionAttributeValues"])[found[2]]["S"]

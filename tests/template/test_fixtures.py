@@ -1,0 +1,119 @@
+"""What other tests rest on: tables made from the template, and policies that are really enforced."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from personas_tools.template import TableRequest
+from support.aws import Aws, create_tables
+from support.iam import Guard
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+
+def test_this_process_has_the_tables_and_the_bucket(aws: Aws) -> None:
+    table = aws.dynamodb.describe_table(TableName=aws.environment["PERSONAS_TABLE"])["Table"]
+    assert [index["IndexName"] for index in table["LocalSecondaryIndexes"]] == ["changes"]
+    assert [bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]] == [aws.environment["BUCKET"]]
+
+
+@pytest.mark.emulator
+def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mapping[str, TableRequest]) -> None:
+    dynamodb = boto3.client("dynamodb", endpoint_url=ministack)
+    names = {logical_id: f"fixtures-{logical_id}" for logical_id in table_definitions}
+    create_tables(dynamodb, table_definitions, names)
+    dynamodb.put_item(
+        TableName=names["PersonasTable"],
+        Item={"pk": {"S": "group#1"}, "sk": {"S": "group"}, "changed": {"S": "r#1"}, "row": {"M": {}}},
+    )
+    found = dynamodb.query(
+        TableName=names["PersonasTable"],
+        IndexName="changes",
+        ConsistentRead=True,
+        KeyConditionExpression="pk = :pk AND changed BETWEEN :first AND :last",
+        ExpressionAttributeValues={":pk": {"S": "group#1"}, ":first": {"S": "r#"}, ":last": {"S": "r#~"}},
+    )
+    assert [item["sk"]["S"] for item in found["Items"]] == ["group"]
+    ttl = dynamodb.describe_time_to_live(TableName=names["IdempotencyTable"])["TimeToLiveDescription"]
+    assert ttl["AttributeName"] == "expiration"
+
+
+@contextmanager
+def refused(iam: Guard, logical_id: str, action: str) -> Iterator[None]:
+    """The function is refused this action where the call is made, and the test is told at the end all the same."""
+    with (
+        pytest.raises(AssertionError, match=f"{logical_id}.*'{action}'"),
+        iam.acting_as(logical_id),
+        pytest.raises(PermissionError),
+    ):
+        yield
+
+
+class TestGuard:
+    """Each call is made by a client of its own, as code under test makes one."""
+
+    def test_lets_through_what_the_policy_allows(self, aws: Aws, iam: Guard) -> None:
+        with iam.acting_as("GetFunction"):
+            boto3.client("dynamodb").get_item(TableName=aws.names["PersonasTable"], Key=_key("group#1"))
+
+    def test_refuses_other_partitions(self, aws: Aws, iam: Guard) -> None:
+        with (
+            pytest.raises(AssertionError, match="GetItem"),
+            iam.acting_as("GetFunction"),
+            pytest.raises(PermissionError),
+        ):
+            boto3.client("dynamodb").get_item(TableName=aws.names["PersonasTable"], Key=_key("export#1"))
+
+    def test_refuses_other_actions(self, aws: Aws, iam: Guard) -> None:
+        with (
+            pytest.raises(AssertionError, match="PutItem"),
+            iam.acting_as("GetFunction"),
+            pytest.raises(PermissionError),
+        ):
+            boto3.client("dynamodb").put_item(TableName=aws.names["PersonasTable"], Item=_key("group#1"))
+
+    def test_refuses_the_table_where_the_index_is_allowed(self, aws: Aws, iam: Guard) -> None:
+        dynamodb, table = boto3.client("dynamodb"), aws.names["PersonasTable"]
+        condition, values = "pk = :pk", {":pk": {"S": "draft#1#2"}}
+        with iam.acting_as("DraftsFunction"):
+            dynamodb.query(
+                TableName=table,
+                IndexName="changes",
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
+        with refused(iam, "DraftsFunction", "Query"):
+            dynamodb.query(TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=values)
+
+    def test_looks_into_batches(self, aws: Aws, iam: Guard) -> None:
+        def read(*partitions: str) -> None:
+            keys = [_key(partition) for partition in partitions]
+            boto3.client("dynamodb").batch_get_item(RequestItems={aws.names["PersonasTable"]: {"Keys": keys}})
+
+        with iam.acting_as("DraftsFunction"):
+            read("key#1", "profile#1")
+        with (
+            pytest.raises(AssertionError, match="BatchGetItem"),
+            iam.acting_as("DraftsFunction"),
+            pytest.raises(PermissionError),
+        ):
+            read("key#1", "group#1")
+
+    def test_looks_into_transactions(self, aws: Aws, iam: Guard) -> None:
+        put: TransactWriteItemTypeDef = {"Put": {"TableName": aws.names["PersonasTable"], "Item": _key("draft#1#2")}}
+        with iam.acting_as("DraftFunction"):
+            boto3.client("dynamodb").transact_write_items(TransactItems=[put])
+        with (
+            pytest.raises(AssertionError, match="PutItem"),
+            iam.acting_as("DeleteFunction"),
+            pytest.raises(PermissionError),
+        ):
+            boto3.client("dynamodb").transact_write_items(TransactItems=[put])
+
+
+def _key(partition: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": partition}, "sk": {"S": "x"}}

@@ -1,0 +1,297 @@
+"""template.yaml against the code that it deploys, and against what a linter does not see."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from personas.contract.registry import OPERATIONS
+from personas.settings import Settings
+from personas_tools import template
+from personas_tools.template import Function, Node, Route, TableRequest
+from support.aws import lambda_environment
+
+ROOT: Final = Path(__file__).parents[2]
+TEMPLATE: Final = ROOT / "template.yaml"
+
+NOT_YET: Final = frozenset({"search", "docs", "export", "refresh"})
+"""Operations that are described in the registry and have no function yet."""
+
+POWERTOOLS: Final = {
+    "POWERTOOLS_SERVICE_NAME": "personas",
+    "POWERTOOLS_METRICS_NAMESPACE": "Personas",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
+
+TABLE, CHANGES, LOCKS = "PersonasTable", "PersonasTable/index/changes", "IdempotencyTable"
+IDENTITY: Final = (TABLE, "BatchGetItem", ("key#*", "profile#*"))
+FEED: Final = (CHANGES, "Query", ("group#*",))
+IDEMPOTENCY: Final = (LOCKS, "DeleteItem GetItem PutItem UpdateItem", ())
+TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
+
+ALLOWED: Final = {
+    "GetFunction": {IDENTITY, FEED, (TABLE, "GetItem", ("draft#*", "group#*"))},
+    "CreateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem", ("group#*",))},
+    "UpdateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem UpdateItem", ("group#*",))},
+    "DuplicateFunction": {
+        IDENTITY,
+        IDEMPOTENCY,
+        (TABLE, "GetItem PutItem UpdateItem", ("group#*",)),
+        (TABLE, "BatchWriteItem", ("text#*",)),
+    },
+    "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem UpdateItem", ("group#*",))},
+    "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "PutItem UpdateItem", ("draft#*",))},
+    "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
+}
+"""All that each function may do: resource, actions, patterns of partition keys."""
+
+PHYSICAL_NAMES: Final = frozenset(
+    {
+        "AlarmName",
+        "BucketName",
+        "DashboardName",
+        "FunctionName",
+        "LayerName",
+        "LogGroupName",
+        "Name",
+        "PolicyName",
+        "QueueName",
+        "RoleName",
+        "TableName",
+        "TopicName",
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Node]:
+    return template.load(TEMPLATE)
+
+
+@pytest.fixture(scope="module")
+def resources(document: Mapping[str, Node]) -> dict[str, dict[str, Node]]:
+    return {name: _mapping(node) for name, node in _mapping(document["Resources"]).items()}
+
+
+def test_every_function_folder_has_one_function_and_the_other_way_round(
+    deployed_functions: Mapping[str, Function],
+) -> None:
+    folders = sorted(path.parent for path in (ROOT / "functions").glob("*/handler.py"))
+    assert sorted(function.folder for function in deployed_functions.values()) == folders
+    assert {function.handler for function in deployed_functions.values()} == {"handler.lambda_handler"}
+
+
+def test_a_function_is_named_after_its_folder(deployed_functions: Mapping[str, Function]) -> None:
+    assert set(deployed_functions) == {
+        f"{function.folder.name.capitalize()}Function" for function in deployed_functions.values()
+    }
+
+
+def test_routes_are_those_of_the_registry(deployed_functions: Mapping[str, Function]) -> None:
+    routes = {function.folder.name: function.routes for function in deployed_functions.values()}
+    expected = {
+        name: (Route(operation.method, operation.path),)
+        for name, operation in OPERATIONS.items()
+        if name not in NOT_YET
+    }
+    assert routes == expected
+
+
+def test_every_event_is_of_the_one_api_in_format_2(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    for properties in _of_type(resources, "AWS::Serverless::Function").values():
+        for event in _mapping(properties.get("Events")).values():
+            settings = _mapping(_mapping(event)["Properties"])
+            assert settings["ApiId"] == {"Ref": "Api"}
+            assert settings["PayloadFormatVersion"] == "2.0"
+
+
+def test_the_environment_is_what_the_settings_read(deployed_functions: Mapping[str, Function]) -> None:
+    # What begins with AWS_ is given by Lambda itself and cannot be set.
+    aliases = {str(field.alias) for field in Settings.model_fields.values() if not str(field.alias).startswith("AWS_")}
+    for function in deployed_functions.values():
+        assert set(function.environment) == aliases | set(POWERTOOLS)
+        assert function.environment.items() >= POWERTOOLS.items()
+
+
+def test_the_defaults_of_the_parameters_make_valid_settings(deployed_functions: Mapping[str, Function]) -> None:
+    names = {"PersonasTable": "personas", "IdempotencyTable": "idempotency", "Bucket": "bucket"}
+    function = deployed_functions["GetFunction"]
+    settings = Settings.read(function.environment_with(names) | lambda_environment(function))
+    assert (settings.personas_table, settings.idempotency_table, settings.bucket) == tuple(names.values())
+    assert not settings.accepts_tokens
+
+
+def test_functions_end_before_api_gateway_gives_up(deployed_functions: Mapping[str, Function]) -> None:
+    assert {function.timeout for function in deployed_functions.values()} == {29}
+
+
+def test_every_function_may_do_exactly_this(deployed_functions: Mapping[str, Function]) -> None:
+    stated = {
+        logical_id: {
+            (
+                statement.resource,
+                " ".join(action.removeprefix("dynamodb:") for action in statement.actions),
+                statement.leading_keys,
+            )
+            for statement in function.statements
+        }
+        for logical_id, function in deployed_functions.items()
+    }
+    assert stated == ALLOWED
+
+
+def test_policies_are_literal(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    for logical_id, properties in _of_type(resources, "AWS::Serverless::Function").items():
+        assert "Role" not in properties, logical_id
+        for policy in _items(properties["Policies"]):
+            assert set(_mapping(policy)) == {"Version", "Statement"}, f"{logical_id} uses a policy template"
+
+
+def test_every_reference_names_something_that_exists(document: Mapping[str, Node]) -> None:
+    known = set(_mapping(document["Resources"])) | set(_mapping(document["Parameters"]))
+    dangling = {name for name in _references(document) if not name.startswith("AWS::") and name not in known}
+    assert not dangling
+
+
+def test_two_stacks_cannot_collide(resources: Mapping[str, Mapping[str, Node]], document: Mapping[str, Node]) -> None:
+    named = {
+        f"{logical_id}.{name}": value
+        for logical_id, resource in resources.items()
+        for name, value in _physical_names(_mapping(resource["Properties"]))
+    }
+    for place, value in named.items():
+        text = value.get("Fn::Sub") if isinstance(value, dict) else value
+        assert "${AWS::StackName}" in str(text), f"{place} is the same in every stack"
+    # SAM names a layer after its logical id if nothing else is said.
+    assert "SharedLayer.LayerName" in named
+    assert not [name for name, output in _mapping(document["Outputs"]).items() if "Export" in _mapping(output)]
+
+
+def test_neither_account_nor_region_is_written_down() -> None:
+    for path in (TEMPLATE, ROOT / "samconfig.toml"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r"\b\d{12}\b", text), path.name
+        assert not re.findall(r"\b(?:us|eu|ap|sa|ca|af|me|il|mx)-[a-z]+-\d\b", text), path.name
+
+
+def test_the_tables_are_those_of_the_design(table_definitions: Mapping[str, TableRequest]) -> None:
+    personas = table_definitions["PersonasTable"]
+    assert personas.ttl_attribute == "expires_at"
+    assert personas.arguments["KeySchema"] == _keys("pk", "sk")
+    assert personas.arguments["LocalSecondaryIndexes"] == [
+        {
+            "IndexName": "changes",
+            "KeySchema": _keys("pk", "changed"),
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": ["row", "seq", "version", "deleted", "expires_at"],
+            },
+        }
+    ]
+    assert personas.arguments["GlobalSecondaryIndexes"] == [
+        {"IndexName": "due", "KeySchema": _keys("due_shard", "due"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    ]
+    # What Powertools' DynamoDBPersistenceLayer expects where nothing else is said.
+    idempotency = table_definitions["IdempotencyTable"]
+    assert idempotency.ttl_attribute == "expiration"
+    assert idempotency.partition_key == "id"
+
+
+def test_what_people_made_outlives_the_stack(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    for logical_id in ("PersonasTable", "Bucket"):
+        assert resources[logical_id]["DeletionPolicy"] == "Retain"
+        assert resources[logical_id]["UpdateReplacePolicy"] == "Retain"
+    recovery = _mapping(_mapping(resources["PersonasTable"]["Properties"])["PointInTimeRecoverySpecification"])
+    assert recovery == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_everything_at_rest_is_encrypted(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    for logical_id, properties in _of_type(resources, "AWS::DynamoDB::Table").items():
+        assert properties.get("SSESpecification") == {"SSEEnabled": True}, logical_id
+    for logical_id, properties in _of_type(resources, "AWS::S3::Bucket").items():
+        assert "BucketEncryption" in properties, logical_id
+
+
+def test_the_bucket_is_private_and_speaks_tls_only(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    block = _mapping(_mapping(resources["Bucket"]["Properties"])["PublicAccessBlockConfiguration"])
+    assert block == dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    policy = _mapping(_mapping(resources["BucketPolicy"]["Properties"])["PolicyDocument"])
+    (statement,) = map(_mapping, _items(policy["Statement"]))
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
+
+
+def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
+    cors = template.cors(TEMPLATE)
+    assert set(cors.allow_headers) == {
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "X-Api-Key",
+        "X-MCP",
+    }
+    assert set(cors.expose_headers) == {"ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"}
+    assert {operation.method for operation in OPERATIONS.values()} <= set(cors.allow_methods)
+    assert "*" not in cors.allow_origins
+
+
+def test_the_layer_ships_exact_versions_and_no_boto3() -> None:
+    lines = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = {line.partition("==")[0] for line in lines}
+    assert names >= {"aws-lambda-powertools", "pydantic", "pyjwt", "cryptography"}
+    assert not names & {"boto3", "botocore"}
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ;.+)?", line) for line in lines)
+
+
+def _keys(partition: str, sort: str) -> list[dict[str, str]]:
+    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+
+def _of_type(resources: Mapping[str, Mapping[str, Node]], kind: str) -> dict[str, dict[str, Node]]:
+    return {name: _mapping(resource["Properties"]) for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def _physical_names(properties: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
+    """The properties of a resource that name it, and those of its SAM events."""
+    for name in PHYSICAL_NAMES & properties.keys():
+        yield name, properties[name]
+    for event, node in _mapping(properties.get("Events") or {}).items():
+        settings = _mapping(_mapping(node)["Properties"])
+        # SAM names a schedule after the function and the event alone if nothing else is said.
+        if _mapping(node)["Type"] == "ScheduleV2" or "Name" in settings:
+            yield f"{event}.Name", settings.get("Name")
+
+
+def _references(node: Node | Mapping[str, Node]) -> Iterator[str]:
+    """The logical ids and parameters that a part of the template refers to."""
+    if isinstance(node, list):
+        for inner in node:
+            yield from _references(inner)
+    if not isinstance(node, Mapping):
+        return
+    for name, inner in node.items():
+        match name, inner:
+            case "Ref", str():
+                yield inner
+            case "Fn::GetAtt", [str(logical_id), *_]:
+                yield logical_id
+            case "Fn::Sub", str():
+                yield from (place.partition(".")[0] for place in re.findall(r"\$\{([^!}][^}]*)\}", inner))
+            case _:
+                yield from _references(inner)
+
+
+def _mapping(node: Node) -> dict[str, Node]:
+    assert isinstance(node, dict)
+    return node
+
+
+def _items(node: Node) -> list[Node]:
+    assert isinstance(node, list)
+    return node

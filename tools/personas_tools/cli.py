@@ -1,0 +1,138 @@
+"""The command line `personas`."""
+
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+import click
+import uvicorn
+
+from personas.errors import PersonasError
+from personas_tools import stack as local
+from personas_tools import worker
+from personas_tools.commands import register
+from personas_tools.demo import load_if_empty
+from personas_tools.emulator import EmulatorError
+from personas_tools.gateway import Gateway
+from personas_tools.library_file import LibraryError
+
+_DRAIN: Final = 30
+"""Seconds for requests under way when the server is told to stop: no function runs longer."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run and look after a Personas service, on this machine or in AWS."""
+
+
+register(main)
+
+
+@main.command()
+@click.option(
+    "--port", type=int, default=3000, show_default=True, envvar="PORT", help="Port of the API; 0: a free one."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=8, show_default=True, help="Functions at a time.")
+@click.option("--demo/--no-demo", default=True, show_default=True, help="Load the demo into an empty store.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=local.ROOT / ".local",
+    envvar="PERSONAS_LOCAL",
+    help="Where data, logs and the local signing key are kept.  [default: .local]",
+)
+def serve(port: int, parallel: int, demo: bool, folder: Path) -> None:
+    """Run the whole service on this machine until Ctrl-C; the data is kept.
+
+    Serves the functions of template.yaml as API Gateway and Lambda would, on an emulated DynamoDB and S3.
+    """
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    began = time.monotonic()
+    workers: worker.Workers | None = None
+    with _listen(port) as listener:
+        emulator = local.emulator(folder)
+        try:
+            stack = local.LocalStack(emulator.launch(), folder=folder, port=listener.getsockname()[1])
+            workers = worker.Workers(stack.functions, folder / "logs" / "functions.log", parallel)
+            emulator.wait()
+            stack.create_missing()
+            lines = load_if_empty(stack) if demo else []
+            with ThreadPoolExecutor(4) as threads:
+                ready = dict(zip(stack.routes.values(), threads.map(workers.warm, stack.routes.values()), strict=True))
+            for name in (name for name, well in ready.items() if not well):
+                click.secho(f"{name} cannot be started; see {folder / 'logs' / 'functions.log'}", fg="red", err=True)
+            _serve(stack, workers, listener, [f"Ready in {time.monotonic() - began:.1f} s.", *lines])
+        except KeyboardInterrupt:
+            pass
+        except (EmulatorError, local.StackError, LibraryError, PersonasError) as error:
+            raise click.ClickException(str(error)) from error
+        finally:
+            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(signum, signal.SIG_IGN)  # a second Ctrl-C must not cut off the saving
+            if workers is not None:
+                workers.close()
+            try:
+                emulator.stop()
+            except EmulatorError as error:
+                raise click.ClickException(str(error)) from error
+    click.echo("Stopped; the data is kept.")
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, banner: str) -> None:
+        super().__init__(config)
+        self._banner = banner
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, then print the banner."""
+        await super().startup(sockets)
+        click.echo(self._banner)
+
+
+def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.socket, lines: list[str]) -> None:
+    index: worker.Json = {
+        "name": "personas",
+        "stack": local.NAME,
+        "routes": [f"{route.method} {route.path}" for route in stack.routes],
+        "jwks": f"{stack.address}{local.JWKS_PATH}",
+    }
+    gateway = Gateway(stack.routes, stack.cors, workers, documents={"/": index, local.JWKS_PATH: stack.jwks()})
+    config = uvicorn.Config(
+        gateway,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_DRAIN,
+    )
+    _Server(config, "\n".join([f"Personas API at {stack.address}", *lines])).run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(f"Port {port} cannot be used ({error.strerror}). PORT=… chooses another.") from error
+    return listener
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+"""The commands that fill a store and let callers in: library, profile, key and token."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, Final, TextIO
+from uuid import uuid4
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic_core import PydanticCustomError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table as Grid
+
+from personas.contract.names import canonical_id
+from personas.domain.folding import fold
+from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
+from personas.domain.text import resource_id
+from personas.errors import PersonasError
+from personas.store.profiles import ProfileStore
+from personas.store.table import LostRace, Table
+from personas_tools import stack as local
+from personas_tools.demo import GROUP
+from personas_tools.emulator import EmulatorError
+from personas_tools.library import LibraryError, Report, load, parse, personas_named, stored_catalogue
+from personas_tools.target import Target, TargetError, opened
+
+_SHORT_ID: Final = 16
+"""Characters of a key's digest that stand for it on screen."""
+_FILE_WIDTH: Final = 500
+_ASSIGNED_MAX: Final = 99
+"""Personas of a profile: they are counted in one transaction with it."""
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def register(main: click.Group) -> None:
+    """Add the commands to the command line."""
+    for command in (library, profile, key, token):
+        main.add_command(command)
+
+
+class _Id(click.ParamType[str]):
+    name = "uuid"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return canonical_id(value)
+        except PydanticCustomError:
+            self.fail(f"{value!r} is not a UUID", param, ctx)
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,5})([smhdw])", value.strip())
+        if found is None:
+            self.fail(f"{value!r} is no duration such as 12h, 90d or 6w", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+_SCREEN: Final = Console(stderr=True)
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what can go wrong on the way to a store into one line for the user."""
+    try:
+        yield
+    except LibraryError as error:
+        raise click.ClickException("\n".join(["The library was not loaded.", *error.faults])) from error
+    except LostRace as error:
+        raise click.ClickException("Somebody else keeps writing the same entries. Try again.") from error
+    except PersonasError as error:
+        raise click.ClickException(error.detail) from error
+    except (TargetError, EmulatorError, local.StackError, ClientError, BotoCoreError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def on_store[**P](command: Callable[Concatenate[Target, P], None]) -> Callable[..., None]:
+    """Give a command the options that say which store it works on, and hand it that store."""
+
+    @click.option("--stack", "stack_name", help="A deployed stack, by its name.")
+    @click.option("--table", "table_name", help="A deployed table, by its name.")
+    @click.option(
+        "--folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=local.ROOT / ".local",
+        envvar="PERSONAS_LOCAL",
+        help="Where the local store is, which is used unless --stack or --table is given.  [default: .local]",
+    )
+    @wraps(command)
+    def wrapped(
+        stack_name: str | None, table_name: str | None, folder: Path, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        if stack_name is not None and table_name is not None:
+            raise click.UsageError("Give --stack or --table, not both.")
+        with _plain_errors(), opened(stack_name, table_name, folder) as target:
+            command(target, *args, **kwargs)
+
+    return wrapped
+
+
+_of_group = click.option(
+    "--group", "group_id", type=_Id(), help="The group, by its id. Locally the demo group unless given."
+)
+
+
+def _group(target: Target, group_id: str | None) -> str:
+    if group_id is not None:
+        return group_id
+    if target.stack is None:
+        raise click.UsageError("Say which group of the deployed store is meant: --group UUID.")
+    return GROUP
+
+
+# ---- library ---------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def library() -> None:
+    """What a group's personas are made of: colors, icons, departments, parameters, scenarios and so on."""
+
+
+@library.command("load")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@_of_group
+@on_store
+def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
+    """Make a group's catalogue what FILE says (YAML or JSON; "-" is standard input).
+
+    Loading again changes nothing. What the file does not mention stays as it is.
+    """
+    try:
+        content = file.read()
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is not UTF-8 (byte {error.start}).") from error
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=_SCREEN, transient=True) as bar:
+        task = bar.add_task("Loading", total=None)
+        report = load(
+            target.table,
+            _group(target, group_id),
+            parse(content),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for line in _told(report):
+        click.echo(line)
+    for missing in report.missing:
+        click.secho(f"Not cast: {missing}. Load the file again once there is one.", fg="yellow", err=True)
+
+
+def _told(report: Report) -> Iterator[str]:
+    kinds = dict.fromkeys([*report.added, *report.changed, *report.unchanged])
+    for kind in kinds:
+        added, changed = report.added.get(kind, []), report.changed.get(kind, [])
+        counts = f"{len(added)} added, {len(changed)} changed, {report.unchanged[kind]} unchanged"
+        yield f"{'settings' if kind == 'group' else kind}: {counts}"
+        for word, names in (("+", added), ("~", changed)):
+            yield from (f"  {word} {name}" for name in names)
+    if report.recast:
+        yield f"personas: {len(report.recast)} with other scenarios than before"
+        yield from (f"  ~ {name}" for name in report.recast)
+    if report.is_empty:
+        yield "Nothing had to be changed."
+
+
+# ---- profile ---------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def profile() -> None:
+    """Who may call: people and programs, each of one group."""
+
+
+@profile.command("put")
+@_of_group
+@click.option("--name", required=True, help="What answers call it; together with the group it makes the id.")
+@click.option("--role", required=True, help="superadmin, admin or instructional; any other role only reads.")
+@click.option("--department", "departments", multiple=True, help="A department, by name or id; may be repeated.")
+@click.option("--persona", "personas", multiple=True, help="A persona assigned to it, by name or id; may be repeated.")
+@click.option("--id", "profile_id", type=_Id(), help="Its id, such as the subject of its tokens. Else one is made.")
+@on_store
+def profile_put(
+    target: Target,
+    group_id: str | None,
+    name: str,
+    role: str,
+    departments: tuple[str, ...],
+    personas: tuple[str, ...],
+    profile_id: str | None,
+) -> None:
+    """Create a profile, or replace it with all that belongs to it, and print its id.
+
+    A change of role or departments takes effect within a minute.
+    """
+    group, name, role = _group(target, group_id), name.strip(), role.strip().lower()
+    if not name or not role:
+        raise click.UsageError("Neither --name nor --role may be blank.")
+    profile_id = profile_id or resource_id(group, "profiles", name)
+    profiles = ProfileStore(target.table)
+    _, existing = profiles.read(None, [profile_id])
+    if profile_id in existing and existing[profile_id].group_id != group:
+        raise click.ClickException(f"The profile {profile_id} belongs to another group.")
+    catalogue = stored_catalogue(target.table, group)
+    try:
+        department_ids = frozenset(catalogue.find("departments", each) for each in departments)
+    except LookupError as error:
+        raise click.ClickException(f"{error}.") from error
+    assigned = _personas(target.table, group, personas)
+    new = Profile(id=profile_id, group_id=group, name=name, role=role, department_ids=department_ids)
+    profiles.put_profile(new, assigned, str(uuid4()))
+    click.echo(profile_id)
+
+
+def _personas(table: Table, group_id: str, references: tuple[str, ...]) -> list[str]:
+    if len(references) > _ASSIGNED_MAX:
+        raise click.UsageError(f"At most {_ASSIGNED_MAX} personas can be assigned to a profile.")
+    named = personas_named(table, group_id) if references else {}
+    found: list[str] = []
+    for reference in references:
+        ids = named.get(reference.lower()) or named.get(fold(reference.strip()), [])
+        if len(ids) != 1:
+            how_many = f"{len(ids)} personas are" if ids else "No persona is"
+            raise click.ClickException(f"{how_many} named {reference!r}{': use the id' if ids else ''}.")
+        found += ids
+    return found
+
+
+def _profile_id(profiles: ProfileStore, group_id: str, reference: str) -> str:
+    """The id of a profile of the group, named by id or by the name it was put with."""
+    try:
+        profile_id = canonical_id(reference)
+    except PydanticCustomError:
+        profile_id = resource_id(group_id, "profiles", reference.strip())
+    _, found = profiles.read(None, [profile_id])
+    if profile_id not in found or found[profile_id].group_id != group_id:
+        raise click.ClickException(f"The group has no profile {reference!r}.")
+    return profile_id
+
+
+# ---- key -------------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def key() -> None:
+    """API keys, by which callers are known."""
+
+
+@key.command("issue")
+@_of_group
+@click.option("--profile", "reference", help="Whom it names, by id or name. Without, callers need a token beside it.")
+@click.option("--expires", type=_Duration(), help="How long it is valid, such as 12h or 90d.  [default: for ever]")
+@click.option("--label", default="", help="What it is for.")
+@on_store
+def key_issue(
+    target: Target, group_id: str | None, reference: str | None, expires: timedelta | None, label: str
+) -> None:
+    """Make an API key and print it. It is shown this once and never again."""
+    group, profiles = _group(target, group_id), ProfileStore(target.table)
+    profile_id = None if reference is None else _profile_id(profiles, group, reference)
+    moment = target.table.now()
+    fresh = new_key(profile_id)
+    api_key = ApiKey(
+        digest=digest_of(fresh),
+        group_id=group,
+        profile_id=profile_id,
+        label=label,
+        created_at=int(moment.timestamp()),
+        expires_at=None if expires is None else int((moment + expires).timestamp()),
+    )
+    profiles.put_key(api_key, str(uuid4()))
+    click.echo(fresh)
+    click.echo(f"Its id is {api_key.digest[:_SHORT_ID]}. Keep the key itself: it is not shown again.", err=True)
+
+
+@key.command("list")
+@_of_group
+@on_store
+def key_list(target: Target, group_id: str | None) -> None:
+    """Show the group's keys, oldest first, never the keys themselves."""
+    group, profiles = _group(target, group_id), ProfileStore(target.table)
+    issued = profiles.keys_of(group)
+    _, people = profiles.read(None, {each.profile_id for each in issued if each.profile_id})
+    moment = target.table.now().timestamp()
+    grid = Grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE", box=None, pad_edge=False)
+    for each in issued:
+        person = people.get(each.profile_id or "")
+        state = "revoked" if each.revoked else ("valid" if each.holds(moment) else "expired")
+        grid.add_row(
+            each.digest[:_SHORT_ID],
+            each.label,
+            f"{person.name} ({person.role})" if person else (each.profile_id or "-"),
+            _day(each.created_at),
+            "never" if each.expires_at is None else _day(each.expires_at),
+            state,
+        )
+    screen = Console()
+    # A file or a pipe has no width: a line a key, for whatever reads it.
+    (screen if screen.is_terminal else Console(width=_FILE_WIDTH)).print(grid)
+
+
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+@key.command("revoke")
+@click.argument("key_id", metavar="ID")
+@_of_group
+@on_store
+def key_revoke(target: Target, key_id: str, group_id: str | None) -> None:
+    """Refuse a key from now on, within a minute everywhere. ID is as `key list` shows it, or the key itself."""
+    profiles = ProfileStore(target.table)
+    digest = digest_of(key_id) if key_id.startswith(f"{KEY_PREFIX}.") else key_id.strip().lower()
+    if len(digest) != len(digest_of("")):
+        if len(digest) < _SHORT_ID:
+            raise click.UsageError(f"An id has at least {_SHORT_ID} characters.")
+        matching = [
+            each.digest for each in profiles.keys_of(_group(target, group_id)) if each.digest.startswith(digest)
+        ]
+        if len(matching) != 1:
+            raise click.ClickException(f"{len(matching) or 'No'} keys of the group have an id that begins so.")
+        (digest,) = matching
+    revoked = profiles.revoke(digest, str(uuid4()))
+    if revoked is None:
+        raise click.ClickException("There is no such key.")
+    click.echo(f"Revoked {digest[:_SHORT_ID]}.")
+
+
+# ---- token -----------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--profile", "reference", required=True, help="For whom, by id or name.")
+@click.option("--expires", type=_Duration(), default="1h", show_default=True, help="How long it is valid.")
+@_of_group
+@on_store
+def token(target: Target, reference: str, expires: timedelta, group_id: str | None) -> None:
+    """Print a bearer token for a profile, signed by this machine: for the local gateway only."""
+    if target.stack is None:
+        raise click.UsageError("Tokens of a deployed stack come from its own issuer.")
+    profile_id = _profile_id(ProfileStore(target.table), _group(target, group_id), reference)
+    click.echo(target.stack.token(profile_id, expires))

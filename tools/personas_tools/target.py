@@ -1,0 +1,104 @@
+"""Which store a command works on: the local one, or that of a stack in AWS."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+from personas.runtime import Deadline
+from personas.store.table import Table
+from personas_tools import stack as local
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TABLE_OUTPUT: Final = "PersonasTableName"
+_CONNECTIONS: Final = 32
+
+
+class TargetError(Exception):
+    """There is no such store, or it cannot be told; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A store to work on; ``stack`` is there for the local one only."""
+
+    table: Table
+    stack: local.LocalStack | None = None
+
+
+@contextlib.contextmanager
+def opened(stack_name: str | None, table_name: str | None, folder: Path) -> Iterator[Target]:
+    """The store of a deployed stack, of a table by its name, or where neither is named the local one in ``folder``.
+
+    Raises:
+        TargetError: the stack has no personas table.
+        EmulatorError: the local store cannot be started.
+        StackError: the local store does not fit the template.
+    """
+    if stack_name is not None or table_name is not None:
+        yield Target(deployed_table(table_name or _table_of(stack_name or "")))
+        return
+    with local.connected(folder) as stack:
+        yield Target(local_table(stack), stack)
+
+
+def local_table(stack: local.LocalStack) -> Table:
+    """The local stack's table. Emulator and tools share one clock."""
+    os.environ.pop("AWS_PROFILE", None)  # of the developer's own; botocore insists on it wherever it is set
+    session = boto3.Session(
+        aws_access_key_id=stack.access["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=stack.access["AWS_SECRET_ACCESS_KEY"],
+        region_name=local.REGION,
+    )
+    # An empty mapping, and not None, keeps a proxy of the environment out of the way.
+    config = _config().merge(Config(proxies={}))
+    client = session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
+    return Table(client, stack.personas_table, lambda: datetime.now(UTC), Deadline())
+
+
+def deployed_table(name: str) -> Table:
+    """A table in AWS, reached with the credentials and in the region of the caller's own AWS configuration."""
+    client = boto3.client("dynamodb", config=_config())
+    lead = _clock_lead(client, name)
+    return Table(client, name, lambda: datetime.now(UTC) - lead, Deadline())
+
+
+def _config() -> Config:
+    # The store repeats calls by itself, with a new time stamp for each.
+    return Config(
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=_CONNECTIONS,
+    )
+
+
+def _clock_lead(client: "DynamoDBClient", table_name: str) -> timedelta:
+    """How far this machine's clock is ahead of AWS's, from the Date header of an answer.
+
+    Writes carry the time of their writer, and a reader of the change feed looks back a few seconds only: a tool with
+    a wrong clock would write what no one sees.
+    """
+    before = datetime.now(UTC)
+    answer = client.describe_table(TableName=table_name)
+    after = datetime.now(UTC)
+    said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    # The header has whole seconds, cut off: half a second is the fairest guess at the rest.
+    return before + (after - before) / 2 - (said + timedelta(seconds=0.5))
+
+
+def _table_of(stack_name: str) -> str:
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    for output in stacks[0].get("Outputs", []):
+        if output.get("OutputKey") == _TABLE_OUTPUT:
+            return str(output["OutputValue"])
+    raise TargetError(f"The stack {stack_name} has no output {_TABLE_OUTPUT}: is it one of this service?")

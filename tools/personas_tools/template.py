@@ -1,0 +1,355 @@
+"""Reads template.yaml, so that tables, routes, environment and CORS are written down in one place only.
+
+It understands what that file uses of CloudFormation and SAM, and refuses the rest with the place that it stands at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef
+
+type Node = str | int | float | bool | list[Node] | dict[str, Node] | None
+"""A part of the template; the short forms of functions (``!Ref x``) are spelt out (``{"Ref": "x"}``)."""
+
+_ARN: Final = ".Arn"
+_LONG_NAMES: Final = {"Ref": "Ref", "Condition": "Condition"}
+_TABLE_PROPERTIES: Final = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "BillingMode",
+    "LocalSecondaryIndexes",
+    "GlobalSecondaryIndexes",
+)
+
+
+class TemplateError(Exception):
+    """The template lacks something, or says it in a way that this module does not read; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A value that only a stack knows: what ``Ref`` of a resource gives, such as the name of a table."""
+
+    logical_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the HTTP API."""
+
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a function may do. ``resource`` is a logical id, with the rest of the ARN after it where there is any.
+
+    ``leading_keys`` are the patterns of partition keys that it is held to; none: it is not.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resource: str
+    leading_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Lambda function: its folder, ``handler`` as "module.function", ``timeout`` in seconds, ``memory`` in MB."""
+
+    logical_id: str
+    folder: Path
+    handler: str
+    routes: tuple[Route, ...]
+    environment: Mapping[str, str | Ref]
+    timeout: int
+    memory: int
+    statements: tuple[Statement, ...]
+
+    def environment_with(self, names: Mapping[str, str]) -> dict[str, str]:
+        """The environment where the resources have these physical ``names`` (by logical id).
+
+        Raises:
+            TemplateError: a resource that the environment refers to has no name.
+        """
+        result = {}
+        for key, value in self.environment.items():
+            if isinstance(value, Ref):
+                if value.logical_id not in names:
+                    raise TemplateError(f"{self.logical_id}: {key} needs the name of {value.logical_id}")
+                result[key] = names[value.logical_id]
+            else:
+                result[key] = value
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class TableRequest:
+    """What makes a table: the arguments of ``create_table`` but its name, and the attribute that expires items."""
+
+    arguments: Mapping[str, Node]
+    ttl_attribute: str | None
+
+    @property
+    def partition_key(self) -> str:
+        """The attribute that the table is partitioned by."""
+        for node in _items(self.arguments.get("KeySchema"), "KeySchema"):
+            key = _mapping(node, "KeySchema")
+            if key.get("KeyType") == "HASH":
+                return _text(key, "AttributeName", "KeySchema")
+        raise TemplateError("KeySchema names no HASH key")
+
+    def named(self, name: str) -> "CreateTableInputTypeDef":
+        """The arguments of boto3's ``create_table`` for a table of this name."""
+        return cast("CreateTableInputTypeDef", {"TableName": name, **self.arguments})
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """What the HTTP API answers to browsers; ``max_age`` in seconds."""
+
+    allow_origins: tuple[str, ...]
+    allow_methods: tuple[str, ...]
+    allow_headers: tuple[str, ...]
+    expose_headers: tuple[str, ...]
+    max_age: int
+
+
+def load(path: Path) -> dict[str, Node]:
+    """The whole template, with the functions of CloudFormation spelt out.
+
+    Raises:
+        TemplateError: it is not a YAML mapping.
+        OSError: it cannot be read.
+    """
+    try:
+        # The loader is a SafeLoader: it builds plain data only.
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise TemplateError(f"{path.name} is not YAML: {error}") from error
+    return _mapping(document, path.name)
+
+
+def table_requests(path: Path) -> dict[str, TableRequest]:
+    """The tables of the template by logical id."""
+    requests = {}
+    for logical_id, properties in _of_type(load(path), "AWS::DynamoDB::Table").items():
+        ttl = properties.get("TimeToLiveSpecification")
+        requests[logical_id] = TableRequest(
+            arguments={name: properties[name] for name in _TABLE_PROPERTIES if name in properties},
+            ttl_attribute=None
+            if ttl is None
+            else _text(_mapping(ttl, f"{logical_id}.TimeToLiveSpecification"), "AttributeName", logical_id),
+        )
+    return requests
+
+
+def functions(path: Path) -> dict[str, Function]:
+    """The functions of the template by logical id, with what ``Globals`` gives all of them.
+
+    Parameters stand in the environment with their defaults.
+    """
+    template = load(path)
+    defaults = _defaults(template)
+    shared = _mapping(_mapping(template.get("Globals") or {}, "Globals").get("Function") or {}, "Globals.Function")
+    found = {}
+    for logical_id, own in _of_type(template, "AWS::Serverless::Function").items():
+        properties = {**shared, **own}
+        found[logical_id] = Function(
+            logical_id=logical_id,
+            folder=path.parent / _text(properties, "CodeUri", logical_id),
+            handler=_text(properties, "Handler", logical_id),
+            routes=_routes(properties, logical_id),
+            environment={
+                name: _value(node, defaults, f"{logical_id}.Environment.{name}")
+                for source in (shared, own)
+                for name, node in _variables(source, logical_id).items()
+            },
+            timeout=_integer(properties, "Timeout", logical_id),
+            memory=_integer(properties, "MemorySize", logical_id),
+            statements=_statements(properties, logical_id),
+        )
+    return found
+
+
+def cors(path: Path) -> Cors:
+    """How the HTTP API answers browsers, parameters at their defaults.
+
+    Raises:
+        TemplateError: there is not exactly one HTTP API, or it says nothing about CORS.
+    """
+    template = load(path)
+    apis = _of_type(template, "AWS::Serverless::HttpApi")
+    if len(apis) != 1:
+        raise TemplateError(f"{path.name} has {len(apis)} HTTP APIs, and exactly one is expected")
+    ((logical_id, properties),) = apis.items()
+    where = f"{logical_id}.CorsConfiguration"
+    settings = _mapping(properties.get("CorsConfiguration"), where)
+    defaults = _defaults(template)
+    return Cors(
+        allow_origins=_words(settings, "AllowOrigins", where, defaults),
+        allow_methods=_words(settings, "AllowMethods", where, defaults),
+        allow_headers=_words(settings, "AllowHeaders", where, defaults),
+        expose_headers=_words(settings, "ExposeHeaders", where, defaults),
+        max_age=_integer(settings, "MaxAge", where),
+    )
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML with CloudFormation's short forms."""
+
+
+def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Node]:
+    argument: Node
+    if isinstance(node, yaml.ScalarNode):
+        argument = cast("Node", loader.construct_scalar(node))
+    elif isinstance(node, yaml.SequenceNode):
+        argument = cast("Node", loader.construct_sequence(node, deep=True))
+    elif isinstance(node, yaml.MappingNode):
+        argument = cast("Node", loader.construct_mapping(node, deep=True))
+    else:
+        raise TemplateError(f"!{suffix} of {node.tag} is not read")
+    if suffix == "GetAtt" and isinstance(argument, str):
+        logical_id, _, attribute = argument.partition(".")
+        argument = [logical_id, attribute]
+    return {_LONG_NAMES.get(suffix, f"Fn::{suffix}"): argument}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def _of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Node]]:
+    resources = _mapping(template.get("Resources"), "Resources")
+    found = {}
+    for logical_id, node in resources.items():
+        resource = _mapping(node, logical_id)
+        if resource.get("Type") == kind:
+            found[logical_id] = _mapping(resource.get("Properties"), f"{logical_id}.Properties")
+    return found
+
+
+def _defaults(template: Mapping[str, Node]) -> dict[str, str | None]:
+    parameters = _mapping(template.get("Parameters") or {}, "Parameters")
+    result = {}
+    for name, node in parameters.items():
+        default = _mapping(node, name).get("Default")
+        result[name] = None if default is None else str(default)
+    return result
+
+
+def _value(node: Node, defaults: Mapping[str, str | None], where: str) -> str | Ref:
+    if isinstance(node, str | int | float):
+        return str(node)
+    name = node.get("Ref") if isinstance(node, dict) else None
+    if not isinstance(name, str):
+        raise TemplateError(f"{where} is neither a text nor a Ref")
+    if name not in defaults:
+        return Ref(name)
+    default = defaults[name]
+    if default is None:
+        raise TemplateError(f"{where}: the parameter {name} has no default")
+    return default
+
+
+def _variables(properties: Mapping[str, Node], where: str) -> dict[str, Node]:
+    environment = _mapping(properties.get("Environment") or {}, f"{where}.Environment")
+    return _mapping(environment.get("Variables") or {}, f"{where}.Environment.Variables")
+
+
+def _routes(properties: Mapping[str, Node], where: str) -> tuple[Route, ...]:
+    routes = []
+    for name, node in _mapping(properties.get("Events") or {}, f"{where}.Events").items():
+        event = _mapping(node, f"{where}.Events.{name}")
+        if event.get("Type") == "HttpApi":
+            place = f"{where}.Events.{name}.Properties"
+            settings = _mapping(event.get("Properties"), place)
+            routes.append(Route(_text(settings, "Method", place).upper(), _text(settings, "Path", place)))
+    return tuple(routes)
+
+
+def _statements(properties: Mapping[str, Node], where: str) -> tuple[Statement, ...]:
+    statements = []
+    for policy in _items(properties.get("Policies") or [], f"{where}.Policies"):
+        document = _mapping(policy, f"{where}.Policies")
+        for node in _items(document.get("Statement"), f"{where}.Policies.Statement"):
+            statement = _mapping(node, f"{where}.Policies.Statement")
+            sid = _text(statement, "Sid", f"{where}.Policies.Statement")
+            place = f"{where}.{sid}"
+            if statement.get("Effect") != "Allow":
+                raise TemplateError(f"{place}: only Allow is read")
+            statements.append(
+                Statement(
+                    sid=sid,
+                    actions=_words(statement, "Action", place),
+                    resource=_resource(statement.get("Resource"), place),
+                    leading_keys=_leading_keys(statement, place),
+                )
+            )
+    return tuple(statements)
+
+
+def _resource(node: Node, where: str) -> str:
+    """``!GetAtt X.Arn`` as "X", ``!Sub "${X.Arn}/rest"`` as "X/rest"."""
+    match node:
+        case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
+            return logical_id
+        case {"Fn::Sub": str(text)} if text.startswith("${") and f"{_ARN}}}" in text:
+            logical_id, _, rest = text.removeprefix("${").partition(f"{_ARN}}}")
+            return logical_id + rest
+    raise TemplateError(f"{where}.Resource is not the ARN of a resource of this template")
+
+
+def _leading_keys(statement: Mapping[str, Node], where: str) -> tuple[str, ...]:
+    condition = statement.get("Condition")
+    if condition is None:
+        return ()
+    operator = _mapping(_mapping(condition, where).get("ForAllValues:StringLike"), f"{where}.Condition")
+    return _words(operator, "dynamodb:LeadingKeys", f"{where}.Condition")
+
+
+def _mapping(node: Node, where: str) -> dict[str, Node]:
+    if not isinstance(node, dict):
+        raise TemplateError(f"{where} is missing or not a mapping")
+    return node
+
+
+def _items(node: Node, where: str) -> list[Node]:
+    if not isinstance(node, list):
+        raise TemplateError(f"{where} is missing or not a list")
+    return node
+
+
+def _text(properties: Mapping[str, Node], name: str, where: str) -> str:
+    value = properties.get(name)
+    if not isinstance(value, str):
+        raise TemplateError(f"{where}.{name} is missing or not a text")
+    return value
+
+
+def _integer(properties: Mapping[str, Node], name: str, where: str) -> int:
+    value = properties.get(name)
+    if not isinstance(value, int):
+        raise TemplateError(f"{where}.{name} is missing or not a whole number")
+    return value
+
+
+def _words(
+    properties: Mapping[str, Node], name: str, where: str, defaults: Mapping[str, str | None] | None = None
+) -> tuple[str, ...]:
+    """A list of texts, or the default of the list parameter that stands in its place."""
+    node = properties.get(name)
+    if isinstance(node, dict):
+        value = _value(node, defaults or {}, f"{where}.{name}")
+        if isinstance(value, Ref):
+            raise TemplateError(f"{where}.{name} refers to {value.logical_id}, which is not a parameter")
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    words = _items(node, f"{where}.{name}")
+    if not all(isinstance(word, str) for word in words):
+        raise TemplateError(f"{where}.{name} holds something else than texts")
+    return tuple(cast("list[str]", words))
