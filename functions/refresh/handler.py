@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from personas.api import background_function, build_app, lambda_function
 from personas.contract.refresh import OPERATION, PersonaRefreshResponse
-from personas.operations.refresh import queue_marked, refresh_answer, refresh_group, refresh_queued
+from personas.operations.refresh import queue_marked, refresh_answer, refresh_queued, refresh_requested
 from personas.services import services
 
 app = build_app(OPERATION)
@@ -16,7 +16,7 @@ processor = BatchProcessor(event_type=EventType.SQS)
 @app.post(OPERATION.path)
 def refresh() -> PersonaRefreshResponse:
     """Bring the views of the caller's group up to date."""
-    return refresh_answer(refresh_group(services(), app.caller.group_id))
+    return refresh_answer(refresh_requested(services(), app.caller.group_id))
 
 
 def refresh_record(record: SQSRecord) -> None:

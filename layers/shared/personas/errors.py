@@ -14,7 +14,8 @@
     ├── UnsupportedMediaType    415
     ├── Invalid                 422
     ├── Unavailable             503
-    │   └── OutcomeUnknown      503
+    │   ├── OutcomeUnknown      503
+    │   └── ViewRebuilding      503
     └── NothingSaved            the status that its items agree on, else 422
 """
 
@@ -150,6 +151,18 @@ class OutcomeUnknown(Unavailable):
     """A write was sent and its answer never came: it may have been stored, and repeating it is safe."""
 
     default_code = "outcome_unknown"
+
+
+class ViewRebuilding(Unavailable):
+    """A group's views are far behind: to read what they lack takes longer than a request may."""
+
+    default_code = "view_rebuilding"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This group's view is being built anew, which takes longer than a request. Try again shortly.",
+            retry_after=30,
+        )
 
 
 class NothingSaved(PersonasError):

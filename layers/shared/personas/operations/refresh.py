@@ -1,24 +1,75 @@
 """refresh: bring a group's views up to date, and say which."""
 
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import batched
 from typing import Final
 from uuid import uuid4
 
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
-from personas.errors import Unavailable
+from personas.errors import Unavailable, ViewRebuilding
+from personas.observability import logger
 from personas.runtime import FEED_WINDOW
 from personas.services import Services
+from personas.store import keys
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
-from personas.store.table import LostRace, mapping
-from personas.view.codec import Snapshot, encode
+from personas.store.personas import Stored
+from personas.store.table import BATCH_READ_MAX, Change, LostRace, integer, mapping
+from personas.view import export
+from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, encode
+from personas.view.export import EXPORT_VIEW, Entry, Manifest
 from personas.view.index import Index
 from personas.view.personas import SEARCH_VIEW, apply, snapshot_since
 
+VIEWS: Final = (SEARCH_VIEW, EXPORT_VIEW)
+"""What a refresh keeps, in the order in which it tells them. All are made in one pass and swapped in together."""
 REBUILD_EVERY: Final = timedelta(days=7)
 """Views older than this are made of the table anew, so that whatever they missed heals."""
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
 """With less than this left, a queued group is left to the next invocation."""
+WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
+"""So many changed personas are held whole: in 8 batches side by side they come as fast as a collection gives them."""
+
+
+@dataclass
+class _Pass:
+    """One refresh of a group, up to the moment when the group's record is pointed to what it has written."""
+
+    services: Services
+    group_id: str
+    record: GroupRecord
+    started: datetime
+    rebuilt_at: datetime
+    pointers: dict[str, Pointer] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    """Objects that nobody needs if the pointers are not swapped."""
+    replaced: set[str] = field(default_factory=set)
+    """Objects that nobody needs once they are."""
+
+    def point(self, view: str, key: str) -> None:
+        """Have the record pointed to the object of a view."""
+        self.written.add(key)
+        self.pointers[view] = Pointer(key, self.started, self.rebuilt_at)
+        old = self.record.pointer(view)
+        if old:
+            self.replaced.add(old.key)
+
+
+def refresh_requested(services: Services, group_id: str) -> list[str]:
+    """Bring the views of a caller's group up to date; the names of those that changed.
+
+    Raises:
+        ViewRebuilding: it takes longer than a request may; the group is queued.
+        Unavailable: the store cannot be read or written now.
+    """
+    try:
+        return refresh_group(services, group_id)
+    except ViewRebuilding:
+        services.refresh_queue.send([group_id])
+        raise
 
 
 def refresh_group(services: Services, group_id: str) -> list[str]:
@@ -29,32 +80,27 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     that dies leaves the old views, or the new ones, and objects that nobody points to.
 
     Raises:
+        ViewRebuilding: there is more to read than can be read in time.
         Unavailable: the store cannot be read or written now.
     """
     started = services.table.now()
     record = services.groups.read(group_id)
-    pointer = record.pointer(SEARCH_VIEW)
-    due = pointer is None or started - pointer.rebuilt_at > REBUILD_EVERY
-    snapshot = None if pointer is None or due else services.persona_views.snapshot(group_id, pointer)
-    index = snapshot.index if snapshot else Index()
-    since = snapshot_since(pointer) if pointer and snapshot else None
-    news = apply(index, services.persona_views.changes(group_id, since))
-
-    refreshed: list[str] = []
-    if snapshot is None or news:
-        index.forget_tombstones(int(started.timestamp()))
-        content = encode(Snapshot(index, started.isoformat()))
-        key = services.snapshots.write(group_id, SEARCH_VIEW, started, content)
-        rebuilt_at = pointer.rebuilt_at if pointer and snapshot else started
-        if not _point(services, group_id, record, {SEARCH_VIEW: Pointer(key, started, rebuilt_at)}):
-            services.snapshots.supersede(key)
+    manifest = _manifest(services, record)
+    work = _followed(services, group_id, record, started, manifest) or _rebuilt(services, group_id, record, started)
+    if work.pointers:
+        if not _point(work):
+            _supersede(services, work.written)
             return []
-        if pointer:
-            services.snapshots.supersede(pointer.key)
-        refreshed.append(SEARCH_VIEW)
-    # A write marks its group before it takes effect, and an environment that has just marked does not mark again.
-    services.groups.unmark(group_id, started - MARK_PAUSE - FEED_WINDOW)
-    return refreshed
+        if manifest and work.rebuilt_at == started:
+            work.replaced |= manifest.keys
+        _supersede(services, work.replaced)
+    try:
+        # A write marks its group before it takes effect, and an environment that has just marked does not mark again.
+        services.groups.unmark(group_id, started - MARK_PAUSE - FEED_WINDOW)
+    except Unavailable:
+        # The views are up to date all the same. The mark only has the schedule look once more.
+        logger.warning("a group stays marked", extra={"group": group_id})
+    return [view for view in VIEWS if view in work.pointers]
 
 
 def refresh_queued(services: Services, group_id: str) -> None:
@@ -81,17 +127,153 @@ def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
     )
 
 
-def _point(services: Services, group_id: str, record: GroupRecord, new: dict[str, Pointer]) -> bool:
+# ---- One pass ----------------------------------------------------------------------------------------------------
+
+
+def _followed(
+    services: Services, group_id: str, record: GroupRecord, started: datetime, manifest: Manifest | None
+) -> _Pass | None:
+    """New views from the old ones and the change feed; None where one of the old ones cannot serve any more."""
+    pointer = record.pointer(SEARCH_VIEW)
+    pointers = [record.pointer(view) for view in VIEWS]
+    if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
+        return None
+    snapshot = services.persona_views.snapshot(group_id, pointer)
+    if snapshot is None:
+        return None
+    work = _Pass(services, group_id, record, started, pointer.rebuilt_at)
+    index = snapshot.index
+    news = apply(index, services.persona_views.changes(group_id, snapshot_since(pointer)))
+    if news:
+        try:
+            _refresh_export(work, manifest, _whole(services, group_id, news), len(news))
+        except SnapshotDamaged as error:
+            logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
+            return None
+        _refresh_search(work, index)
+    return work
+
+
+def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: datetime) -> _Pass:
+    """New views from the table, which is read once for all of them."""
+    work = _Pass(services, group_id, record, started, rebuilt_at=started)
+    index = Index()
+    _refresh_export(work, Manifest(), _taken(index, _all(services, group_id)), 0)
+    _refresh_search(work, index)
+    return work
+
+
+def _all(services: Services, group_id: str) -> Iterator[tuple[str, Stored]]:
+    """All that is stored of the group's personas, in the order of their ids, while there is time.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for number, found in enumerate(services.personas.all(group_id)):
+        if number % WHOLE_AT_ONCE == 0:
+            _check_time(services)
+        yield found
+
+
+def _taken(index: Index, found: Iterable[tuple[str, Stored]]) -> Iterator[Entry]:
+    """What is read from the table, for the export view, taken into the index on its way."""
+    for persona_id, stored in found:
+        if stored.persona is None:
+            index.delete(persona_id, stored.seq, integer(stored.item, "expires_at", absent=0))
+        else:
+            index.upsert(persona_id, stored.seq, mapping(stored.item, "row"))
+        yield Entry(persona_id, stored.seq, stored.persona)
+
+
+def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:
+    """The changed personas whole, as they stand now, in the order of their ids.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), WHOLE_AT_ONCE, strict=False):
+        _check_time(services)
+        calls = [
+            partial(services.personas.get_many, group_id, [persona_id for persona_id, _ in each])
+            for each in batched(some, BATCH_READ_MAX, strict=False)
+        ]
+        found: dict[str, Stored] = {}
+        for batch in services.parallel.run(calls):
+            found |= batch
+        for persona_id, seq in some:
+            stored = found.get(persona_id)
+            # A tombstone that is gone by now still stands for its persona's end.
+            yield Entry(persona_id, stored.seq, stored.persona) if stored else Entry(persona_id, seq, None)
+
+
+def _check_time(services: Services) -> None:
+    if not services.table.has_time_for_another_item():
+        raise ViewRebuilding
+
+
+# ---- The views ---------------------------------------------------------------------------------------------------
+
+
+def _refresh_search(work: _Pass, index: Index) -> None:
+    index.forget_tombstones(int(work.started.timestamp()))
+    content = encode(Snapshot(index, work.started.isoformat()))
+    work.point(SEARCH_VIEW, work.services.snapshots.write(work.group_id, SEARCH_VIEW, work.started, content))
+
+
+def _refresh_export(work: _Pass, old: Manifest, changes: Iterable[Entry], count: int) -> None:
+    snapshots = work.services.snapshots
+    store = partial(snapshots.write_parts, work.group_id, EXPORT_VIEW, work.started)
+    manifest = export.revise(old, changes, count, snapshots.read_range, store)
+    work.written |= manifest.keys - old.keys
+    work.replaced |= old.keys - manifest.keys
+    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export.encode(manifest)))
+
+
+def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
+    """The manifest of the export view, or None where there is none that can be used with all of its segments."""
+    pointer = record.pointer(EXPORT_VIEW)
+    content = services.snapshots.read(pointer.key) if pointer else None
+    if content is None:
+        return None
+    try:
+        manifest = export.decode(content)
+    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
+        logger.warning("a snapshot cannot be used", extra={"key": pointer and pointer.key, "reason": str(error)})
+        return None
+    lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])
+    if lengths != [each.length for each in manifest.segments]:
+        logger.warning("the export view lacks a segment", extra={"key": pointer and pointer.key})
+        return None
+    return manifest
+
+
+# ---- The swap ----------------------------------------------------------------------------------------------------
+
+
+def _point(work: _Pass) -> bool:
     """Point the group's record to the new snapshots, unless another refresh has pointed it elsewhere."""
     write_id = uuid4().hex[:16]
-    old = {view: record.pointer(view) for view in new}
+    record = work.record
+    old = mapping(record.row, SNAPSHOTS)
+    new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
     while True:
-        snapshots = {**mapping(record.row, SNAPSHOTS), **{view: pointer.as_value() for view, pointer in new.items()}}
         try:
-            services.groups.swap(group_id, record, {SNAPSHOTS: snapshots}, write_id)
+            work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new}, write_id)
         except LostRace:
-            record = services.groups.read(group_id)
-            if {view: record.pointer(view) for view in new} != old:
+            record = work.services.groups.read(work.group_id)
+            if mapping(record.row, SNAPSHOTS) != old:
                 return False
         else:
             return True
+
+
+def _supersede(services: Services, unneeded: Iterable[str]) -> None:
+    """Say of objects that nobody needs them any more. Those for which it fails are found by the weekly clean-up."""
+
+    def supersede(key: str) -> None:
+        try:
+            services.snapshots.supersede(key)
+        except Unavailable:
+            logger.warning("an object stays behind", extra={"key": key})
+
+    services.parallel.run([partial(supersede, key) for key in sorted(unneeded)])

@@ -10,6 +10,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
 )
 
 _THROTTLED: Final = frozenset(
@@ -60,7 +61,7 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
         return Meaning.DEFECT
     if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
         return Meaning.UNREACHED
-    if isinstance(error, ConnectionClosedError | HTTPClientError):
+    if isinstance(error, ConnectionClosedError | HTTPClientError | IncompleteReadError):
         return Meaning.UNKNOWN
     return Meaning.DEFECT
 

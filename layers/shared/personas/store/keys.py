@@ -13,6 +13,8 @@ DUE_INDEX: Final = "due"
 DUE_SHARD: Final = "0"
 """The one partition of the due index: a thousand marks a second fit."""
 
+PERSONAS: Final = "persona#"
+"""How the sort keys of personas begin; the id follows."""
 PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
 DRAFT_CHANGES: Final = "d#"
@@ -41,7 +43,7 @@ def drafts_partition(group_id: str, profile_id: str) -> str:
 
 def persona(group_id: str, persona_id: str) -> Key:
     """A persona or its tombstone."""
-    return Key(group_partition(group_id), f"persona#{persona_id}")
+    return Key(group_partition(group_id), f"{PERSONAS}{persona_id}")
 
 
 def resource(group_id: str, kind: str, entry_id: str) -> Key:

@@ -212,9 +212,12 @@ class Table:
                 break
         return found
 
-    def partition(self, partition: str) -> Iterator[Item]:
-        """Every item of a partition, whole, in the order of its sort keys."""
-        yield from self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": encode(partition)})
+    def partition(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """The items of a partition whose sort keys begin like that, whole, in the order of their sort keys."""
+        condition, values = "pk = :pk", {":pk": encode(partition)}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
+        yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
     def put(
         self, key: Key, body: Mapping[str, Value], *, write_id: str, based_on: int | None, prefix: str | None = None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from personas.domain.catalogue import SNAPSHOTS, Catalogue
-from personas.errors import Unavailable
+from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
 from personas.runtime import FEED_WINDOW, Parallel
 from personas.store import keys
@@ -54,16 +54,16 @@ def snapshot_since(pointer: Pointer) -> datetime:
     return pointer.watermark - LOOK_BACK
 
 
-def apply(index: Index, changes: Iterable[Change]) -> int:
-    """Take changes into an index; how many were news to it."""
-    news = 0
-    for change in changes:
-        persona_id = keys.id_of(change.key)
-        if change.deleted:
-            news += index.delete(persona_id, change.seq, change.expires_at)
-        else:
-            news += index.upsert(persona_id, change.seq, change.row)
-    return news
+def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
+    """Take changes into an index; those that were news to it."""
+    return [change for change in changes if _take(index, change)]
+
+
+def _take(index: Index, change: Change) -> bool:
+    persona_id = keys.id_of(change.key)
+    if change.deleted:
+        return index.delete(persona_id, change.seq, change.expires_at)
+    return index.upsert(persona_id, change.seq, change.row)
 
 
 class PersonaView:
@@ -72,6 +72,7 @@ class PersonaView:
     def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
         self.index = index
         self.read_at = read_at
+        self.looked_back_at = read_at
         self.pointer = pointer
         self._name(catalogue)
 
@@ -128,16 +129,21 @@ class PersonaViews:
         A group that is not held is loaded from its snapshot and the feed since; one without a snapshot from the feed.
 
         Raises:
-            Unavailable: the store cannot be read, or a view without a snapshot is too large to be read in time.
+            ViewRebuilding: the view lacks more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
         """
         view = self._views.get(group_id)
-        if view is None:
-            view = self._load(group_id)
-            self._views[group_id] = view
-            self._evict()
-        else:
-            self._follow(group_id, view)
-            self._views.move_to_end(group_id)
+        try:
+            if view is None:
+                view = self._load(group_id)
+                self._views[group_id] = view
+                self._evict()
+            else:
+                self._follow(group_id, view)
+                self._views.move_to_end(group_id)
+        except ViewRebuilding:
+            self._queue.send([group_id])
+            raise
         return view
 
     def _follow(self, group_id: str, view: PersonaView) -> None:
@@ -149,8 +155,9 @@ class PersonaViews:
         pointer = pointer_to(catalogue)
         if pointer != view.pointer:
             # A refresh came by. It looks back further than the window, and so does who learns of it: a change that a
-            # writer's clock has hidden from the window is found here at the latest.
-            changes = self.changes(group_id, started - LOOK_BACK)
+            # writer's clock has hidden from the window since the last such look is found here at the latest.
+            changes = self.changes(group_id, view.looked_back_at - LOOK_BACK)
+            view.looked_back_at = started
         view.apply(catalogue, changes)
         view.read_at, view.pointer = started, pointer
 
@@ -161,11 +168,18 @@ class PersonaViews:
         snapshot = self.snapshot(group_id, pointer) if pointer else None
         since = snapshot_since(pointer) if pointer and snapshot else None
         changes = self.changes(group_id, since)
-        if len(changes) > FEED_BOUND:
-            self._queue.send([group_id])
+        if len(changes) > FEED_BOUND or (pointer and not snapshot):
+            self._queue_if_possible(group_id)
         view = PersonaView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
         view.apply(catalogue, changes)
         return view
+
+    def _queue_if_possible(self, group_id: str) -> None:
+        try:
+            self._queue.send([group_id])
+        except Unavailable:
+            # The search can be answered all the same, and the next environment to load the group tries again.
+            logger.warning("a group could not be queued", extra={"group": group_id})
 
     def snapshot(self, group_id: str, pointer: Pointer) -> Snapshot | None:
         """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
@@ -189,19 +203,15 @@ class PersonaViews:
         """What was written of the group's personas since then.
 
         Raises:
-            Unavailable: the store cannot be read, or there is more than can be read in time; then it is queued.
+            ViewRebuilding: there is more than can be read in time.
+            Unavailable: the store cannot be read.
         """
         partition = keys.group_partition(group_id)
         changes: list[Change] = []
         for change in self._table.changes(partition, keys.PERSONA_CHANGES, since):
             changes.append(change)
             if len(changes) % FEED_BOUND == 0 and not self._table.has_time_for_another_item():
-                self._queue.send([group_id])
-                raise Unavailable(
-                    "This group's view is being built anew, which takes longer than a request. Try again shortly.",
-                    code="view_rebuilding",
-                    retry_after=30,
-                )
+                raise ViewRebuilding
         return changes
 
     def _evict(self) -> None:
