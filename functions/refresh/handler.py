@@ -1,16 +1,13 @@
 """POST /api/v5/artifacts/personas/refresh, the schedule, and the queue of groups to refresh."""
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from personas.api import background_function, build_app, lambda_function
+from personas.api import background_function, build_app, lambda_function, queue_function
 from personas.contract.refresh import OPERATION, PersonaRefreshResponse
 from personas.operations.refresh import queue_marked, refresh_answer, refresh_queued, refresh_requested
 from personas.services import services
 
 app = build_app(OPERATION)
-processor = BatchProcessor(event_type=EventType.SQS)
 
 
 @app.post(OPERATION.path)
@@ -19,21 +16,16 @@ def refresh() -> PersonaRefreshResponse:
     return refresh_answer(refresh_requested(services(), app.caller.group_id))
 
 
-def refresh_record(record: SQSRecord) -> None:
-    """Bring the views of one queued group up to date."""
-    refresh_queued(services(), record.json_body["group_id"])
-
-
 @lambda_function(app)
 def answer_request(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
     """Answer one request of API Gateway."""
     return app.resolve(event, context)
 
 
-@background_function("refresh_queue")
-def work_through_queue(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
-    """Refresh the queued groups; those that fail, or for which no time is left, go back to the queue."""
-    return dict(process_partial_response(event, refresh_record, processor, context))
+@queue_function("refresh_queue")
+def work_through_queue(message: dict[str, str]) -> None:
+    """Bring the views of one queued group up to date."""
+    refresh_queued(services(), message["group_id"])
 
 
 @background_function("refresh_schedule")
@@ -49,5 +41,4 @@ def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str
             return work_through_queue(event, context)
         case {"source": "personas.schedule"}:
             return queue_changed_groups(event, context)
-        case _:
-            return answer_request(event, context)
+    return answer_request(event, context)

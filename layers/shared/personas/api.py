@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
     from aws_lambda_powertools.event_handler.types import EventHandlerInstance
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from personas.contract.operation import Operation
@@ -261,6 +262,35 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
             return answer
 
         return _observed(timed, correlation_id_path=None)
+
+    return decorate
+
+
+def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
+    """Decorates what takes one message of a queue, a JSON object; the messages at which it raises stay on the queue."""
+    from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415  # only who has a queue pays for its import
+        BatchProcessor,
+        EventType,
+        process_partial_response,
+    )
+
+    def decorate(take: Callable[[dict[str, str]], None]) -> Handler:
+        def take_record(record: SQSRecord) -> None:
+            take(record.json_body)
+
+        processor = BatchProcessor(
+            EventType.SQS,
+            # Where no message succeeds, an invocation that fails would tell no more than its answer does.
+            raise_on_entire_batch_failure=False,
+            logger=logger,  # type: ignore[arg-type]  # Powertools' own logger has the same methods
+        )
+
+        @background_function(name)
+        @functools.wraps(take)
+        def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            return dict(process_partial_response(event, take_record, processor, context))
+
+        return handler
 
     return decorate
 
