@@ -39,7 +39,13 @@ VIEWS: Final = "Bucket/views/*"
 LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
 
 ALLOWED: Final = {
-    "GetFunction": {IDENTITY, FEED, (TABLE, "GetItem", ("draft#*", "group#*"))},
+    "GetFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "GetItem", ("draft#*", "group#*")),
+        (VIEWS, "s3:GetObject", ()),
+    },
     "CreateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem", ("group#*",))},
     "UpdateFunction": {
         IDENTITY,
@@ -71,6 +77,9 @@ ALLOWED: Final = {
         LISTING,
         ("PersonasTable/index/due", "Query", ("0",)),
         (TABLE, "BatchGetItem DeleteItem GetItem PutItem Query", ("group#*",)),
+        (TABLE, "Query", ("draft#*",)),
+        (CHANGES, "Query", ("draft#*",)),
+        (TABLE, "DeleteItem Query", ("text#*",)),
         (VIEWS, "s3:AbortMultipartUpload s3:GetObject s3:PutObject s3:PutObjectTagging", ()),
         ("RefreshQueue", "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage", ()),
     },

@@ -20,6 +20,7 @@ from personas.view.catalogue import CatalogueView
 
 if TYPE_CHECKING:
     from personas.store.queue import RefreshQueue
+    from personas.view.offers import OfferViews
     from personas.view.personas import PersonaViews
     from personas.view.snapshot import SnapshotStore
 
@@ -79,6 +80,17 @@ class Services:
         from personas.view.snapshot import SnapshotStore  # noqa: PLC0415  # as above
 
         return SnapshotStore(s3(), self.settings.bucket)
+
+    @cached_property
+    def offers(self) -> OfferViews:
+        """What forms offer."""
+        from personas.view.offers import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # for get alone
+
+        return OfferViews(
+            lambda: self.snapshots,
+            self.parallel,
+            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
+        )
 
     @cached_property
     def refresh_queue(self) -> RefreshQueue:

@@ -15,7 +15,7 @@ ACTIVE_FLAG: Final = "active"
 """The key of the one flag that a persona has."""
 
 SNAPSHOTS: Final = "snapshots"
-"""Where a group's record says what views it has; everything else in it is the library's."""
+"""Where a group's record says what views it has. But for what refresh keeps there, the record is the library's."""
 
 _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "departments": ("name",),

@@ -12,22 +12,30 @@ from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
+from personas.operations.upkeep import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
 from personas.services import Services
 from personas.store import keys
+from personas.store.attributes import Value
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
-from personas.store.personas import Stored
+from personas.store.personas import TOMBSTONE_LIFE, Stored
 from personas.store.table import BATCH_READ_MAX, Change, LostRace, integer, mapping
 from personas.view import export
-from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, encode
+from personas.view.codec import Snapshot, encode
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
 from personas.view.export import EXPORT_VIEW, Entry, Manifest
 from personas.view.index import Index
+from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW, read_object
 from personas.view.personas import SEARCH_VIEW, apply, snapshot_since
+from personas.view.popular import Popular
+from personas.view.texts import TextsView
 
-VIEWS: Final = (SEARCH_VIEW, EXPORT_VIEW)
+VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
 """What a refresh keeps, in the order in which it tells them. All are made in one pass and swapped in together."""
 REBUILD_EVERY: Final = timedelta(days=7)
 """Views older than this are made of the table anew, so that whatever they missed heals."""
+CLEAN_UP: Final = "text_clean_up"
+"""Where a group's record says from which part of its text directory on the clean-up goes on; None: it is done."""
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
 """With less than this left, a queued group is left to the next invocation."""
 WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
@@ -48,6 +56,13 @@ class _Pass:
     """Objects that nobody needs if the pointers are not swapped."""
     replaced: set[str] = field(default_factory=set)
     """Objects that nobody needs once they are."""
+    texts: TextsView = field(init=False)
+
+    @property
+    def upkeep(self) -> dict[str, Value]:
+        """What the record says of the clean-up of the text directory once the weekly rebuild is pointed to."""
+        pointer = self.record.pointer(SEARCH_VIEW)
+        return {CLEAN_UP: 0} if pointer and self.started - pointer.rebuilt_at > REBUILD_EVERY else {}
 
     def point(self, view: str, key: str) -> None:
         """Have the record pointed to the object of a view."""
@@ -100,7 +115,8 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.
         logger.warning("a group stays marked", extra={"group": group_id})
-    return [view for view in VIEWS if view in work.pointers]
+    _keep_up(work)
+    return [view for view in (*VIEWS, POPULAR_VIEW) if view in work.pointers]
 
 
 def refresh_queued(services: Services, group_id: str) -> None:
@@ -122,8 +138,10 @@ def queue_marked(services: Services) -> int:
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
     """What a refresh did, in the contract's words: a new pointer makes every warm reader of the group look again."""
+    views: list[str] = [view for view in VIEWS if view in refreshed]
+    tags = {"personas": bool(views), "library": POPULAR_VIEW in refreshed}
     return PersonaRefreshResponse(
-        success=True, refreshed_views=refreshed, invalidated_tags=["personas"] if refreshed else []
+        success=True, refreshed_views=views, invalidated_tags=[tag for tag, dropped in tags.items() if dropped]
     )
 
 
@@ -139,18 +157,22 @@ def _followed(
     if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
         return None
     snapshot = services.persona_views.snapshot(group_id, pointer)
-    if snapshot is None:
+    texts = _texts(services, record)
+    if snapshot is None or texts is None:
         return None
     work = _Pass(services, group_id, record, started, pointer.rebuilt_at)
+    work.texts = texts
     index = snapshot.index
     news = apply(index, services.persona_views.changes(group_id, snapshot_since(pointer)))
     if news:
         try:
-            _refresh_export(work, manifest, _whole(services, group_id, news), len(news))
+            _refresh_export(work, manifest, _noted(work, _whole(services, group_id, news)), len(news))
         except SnapshotDamaged as error:
             logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
             return None
         _refresh_search(work, index)
+        if texts.changed:
+            _refresh_texts(work)
     return work
 
 
@@ -158,8 +180,14 @@ def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: da
     """New views from the table, which is read once for all of them."""
     work = _Pass(services, group_id, record, started, rebuilt_at=started)
     index = Index()
-    _refresh_export(work, Manifest(), _taken(index, _all(services, group_id)), 0)
+    work.texts = TextsView(group_id)
+    _refresh_export(work, Manifest(), _noted(work, _taken(index, _all(services, group_id))), 0)
     _refresh_search(work, index)
+    older = _texts(services, record)
+    if older is not None:
+        # Somebody may still send back the id of a text that has just gone out of use.
+        work.texts.inherit(older, int(started.timestamp()))
+    _refresh_texts(work)
     return work
 
 
@@ -229,6 +257,38 @@ def _refresh_export(work: _Pass, old: Manifest, changes: Iterable[Entry], count:
     work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export.encode(manifest)))
 
 
+def _noted(work: _Pass, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """What is read whole, for the export view, taken into the texts view on its way."""
+    forgotten = int((work.started + TOMBSTONE_LIFE).timestamp())
+    for entry in entries:
+        if entry.persona is None:
+            work.texts.delete(entry.id, entry.seq, forgotten)
+        else:
+            work.texts.upsert(entry.persona)
+        yield entry
+
+
+def _refresh_texts(work: _Pass) -> None:
+    """The texts view, and its companion where what is offered has changed."""
+    services, group_id = work.services, work.group_id
+    work.texts.settle(int(work.started.timestamp()))
+    key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
+    work.point(TEXTS_VIEW, key)
+    links = services.catalogues.current(group_id).parameter_fields
+    content = Popular.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
+    old = work.record.pointer(POPULAR_VIEW)
+    if old is None or services.snapshots.read(old.key) != content:
+        work.point(POPULAR_VIEW, services.snapshots.write(group_id, POPULAR_VIEW, work.started, content))
+
+
+def _texts(services: Services, record: GroupRecord) -> TextsView | None:
+    """The texts view, or None where it or its companion cannot be used."""
+    pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(POPULAR_VIEW)
+    if not pointer or not companion or not read_object(services.snapshots, companion, Popular.decode):
+        return None
+    return read_object(services.snapshots, pointer, TextsView.decode)
+
+
 def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
     """The manifest of the export view, or None where there is none that can be used with all of its segments."""
     pointer = record.pointer(EXPORT_VIEW)
@@ -258,7 +318,7 @@ def _point(work: _Pass) -> bool:
     new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
     while True:
         try:
-            work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new}, write_id)
+            work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new, **work.upkeep}, write_id)
         except LostRace:
             record = work.services.groups.read(work.group_id)
             if mapping(record.row, SNAPSHOTS) != old:
@@ -277,3 +337,28 @@ def _supersede(services: Services, unneeded: Iterable[str]) -> None:
             logger.warning("an object stays behind", extra={"key": key})
 
     services.parallel.run([partial(supersede, key) for key in sorted(unneeded)])
+
+
+# ---- Upkeep ------------------------------------------------------------------------------------------------------
+
+
+def _keep_up(work: _Pass) -> None:
+    """After the weekly rebuild: find what nobody needs, in S3 and in the text directory.
+
+    The views are up to date with or without it, so what fails is left to the next one.
+    """
+    services, group_id = work.services, work.group_id
+    first = work.upkeep.get(CLEAN_UP, work.record.row.get(CLEAN_UP))
+    if not isinstance(first, int):
+        return
+    try:
+        if work.upkeep:
+            pointed = (work.pointers.get(view) or work.record.pointer(view) for view in (*VIEWS, POPULAR_VIEW))
+            needed = {*work.written, *(pointer.key for pointer in pointed if pointer)}
+            _supersede(services, left_behind(services, group_id, needed, work.started))
+        following = clean_texts(services, group_id, work.texts, first)
+        services.groups.swap(group_id, services.groups.read(group_id), {CLEAN_UP: following}, uuid4().hex[:16])
+        if following is not None:
+            services.refresh_queue.send([group_id])
+    except (Unavailable, LostRace) as error:
+        logger.warning("the upkeep of a group is not done", extra={"group": group_id, "reason": str(error)})

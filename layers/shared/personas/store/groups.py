@@ -90,7 +90,7 @@ class GroupStore:
 
     def unmark(self, group_id: str, before: datetime) -> None:
         """Take the mark away if it was made before that time; a later one stands for a write that is not in yet."""
-        self._table.delete_marked_before(keys.mark(group_id), before)
+        self._table.delete_older(keys.mark(group_id), "marked_at", int(before.timestamp() * 1000))
 
     def read(self, group_id: str) -> GroupRecord:
         """The group's record."""

@@ -19,6 +19,8 @@ PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
 DRAFT_CHANGES: Final = "d#"
 
+TEXT_SHARDS: Final = 256
+
 
 class Key(NamedTuple):
     """The primary key of an item."""
@@ -61,14 +63,29 @@ def mark(group_id: str) -> Key:
     return Key(group_partition(group_id), "mark")
 
 
+def drafters_partition(group_id: str) -> str:
+    """Where a group's profiles are listed that may have drafts."""
+    return f"draft#{group_id}"
+
+
+def drafter(group_id: str, profile_id: str) -> Key:
+    """The mention of a profile that may have drafts."""
+    return Key(drafters_partition(group_id), f"drafter#{profile_id}")
+
+
 def draft(group_id: str, profile_id: str, draft_id: str) -> Key:
     """A draft of a profile."""
     return Key(drafts_partition(group_id, profile_id), f"draft#{draft_id}")
 
 
+def texts_partition(group_id: str, shard: int) -> str:
+    """One of the 256 partitions of a group's text directory: that of the ids whose first byte is ``shard``."""
+    return f"text#{group_id}#{shard:02x}"
+
+
 def text(group_id: str, kind: TextKind, entry_id: str) -> Key:
     """An entry of the text directory, spread over 256 partitions by the first byte of its id."""
-    return Key(f"text#{group_id}#{entry_id[:2]}", f"{kind}#{entry_id}")
+    return Key(texts_partition(group_id, int(entry_id[:2], 16)), f"{kind}#{entry_id}")
 
 
 def profile(profile_id: str) -> Key:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack, cast
@@ -200,7 +199,7 @@ class Table:
                 expires_at=integer(item, "expires_at", absent=0),
             )
 
-    def latest(self, partition: str, prefix: str, most: int) -> list[Item]:
+    def latest(self, partition: str, prefix: str, most: int | None) -> list[Item]:
         """The items of a range that have not expired, latest first, as the index projects them; at most ``most``."""
         first, last = range_of(prefix, None)
         now = self.now()
@@ -380,20 +379,31 @@ class Table:
 
         self._attempt(once, writes=True)
 
-    def delete_marked_before(self, key: Key, before: datetime) -> None:
-        """Delete a mark if it is older; one that is not, or is gone, is left as it is."""
-        values = encode_item({":before": int(before.timestamp() * 1000)})
+    def put_plain(self, key: Key, body: Mapping[str, Value]) -> None:
+        """Put an item without a condition: only for one that says the same whoever writes it."""
+        item = encode_item({**key.attributes(), **body})
+        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=True)
+
+    def delete_older(self, key: Key, attribute: str, before: int) -> bool:
+        """Delete an item if the time in ``attribute`` is an earlier one; whether it was.
+
+        One that is not, or is gone, is left as it is.
+        """
 
         def once() -> None:
             self._client.delete_item(
                 TableName=self.name,
                 Key=encode_item(key.attributes()),
-                ConditionExpression="marked_at < :before",
-                ExpressionAttributeValues=values,
+                ConditionExpression="#attribute < :before",
+                ExpressionAttributeNames={"#attribute": attribute},
+                ExpressionAttributeValues=encode_item({":before": before}),
             )
 
-        with suppress(LostRace):
+        try:
             self._attempt(once, writes=True)
+        except LostRace:
+            return False
+        return True
 
     def due_partitions(self) -> Iterator[str]:
         """The partitions that hold a mark, longest waiting first. The index is global, so it may lag by moments."""

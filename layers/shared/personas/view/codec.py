@@ -28,7 +28,10 @@ from typing import Final, Literal, NamedTuple, TypedDict
 
 from pyroaring import BitMap
 
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
 from personas.view.index import Frozen, Index
+
+__all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
 
 type Packing = Literal["plain", "deflated", "planes", "steps"]
 
@@ -41,14 +44,6 @@ _VERSION: Final = struct.Struct("<HI")
 _LEVEL: Final = 6
 _PORTION: Final = 8192
 _TURN: Final = 64
-
-
-class SnapshotDamaged(ValueError):
-    """These bytes are no snapshot, or not all of one."""
-
-
-class SnapshotVersionUnknown(ValueError):
-    """A whole snapshot, but one of another version of this service, or of Python's Unicode tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +101,9 @@ def _sections(frozen: Frozen) -> Iterator[_Section]:
     for name, column in frozen.arrays.items():
         if name.endswith(".starts"):
             # The first one is always 0.
-            yield _Section(name, "steps", _planes(array(column.typecode, map(sub, column[1:], column))))
+            yield _Section(name, "steps", pack_numbers(array(column.typecode, map(sub, column[1:], column))))
         elif column.itemsize > 1:
-            yield _Section(name, "planes", _planes(column))
+            yield _Section(name, "planes", pack_numbers(column))
         elif name == "flags":
             yield _Section(name, "deflated", zlib.compress(column, _LEVEL))
         else:
@@ -118,7 +113,7 @@ def _sections(frozen: Frozen) -> Iterator[_Section]:
     for name, bitmaps in frozen.bitmaps.items():
         serialized = [bitmap.serialize() for bitmap in bitmaps]
         yield _Section(f"{name}.bitmaps", "plain", b"".join(serialized))
-        yield _Section(f"{name}.bitmaps.starts", "steps", _planes(array("I", map(len, serialized))))
+        yield _Section(f"{name}.bitmaps.starts", "steps", pack_numbers(array("I", map(len, serialized))))
     yield _Section("tombstones", "deflated", zlib.compress(json.dumps(frozen.tombstones).encode(), _LEVEL))
     for first in range(0, frozen.size, _PORTION):
         texts: list[bytes] = []
@@ -126,11 +121,6 @@ def _sections(frozen: Frozen) -> Iterator[_Section]:
             for text, starts in _texts_of(frozen.arrays, frozen.written, frozen.folded):
                 texts.append(text[starts[start] : starts[stop]])
         yield _Section(f"texts.{first}", "deflated", zlib.compress(b"".join(texts), _LEVEL))
-
-
-def _planes(column: array[int]) -> bytes:
-    data = column.tobytes()
-    return zlib.compress(b"".join(data[plane :: column.itemsize] for plane in range(column.itemsize)), _LEVEL)
 
 
 def _texts_of(
@@ -221,13 +211,7 @@ def _column(typecode: str, packing: Packing, stored: memoryview) -> array[int]:
         case "deflated":
             column.frombytes(zlib.decompress(stored))
         case "planes" | "steps":
-            planes = zlib.decompress(stored)
-            width = column.itemsize
-            count = len(planes) // width
-            data = bytearray(len(planes))
-            for plane in range(width):
-                data[plane::width] = planes[plane * count : (plane + 1) * count]
-            column.frombytes(data)
+            column = unpack_numbers(typecode, stored)
             if packing == "steps":
                 return array(typecode, accumulate(column, initial=0))
     return column

@@ -65,6 +65,18 @@ class SnapshotStore:
                     return None
                 raise
 
+    def older(self, group_id: str, before: datetime) -> list[str]:
+        """All objects of a group's views that were written before that time, needed or not.
+
+        Raises:
+            Unavailable: S3 is busy or out of reach.
+        """
+        with _translated():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=f"views/{group_id}/"
+            )
+            return [each["Key"] for page in pages for each in page.get("Contents", ()) if each["LastModified"] < before]
+
     def _read(self, key: str, wanted: str) -> bytes | None:
         with _translated():
             for attempt in range(_READS):
