@@ -93,7 +93,8 @@ class OfferViews:
 
     def _evict(self) -> None:
         """Whole views go first: a companion is asked for by every call."""
-        total = sum(each.size_bytes for each in (*self._texts.values(), *self._popular.values()))
+        total = sum(each.size_bytes for each in self._texts.values())
+        total += sum(each.size_bytes for each in self._popular.values())
         while total > self._budget_bytes and len(self._texts) > 1:
             total -= self._texts.popitem(last=False)[1].size_bytes
         while total > self._budget_bytes and len(self._popular) > 1:
