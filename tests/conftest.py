@@ -34,6 +34,9 @@ CREDENTIALS: Final = {
 REAL: Final = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL")
 """What could lead a test to somebody's real account."""
 
+# Powertools reads these once, when the package is imported, which test modules do while they are collected.
+os.environ.update(POWERTOOLS_SERVICE_NAME="personas", POWERTOOLS_METRICS_NAMESPACE="Personas")
+
 # No deadline: two cores shared by parallel tests stall now and then. In CI, the same examples every time.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)

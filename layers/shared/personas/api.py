@@ -255,9 +255,11 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
         def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
             began = time.perf_counter()
             deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
-            answer = handler(event, context)
-            duration_ms = (time.perf_counter() - began) * 1000
-            count_call(name, duration_ms)
+            try:
+                answer = handler(event, context)
+            finally:
+                duration_ms = (time.perf_counter() - began) * 1000
+                count_call(name, duration_ms)
             logger.info("done", extra={"duration_ms": round(duration_ms, 1), **answer})
             return answer
 

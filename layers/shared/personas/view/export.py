@@ -14,7 +14,6 @@ Nothing here knows AWS: objects are fetched and stored by functions that are han
 
 import heapq
 import json
-import struct
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ from typing import Final, NamedTuple, cast
 
 from personas.domain.persona import Persona
 from personas.domain.text import Text
-from personas.view.codec import SnapshotDamaged, SnapshotVersionUnknown
+from personas.view.envelope import LEVEL, SnapshotDamaged, SnapshotVersionUnknown, seal, unseal
 
 type Fetch = Callable[[str, int, int], bytes | None]
 """So many bytes of an object from an offset on, by its key; None where there is no such object."""
@@ -52,10 +51,6 @@ SEGMENTS_MAX: Final = 16
 (16 times 20 ms) and holds a block of each. The base, which is most of it, stays as it is."""
 
 _MAGIC: Final = b"PEXPORTS"
-_CHECKSUM: Final = struct.Struct("<I")
-_VERSION: Final = struct.Struct("<H")
-_BODY: Final = len(_MAGIC) + _CHECKSUM.size
-_LEVEL: Final = 6
 _GONE: Final = 2
 """The length of the record of a deleted persona: its id and the seq of its deletion."""
 
@@ -273,7 +268,7 @@ class _Packing:
             yield self._close(first, packed)
 
     def _close(self, first: str, packed: Sequence[str]) -> bytes:
-        content = zlib.compress(f"[{','.join(packed)}]".encode(), _LEVEL)
+        content = zlib.compress(f"[{','.join(packed)}]".encode(), LEVEL)
         self.blocks.append(Block(first, len(packed), len(content), zlib.crc32(content)))
         return content
 
@@ -375,8 +370,7 @@ def _persona(record: _Record) -> Persona:
 def encode(manifest: Manifest) -> bytes:
     """The bytes of a manifest."""
     content = json.dumps([[segment.key, segment.blocks] for segment in manifest.segments], separators=(",", ":"))
-    body = _VERSION.pack(FORMAT_VERSION) + zlib.compress(content.encode(), _LEVEL)
-    return b"".join((_MAGIC, _CHECKSUM.pack(zlib.crc32(body)), body))
+    return seal(_MAGIC, FORMAT_VERSION, [zlib.compress(content.encode(), LEVEL)])
 
 
 def decode(data: bytes) -> Manifest:
@@ -386,16 +380,11 @@ def decode(data: bytes) -> Manifest:
         SnapshotDamaged: they are not what `encode` gave.
         SnapshotVersionUnknown: another version of this service gave them.
     """
-    body = data[_BODY:]
-    if len(body) < _VERSION.size or not data.startswith(_MAGIC):
-        raise SnapshotDamaged("these bytes are no manifest of an export view")
-    if _CHECKSUM.unpack_from(data, len(_MAGIC)) != (zlib.crc32(body),):
-        raise SnapshotDamaged("the checksum of the manifest is not that of its contents")
-    (version,) = _VERSION.unpack_from(body)
-    if version != FORMAT_VERSION:
-        raise SnapshotVersionUnknown(f"the manifest has format {version}, only {FORMAT_VERSION} is known here")
     try:
-        segments = json.loads(zlib.decompress(body[_VERSION.size :]))
+        (content,) = unseal(_MAGIC, FORMAT_VERSION, data)
+        segments = json.loads(zlib.decompress(content))
         return Manifest(tuple(Segment(key, tuple(map(Block._make, blocks))) for key, blocks in segments))
+    except SnapshotVersionUnknown:
+        raise
     except (zlib.error, TypeError, ValueError) as error:
         raise SnapshotDamaged("the contents of the manifest do not fit together") from error
