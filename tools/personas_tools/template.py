@@ -3,6 +3,7 @@
 It understands what that file uses of CloudFormation and SAM, and refuses the rest with the place that it stands at.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,23 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule: the function that it invokes, and with which event."""
+
+    function: str
+    event: Node
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSource:
+    """A queue whose messages go to a function, so many at a time."""
+
+    function: str
+    queue: str
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableRequest:
     """What makes a table: the arguments of ``create_table`` but its name, and the attribute that expires items."""
 
@@ -156,6 +174,35 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
 def queues(path: Path) -> tuple[str, ...]:
     """The queues of the template, by logical id."""
     return tuple(_of_type(load(path), "AWS::SQS::Queue"))
+
+
+def schedules(path: Path) -> tuple[Schedule, ...]:
+    """The schedules of the template; functions go by their logical ids."""
+    found = []
+    for logical_id, properties in _of_type(load(path), "AWS::Serverless::Function").items():
+        for name, node in _mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
+            place = f"{logical_id}.Events.{name}"
+            event = _mapping(node, place)
+            if event.get("Type") == "ScheduleV2":
+                settings = _mapping(event.get("Properties"), place)
+                found.append(Schedule(logical_id, json.loads(_text(settings, "Input", place))))
+    return tuple(found)
+
+
+def queue_sources(path: Path) -> tuple[QueueSource, ...]:
+    """The queues that feed functions; both go by their logical ids."""
+    found = []
+    for logical_id, properties in _of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
+        match properties:
+            case {
+                "FunctionName": {"Ref": str(function)},
+                "EventSourceArn": {"Fn::GetAtt": [str(queue), "Arn"]},
+                "BatchSize": int(size),
+            }:
+                found.append(QueueSource(function, queue, size))
+            case _:
+                raise TemplateError(f"{logical_id} does not lead from a queue to a function of this template")
+    return tuple(found)
 
 
 def functions(path: Path) -> dict[str, Function]:
