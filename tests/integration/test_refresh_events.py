@@ -123,7 +123,7 @@ class TestQueue:
                 response: Any = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
                 raise ClientError(response, "PutObject")
 
-        with env.stepping(Steps(before=refuse)):
+        with env.stepping(Steps(refuse)):
             answer = env.invoke("refresh", messages(*GROUPS))
 
         assert failed(answer) == ["1"]

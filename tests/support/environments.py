@@ -1,6 +1,6 @@
 """Execution environments side by side: each with services, clients, handlers and a clock of its own, warm while kept.
 
-`Steps` stands between an environment and AWS: a test can act before and after every request, or end the environment.
+`Steps` stands between an environment and AWS: a test can act before every request, or end the environment there.
 """
 
 import os
@@ -56,58 +56,74 @@ class Killed(BaseException):
     """The environment has ended in the middle of what it did."""
 
 
+def any_request(_request: Request) -> bool:
+    """Every request."""
+    return True
+
+
+def writes(request: Request) -> bool:
+    """A request that leaves something behind in AWS."""
+    return request.operation.startswith(("Put", "Delete", "Upload", "Create", "Complete", "Send", "Update", "BatchW"))
+
+
+def of_the_table(request: Request) -> bool:
+    """A request to DynamoDB."""
+    return "TableName" in request.params or "RequestItems" in request.params
+
+
 @dataclass
 class Steps:
-    """What happens before and after each request of an environment; what ``before`` and ``after`` ask does not count."""
+    """Acts before each request of an environment that is ``among`` those that count; they are numbered from 0.
 
-    before: Callable[[int, Request], None] = lambda _number, _request: None
-    after: Callable[[int, Request], None] = lambda _number, _request: None
+    What it asks itself meanwhile does not count. ``met`` is how many have come.
+    """
+
+    act: Callable[[int, Request], None] = lambda _number, _request: None
+    among: Callable[[Request], bool] = any_request
     requests: list[Request] = field(default_factory=list)
+    met: int = 0
     _acting: bool = False
     _dead: bool = False
 
     @classmethod
-    def ending(cls, number: int, *, answered: bool) -> "Steps":
-        """The environment ends at that request: before it was sent, or when it has taken effect."""
+    def ending(cls, number: int, among: Callable[[Request], bool] = any_request) -> "Steps":
+        """The environment ends right before that request."""
 
         def end(now: int, _request: Request) -> None:
             if now == number:
                 raise Killed
 
-        return cls(after=end) if answered else cls(before=end)
+        return cls(end, among)
 
     @classmethod
-    def interrupted(cls, number: int, act: Callable[[], object]) -> "Steps":
+    def interrupted(
+        cls, number: int, by: Callable[[], object], among: Callable[[Request], bool] = any_request
+    ) -> "Steps":
         """Somebody else acts right before that request."""
 
         def interrupt(now: int, _request: Request) -> None:
             if now == number:
-                act()
+                by()
 
-        return cls(before=interrupt)
+        return cls(interrupt, among)
 
     def sends(self, params: Mapping[str, object], model: Any, **_: object) -> None:
         """Called by botocore before a request."""
         if self._dead:
             raise Killed
-        if not self._acting:
-            self.requests.append(Request(model.name, params))
-            self._act(self.before)
-
-    def answers(self, **_: object) -> None:
-        """Called by botocore after a request."""
-        if not self._acting and not self._dead:
-            self._act(self.after)
-
-    def _act(self, act: Callable[[int, Request], None]) -> None:
-        self._acting = True
-        try:
-            act(len(self.requests) - 1, self.requests[-1])
-        except Killed:
-            self._dead = True
-            raise
-        finally:
-            self._acting = False
+        if self._acting:
+            return
+        request = Request(model.name, params)
+        self.requests.append(request)
+        if self.among(request):
+            number, self.met, self._acting = self.met, self.met + 1, True
+            try:
+                self.act(number, request)
+            except Killed:
+                self._dead = True
+                raise
+            finally:
+                self._acting = False
 
 
 @dataclass
@@ -143,13 +159,11 @@ class Environment:
         events = [client.meta.events for client in (dynamodb(), s3(), sqs())]
         for each in events:
             each.register("provide-client-params.*", steps.sends, unique_id="steps")
-            each.register("after-call.*", steps.answers, unique_id="steps-after")
         try:
             yield steps
         finally:
             for each in events:
                 each.unregister("provide-client-params.*", unique_id="steps")
-                each.unregister("after-call.*", unique_id="steps-after")
 
     # ---- What tests do ---------------------------------------------------------------------------------------------
 

@@ -88,6 +88,12 @@ class Views:
         listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"views/{self._group}/").get("Contents", [])
         return {each["Key"] for each in listed if not self.superseded(each["Key"])}
 
+    def expire(self) -> None:
+        """Remove what is superseded, as the bucket's lifecycle rule does after a day."""
+        for each in self._s3.list_objects_v2(Bucket=self._bucket).get("Contents", []):
+            if self.superseded(each["Key"]):
+                self.remove(each["Key"])
+
     def superseded(self, key: str) -> bool:
         tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
         return tags == [{"Key": "superseded", "Value": "true"}]
