@@ -226,6 +226,17 @@ class TestMerging:
         assert manifest == Manifest()
         assert list(read(decode(encode(manifest)), objects.fetch)) == []
 
+    @pytest.mark.parametrize(("seq", "name"), [(4, "Persona 3"), (5, "again"), (6, "again")])
+    def test_the_highest_seq_is_true_and_of_two_the_same_the_newest(self, seq: int, name: str) -> None:
+        objects = Objects()
+        manifest = objects.base(replace(numbered(number), seq=5) for number in range(40))
+        again = replace(numbered(3), name=Text(IDS[0], "again"), seq=seq)
+
+        manifest = revise(manifest, [Entry(again.id, seq, again)], 1, objects.fetch, objects.store)
+
+        (found,) = lookup(manifest, [again.id], objects.fetch)
+        assert found.name.text.startswith(name)
+
     def test_an_empty_group_stores_nothing(self) -> None:
         objects = Objects()
         assert objects.base([]) == Manifest()
