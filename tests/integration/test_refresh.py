@@ -16,6 +16,7 @@ from personas.view import codec, export
 from personas.view.export import EXPORT_VIEW
 from personas.view.offers import TEXTS_VIEW
 from personas.view.personas import LOOK_BACK, SEARCH_VIEW
+from personas_tools import library
 from support.environments import Environment, Killed, Request, Steps, of_the_table, shifted, writes
 from support.views import Views
 from support.world import CARE, GROUP, OTHER_GROUP, World, fault
@@ -155,8 +156,11 @@ class TestRefreshing:
 
     def test_who_uses_a_persona_is_taken_in(self, env: Environment, views: Views, world: World, clock: Clock) -> None:
         ids = filled(env, "Ada")
-        clock.passes(minutes=1)
+        clock.passes(minutes=15)
+        env.refresh()
+        assert not views.marked
         world.cast("Ward", ids["Ada"])
+        assert views.marked
         assert changed(env) == BOTH
         views.agree()
         ((persona, _),) = views.exported().values()
@@ -550,6 +554,31 @@ class TestTwoAtOnce:
             assert views.record.row["name"] == f"House {number}"
             views.agree()
         pytest.fail("a refresh takes fewer requests")
+
+    def test_between_the_reading_and_the_writing_of_the_library(
+        self, env: Environment, world: World, views: Views, clock: Clock
+    ) -> None:
+        """The loader knows the group's record from before the refresh."""
+        ids = filled(env, "Ada")
+        stored = library.stored_catalogue(world.table, GROUP)
+        env.change(ids["Ada"], name="Ann")
+        clock.passes(minutes=5)
+        env.refresh()
+        pointers = views.record.row["snapshots"]
+
+        file = library.Library.model_validate({"settings": {"name": "House"}, "departments": [{"name": "New"}]})
+        for entry in library.rows(file, GROUP, stored=stored):
+            world.resources.put(GROUP, entry, entry.id)
+
+        assert views.record.row["name"] == "House"
+        assert views.record.row["snapshots"] == pointers
+        views.agree()
+
+    def test_a_library_that_changes_nothing_says_so_beside_views(self, env: Environment, world: World) -> None:
+        world.settings()
+        filled(env, "Ada")
+        report = library.load(world.table, GROUP, library.Library.model_validate({"settings": {"name": "House"}}))
+        assert not report.changed
 
 
 class TestCutOff:
