@@ -1,4 +1,4 @@
-"""The one folding under which texts are compared, sorted and searched without regard to case or spelling of characters."""
+"""The one folding under which texts are compared, sorted and searched without regard to case or width."""
 
 from unicodedata import normalize
 

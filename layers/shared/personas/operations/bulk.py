@@ -7,7 +7,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from personas.contract.names import Rejected
-from personas.errors import Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable
+from personas.errors import Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable, internal
+from personas.observability import logger
 from personas.services import Services
 from personas.store.table import LostRace
 
@@ -20,13 +21,13 @@ def refused(item: Rejected, place: str) -> Invalid:
     return at(place, [Fault(error.field, error.message) for error in item.errors])
 
 
-def at(place: str, faults: Sequence[Fault]) -> Invalid:
+def at(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
     """The error of an item with ``faults``, whose pointers are relative to it."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     named = f"{first.field.removeprefix('/')}: " if first.field else ""
     detail = f"{named}{first.message}{more}"
-    return Invalid(detail, errors=[Fault(place + fault.field, fault.message) for fault in faults])
+    return Invalid(detail, code=code, errors=[Fault(place + fault.field, fault.message) for fault in faults])
 
 
 def repeated(place: str) -> Invalid:
@@ -64,6 +65,9 @@ def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[
             return call()
         except PersonasError as error:
             return error
+        except Exception:  # noqa: BLE001  # told and logged: others of the call may be saved, and their callers must know
+            logger.exception("an item failed")
+            return internal()
 
     outcomes = services.parallel.run([partial(guarded, call) for call in items.values()])
     return dict(zip(items, outcomes, strict=True))

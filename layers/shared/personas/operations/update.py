@@ -9,7 +9,7 @@ from personas.contract.names import Rejected
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.form import form_of
 from personas.domain.intent import Intent
-from personas.domain.permissions import may_edit, may_see
+from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import Selected, select, too_long
@@ -47,7 +47,9 @@ def update_personas(
             named.add(item.persona_id)
 
     if sound:
-        lookup = Lookup(services, caller.group_id, list(sound.values()), named)
+        # Who may only read gets its refusal by persona, but leaves no texts in the directory.
+        looked_up = list(sound.values()) if may_write(caller).allowed else []
+        lookup = Lookup(services, caller.group_id, looked_up, named)
         updates = {
             position: partial(_update, services, caller, item, intent.write_id(position), lookup, versions, position)
             for position, item in sound.items()
@@ -109,9 +111,7 @@ def _decide(
         raise Forbidden(verdict.reason, code=verdict.code)
     state: dict[str, object] = {"current_version": persona.version}
     if versions is not None and persona.version not in versions:
-        raise PreconditionFailed(
-            f"If-Match names another version: version {persona.version} is stored.", members=state
-        )
+        raise PreconditionFailed(f"If-Match names another version: version {persona.version} is stored.", members=state)
     if item.expected_version is not None and item.expected_version != persona.version:
         raise VersionConflict(
             f"Version {item.expected_version} was expected, and version {persona.version} is stored.",
@@ -123,7 +123,7 @@ def _decide(
     if faults:
         raise at(place, faults)
     if "department_ids" in selected.changes:
-        check_assignment(caller, form.department_ids, place)
+        check_assignment(caller, form.department_ids, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item clear what is needed")
     return replace(

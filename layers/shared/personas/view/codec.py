@@ -119,6 +119,8 @@ def _sections(frozen: Frozen) -> Iterator[_Section]:
         serialized = [bitmap.serialize() for bitmap in bitmaps]
         yield _Section(f"{name}.bitmaps", "plain", b"".join(serialized))
         yield _Section(f"{name}.bitmaps.starts", "steps", _planes(array("I", map(len, serialized))))
+    if frozen.words is not None:
+        yield _Section("words", "deflated", zlib.compress(frozen.words, _LEVEL))
     yield _Section("tombstones", "deflated", zlib.compress(json.dumps(frozen.tombstones).encode(), _LEVEL))
     for first in range(0, frozen.size, _PORTION):
         texts: list[bytes] = []
@@ -209,6 +211,7 @@ def _frozen(header: _Header, sections: Mapping[str, memoryview]) -> Frozen:
         bitmaps=bitmaps,
         folded=folded,
         written=written,
+        words=zlib.decompress(sections["words"]) if "words" in sections else None,
         tombstones=[tuple(each) for each in json.loads(zlib.decompress(sections["tombstones"]))],
     )
 
