@@ -14,7 +14,7 @@ from personas.domain.profile import Caller
 from personas.domain.selection import Sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError
-from personas.operations.bulk import at
+from personas.operations.bulk import at, echoed
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX, Written
@@ -90,7 +90,7 @@ def id_sent(item: WriteItem | Rejected, field: str) -> str | None:
         sent = item.raw.get(field) if isinstance(item.raw, Mapping) else None
     else:
         sent = getattr(item, field)
-    return sent if isinstance(sent, str) else None
+    return echoed(sent) if isinstance(sent, str) else None
 
 
 def place_of(position: int) -> str:

@@ -6,10 +6,11 @@ from typing import Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
 )
 
 _THROTTLED: Final = frozenset(
@@ -58,9 +59,9 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
         if code in _SERVER or status >= _LOWEST_SERVER_STATUS:
             return Meaning.UNKNOWN
         return Meaning.DEFECT
-    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError):
         return Meaning.UNREACHED
-    if isinstance(error, ConnectionClosedError | HTTPClientError):
+    if isinstance(error, HTTPClientError | SSLError):
         return Meaning.UNKNOWN
     return Meaning.DEFECT
 

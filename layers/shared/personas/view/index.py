@@ -28,7 +28,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast
 import stringzilla  # type: ignore[import-not-found]  # it ships no types; `_Haystack` is what is used
 from pyroaring import BitMap
 
-from personas.domain.folding import fold
+from personas.domain.folding import fold, fold_all
 
 type Facet = Literal["scenarios", "fields", "departments", "colors", "icons", "voices", "instructions"]
 type Runs = Sequence[tuple[int, int]]
@@ -92,6 +92,7 @@ _SPACE: Final = b" "
 
 _ID_BYTES: Final = 16
 _NO_ID: Final = bytes(_ID_BYTES)
+_PROFILES_END: Final = 1 << 32
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -104,7 +105,7 @@ _GENERATED: Final = 32
 _MCP: Final = 64
 
 _LATE_LEAST: Final = 256
-_WORDS_LEAST: Final = 50_000
+_WORDS_LEAST: Final = 20_000
 _OFFERED_AT_ONCE: Final = 512
 _WALK_SQUARE: Final = 128
 """To offer options by walking costs 0.7 µs a slot; to find 100 among the first codes takes as many times 100 of them as
@@ -241,10 +242,11 @@ class _Options:
             for code in self.cells.at(slot) or (0,):
                 self.bitmaps[code].discard(slot)
 
-    def having(self, ids: Iterable[str]) -> BitMap:
-        """The slots with any of the ids."""
-        bitmaps, codes = self.bitmaps or (), self._code_of
-        return BitMap().union(*(bitmaps[codes[option_id]] for option_id in ids if option_id in codes))
+    def having(self, ids: Iterable[str], or_none: bool = False) -> BitMap:
+        """The slots with any of the ids, or with none at all."""
+        bitmaps, codes_of = self.bitmaps or [], self._code_of
+        codes = {codes_of[each] for each in ids if each in codes_of} - {0} | ({0} if or_none else set())
+        return BitMap().union(*map(bitmaps.__getitem__, codes))
 
     def counts(self, slots: BitMap, in_use: int, end: int) -> dict[str, int]:
         """How many of the slots have each id, without the ids that none has.
@@ -354,12 +356,12 @@ class _Labelled(_Options):
         counts = map(slots.intersection_cardinality, map(bitmaps.__getitem__, codes))
         return [
             _Offer(-count, folded, self.ids[code], label)
-            for code, label, folded, count in zip(codes, labels, _folded_all(labels), counts, strict=True)
+            for code, label, folded, count in zip(codes, labels, fold_all(labels), counts, strict=True)
             if count >= least and needle in folded
         ]
 
     def _kept(self) -> list[int]:
-        bitmaps, folded = self.bitmaps or [], _folded_all(self.labels)
+        bitmaps, folded = self.bitmaps or [], fold_all(self.labels)
         return sorted(super()._kept(), key=lambda code: (code > 0, -len(bitmaps[code]), folded[code], self.ids[code]))
 
     def _rank(self) -> None:
@@ -439,11 +441,13 @@ class _Words:
         Languages that do not part words by spaces have about as many of them as texts.
         """
         moved = [array("I", map(place.__getitem__, (bitmap & in_use).to_array())) for bitmap in self.bitmaps]
-        if sum(map(bool, moved)) > max(_WORDS_LEAST, 2 * len(in_use)):
+        if sum(map(bool, moved)) > max(_WORDS_LEAST, len(in_use)):
             return None
         words = [_utf8(word) + _SPACE for word in compress(self._words(), moved)]
         starts = array("I", accumulate(map(len, words), initial=0))
-        return _Words(_Corpus(b"".join(words), starts), list(map(BitMap, filter(None, moved))))
+        # Not optimized: runs are slow to count with.
+        bitmaps = [BitMap(slots, optimize=False) for slots in moved if slots]
+        return _Words(_Corpus(b"".join(words), starts), bitmaps)
 
     def size_bytes(self) -> int:
         """About how much memory the words take."""
@@ -509,7 +513,6 @@ class _Texts:
         needle = _utf8(folded)
         found = self.folded.containing(needle)
         found.extend(self.base + late for late, text in enumerate(self._late_folded) if needle in text)
-        # Not optimized: that would make runs where there are many, and runs are slow to count with.
         return BitMap(found, optimize=False)
 
     def _contains(self, slot: int, needle: bytes) -> bool:
@@ -540,12 +543,6 @@ class _Texts:
         texts = [self.folded.joined, self.written, *self._late_folded, *self._late_written]
         words = 0 if self.words is None else self.words.size_bytes()
         return sum(map(len, texts)) + _bytes_of((self.folded.starts, self.written_starts)) + words
-
-
-def _folded_all(texts: Collection[str]) -> list[str]:
-    """The texts folded, all in one go, which `fold` allows and which is several times as fast."""
-    folded = fold("\0".join(texts)).split("\0")
-    return folded if len(folded) == len(texts) else list(map(fold, texts))
 
 
 def _copied(joined: bytes, starts: array[int], start: int, stop: int, into: array[int]) -> bytes:
@@ -591,7 +588,7 @@ def _cells(row: Mapping[str, object]) -> _Cells:
     name, description, head, profiles = row.get("n"), row.get("d"), row.get("ih"), row.get("np") or 0
     if not (isinstance(name, str) and isinstance(description, str | None) and isinstance(head, str | None)):
         raise ValueError("a persona's row has a text that is none")
-    if not isinstance(profiles, int) or profiles < 0:
+    if not isinstance(profiles, int) or not 0 <= profiles < _PROFILES_END:
         raise ValueError("a persona's row has a number that is none")
     name_id, description_id = _packed(row.get("ni")), _packed(row.get("di"))
     created, updated = _microseconds(row.get("ct")), _microseconds(row.get("ut"))
@@ -683,7 +680,7 @@ class OptionNames:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = dict(names)
-        self._folded = dict(zip(names, _folded_all(names.values()), strict=True))
+        self._folded = dict(zip(names, fold_all(names.values()), strict=True))
 
     def offers(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[_Offer]:
         """Options that have a name here, and one that contains the needle."""
@@ -733,6 +730,20 @@ class Frozen:
     written: bytes
     words: bytes | None
     tombstones: list[tuple[str, int, int]]
+
+    def fits(self) -> bool:
+        """Whether the columns have the lengths that go together."""
+        arrays, size = self.arrays, self.size
+        ragged: dict[str, Sequence[int]] = {"folded": self.folded, "written": self.written}
+        ragged |= {name: arrays[name] for name in ("examples", *_MANY_KEYS)}
+        return (
+            all(len(arrays[name]) == size * width for name, (_, width) in _FIXED_COLUMNS.items())
+            and all(len(arrays[key]) == size for key in _SINGLE_KEYS)
+            and all(len(arrays[f"{name}.starts"]) == size + 1 for name in ragged)
+            and all(arrays[f"{name}.starts"][-1] == len(values) for name, values in ragged.items())
+            and all(len(self.bitmaps[key]) == len(self.strings[key]) for key in _COUNTED_KEYS)
+            and (self.words is None or len(arrays["words.starts"]) == len(self.bitmaps["words"]) + 1)
+        )
 
 
 class Found:
@@ -836,9 +847,11 @@ class Index:
         """An empty index, or the one that was frozen; then it takes the columns over: do not use them afterwards.
 
         Raises:
-            KeyError: a column is missing.
+            KeyError, ValueError: a column is missing or has another length than the others.
         """
         frozen = frozen or _nothing()
+        if not frozen.fits():
+            raise ValueError("the columns do not fit together")
         arrays = frozen.arrays
         self._columns = {name: arrays[name] for name in _FIXED_COLUMNS}
         self._examples = _Ragged(arrays["examples"], arrays["examples.starts"])
@@ -884,13 +897,13 @@ class Index:
         if seq <= self._known_seq(persona_key):
             return False
         cells = _cells(row)
-        self._forget(persona_key)
         slot = self._end
         columns = self._columns
+        columns["seq"].append(seq)  # which nothing has looked at, so that it can only fail before anything is changed
+        self._forget(persona_key)
         columns["id"].frombytes(persona_key)
         columns["name_id"].frombytes(cells.name_id)
         columns["description_id"].frombytes(cells.description_id)
-        columns["seq"].append(seq)
         columns["flags"].append(cells.flags)
         columns["profiles"].append(cells.profiles)
         columns["created"].append(cells.created)
@@ -1108,6 +1121,7 @@ class Index:
     def _window(self, matches: BitMap, offset: int, size: int) -> list[int]:
         """The slots of the matches from the given place of the list on."""
         base = self._texts.base
+        offset = min(offset, len(matches))
         in_base = matches.range_cardinality(0, base)
         if in_base == len(matches):
             return list(matches[offset : offset + size])
@@ -1198,7 +1212,7 @@ class Index:
     def _visible(self, departments: Collection[str] | None) -> BitMap:
         if departments is None:
             return self._live
-        return self._options["dp"].having(("", *departments))
+        return self._options["dp"].having(departments, or_none=True)
 
 
 def _all_of(slots: BitMap, conditions: Iterable[BitMap]) -> BitMap:
