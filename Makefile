@@ -46,6 +46,10 @@ setup: $(DEV) $(SAM) $(MINISTACK) ## Install everything that the other targets n
 test: $(DEV) $(MINISTACK) ## Run all tests
 	@.venv/bin/pytest --numprocesses auto --dist worksteal $(ARGS)
 
+.PHONY: soak
+soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes against the local server (2 to 3 minutes)
+	@SOAK_DRAFTS=200 SOAK_PATCHES=50 SOAK_PROCESSES=8 .venv/bin/pytest tests/integration/test_server.py -k drafts
+
 .PHONY: check
 check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
 	.venv/bin/ruff format --check .

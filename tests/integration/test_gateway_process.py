@@ -6,8 +6,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from personas_tools.worker import PAYLOAD_LIMIT, Answer, Failure, Function, Json, Workers
+from support.server import serving
 
 HANDLERS = {
     "echo": """
@@ -212,28 +211,6 @@ def test_idle_environments_are_bounded(start: Start) -> None:
     time.sleep(0.2)
     assert len(pids) == 6
     assert sum(_runs(pid) for pid in pids if isinstance(pid, int)) == 3
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`personas serve` on the data in ``folder``, ready to answer on the port that comes with it."""
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(  # noqa: S603 - the project's own command
-        [sys.executable, "-m", "personas_tools.cli", "serve", "--port", "0", "--folder", str(folder)],
-        env=os.environ | {"PYTHONPATH": f"{root / 'tools'}{os.pathsep}{root / 'layers' / 'shared'}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            assert first.startswith("Personas API at http://127.0.0.1:"), first + process.stdout.read()
-            yield process, int(first.rpartition(":")[2])
-        finally:
-            process.kill()
 
 
 def call(port: int, method: str, operation: str, folder: Path, body: dict[str, object]) -> dict[str, object]:

@@ -334,7 +334,7 @@ def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
         "X-Api-Key",
         "X-MCP",
     }
-    assert set(cors.expose_headers) == {"ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"}
+    assert set(cors.expose_headers) == {"ETag", "Retry-After", "WWW-Authenticate", "apigw-requestid"}
     assert {operation.method for operation in OPERATIONS.values()} <= set(cors.allow_methods)
     assert "*" not in cors.allow_origins
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from personas.runtime import Deadline
+from personas.runtime import CONNECT_TIMEOUT, READ_TIMEOUT, Deadline
 from personas.store.table import Table
 from personas_tools import stack as local
 
@@ -75,8 +75,8 @@ def deployed_table(name: str) -> Table:
 def _config() -> Config:
     # The store repeats calls by itself, with a new time stamp for each.
     return Config(
-        connect_timeout=3,
-        read_timeout=10,
+        connect_timeout=CONNECT_TIMEOUT.total_seconds(),
+        read_timeout=READ_TIMEOUT.total_seconds(),
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=_CONNECTIONS,
     )

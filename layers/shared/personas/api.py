@@ -32,6 +32,7 @@ from personas.errors import (
     TooLarge,
     Unauthenticated,
     UnsupportedMediaType,
+    internal,
 )
 from personas.identity import challenge
 from personas.observability import count_call, count_error, count_items, logger, metrics
@@ -71,7 +72,9 @@ class Admission(OpenAPIRequestValidationMiddleware):
     def handler(self, app: EventHandlerInstance, next_middleware: NextMiddleware) -> Response[object]:
         """Find the caller, then validate the request."""
         headers = {name.lower(): value for name, value in app.current_event.headers.items()}
-        app.context["caller"] = services().authenticator.authenticate(headers)
+        caller = services().authenticator.authenticate(headers)
+        app.context["caller"] = caller
+        logger.append_keys(group=caller.group_id, profile=caller.profile_id)
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
@@ -200,7 +203,7 @@ class Api(APIGatewayHttpResolver):
         # What was found may hold a persona's texts: only where and what kind is logged.
         places = [{"loc": each["loc"], "type": each["type"]} for each in error.errors()]
         logger.error("the answer breaks the contract", extra={"places": places})
-        return self.problem(_internal())
+        return self.problem(internal())
 
     def _defect(self, error: Exception) -> Response[str]:
         if isinstance(error, ValidationError):
@@ -209,11 +212,7 @@ class Api(APIGatewayHttpResolver):
             logger.error("a value breaks its model", extra={"model": error.title, "places": places})
         else:
             logger.exception("an operation failed")
-        return self.problem(_internal())
-
-
-def _internal() -> PersonasError:
-    return PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
+        return self.problem(internal())
 
 
 def build_app(operation: Operation) -> Api:
@@ -229,6 +228,8 @@ def build_app(operation: Operation) -> Api:
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
     """Decorates what answers API Gateway: the deadline, one log line, the metrics."""
 
+    stage = services().settings.stage
+
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
@@ -239,7 +240,8 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             answer = handler(event, context)
             duration_ms = (time.perf_counter() - began) * 1000
             count_call(app.operation.name, duration_ms)
-            logger.info("answered", extra={"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)})
+            outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
+            logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
             return answer
 
         return _observed(timed, correlation_id_path="requestContext.requestId")

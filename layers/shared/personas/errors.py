@@ -20,7 +20,10 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+FAULTS_MAX: Final = 100
+"""How many fields at fault one answer names."""
 
 
 class Fault(NamedTuple):
@@ -56,6 +59,11 @@ class PersonasError(Exception):
         self.errors = tuple(errors)
         self.members = dict(members or {})
         self.retry_after = retry_after
+
+
+def internal() -> PersonasError:
+    """What is told of a defect: nothing of its inside."""
+    return PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
 
 
 class NotJson(PersonasError):
@@ -170,13 +178,18 @@ class NothingSaved(PersonasError):
 
     def __init__(self, failures: Sequence[PersonasError], results: Sequence[Mapping[str, object]]) -> None:
         first = failures[0]
+        unsure = next((failure for failure in failures if isinstance(failure, OutcomeUnknown)), None)
         alike = all(failure.status == first.status for failure in failures)
         same_code = all(failure.code == first.code for failure in failures)
+        code = first.code if same_code else ("nothing_saved" if alike else "mixed_failures")
         detail = first.detail if len(failures) == 1 else f"None of the {len(failures)} items was saved: see results."
+        if unsure is not None and len(failures) > 1:
+            code = unsure.code
+            detail = f"Some of the {len(failures)} items may have been saved: see results. Repeating the call is safe."
         super().__init__(
             detail,
-            code=first.code if alike and same_code else ("nothing_saved" if alike else "mixed_failures"),
-            errors=[fault for failure in failures for fault in failure.errors],
+            code=code,
+            errors=[fault for failure in failures for fault in failure.errors][:FAULTS_MAX],
             members={**(first.members if len(failures) == 1 else {}), "results": list(results)},
             retry_after=max((f.retry_after for f in failures if f.retry_after), default=None) if alike else None,
         )

@@ -8,8 +8,9 @@ import urllib.request
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
-from urllib.error import URLError
+from urllib.error import HTTPError
 from uuid import UUID
 
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, profile_hint
@@ -61,18 +62,30 @@ class Jwks:
         return self._keys[kid]
 
     def _fetch(self) -> None:
-        from jwt import PyJWKSet  # noqa: PLC0415  # a fifth of the import time, and most callers send an API key
+        from jwt import PyJWTError  # noqa: PLC0415  # a fifth of the import time, and most callers send an API key
 
         self._fetched_at = self._clock()
         try:
             with urllib.request.urlopen(self._url, timeout=_JWKS_TIMEOUT) as answer:  # noqa: S310  # from the settings
-                document = json.loads(answer.read(_JWKS_BYTES_MAX))
-        except (URLError, TimeoutError, ValueError) as error:
+                self._keys = _published(json.loads(answer.read(_JWKS_BYTES_MAX)))
+        except (OSError, HTTPException, ValueError, PyJWTError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             if self._keys:
                 return
             self._fetched_at = None
             raise Unavailable("The token's issuer cannot be reached to verify it. Try again shortly.") from error
-        self._keys = {key.key_id: key for key in PyJWKSet.from_dict(document).keys if key.key_id}
+
+
+def _published(document: object) -> dict[str, PyJWK]:
+    """The keys of a JWKS document that can be used here, by ``kid``; it raises where there are none."""
+    from jwt import PyJWKSet  # noqa: PLC0415  # see above
+
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list):
+        raise ValueError("the issuer's document is no JWKS")
+    usable = PyJWKSet([each for each in keys if isinstance(each, dict)]).keys
+    return {key.key_id: key for key in usable if key.key_id}
 
 
 class _Recent[T]:

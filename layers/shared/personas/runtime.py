@@ -75,7 +75,7 @@ class Parallel:
 
         Calls must not run others in parallel themselves: the pool is bounded and they would wait for each other.
         """
-        if len(calls) < 2:
+        if len(calls) <= 1:
             return [call() for call in calls]
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="personas")
@@ -110,8 +110,8 @@ def dynamodb() -> DynamoDBClient:
 
 @cache
 def retrying_dynamodb() -> DynamoDBClient:
-    """A client with botocore's own retries, for writes that carry no stamp."""
-    return boto3.client("dynamodb", config=_config(attempts=4))
+    """A client with botocore's own retry, for writes that carry no stamp."""
+    return boto3.client("dynamodb", config=_config(attempts=2))
 
 
 @cache

@@ -28,7 +28,7 @@ class PatchPersonaDraftRequest(WriteRequest):
     """Changes to a draft. Absent fields stay as they are, null clears a selection, [] or null a list.
 
     Examples may come as ids, as texts, or as both: the ids first, then the texts. Whichever name the flag came by,
-    once validated it is in flag_id alone.
+    once validated it is in active_flag_id.
     """
 
     input_draft_id: Annotated[Id | None, Field(description="The draft to change; absent or null: a new one.")] = None

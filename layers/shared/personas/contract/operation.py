@@ -8,7 +8,7 @@ from pydantic import BaseModel
 PREFIX: Final = "/api/v5/artifacts/personas"
 
 READ_ERRORS: Final = (400, 401, 404, 413, 415, 422, 429, 500, 503)
-BARE_ERRORS: Final = (400, 401, 413, 415, 429, 500, 503)
+BARE_ERRORS: Final = (401, 413, 429, 500, 503)
 WRITE_ERRORS: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 
 

@@ -120,7 +120,7 @@ class Catalogue:
             if link is None:
                 return None
             name = str(self.rows("fields")[link.field_id]["name"])
-            alone = len(self._names(kind)[fold(name)]) == 1
+            alone = len(self._names(kind).get(fold(name), ())) == 1
             return name if alone else f"{self.rows('parameters')[link.parameter_id]['name']}: {name}"
         row = (self.flags if kind == "flags" else self.rows(kind)).get(entry_id)
         return None if row is None else str(row[_NAMED_BY[kind][0]])
@@ -144,9 +144,9 @@ class Catalogue:
         if kind == "parameter_fields":
             pairs = []
             for link in self.parameter_fields.values():
-                name = str(self.rows("fields")[link.field_id]["name"])
-                parameter = self.rows("parameters")[link.parameter_id]["name"]
-                pairs += [(link.id, name), (link.id, f"{parameter}: {name}")]
+                field, parameter = self.rows("fields")[link.field_id], self.rows("parameters")[link.parameter_id]
+                if field.get("active") is not False and parameter.get("active") is not False:
+                    pairs += [(link.id, str(field["name"])), (link.id, f"{parameter['name']}: {field['name']}")]
             return pairs
         rows = self.flags if kind == "flags" else self.rows(kind)
         return [

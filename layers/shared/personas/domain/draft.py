@@ -14,7 +14,7 @@ SINGLES: Final = ("name_id", "description_id", "instructions_id", "color_id", "i
 LISTS: Final = ("department_ids", "example_ids", "parameter_field_ids", "voice_ids")
 FIELDS: Final = SINGLES + LISTS
 
-type Selection = str | None | tuple[str, ...]
+type Selection = str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
-"""The one folding under which texts are compared, sorted and searched without regard to case or spelling of characters."""
+"""The one folding under which texts are compared, sorted and searched without regard to case or width."""
 
+from collections.abc import Collection
 from unicodedata import normalize
 
 
@@ -12,3 +13,10 @@ def fold(text: str) -> str:
     the same as joining the folded parts.
     """
     return normalize("NFKC", normalize("NFKC", text).casefold())
+
+
+def fold_all(texts: Collection[str]) -> list[str]:
+    """Each of the texts folded: all in one go, which is several times as fast."""
+    folded = fold("\0".join(texts)).split("\0")
+    # Texts that contain a NUL themselves come apart.
+    return folded if len(folded) == len(texts) else list(map(fold, texts))

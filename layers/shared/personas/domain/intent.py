@@ -27,7 +27,7 @@ class OneTime:
     def __init__(self) -> None:
         self._nonce = uuid4().hex[:16]
 
-    def new_id(self, item: int = 0) -> str:  # noqa: ARG002  # the protocol's
+    def new_id(self, item: int = 0) -> str:
         """A random id."""
         return str(uuid4())
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from personas.contract.names import Rejected
-from personas.errors import Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable
+from personas.contract.names import CATALOGUE_VALUE_MAX, Rejected
+from personas.errors import FAULTS_MAX, Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable, internal
+from personas.observability import logger
 from personas.services import Services
 from personas.store.table import LostRace
 
@@ -20,13 +21,18 @@ def refused(item: Rejected, place: str) -> Invalid:
     return at(place, [Fault(error.field, error.message) for error in item.errors])
 
 
-def at(place: str, faults: Sequence[Fault]) -> Invalid:
+def at(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
     """The error of an item with ``faults``, whose pointers are relative to it."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     named = f"{first.field.removeprefix('/')}: " if first.field else ""
     detail = f"{named}{first.message}{more}"
-    return Invalid(detail, errors=[Fault(place + fault.field, fault.message) for fault in faults])
+    return Invalid(detail, code=code, errors=[Fault(place + fault.field, fault.message) for fault in faults])
+
+
+def echoed(sent: object) -> str:
+    """What a request named, as its result tells it back: not longer than anything it could rightly be."""
+    return str(sent)[:CATALOGUE_VALUE_MAX]
 
 
 def repeated(place: str) -> Invalid:
@@ -64,6 +70,9 @@ def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[
             return call()
         except PersonasError as error:
             return error
+        except Exception:  # noqa: BLE001  # told and logged: others of the call may be saved, and their callers must know
+            logger.exception("an item failed")
+            return internal()
 
     outcomes = services.parallel.run([partial(guarded, call) for call in items.values()])
     return dict(zip(items, outcomes, strict=True))
@@ -78,8 +87,11 @@ def answered[T, R: BaseModel](
         NothingSaved: no item succeeded.
     """
     ordered = [outcomes[position] for position in sorted(outcomes)]
-    results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
+    for failure in failures:
+        # One answer names so many fields at most: it has to fit the record of its Idempotency-Key.
+        failure.errors = failure.errors[: max(1, FAULTS_MAX // len(failures))]
+    results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
     return results

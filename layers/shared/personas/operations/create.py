@@ -45,7 +45,9 @@ def create_personas(
     if sound:
         lookup = Lookup(services, caller.group_id, list(sound.values()), claimed)
         creators = {
-            position: partial(_create, services, caller, item, ids[position], intent.write_id(position), lookup, position)
+            position: partial(
+                _create, services, caller, item, ids[position], intent.write_id(position), lookup, position
+            )
             for position, item in sound.items()
         }
         failed |= settle(services, creators)
@@ -79,7 +81,7 @@ def _create(
     if faults:
         raise at(place, faults)
     form = Form().changed(selected.changes)
-    check_assignment(caller, form.department_ids, place)
+    check_assignment(caller, form.department_ids, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item through without what is needed")
 

@@ -8,7 +8,7 @@ from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
-from personas.operations.bulk import answered, refused, repeated, settle, until_settled
+from personas.operations.bulk import answered, echoed, refused, repeated, settle, until_settled
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -47,7 +47,7 @@ def delete_personas(
         named = request.persona_ids[position]
         return DeletePersonaResult(
             success=not isinstance(outcome, PersonasError),
-            persona_id=str(named.raw) if isinstance(named, Rejected) else named,
+            persona_id=echoed(named.raw) if isinstance(named, Rejected) else named,
             message=outcome.detail if isinstance(outcome, PersonasError) else "The persona was deleted.",
         )
 

@@ -67,8 +67,14 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     selected = select(request, catalogue, {**texts, **found})
     faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
-        raise at("", faults)
+        raise at("", [_as_sent(request, fault) for fault in faults])
     return selected.changes
+
+
+def _as_sent(request: PatchPersonaDraftRequest, fault: Fault) -> Fault:
+    """A fault under the name that the flag came by."""
+    by_first_name = fault.field == "/active_flag_id" and "flag_id" in request.given
+    return fault._replace(field="/flag_id") if by_first_name else fault
 
 
 def _begin(

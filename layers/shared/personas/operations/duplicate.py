@@ -14,6 +14,7 @@ from personas.domain.text import Text, TextKind, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import insert
 from personas.services import Services
+from personas.store.personas import name_in
 from personas.store.table import LostRace
 
 
@@ -75,10 +76,10 @@ def duplicate_persona(
         created_at=now,
         updated_at=now,
     )
-    insert(services, caller.group_id, copy, write_id, None, "/persona_id")
-    return DuplicatePersonaResponse(
-        success=True, persona_id=copy.id, message=f"The persona was copied as {copy.name.text!r}."
-    )
+    written = insert(services, caller.group_id, copy, write_id, None, "/persona_id")
+    # The repeat of a call that was cut off finds the copy of the first attempt, which may have another number.
+    name = name_in(written) or copy.name.text
+    return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {name!r}.")
 
 
 def _copied_texts(group_id: str, source: Persona, number: int) -> list[tuple[TextKind, Text]]:

@@ -14,7 +14,7 @@ from personas.domain.profile import Caller
 from personas.domain.selection import Sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError
-from personas.operations.bulk import at
+from personas.operations.bulk import at, echoed
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX, Written
@@ -47,7 +47,10 @@ class Lookup:
         ]
         if wanted:
             calls.append(lambda: self.stored.update(services.personas.get_many(group_id, wanted)))
-        calls += [partial(_read, directory, group_id, some, found_texts) for some in batched(missing, BATCH_READ_MAX)]
+        calls += [
+            partial(_read, directory, group_id, some, found_texts)
+            for some in batched(missing, BATCH_READ_MAX, strict=False)
+        ]
         calls += [partial(directory.write, group_id, batch) for batch in batches]
         services.parallel.run(calls)
 
@@ -59,8 +62,8 @@ def _read(directory: TextDirectory, group_id: str, some: Sequence[Reference], fo
     found.update(directory.read(group_id, some))
 
 
-def check_assignment(caller: Caller, department_ids: Sequence[str], place: str) -> None:
-    """Hold the departments of a persona that is to be saved against the caller's own.
+def check_assignment(caller: Caller, department_ids: Sequence[str], sent: Sent, place: str) -> None:
+    """Hold the departments of a persona that is to be saved against the caller's own; ``sent`` is the item.
 
     Raises:
         Invalid: none is given where one is needed.
@@ -69,9 +72,10 @@ def check_assignment(caller: Caller, department_ids: Sequence[str], place: str) 
     verdict = may_assign(caller, department_ids)
     if verdict.reason is None:
         return
+    field = "/departments" if "departments" in sent.given else "/department_ids"
     if not department_ids:
-        raise at(place, [Fault("/department_ids", verdict.reason)])
-    raise Forbidden(verdict.reason, code=verdict.code, errors=[Fault(f"{place}/department_ids", verdict.reason)])
+        raise at(place, [Fault(field, verdict.reason)], code=verdict.code)
+    raise Forbidden(verdict.reason, code=verdict.code, errors=[Fault(place + field, verdict.reason)])
 
 
 def told(persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:
@@ -90,10 +94,9 @@ def id_sent(item: WriteItem | Rejected, field: str) -> str | None:
         sent = item.raw.get(field) if isinstance(item.raw, Mapping) else None
     else:
         sent = getattr(item, field)
-    return sent if isinstance(sent, str) else None
+    return echoed(sent) if isinstance(sent, str) else None
 
 
 def place_of(position: int) -> str:
     """The pointer to an item of the body."""
     return f"/personas/{position}"
-

@@ -9,7 +9,7 @@ from personas.contract.names import Rejected
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.form import form_of
 from personas.domain.intent import Intent
-from personas.domain.permissions import may_edit, may_see
+from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import Selected, select, too_long
@@ -33,7 +33,7 @@ def update_personas(
         Invalid: ``if_match`` comes with more than one item, is no entity tag, or disagrees with ``expected_version``.
         NothingSaved: no item could be saved.
     """
-    versions = _matching(if_match, request)
+    tags = _matching(if_match, request)
     failed: dict[int, Written | PersonasError] = {}
     sound: dict[int, UpdatePersonaItem] = {}
     named: set[str] = set()
@@ -47,9 +47,11 @@ def update_personas(
             named.add(item.persona_id)
 
     if sound:
-        lookup = Lookup(services, caller.group_id, list(sound.values()), named)
+        # Who may only read gets its refusal by persona, but leaves no texts in the directory.
+        looked_up = list(sound.values()) if may_write(caller).allowed else []
+        lookup = Lookup(services, caller.group_id, looked_up, named)
         updates = {
-            position: partial(_update, services, caller, item, intent.write_id(position), lookup, versions, position)
+            position: partial(_update, services, caller, item, intent.write_id(position), lookup, tags, position)
             for position, item in sound.items()
         }
         failed |= settle(services, updates)
@@ -69,7 +71,7 @@ def _update(
     item: UpdatePersonaItem,
     write_id: str,
     lookup: Lookup,
-    versions: frozenset[int] | None,
+    tags: frozenset[str] | None,
     position: int,
 ) -> Written:
     selected = select(item, lookup.catalogue, lookup.texts)
@@ -83,7 +85,7 @@ def _update(
         made = stored.made_by(write_id) if stored else None
         if made is not None:
             return Written(made, None)
-        persona = _decide(services, caller, item, selected, stored, versions, place_of(position))
+        persona = _decide(services, caller, item, selected, stored, tags, place_of(position))
         if stored is None:
             raise AssertionError("what does not exist is not decided on")
         return services.personas.update(caller.group_id, persona, write_id, stored)
@@ -97,7 +99,7 @@ def _decide(
     item: UpdatePersonaItem,
     selected: Selected,
     stored: Stored | None,
-    versions: frozenset[int] | None,
+    tags: frozenset[str] | None,
     place: str,
 ) -> Persona:
     """The persona's next version, if the caller may make it of what is stored."""
@@ -108,10 +110,8 @@ def _decide(
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
     state: dict[str, object] = {"current_version": persona.version}
-    if versions is not None and persona.version not in versions:
-        raise PreconditionFailed(
-            f"If-Match names another version: version {persona.version} is stored.", members=state
-        )
+    if tags is not None and str(persona.version) not in tags:
+        raise PreconditionFailed(f"If-Match names another version: version {persona.version} is stored.", members=state)
     if item.expected_version is not None and item.expected_version != persona.version:
         raise VersionConflict(
             f"Version {item.expected_version} was expected, and version {persona.version} is stored.",
@@ -123,7 +123,7 @@ def _decide(
     if faults:
         raise at(place, faults)
     if "department_ids" in selected.changes:
-        check_assignment(caller, form.department_ids, place)
+        check_assignment(caller, form.department_ids, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item clear what is needed")
     return replace(
@@ -142,25 +142,25 @@ def _decide(
     )
 
 
-def _matching(if_match: str | None, request: UpdatePersonaRequest) -> frozenset[int] | None:
-    """The versions that ``If-Match`` allows (RFC 9110, section 13.1.1), or None where it allows any."""
+def _matching(if_match: str | None, request: UpdatePersonaRequest) -> frozenset[str] | None:
+    """The entity tags that ``If-Match`` allows (RFC 9110, section 13.1.1), or None where it allows any."""
     if if_match is None:
         return None
     if len(request.personas) != 1:
         raise Invalid("If-Match is for exactly one item: use expected_version in each instead.", code="if_match_many")
     if if_match.strip() == "*":
         return None
-    tags = [_ENTITY_TAG.fullmatch(each) for each in if_match.split(",")]
-    if not all(tags):
+    found = [_ENTITY_TAG.fullmatch(each) for each in if_match.split(",")]
+    if not all(found):
         raise Invalid('If-Match must be an entity tag such as "3", as get answers it.', code="if_match_malformed")
     # The comparison is a strong one, so a weak tag matches nothing.
-    versions = frozenset(int(tag[2]) for tag in tags if tag and not tag[1] and tag[2].isascii() and tag[2].isdecimal())
+    tags = frozenset(tag[2] for tag in found if tag and not tag[1])
     (item,) = request.personas
     expected = None if isinstance(item, Rejected) else item.expected_version
-    if expected is not None and expected not in versions:
+    if expected is not None and str(expected) not in tags:
         raise Invalid(
             "If-Match and expected_version name different versions.",
             code="if_match_disagrees",
             errors=[Fault(f"{place_of(0)}/expected_version", "differs from If-Match")],
         )
-    return versions
+    return tags

@@ -6,11 +6,12 @@ from typing import Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
+    ProxyConnectionError,
+    SSLError,
 )
 
 _THROTTLED: Final = frozenset(
@@ -59,9 +60,9 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
         if code in _SERVER or status >= _LOWEST_SERVER_STATUS:
             return Meaning.UNKNOWN
         return Meaning.DEFECT
-    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError):
         return Meaning.UNREACHED
-    if isinstance(error, ConnectionClosedError | HTTPClientError | IncompleteReadError):
+    if isinstance(error, HTTPClientError | IncompleteReadError | SSLError):
         return Meaning.UNKNOWN
     return Meaning.DEFECT
 

@@ -15,7 +15,7 @@ from personas.domain.persona import HEAD_CHARACTERS, Persona
 from personas.domain.text import Text
 from personas.store import keys
 from personas.store.attributes import Item, Value
-from personas.store.table import LostRace, Table, Written, integer, mapping, text, version_made_by
+from personas.store.table import Table, Written, integer, mapping, text, version_made_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 
@@ -163,9 +163,10 @@ class PersonaStore:
         )
 
 
-def stored_in(lost: LostRace, persona_id: str) -> Stored | None:
-    """What a lost race found under the persona's key."""
-    return _stored(persona_id, lost.item) if lost.item else None
+def name_in(written: Written) -> str | None:
+    """The name of the persona that a write's answer shows; None where it shows none."""
+    name = mapping(written.item or {}, "row").get("n")
+    return name if isinstance(name, str) else None
 
 
 def _row(persona: Persona) -> dict[str, Value]:

@@ -28,10 +28,11 @@ class _Held:
         self._seqs: dict[str, int] = {}
 
     def apply(self, changes: Iterable[Change]) -> None:
-        news = [change for change in changes if change.seq > self._seqs.get(change.key, -1)]
-        if not news:
-            return
-        for change in news:
+        changed = False
+        for change in changes:
+            if change.seq <= self._seqs.get(change.key, -1):
+                continue
+            changed = True
             self._seqs[change.key] = change.seq
             _, _, rest = change.key.partition("#")
             kind, _, entry_id = rest.partition("#") if rest else ("group", "", self.catalogue.group_id)
@@ -40,6 +41,8 @@ class _Held:
                 entries.pop(entry_id, None)
             else:
                 entries[entry_id] = change.row
+        if not changed:
+            return
         # A reader may still hold the previous catalogue, so the new one gets maps of its own.
         self.catalogue = Catalogue(self.catalogue.group_id, {kind: dict(rows) for kind, rows in self._rows.items()})
 

@@ -14,13 +14,13 @@ Nothing here knows AWS, and nothing here is made for several threads.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from heapq import nsmallest
-from itertools import chain, compress, repeat
+from itertools import accumulate, chain, compress, repeat
 from math import isqrt
 from operator import and_, contains
 from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast
@@ -28,7 +28,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypedDict, cast
 import stringzilla  # type: ignore[import-not-found]  # it ships no types; `_Haystack` is what is used
 from pyroaring import BitMap
 
-from personas.domain.folding import fold
+from personas.domain.folding import fold, fold_all
 
 type Facet = Literal["scenarios", "fields", "departments", "colors", "icons", "voices", "instructions"]
 type Runs = Sequence[tuple[int, int]]
@@ -88,9 +88,11 @@ _MANY_KEYS: Final = ("dp", "pf", "vo", "sc", "as")
 # UTF-8 has neither of these bytes, so that no match spans two texts, whatever the texts are.
 _BETWEEN: Final = b"\xfe"
 _END: Final = b"\xff"
+_SPACE: Final = b" "
 
 _ID_BYTES: Final = 16
 _NO_ID: Final = bytes(_ID_BYTES)
+_PROFILES_END: Final = 1 << 32
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -102,10 +104,14 @@ _HAS_UPDATED: Final = 16
 _GENERATED: Final = 32
 _MCP: Final = 64
 
-_KEPT_FINDINGS: Final = 32
-_STRIPS: Final = 32
-_STRIP_LEAST: Final = 1024
 _LATE_LEAST: Final = 256
+_WORDS_LEAST: Final = 20_000
+_OFFERED_AT_ONCE: Final = 512
+_WALK_SQUARE: Final = 128
+"""To offer options by walking costs 0.7 µs a slot; to find 100 among the first codes takes as many times 100 of them as
+the slots go into all slots, at 1.2 µs each: the two are equal where the square of the slots is about this times all."""
+_LOOKS_A_SCAN: Final = 64
+"""Looking into one text costs about as much as scanning so many."""
 
 # Measured, in µs: what it costs to intersect a bitmap with a dense one, and how much more for each of its members.
 # `walk_cost` is the other side of the scales: a slot counted by its own codes.
@@ -202,16 +208,13 @@ class _Ragged:
 class _Options:
     """The ids under one key of the rows: codes by slot and, for what is counted, the slots of each code as a bitmap.
 
-    Code 0 is "none": its bitmap holds the slots without any id. ``labels`` are texts that go with the ids.
+    Code 0 is "none": its bitmap holds the slots without any id.
     """
 
-    def __init__(
-        self, ids: list[str], cells: _Single | _Ragged, bitmaps: list[BitMap] | None, labels: list[str] | None
-    ) -> None:
+    def __init__(self, ids: list[str], cells: _Single | _Ragged, bitmaps: list[BitMap] | None) -> None:
         self.ids = ids
         self.cells = cells
         self.bitmaps = bitmaps
-        self.labels = labels
         self._code_of = dict(zip(ids, range(len(ids)), strict=True))
 
     def append(self, slot: int, ids: Collection[str]) -> None:
@@ -229,8 +232,6 @@ class _Options:
             self.ids.append(option_id)
             if self.bitmaps is not None:
                 self.bitmaps.append(BitMap())
-            if self.labels is not None:
-                self.labels.append("")
         return code
 
     def ids_at(self, slot: int) -> list[str]:
@@ -241,10 +242,11 @@ class _Options:
             for code in self.cells.at(slot) or (0,):
                 self.bitmaps[code].discard(slot)
 
-    def having(self, ids: Iterable[str]) -> BitMap:
-        """The slots with any of the ids."""
-        bitmaps, codes = self.bitmaps or (), self._code_of
-        return BitMap().union(*(bitmaps[codes[option_id]] for option_id in ids if option_id in codes))
+    def having(self, ids: Iterable[str], or_none: bool = False) -> BitMap:
+        """The slots with any of the ids, or with none at all."""
+        bitmaps, codes_of = self.bitmaps or [], self._code_of
+        codes = {codes_of[each] for each in ids if each in codes_of} - {0} | ({0} if or_none else set())
+        return BitMap().union(*map(bitmaps.__getitem__, codes))
 
     def counts(self, slots: BitMap, in_use: int, end: int) -> dict[str, int]:
         """How many of the slots have each id, without the ids that none has.
@@ -266,63 +268,222 @@ class _Options:
         counted.pop("", None)
         return counted
 
-    def gather(self, runs: Runs, place: array[int]) -> None:
-        """Move to new slots, and forget the ids that none has. ``place`` has the new slot of each old one."""
+    def gather(self, runs: Runs, place: array[int]) -> list[int]:
+        """Move to new slots, and forget the ids that none has. ``place`` has the new slot of each old one.
+
+        Returns the old code of each new one.
+        """
         self.cells.gather(runs)
-        if self.bitmaps is None:
-            used = sorted({0, *self.cells.values})
-        else:
-            used = [code for code, bitmap in enumerate(self.bitmaps) if bitmap or code == 0]
-            self.bitmaps = [BitMap(array("I", map(place.__getitem__, self.bitmaps[code].to_array()))) for code in used]
+        codes = self._kept()
+        if self.bitmaps is not None:
+            self.bitmaps = [BitMap(array("I", map(place.__getitem__, self.bitmaps[code].to_array()))) for code in codes]
             for bitmap in self.bitmaps:
                 bitmap.shrink_to_fit()
-        if len(used) < len(self.ids):
-            recoded = dict(zip(used, range(len(used)), strict=True))
+        if codes != list(range(len(self.ids))):
+            recoded = dict(zip(codes, range(len(codes)), strict=True))
             self.cells.values = array("I", map(recoded.__getitem__, self.cells.values))
-            self.ids = [self.ids[code] for code in used]
-            self.labels = self.labels and [self.labels[code] for code in used]
+            self.ids = [self.ids[code] for code in codes]
             self._code_of = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        return codes
 
-    def label(self, option_id: str, label: str) -> None:
-        """Set the text that goes with an id that is known."""
-        if self.labels is not None:
-            self.labels[self._code_of[option_id]] = label
+    def _kept(self) -> list[int]:
+        """The codes that are in use, in the order that they get."""
+        if self.bitmaps is None:
+            return sorted({0, *self.cells.values})
+        return [code for code, bitmap in enumerate(self.bitmaps) if bitmap or code == 0]
 
     def size_bytes(self) -> int:
         """About how much memory this takes."""
         cells = _bytes_of(self.cells.arrays("").values())
         bitmaps = sum(_BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps or ())
-        labels = sum(_STRING_BYTES + len(label) for label in self.labels or ())
-        return cells + bitmaps + labels + _ENTRY_BYTES * len(self.ids)
+        return cells + bitmaps + _ENTRY_BYTES * len(self.ids)
+
+
+class _Labelled(_Options):
+    """Options that bring their names along, as labels; there may be as many of them as personas.
+
+    In the base, codes go by how many slots they have, then by folded label and id: the order in which options are
+    offered where nothing is searched for. So the best options of a search are among the first codes, mostly.
+    """
+
+    def __init__(self, ids: list[str], cells: _Single | _Ragged, bitmaps: list[BitMap], labels: list[str]) -> None:
+        super().__init__(ids, cells, bitmaps)
+        self.labels = labels
+        self._rank()
+
+    def label(self, option_id: str, label: str) -> None:
+        """Name an id that a slot has just got."""
+        code = self.code(option_id)
+        self._risen.add(code)
+        self.labels += [""] * (code + 1 - len(self.labels))
+        self.labels[code] = label
+
+    def gather(self, runs: Runs, place: array[int]) -> list[int]:
+        codes = super().gather(runs, place)
+        self.labels = [self.labels[code] for code in codes]
+        self._rank()
+        return codes
+
+    def best(self, slots: BitMap, needle: str, others: Collection[str], in_use: int) -> "list[_Offer]":
+        """The 100 options to offer for these slots, without the others. ``in_use`` is how many slots there are."""
+        left_out = {self._code_of[each] for each in others if each in self._code_of}
+        if len(slots) ** 2 < _WALK_SQUARE * in_use:
+            # Few slots have few options, and among the first codes are few of those.
+            had = self.cells.tally(slots.to_array()).keys() - left_out - {0}
+            return nsmallest(OPTIONS_MAX, self._offers(sorted(had), slots, needle))
+        best = self._offers(sorted(self._risen - left_out), slots, needle)
+        left_out |= self._risen
+        for first in range(1, len(self._totals), _OFFERED_AT_ONCE):
+            last = min(first + _OFFERED_AT_ONCE, len(self._totals))
+            codes = [code for code in range(first, last) if code not in left_out]
+            best = nsmallest(OPTIONS_MAX, best + self._offers(codes, slots, needle))
+            if len(best) == OPTIONS_MAX and last < len(self._totals) and best[-1] < self._at_best(last):
+                break
+        return nsmallest(OPTIONS_MAX, best)
+
+    def _at_best(self, code: int) -> tuple[int, str, str]:
+        """What the codes from this one on cannot come before: none has more slots than when it was ranked."""
+        return -self._totals[code], fold(self.labels[code]), self.ids[code]
+
+    def offered(self, ids: Iterable[str], slots: BitMap) -> "list[_Offer]":
+        """Those of the options that are in use at all, whether or not at one of these slots."""
+        bitmaps, codes_of = self.bitmaps or [], self._code_of
+        codes = [codes_of[each] for each in ids if each in codes_of and bitmaps[codes_of[each]]]
+        return self._offers(codes, slots, "", least=0)
+
+    def _offers(self, codes: Collection[int], slots: BitMap, needle: str, least: int = 1) -> "list[_Offer]":
+        bitmaps, labels = self.bitmaps or [], [self.labels[code] for code in codes]
+        counts = map(slots.intersection_cardinality, map(bitmaps.__getitem__, codes))
+        return [
+            _Offer(-count, folded, self.ids[code], label)
+            for code, label, folded, count in zip(codes, labels, fold_all(labels), counts, strict=True)
+            if count >= least and needle in folded
+        ]
+
+    def _kept(self) -> list[int]:
+        bitmaps, folded = self.bitmaps or [], fold_all(self.labels)
+        return sorted(super()._kept(), key=lambda code: (code > 0, -len(bitmaps[code]), folded[code], self.ids[code]))
+
+    def _rank(self) -> None:
+        self._totals = array("I", map(len, self.bitmaps or ()))
+        self._risen: set[int] = set()
+
+    def size_bytes(self) -> int:
+        return super().size_bytes() + sum(_STRING_BYTES + len(label) for label in self.labels)
 
 
 # ---- Texts --------------------------------------------------------------------------------------------------------
 
 
-class _Texts:
-    """Name and description of every slot, as written and folded, and the search for a text in the folded ones."""
+class _Corpus:
+    """Texts in one buffer, one behind the other: text t is ``joined[starts[t]:starts[t + 1]]``.
 
-    def __init__(self, folded: bytes, folded_starts: array[int], written: bytes, written_starts: array[int]) -> None:
+    Each ends with a byte that no search is for.
+    """
+
+    def __init__(self, joined: bytes, starts: array[int]) -> None:
+        self.joined = joined
+        self.starts = starts
+        self._haystack = cast("_Haystack", stringzilla.Str(joined))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def containing(self, needle: bytes) -> array[int]:
+        """The numbers of the texts that contain the needle, in order."""
+        find, starts, end = self._haystack.find, self.starts, len(self.joined)
+        found = array("I")
+        number = 0
+        while (at := find(needle, starts[number], end)) >= 0:
+            number = bisect_right(starts, at, number)
+            found.append(number - 1)
+        return found
+
+    def contains(self, number: int, needle: bytes) -> bool:
+        return self._haystack.find(needle, self.starts[number], self.starts[number + 1]) >= 0
+
+
+class _Words:
+    """Which slots have which word: what stands between two spaces of a folded text.
+
+    A text contains a needle without spaces exactly if one of its words does, and there are far fewer words than texts:
+    to look through the words and unite the slots of those that match takes a fraction of looking through the texts.
+    The slots of a word may have gone out of use.
+    """
+
+    def __init__(self, corpus: _Corpus, bitmaps: list[BitMap]) -> None:
+        self.corpus = corpus
+        self.bitmaps = bitmaps
+        self._new: list[str] = []
+        self._codes: dict[str, int] | None = None
+
+    def append(self, slot: int, words: Iterable[str]) -> None:
+        """Note the words of a new slot."""
+        if self._codes is None:
+            self._codes = {word: code for code, word in enumerate(self._words())}
+        for word in words:
+            code = self._codes.get(word)
+            if code is None:
+                code = self._codes[word] = len(self.bitmaps)
+                self._new.append(word)
+                self.bitmaps.append(BitMap())
+            self.bitmaps[code].add(slot)
+
+    def containing(self, part: str) -> BitMap:
+        """The slots with a word that contains the part of a needle, which has no spaces."""
+        late = range(len(self.corpus), len(self.bitmaps))
+        codes = chain(self.corpus.containing(_utf8(part)), compress(late, map(contains, self._new, repeat(part))))
+        return BitMap().union(*map(self.bitmaps.__getitem__, codes))
+
+    def gathered(self, place: array[int], in_use: BitMap) -> "_Words | None":
+        """The words of the slots in use, which move; None if there are too many words to be worth it.
+
+        Languages that do not part words by spaces have about as many of them as texts.
+        """
+        moved = [array("I", map(place.__getitem__, (bitmap & in_use).to_array())) for bitmap in self.bitmaps]
+        if sum(map(bool, moved)) > max(_WORDS_LEAST, len(in_use)):
+            return None
+        words = [_utf8(word) + _SPACE for word in compress(self._words(), moved)]
+        starts = array("I", accumulate(map(len, words), initial=0))
+        # Not optimized: runs are slow to count with.
+        bitmaps = [BitMap(slots, optimize=False) for slots in moved if slots]
+        return _Words(_Corpus(b"".join(words), starts), bitmaps)
+
+    def size_bytes(self) -> int:
+        """About how much memory the words take."""
+        entries = _ENTRY_BYTES * len(self._codes or ())
+        bitmaps = sum(_BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps)
+        return len(self.corpus.joined) + _bytes_of((self.corpus.starts,)) + entries + bitmaps
+
+    def _words(self) -> Iterator[str]:
+        return chain(_text(self.corpus.joined).split(" ")[:-1], self._new)
+
+
+class _Texts:
+    """Name and description of every slot, as written and folded, and the search for a text in the folded ones.
+
+    What is late lies in lists and is looked through one by one.
+    """
+
+    def __init__(self, folded: _Corpus, written: bytes, written_starts: array[int], words: _Words | None) -> None:
         self.folded = folded
-        self.folded_starts = folded_starts
         self.written = written
         self.written_starts = written_starts
-        self.base = len(folded_starts) - 1
-        self._haystack = cast("_Haystack", stringzilla.Str(folded))
-        # Late texts are few and looked through one by one. They are bytes, held as Latin-1: `in` is several times as
-        # fast between two str as between two bytes.
-        self._late_folded: list[str] = []
+        self.words = words
+        self.base = len(folded)
+        self._late_folded: list[bytes] = []
         self._late_written: list[bytes] = []
-        self._strips: dict[int, list[str]] = {}
-        self._findings: OrderedDict[bytes, BitMap] = OrderedDict()
 
     def append(self, name: str, description: str) -> bytes:
         """Add the next slot's texts; returns the folded name."""
-        folded_name = _utf8(fold(name))
-        folded = b"".join((folded_name, _BETWEEN, _utf8(fold(description)), _END))
-        self._late_folded.append(folded.decode("latin-1"))
+        folded_name, folded_description = fold(name), fold(description)
+        if self.words is not None:
+            words = {*folded_name.split(" "), *folded_description.split(" ")}
+            self.words.append(self.base + len(self._late_folded), words - {""})
+        name_key = _utf8(folded_name)
+        self._late_folded.append(b"".join((name_key, _BETWEEN, _utf8(folded_description), _END)))
         self._late_written.append(b"".join((_utf8(name), _BETWEEN, _utf8(description))))
-        return folded_name
+        return name_key
 
     def written_at(self, slot: int) -> tuple[str, str]:
         """A slot's name and description."""
@@ -331,92 +492,72 @@ class _Texts:
         else:
             text = self._late_written[slot - self.base]
         name, _, description = text.partition(_BETWEEN)
-        return name.decode("utf-8", "surrogatepass"), description.decode("utf-8", "surrogatepass")
+        return _text(name), _text(description)
 
     def folded_name_at(self, slot: int) -> bytes:
         """The folded name of a slot of the base."""
-        start = self.folded_starts[slot]
-        return self.folded[start : self.folded.index(_BETWEEN, start)]
+        start = self.folded.starts[slot]
+        return self.folded.joined[start : self.folded.joined.index(_BETWEEN, start)]
 
-    def find(self, needle: bytes) -> BitMap:
-        """The slots whose folded texts contain this, among them slots that are no longer in use."""
-        found = self._findings.get(needle)
-        if found is None:
-            found = self._findings[needle] = BitMap(self._find_in_base(needle), optimize=False)
-            if len(self._findings) > _KEPT_FINDINGS:
-                self._findings.popitem(last=False)
-        else:
-            # The same text comes again with every page, and with every filter that is chosen beside it.
-            self._findings.move_to_end(needle)
-        late = range(self.base, self.base + len(self._late_folded))
-        return found | BitMap(array("I", compress(late, _containing(self._late_folded, needle))))
+    def find(self, folded: str) -> BitMap:
+        """The slots whose folded texts contain this folded text, among them slots that are no longer in use."""
+        parts = folded.split(" ")
+        if self.words is not None and any(parts):
+            candidates = reduce(and_, map(self.words.containing, filter(None, parts)))
+            if len(parts) == 1:
+                return candidates
+            if len(candidates) * _LOOKS_A_SCAN < self.base:
+                needle = _utf8(folded)
+                looked_at = candidates.to_array()
+                return BitMap(array("I", (slot for slot in looked_at if self._contains(slot, needle))), optimize=False)
+        needle = _utf8(folded)
+        found = self.folded.containing(needle)
+        found.extend(self.base + late for late, text in enumerate(self._late_folded) if needle in text)
+        return BitMap(found, optimize=False)
 
-    def gathered(self, runs: Runs) -> "_Texts":
+    def _contains(self, slot: int, needle: bytes) -> bool:
+        if slot < self.base:
+            return self.folded.contains(slot, needle)
+        return needle in self._late_folded[slot - self.base]
+
+    def gathered(self, runs: Runs, place: array[int], in_use: BitMap) -> "_Texts":
         """The texts of these slots, in this order, as a new base."""
         folded_parts: list[bytes] = []
         written_parts: list[bytes] = []
         folded_starts, written_starts = array("I", (0,)), array("I", (0,))
         for start, stop in runs:
             if start < self.base:
-                folded_parts.append(self._copy(self.folded, self.folded_starts, start, stop, folded_starts))
-                written_parts.append(self._copy(self.written, self.written_starts, start, stop, written_starts))
+                folded_parts.append(_copied(self.folded.joined, self.folded.starts, start, stop, folded_starts))
+                written_parts.append(_copied(self.written, self.written_starts, start, stop, written_starts))
             else:
                 for late in range(start - self.base, stop - self.base):
-                    folded_parts.append(self._late_folded[late].encode("latin-1"))
+                    folded_parts.append(self._late_folded[late])
                     folded_starts.append(folded_starts[-1] + len(folded_parts[-1]))
                     written_parts.append(self._late_written[late])
                     written_starts.append(written_starts[-1] + len(written_parts[-1]))
-        return _Texts(b"".join(folded_parts), folded_starts, b"".join(written_parts), written_starts)
+        words = self.words and self.words.gathered(place, in_use)
+        return _Texts(_Corpus(b"".join(folded_parts), folded_starts), b"".join(written_parts), written_starts, words)
 
     def size_bytes(self) -> int:
-        late = sum(map(len, self._late_folded)) + sum(map(len, self._late_written))
-        strips = sum(_STRING_BYTES * len(strip) + sum(map(len, strip)) for strip in self._strips.values())
-        findings = sum(min(2 * len(found), self.base // 8) for found in self._findings.values())
-        columns = _bytes_of((self.folded_starts, self.written_starts))
-        return columns + len(self.folded) + len(self.written) + late + strips + findings
-
-    def _find_in_base(self, needle: bytes) -> array[int]:
-        """The slots of the base that contain the text, in order.
-
-        Jumping from hit to hit costs per hit, looking into every text costs per text, and pays where more than half of
-        them are hit: a single letter. Which of the two it is, is decided for a strip of slots by the one before it.
-        """
-        find, starts = self._haystack.find, self.folded_starts
-        found = array("I")
-        step = max(_STRIP_LEAST, -(-self.base // _STRIPS))
-        common = False
-        for first in range(0, self.base, step):
-            last, before = min(first + step, self.base), len(found)
-            if common:
-                found.extend(compress(range(first, last), _containing(self._strip(first, last), needle)))
-            else:
-                slot, end = first, starts[last]
-                while (at := find(needle, starts[slot], end)) >= 0:
-                    slot = bisect_right(starts, at, slot, last)
-                    found.append(slot - 1)
-            common = 2 * (len(found) - before) > last - first
-        return found
-
-    def _strip(self, first: int, last: int) -> list[str]:
-        strip = self._strips.get(first)
-        if strip is None:
-            text = self.folded[self.folded_starts[first] : self.folded_starts[last]].decode("latin-1")
-            strip = self._strips[first] = text.split(_END.decode("latin-1"))[:-1]
-        return strip
-
-    @staticmethod
-    def _copy(source: bytes, starts: array[int], start: int, stop: int, into: array[int]) -> bytes:
-        into.extend(map((into[-1] - starts[start]).__add__, starts[start + 1 : stop + 1]))
-        return source[starts[start] : starts[stop]]
+        """About how much memory the texts take."""
+        texts = [self.folded.joined, self.written, *self._late_folded, *self._late_written]
+        words = 0 if self.words is None else self.words.size_bytes()
+        return sum(map(len, texts)) + _bytes_of((self.folded.starts, self.written_starts)) + words
 
 
-def _containing(texts: Iterable[str], needle: bytes) -> Iterable[bool]:
-    return map(contains, texts, repeat(needle.decode("latin-1")))
+def _copied(joined: bytes, starts: array[int], start: int, stop: int, into: array[int]) -> bytes:
+    """The texts from ``start`` to ``stop``; where they start goes to the end of ``into``."""
+    into.extend(map((into[-1] - starts[start]).__add__, starts[start + 1 : stop + 1]))
+    return joined[starts[start] : starts[stop]]
 
 
 def _utf8(text: str) -> bytes:
     # A lone surrogate cannot be stored; that a request looks for one is no reason to fail.
     return text.encode("utf-8", "surrogatepass")
+
+
+def _text(utf8: bytes) -> str:
+    return utf8.decode("utf-8", "surrogatepass")
 
 
 # ---- Rows ---------------------------------------------------------------------------------------------------------
@@ -447,7 +588,7 @@ def _cells(row: Mapping[str, object]) -> _Cells:
     name, description, head, profiles = row.get("n"), row.get("d"), row.get("ih"), row.get("np") or 0
     if not (isinstance(name, str) and isinstance(description, str | None) and isinstance(head, str | None)):
         raise ValueError("a persona's row has a text that is none")
-    if not isinstance(profiles, int) or profiles < 0:
+    if not isinstance(profiles, int) or not 0 <= profiles < _PROFILES_END:
         raise ValueError("a persona's row has a number that is none")
     name_id, description_id = _packed(row.get("ni")), _packed(row.get("di"))
     created, updated = _microseconds(row.get("ct")), _microseconds(row.get("ut"))
@@ -525,50 +666,30 @@ class Option:
     count: int
 
 
+class _Offer(NamedTuple):
+    """An option, in the order of the options: ``less`` is the count, negated."""
+
+    less: int
+    folded: str
+    id: str
+    name: str
+
+
 class OptionNames:
     """What the options of a facet are called. Names are folded once, so keep it as long as they stay the same."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = dict(names)
-        self._folded: dict[str, str] | None = None
+        self._folded = dict(zip(names, fold_all(names.values()), strict=True))
 
-    def put(self, option_id: str, name: str) -> None:
-        """Name an option."""
-        if self._names.get(option_id) != name:
-            self._names[option_id] = name
-            if self._folded is not None:
-                self._folded[option_id] = fold(name)
-
-    def options(self, counts: Mapping[str, int], search: str | None, selected: Collection[str]) -> list[Option]:
-        """At most 100 options, by count from the highest, then by folded name, then by id.
-
-        Offered are options that have a name and a count and whose name contains ``search``, compared folded: what
-        nothing would match is left out. The selected ones that have a name are always among them, whatever their count
-        and name; only if more than 100 are selected are there more than 100 options.
-        """
-        folded, needle = self._fold(), fold(search or "")
-        chosen = dict.fromkeys(each for each in selected if each in folded)
-        found = [
-            (-count, folded[each], each)
-            for each, count in counts.items()
-            if each in folded and each not in chosen and (not needle or needle in folded[each])
+    def offers(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[_Offer]:
+        """Options that have a name here, and one that contains the needle."""
+        names, folded = self._names, self._folded
+        return [
+            _Offer(-count, folded[each], each, names[each])
+            for each, count in counts
+            if each in names and needle in folded[each]
         ]
-        best = nsmallest(OPTIONS_MAX - len(chosen), found)
-        best += [(-counts.get(each, 0), folded[each], each) for each in chosen]
-        return [Option(each, self._names[each], -negated) for negated, _, each in sorted(best)]
-
-    def size_bytes(self) -> int:
-        """About how much memory the names take, twice: as they are and folded."""
-        return sum(2 * (_STRING_BYTES + len(name)) + _ENTRY_BYTES for name in self._names.values())
-
-    def _fold(self) -> dict[str, str]:
-        if self._folded is None:
-            # All in one go, which `fold` allows: a hundred thousand starts of instructions in milliseconds.
-            folded = fold("\0".join(self._names.values())).split("\0")
-            if len(folded) != len(self._names):
-                folded = list(map(fold, self._names.values()))
-            self._folded = dict(zip(self._names, folded, strict=True))
-        return self._folded
 
 
 # ---- The index ----------------------------------------------------------------------------------------------------
@@ -607,7 +728,22 @@ class Frozen:
     bitmaps: dict[str, list[BitMap]]
     folded: bytes
     written: bytes
+    words: bytes | None
     tombstones: list[tuple[str, int, int]]
+
+    def fits(self) -> bool:
+        """Whether the columns have the lengths that go together."""
+        arrays, size = self.arrays, self.size
+        ragged: dict[str, Sequence[int]] = {"folded": self.folded, "written": self.written}
+        ragged |= {name: arrays[name] for name in ("examples", *_MANY_KEYS)}
+        return (
+            all(len(arrays[name]) == size * width for name, (_, width) in _FIXED_COLUMNS.items())
+            and all(len(arrays[key]) == size for key in _SINGLE_KEYS)
+            and all(len(arrays[f"{name}.starts"]) == size + 1 for name in ragged)
+            and all(arrays[f"{name}.starts"][-1] == len(values) for name, values in ragged.items())
+            and all(len(self.bitmaps[key]) == len(self.strings[key]) for key in _COUNTED_KEYS)
+            and (self.words is None or len(arrays["words.starts"]) == len(self.bitmaps["words"]) + 1)
+        )
 
 
 class Found:
@@ -641,16 +777,36 @@ class Found:
             RuntimeError: the index has changed since the search.
         """
         if facet not in self._counts:
-            if self._index.version != self._version:
-                raise RuntimeError("the index has changed since it was searched")
-            self._counts[facet] = self._index.counts(facet, self._aside.get(facet, self._matches))
+            self._counts[facet] = self._index.counts(facet, self._slots(facet))
         return self._counts[facet]
 
     def options(
-        self, facet: Facet, names: OptionNames, search: str | None = None, selected: Collection[str] = ()
+        self, facet: Facet, names: OptionNames | None = None, search: str | None = None, selected: Collection[str] = ()
     ) -> list[Option]:
-        """The facet's options as `OptionNames.options` picks them."""
-        return names.options(self.counts(facet), search, selected)
+        """At most 100 options of the facet, by count from the highest, then by folded name, then by id.
+
+        Offered are options that have a name and a count and whose name contains ``search``, compared folded: what
+        nothing would match is left out. The selected ones that have a name are always among them, whatever their count
+        and name; only if more than 100 are selected are there more than 100 options. ``names`` may be left out for
+        instructions, whose names came with the rows.
+
+        Raises:
+            RuntimeError: the index has changed since the search.
+        """
+        needle, chosen = fold(search or ""), dict.fromkeys(selected)
+        if names is None:
+            kept, best = self._index.best(self._slots(facet), needle, chosen)
+        else:
+            counts = self.counts(facet)
+            kept = names.offers((each, counts.get(each, 0)) for each in chosen)
+            best = names.offers((each for each in counts.items() if each[0] not in chosen), needle)
+        offers = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
+        return [Option(offer.id, offer.name, -offer.less) for offer in offers]
+
+    def _slots(self, facet: Facet) -> BitMap:
+        if self._index.version != self._version:
+            raise RuntimeError("the index has changed since it was searched")
+        return self._aside.get(facet, self._matches)
 
 
 class _Late(NamedTuple):
@@ -691,26 +847,35 @@ class Index:
         """An empty index, or the one that was frozen; then it takes the columns over: do not use them afterwards.
 
         Raises:
-            KeyError: a column is missing.
+            KeyError, ValueError: a column is missing or has another length than the others.
         """
         frozen = frozen or _nothing()
+        if not frozen.fits():
+            raise ValueError("the columns do not fit together")
         arrays = frozen.arrays
         self._columns = {name: arrays[name] for name in _FIXED_COLUMNS}
         self._examples = _Ragged(arrays["examples"], arrays["examples.starts"])
-        self._texts = _Texts(frozen.folded, arrays["folded.starts"], frozen.written, arrays["written.starts"])
+        words = None
+        if frozen.words is not None:
+            words = _Words(_Corpus(frozen.words, arrays["words.starts"]), frozen.bitmaps["words"])
+        folded = _Corpus(frozen.folded, arrays["folded.starts"])
+        self._texts = _Texts(folded, frozen.written, arrays["written.starts"], words)
         self._options: dict[str, _Options] = {}
         for key in (*_SINGLE_KEYS, *_MANY_KEYS):
             cells = _Single(arrays[key]) if key in _SINGLE_KEYS else _Ragged(arrays[key], arrays[f"{key}.starts"])
-            bitmaps = frozen.bitmaps[key] if key in _COUNTED_KEYS else None
-            labels = frozen.strings[f"{key}.labels"] if key == _LABELLED_KEY else None
-            self._options[key] = _Options(frozen.strings[key], cells, bitmaps, labels)
+            if key != _LABELLED_KEY:
+                self._options[key] = _Options(frozen.strings[key], cells, frozen.bitmaps.get(key))
+                continue
+            self._instructions = _Labelled(
+                frozen.strings[key], cells, frozen.bitmaps[key], frozen.strings[f"{key}.labels"]
+            )
+            self._options[key] = self._instructions
         self._tombstones = {_key(each): _Tombstone(seq, expires_at) for each, seq, expires_at in frozen.tombstones}
         self._live = BitMap(range(frozen.size))
         self._end = frozen.size
         self._late: list[_Late] = []
         self._unplaced: list[tuple[bytes, bytes, int]] = []
         self._slots: dict[bytes, int] | None = None
-        self._instructions: OptionNames | None = None
         self._field_of: dict[str, str] = {}
         self._parameter_fields: dict[str, list[str]] = {}
         self._composed_fields: dict[str, list[str]] = {}
@@ -732,13 +897,13 @@ class Index:
         if seq <= self._known_seq(persona_key):
             return False
         cells = _cells(row)
-        self._forget(persona_key)
         slot = self._end
         columns = self._columns
+        columns["seq"].append(seq)  # which nothing has looked at, so that it can only fail before anything is changed
+        self._forget(persona_key)
         columns["id"].frombytes(persona_key)
         columns["name_id"].frombytes(cells.name_id)
         columns["description_id"].frombytes(cells.description_id)
-        columns["seq"].append(seq)
         columns["flags"].append(cells.flags)
         columns["profiles"].append(cells.profiles)
         columns["created"].append(cells.created)
@@ -747,9 +912,7 @@ class Index:
         for key, options in self._options.items():
             options.append(slot, cells.ids[key])
         for instructions_id in cells.ids[_LABELLED_KEY]:
-            self._options[_LABELLED_KEY].label(instructions_id, cells.head)
-            if self._instructions is not None:
-                self._instructions.put(instructions_id, cells.head)
+            self._instructions.label(instructions_id, cells.head)
         self._unplaced.append((self._texts.append(cells.name, cells.description), persona_key, slot))
         self._end = slot + 1
         self._live.add(slot)
@@ -800,14 +963,6 @@ class Index:
         return list(map(self._id, self._window(matches, 0, len(matches))))
 
     @property
-    def instruction_names(self) -> OptionNames:
-        """What the options of the facet "instructions" are called: the start of the text."""
-        if self._instructions is None:
-            options = self._options[_LABELLED_KEY]
-            self._instructions = OptionNames(dict(zip(options.ids[1:], (options.labels or [])[1:], strict=True)))
-        return self._instructions
-
-    @property
     def version(self) -> int:
         """A number that grows with every change."""
         return self._version
@@ -825,13 +980,16 @@ class Index:
                 fields[field_id] = slots.intersection_cardinality(self._options["pf"].having(parameter_fields))
         return fields
 
+    def best(self, slots: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[_Offer], list[_Offer]]:
+        """The options of instructions for these slots: the chosen ones, and the best of the others. For `Found`."""
+        return self._instructions.offered(chosen, slots), self._instructions.best(slots, needle, chosen, len(self))
+
     def size_bytes(self) -> int:
         """About how much memory the index takes."""
         columns = _bytes_of(chain(self._columns.values(), self._examples.arrays("").values()))
         options = sum(each.size_bytes() for each in self._options.values())
-        names = 0 if self._instructions is None else self._instructions.size_bytes()
         entries = len(self._slots or ()) + len(self._tombstones) + len(self._late)
-        return columns + options + self._texts.size_bytes() + names + _ENTRY_BYTES * entries
+        return columns + options + self._texts.size_bytes() + _ENTRY_BYTES * entries
 
     def frozen(self) -> Frozen:
         """Everything as columns, in a new base. They are the index's own, and change with it."""
@@ -839,7 +997,7 @@ class Index:
             self._place()
             self._compact()
         arrays = self._columns | self._examples.arrays("examples")
-        arrays |= {"folded.starts": self._texts.folded_starts, "written.starts": self._texts.written_starts}
+        arrays |= {"folded.starts": self._texts.folded.starts, "written.starts": self._texts.written_starts}
         strings: dict[str, list[str]] = {}
         bitmaps: dict[str, list[BitMap]] = {}
         for key, options in self._options.items():
@@ -847,16 +1005,20 @@ class Index:
             strings[key] = options.ids
             if options.bitmaps is not None:
                 bitmaps[key] = options.bitmaps
-            if options.labels is not None:
-                strings[f"{key}.labels"] = options.labels
+        strings[f"{_LABELLED_KEY}.labels"] = self._instructions.labels
+        words = self._texts.words
+        if words is not None:
+            arrays["words.starts"] = words.corpus.starts
+            bitmaps["words"] = words.bitmaps
         tombstones = [(_unpacked(each), *tombstone) for each, tombstone in self._tombstones.items()]
         return Frozen(
             size=self._end,
             arrays=arrays,
             strings=strings,
             bitmaps=bitmaps,
-            folded=self._texts.folded,
+            folded=self._texts.folded.joined,
             written=self._texts.written,
+            words=None if words is None else words.corpus.joined,
             tombstones=tombstones,
         )
 
@@ -900,8 +1062,6 @@ class Index:
         name, description = self._texts.written_at(slot)
         ids = slice(_ID_BYTES * slot, _ID_BYTES * (slot + 1))
         examples = self._examples.at(slot).tobytes()
-        labels = options[_LABELLED_KEY].labels
-        instructions = options[_LABELLED_KEY].cells.at(slot)[0]
         single = {key: next(iter(options[key].ids_at(slot)), None) for key in _SINGLE_KEYS}
         return {
             "n": name,
@@ -909,7 +1069,7 @@ class Index:
             "d": description if flags & _HAS_DESCRIPTION else None,
             "di": _unpacked(columns["description_id"][ids].tobytes()) if flags & _HAS_DESCRIPTION_ID else None,
             "ii": single["ii"],
-            "ih": labels[instructions] if labels else "",
+            "ih": self._instructions.labels[self._instructions.cells.values[slot]],
             "c": single["c"],
             "i": single["i"],
             "f": single["f"],
@@ -961,6 +1121,7 @@ class Index:
     def _window(self, matches: BitMap, offset: int, size: int) -> list[int]:
         """The slots of the matches from the given place of the list on."""
         base = self._texts.base
+        offset = min(offset, len(matches))
         in_base = matches.range_cardinality(0, base)
         if in_base == len(matches):
             return list(matches[offset : offset + size])
@@ -993,12 +1154,11 @@ class Index:
         self._examples.gather(runs)
         for options in self._options.values():
             options.gather(runs, place)
-        self._texts = self._texts.gathered(runs)
+        self._texts = self._texts.gathered(runs, place, self._live)
         self._live = BitMap(range(size))
         self._end = size
         self._late.clear()
         self._slots = None
-        self._instructions = None
         self._changes = 0
         self._version += 1
 
@@ -1034,9 +1194,9 @@ class Index:
     def _matches(self, query: Query) -> tuple[BitMap, dict[Facet, BitMap]]:
         """What the query finds, and for each facet that it selects from, what it would find without that selection."""
         seen = self._visible(query.caller_departments)
-        needle = _utf8(fold(query.text or ""))
-        if needle:
-            seen = seen & self._texts.find(needle)
+        text = fold(query.text or "")
+        if text:
+            seen = seen & self._texts.find(text)
         chosen: dict[Facet, BitMap] = {}
         if query.scenario_ids:
             chosen["scenarios"] = self._options["sc"].having(query.scenario_ids)
@@ -1052,7 +1212,7 @@ class Index:
     def _visible(self, departments: Collection[str] | None) -> BitMap:
         if departments is None:
             return self._live
-        return self._options["dp"].having(("", *departments))
+        return self._options["dp"].having(departments, or_none=True)
 
 
 def _all_of(slots: BitMap, conditions: Iterable[BitMap]) -> BitMap:
@@ -1069,13 +1229,14 @@ def _key(persona_id: str) -> bytes:
 def _nothing() -> Frozen:
     arrays = {name: array(typecode) for name, (typecode, _) in _FIXED_COLUMNS.items()}
     arrays |= {key: array("I") for key in (*_SINGLE_KEYS, *_MANY_KEYS)} | {"examples": array("B")}
-    ragged = ("folded", "written", "examples", *_MANY_KEYS)
+    ragged = ("folded", "written", "words", "examples", *_MANY_KEYS)
     return Frozen(
         size=0,
         arrays=arrays | {f"{name}.starts": array("I", (0,)) for name in ragged},
         strings={key: [""] for key in (*_SINGLE_KEYS, *_MANY_KEYS, f"{_LABELLED_KEY}.labels")},
-        bitmaps={key: [BitMap()] for key in _COUNTED_KEYS},
+        bitmaps={key: [BitMap()] for key in _COUNTED_KEYS} | {"words": []},
         folded=b"",
         written=b"",
+        words=b"",
         tombstones=[],
     )

@@ -82,9 +82,9 @@ class PersonaView:
         if catalogue is not self.catalogue:
             self._name(catalogue)
 
-    def names(self, facet: Facet) -> OptionNames:
-        """What the options of a facet are called."""
-        return self.index.instruction_names if facet == "instructions" else self._names[facet]
+    def names(self, facet: Facet) -> OptionNames | None:
+        """What the options of a facet are called; None for instructions, whose names the index has."""
+        return self._names.get(facet)
 
     def _name(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue

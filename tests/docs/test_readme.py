@@ -1,0 +1,201 @@
+"""The documents tell the truth: the README's session runs word for word, and what documents name exists."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+import pytest
+import yaml
+
+from personas_tools.cli import main
+from support.server import serving
+
+ROOT: Final = Path(__file__).parents[2]
+README: Final = ROOT / "README.md"
+DOCUMENTS: Final = (README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
+"""What the session shows."""
+
+NEVER_RAISED: Final = {"forbidden", "conflict"}
+"""Codes of classes that are always raised with a code of their own."""
+
+_FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_SPAN: Final = re.compile(r"`([^`\n]+)`")
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_ANY: Final = "…"
+
+
+class Step(NamedTuple):
+    """A block of the session and what the README says that it prints."""
+
+    commands: str
+    shown: str
+
+
+def session_of(text: str) -> list[Step]:
+    """The bash blocks of a document, each with the text block behind it."""
+    blocks = [(language, content) for _, language, content in _FENCE.findall(text)]
+    return [
+        Step(content, blocks[position + 1][1] if blocks[position + 1][0] == "text" else "")
+        for position, (language, content) in enumerate(blocks)
+        if language == "bash"
+    ]
+
+
+def code_in(text: str) -> Iterator[str]:
+    """The lines of a document's code: those of fenced blocks, and lines of text with only their code spans left."""
+    for _, _, content in _FENCE.findall(text):
+        yield from content.splitlines()
+    for line in _FENCE.sub("", text).splitlines():
+        yield " | ".join(_SPAN.findall(line))
+
+
+def resembles(expected: str, printed: str) -> bool:
+    """Whether a line is the expected one; "…" stands for anything but nothing."""
+    return re.fullmatch(".+".join(map(re.escape, expected.split(_ANY))), printed) is not None
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder in which the README's command line is this interpreter's."""
+    command = tmp_path / "checkout" / ".venv" / "bin" / "personas"
+    command.parent.mkdir(parents=True)
+    path = f"{ROOT / 'tools'}:{ROOT / 'layers' / 'shared'}"
+    run = shlex.join(["env", f"PYTHONPATH={path}", sys.executable, "-m", "personas_tools.cli"])
+    command.write_text(f'#!/bin/sh\nexec {run} "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return tmp_path / "checkout"
+
+
+@pytest.mark.emulator
+def test_the_session_prints_what_the_readme_says(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server on an empty store,
+    steps = session_of(README.read_text(encoding="utf-8"))
+    for operation in OPERATIONS:
+        assert any(f'"$API/{operation}"' in step.commands for step in steps)
+    script = checkout / "session.sh"
+    script.write_text("\n".join(f"{step.commands}\necho '=== end ==='" for step in steps), encoding="utf-8")
+    with serving(tmp_path / "local") as (_, port):
+        monkeypatch.setenv("PORT", str(port))
+        monkeypatch.setenv("PERSONAS_LOCAL", str(tmp_path / "local"))
+        # when its blocks are pasted into one shell,
+        session = subprocess.run(  # noqa: S603  # the README's own words
+            ["bash", str(script)],  # noqa: S607  # whichever bash a reader has
+            cwd=checkout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    # then each prints what stands behind it.
+    printed = session.stdout.split("=== end ===\n")
+    assert all(step.shown for step in steps)
+    assert len(printed) == len(steps) + 1, session.stdout
+    for step, output in zip(steps, printed, strict=False):
+        expected, lines = step.shown.splitlines(), output.splitlines()
+        same = len(expected) == len(lines) and all(map(resembles, expected, lines))
+        assert same, f"{step.commands}\nprinted:\n{output}\ninstead of:\n{step.shown}"
+
+
+def test_every_make_target_that_a_document_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        (document.name, target)
+        for document in DOCUMENTS
+        for line in code_in(document.read_text(encoding="utf-8"))
+        for target in re.findall(r"(?:^|[|;] *|\w=\S+ )make ([a-z-]+)", line)
+    }
+    assert {target for _, target in named} >= {"run", "test", "check", "build", "setup"}
+    assert [each for each in named if each[1] not in targets] == []
+
+
+def commands_in(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+    """Every command below ``group`` with the options that it takes."""
+    if isinstance(group, click.Group):
+        for name, command in group.commands.items():
+            yield from commands_in(command, *path, name)
+    else:
+        yield path, {option for parameter in group.params for option in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_command_and_option_that_a_document_names_exists() -> None:
+    options_of = dict(commands_in(main))
+    named: set[tuple[str, ...]] = set()
+    for document in DOCUMENTS:
+        for line in code_in(document.read_text(encoding="utf-8")):
+            for path, rest in re.findall(r"(?:^|\| |bin/|\$\(|uv run )?\bpersonas ((?:[a-z]+ ?){1,2})(.*)", line):
+                words = tuple(path.split())
+                command = next((words[:length] for length in (2, 1) if words[:length] in options_of), None)
+                assert command is not None, f"{document.name}: personas {path}"
+                named.add(command)
+                unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)) - options_of[command] - {"--help"}
+                assert not unknown, f"{document.name}: personas {' '.join(command)} has no {unknown}"
+    assert named == set(options_of), "the README's table has them all"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    broken = []
+    for target in _LINK.findall(_FENCE.sub("", document.read_text(encoding="utf-8"))):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        if not file.exists() or (anchor and anchor not in anchors_of(file.read_text(encoding="utf-8"))):
+            broken.append(target)
+    assert broken == []
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_names_every_parameter_of_a_deployment() -> None:
+    text = README.read_text(encoding="utf-8")
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    parameters = yaml.safe_load(template.partition("\nParameters:")[2].partition("\nRules:")[0])
+    assert [name for name in parameters if f"`{name}`" not in text] == []
+
+
+def test_the_page_of_errors_names_every_code() -> None:
+    page = set(_SPAN.findall((ROOT / "docs" / "errors.md").read_text(encoding="utf-8")))
+    assert codes_in(ROOT / "layers" / "shared" / "personas") - NEVER_RAISED - page == set()
+
+
+def codes_in(package: Path) -> set[str]:
+    """The codes of all problems: those given to errors, to verdicts, and the defaults of the error classes."""
+    found: set[str] = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.keyword(arg="code", value=value):
+                    found |= constants_in(value)
+                case ast.Call(func=ast.Name(id="Verdict"), args=[ast.Constant(value=str(code)), *_]):
+                    found.add(code)
+                case ast.Assign(targets=[ast.Name(id="default_code")], value=ast.Constant(value=str(code))):
+                    found.add(code)
+                case ast.AnnAssign(target=ast.Name(id="default_code"), value=ast.Constant(value=str(code))):
+                    found.add(code)
+    return found
+
+
+def constants_in(value: ast.expr) -> set[str]:
+    """The strings that an expression may come to: itself, or the branches of a condition."""
+    match value:
+        case ast.Constant(value=str(code)):
+            return {code}
+        case ast.IfExp(body=body, orelse=orelse):
+            return constants_in(body) | constants_in(orelse)
+    return set()

@@ -1,0 +1,117 @@
+"""Fixtures of the integration tests: a group with its people, an issuer of tokens, and a clock to move."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from threading import RLock
+from typing import Any
+
+import boto3
+import botocore.loaders
+import pytest
+from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.common_types import TYPE_RESPONSE
+from moto.core.serialize import AttributePicker, AttributePickerContext
+
+from personas_tools.template import Function, TableRequest
+from support.aws import Aws, create_tables, forget, lambda_environment
+from support.iam import Guard
+from support.issuer import Issuer, serving
+from support.world import Clock, World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loader() -> Iterator[None]:
+    """One reader of AWS's service models for all sessions of boto3: they are most of the time that a client takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_request_at_a_time() -> Iterator[None]:
+    """moto keeps tables in plain dicts, and the functions call it from many threads."""
+    lock, answer = RLock(), BotocoreStubber.process_request
+
+    def alone(stubber: BotocoreStubber, request: Any) -> TYPE_RESPONSE | None:
+        with lock:
+            return answer(stubber, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BotocoreStubber, "process_request", alone)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_attribute_values() -> Iterator[None]:
+    """An attribute value goes into moto's answer as it is; looking for its other possible names takes half of a test."""
+    pick = AttributePicker.__call__
+
+    def plainly(picker: AttributePicker, context: AttributePickerContext) -> object:
+        parent = getattr(context.shape, "parent", None)
+        if type(context.obj) is dict and parent is not None and parent.name == "AttributeValue":
+            return context.obj.get(context.key)
+        return pick(picker, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AttributePicker, "__call__", plainly)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cloud(
+    table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[tuple[Aws, Guard]]:
+    """What ``aws`` and ``iam`` are for one test, for all of a module, without the tables: those are made for each."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
+        function = next(iter(deployed_functions.values()))
+        environment = function.environment_with(names) | lambda_environment(function)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"))
+        partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
+        guard = Guard(deployed_functions, names, partition_keys)
+        # The clients above are of the session before, and nobody guards them.
+        boto3.setup_default_session()
+        session = boto3.DEFAULT_SESSION
+        assert session is not None
+        session.events.register("provide-client-params.dynamodb", guard.check)
+        yield aws, guard
+        boto3.setup_default_session()
+
+
+@pytest.fixture
+def world(cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest]) -> Iterator[World]:
+    """A group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
+    aws, guard = cloud
+    forget()
+    create_tables(aws.dynamodb, table_definitions, aws.names)
+    yield World(aws, guard)
+    for logical_id in table_definitions:
+        aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+    forget()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as the functions see it."""
+    moved = Clock()
+    monkeypatch.setattr("personas.services.utc_now", moved)
+    return moved
+
+
+@pytest.fixture(scope="session")
+def _issuer() -> Iterator[Issuer]:
+    with serving() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def issuer(_issuer: Issuer, world: World, monkeypatch: pytest.MonkeyPatch) -> Issuer:
+    """An issuer of bearer tokens that the functions trust."""
+    _issuer.reset()
+    for name, value in {**_issuer.environment, "no_proxy": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    world.restart()
+    return _issuer

@@ -1,0 +1,250 @@
+"""Who may call what: every endpoint against every kind of caller, each cell spelt out.
+
+The callers are those who are nobody, those who ask for what is another group's or another profile's, each role on a
+persona of a department that it shares, and one on a persona of a department that it does not.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from support.client import Client
+from support.issuer import Issuer
+from support.world import (
+    CARE,
+    NEEDED,
+    NOBODY,
+    OTHER_GROUP,
+    PEOPLE,
+    SALES,
+    World,
+    color,
+    icon,
+)
+
+OPERATIONS: Final = ("get", "create", "update", "duplicate", "delete", "draft", "drafts")
+
+OK: Final = (200, None)
+WHO: Final = (401, "unauthenticated")
+READS: Final = (403, "role_may_not_write")
+NONE: Final = (404, "not_found")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the call is about: a persona, a draft, and the departments to save with."""
+
+    persona_id: str
+    draft_id: str | None
+    departments: tuple[str, ...]
+
+    def body(self, operation: str) -> dict[str, object]:
+        """A body with which the operation would succeed, were the caller allowed to."""
+        draft = {"input_draft_id": self.draft_id, "expected_version": 1} if self.draft_id else {}
+        over = {"draft_id": self.draft_id} if self.draft_id else {}
+        bodies: dict[str, dict[str, object]] = {
+            "get": {"persona_id": self.persona_id, **over},
+            "create": {"personas": [{**NEEDED, "department_ids": list(self.departments)}]},
+            "update": {"personas": [{"persona_id": self.persona_id, "name": "Bo"}]},
+            "duplicate": {"persona_id": self.persona_id},
+            "delete": {"persona_ids": [self.persona_id]},
+            "draft": {"name": "Bo", **draft},
+            "drafts": {},
+        }
+        return bodies[operation]
+
+
+type Situation = Callable[[World, Issuer], tuple[Client, Target]]
+
+
+def cared_for(world: World, who: str, *, draft: bool = False) -> Target:
+    """A persona of a department that everyone who has any belongs to, and the caller's own draft where asked for."""
+    return Target(world.save(department_ids=[CARE]), world.draft(who) if draft else None, (CARE,))
+
+
+NOTHING: Final = Target(NOBODY, NOBODY, ())
+"""What those who are nobody ask for: they must not even learn that it is not there."""
+
+
+def nobody(world: World, _: Issuer) -> tuple[Client, Target]:
+    return world.anyone(), NOTHING
+
+
+def refused_key(make: Callable[[World], str]) -> Situation:
+    """A caller with an API key that ``make`` issues."""
+    return lambda world, _: (world.anyone(X_Api_Key=make(world)), NOTHING)
+
+
+def refused_token(make: Callable[[World, Issuer], str]) -> Situation:
+    """A caller with a bearer token that ``make`` signs."""
+    return lambda world, issuer: (world.anyone(Authorization=f"Bearer {make(world, issuer)}"), NOTHING)
+
+
+def refused_pair(key: Callable[[World], str], token: Callable[[World, Issuer], str]) -> Situation:
+    """A caller with a key and a token."""
+
+    def situation(world: World, issuer: Issuer) -> tuple[Client, Target]:
+        return world.anyone(X_Api_Key=key(world), Authorization=f"Bearer {token(world, issuer)}"), NOTHING
+
+    return situation
+
+
+def by_token(world: World, issuer: Issuer) -> tuple[Client, Target]:
+    """A superadmin by its token alone."""
+    return world.anyone(Authorization=f"Bearer {root_token(world, issuer)}"), cared_for(world, "root", draft=True)
+
+
+def by_key_and_token(world: World, issuer: Issuer) -> tuple[Client, Target]:
+    """A superadmin by its token, and a key of its group that names nobody."""
+    client = world.anyone(X_Api_Key=world.issue(None), Authorization=f"Bearer {root_token(world, issuer)}")
+    return client, cared_for(world, "root", draft=True)
+
+
+def in_role(who: str) -> Situation:
+    """A caller of that role, its own draft, and a persona that is not the business of others alone."""
+
+    def situation(world: World, _: Issuer) -> tuple[Client, Target]:
+        writes = PEOPLE[who].role != "learner"
+        return world.client(who), cared_for(world, who, draft=writes)
+
+    return situation
+
+
+def of_another_group(world: World, _: Issuer) -> tuple[Client, Target]:
+    """A superadmin of another group, who knows the ids of this one's persona and draft."""
+    world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
+    world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
+    return world.client("stranger"), Target(world.save(), world.draft("root"), ())
+
+
+def of_an_unknown_id(world: World, _: Issuer) -> tuple[Client, Target]:
+    """The same superadmin with ids that nothing has: the row must be the same as the one above."""
+    world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
+    world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
+    return world.client("stranger"), Target(NOBODY, NOBODY, ())
+
+
+def of_another_profiles_draft(world: World, _: Issuer) -> tuple[Client, Target]:
+    """A superadmin who knows the id of a colleague's draft."""
+    target = cared_for(world, "coach", draft=True)
+    return world.client("root"), target
+
+
+def of_a_foreign_department(world: World, _: Issuer) -> tuple[Client, Target]:
+    return world.client("coach"), Target(world.save(department_ids=[SALES]), None, (SALES,))
+
+
+def of_no_department(world: World, _: Issuer) -> tuple[Client, Target]:
+    return world.client("coach"), Target(world.save(), None, ())
+
+
+def of_some_foreign_departments(world: World, _: Issuer) -> tuple[Client, Target]:
+    return world.client("coach"), Target(world.save(department_ids=[CARE, SALES]), None, (CARE, SALES))
+
+
+def in_an_active_scenario(world: World, _: Issuer) -> tuple[Client, Target]:
+    target = cared_for(world, "root", draft=True)
+    world.cast("Ward", target.persona_id)
+    return world.client("root"), target
+
+
+def root_token(world: World, issuer: Issuer, **claims: Any) -> str:
+    return issuer.token(world.profile("root"), **claims)
+
+
+def root_key(world: World, *, expires_at: int | None = None, revoked: bool = False) -> str:
+    return world.issue(world.profile("root"), expires_at=expires_at, revoked=revoked)
+
+
+SITUATIONS: Final[Mapping[str, Situation]] = {
+    "no key": nobody,
+    "bad key": refused_key(lambda world: world.key("root")[:-2] + "__"),
+    "revoked key": refused_key(lambda world: root_key(world, revoked=True)),
+    "expired key": refused_key(lambda world: root_key(world, expires_at=1)),
+    "key of a group alone": refused_key(lambda world: world.issue(None)),
+    "key of a profile that is gone": refused_key(lambda world: world.issue(NOBODY)),
+    "expired token": refused_token(lambda world, issuer: root_token(world, issuer, exp=1_000_000_000)),
+    "token of another issuer": refused_token(lambda world, issuer: root_token(world, issuer, iss="https://x.test/")),
+    "token for another audience": refused_token(lambda world, issuer: root_token(world, issuer, aud="x")),
+    "token of an unknown key": refused_token(lambda world, issuer: root_token(world, issuer, headers={"kid": "x"})),
+    "token of nobody": refused_token(lambda _, issuer: issuer.token(NOBODY)),
+    "good key, expired token": refused_pair(root_key, lambda world, issuer: root_token(world, issuer, exp=1)),
+    "revoked key, good token": refused_pair(lambda world: root_key(world, revoked=True), root_token),
+    "key and token of two groups": refused_pair(lambda world: world.key("stranger"), root_token),
+    "token": by_token,
+    "key of a group and token": by_key_and_token,
+    "superadmin": in_role("root"),
+    "admin": in_role("admin"),
+    "instructional": in_role("coach"),
+    "another role": in_role("learner"),
+    "another group's ids": of_another_group,
+    "unknown ids": of_an_unknown_id,
+    "another profile's draft": of_another_profiles_draft,
+    "foreign department": of_a_foreign_department,
+    "some foreign departments": of_some_foreign_departments,
+    "no department": of_no_department,
+    "active scenario": in_an_active_scenario,
+}
+
+FOREIGN: Final = (403, "foreign_department")
+NEEDS_ONE: Final = (422, "department_needed")
+IN_USE: Final = (403, "in_use")
+NOT_ALL: Final = (403, "not_all_departments")
+TOP_ONLY: Final = (403, "superadmin_only")
+
+# fmt: off
+MATRIX: Final[Mapping[str, tuple[tuple[int, str | None], ...]]] = {
+    #                                 get    create     update    duplicate delete   draft  drafts
+    "no key":                        (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "bad key":                       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "revoked key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "expired key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "key of a group alone":          (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "key of a profile that is gone": (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "expired token":                 (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "token of another issuer":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "token for another audience":    (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "token of an unknown key":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "token of nobody":               (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "good key, expired token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "revoked key, good token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "key and token of two groups":   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
+    "token":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK),
+    "key of a group and token":      (OK,    OK,        OK,       OK,       OK,       OK,    OK),
+    "superadmin":                    (OK,    OK,        OK,       OK,       OK,       OK,    OK),
+    "admin":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK),
+    "instructional":                 (OK,    OK,        OK,       OK,       OK,       OK,    OK),
+    "another role":                  (OK,    READS,     READS,    READS,    READS,    READS, OK),
+    "another group's ids":           (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK),
+    "unknown ids":                   (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK),
+    "another profile's draft":       (NONE,  OK,        OK,       OK,       OK,       NONE,  OK),
+    "foreign department":            (NONE,  FOREIGN,   NONE,     NONE,     NONE,     OK,    OK),
+    "some foreign departments":      (OK,    FOREIGN,   NOT_ALL,  OK,       OK,       OK,    OK),
+    "no department":                 (OK,    NEEDS_ONE, TOP_ONLY, OK,       TOP_ONLY, OK,    OK),
+    "active scenario":               (OK,    OK,        IN_USE,   OK,       IN_USE,   OK,    OK),
+}
+# fmt: on
+
+CELLS: Final = [
+    pytest.param(situation, operation, *cell, id=f"{situation}-{operation}")
+    for situation, row in MATRIX.items()
+    for operation, cell in zip(OPERATIONS, row, strict=True)
+]
+
+
+@pytest.mark.parametrize(("situation", "operation", "status", "code"), CELLS)
+def test_cell(world: World, issuer: Issuer, situation: str, operation: str, status: int, code: str | None) -> None:
+    client, target = SITUATIONS[situation](world, issuer)
+    before = world.contents()
+
+    answer = client.call(operation, target.body(operation))
+
+    assert (answer.status, answer.body.get("code")) == (status, code)
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+    assert status == 200 or world.contents() == before
+
+
+def test_every_situation_has_its_row() -> None:
+    assert MATRIX.keys() == SITUATIONS.keys()

@@ -1,0 +1,479 @@
+"""Idempotency-Key: a repeat gets the first answer, and completes a call that was cut off half way."""
+
+import time
+import warnings
+from threading import Lock
+from typing import Any
+
+import pytest
+
+from personas.store.table import Table
+from support.world import (
+    NEEDED,
+    NOBODY,
+    OTHER_GROUP,
+    World,
+    color,
+    fault,
+    icon,
+    result,
+)
+
+PAST = 1_000_000_000
+KEY = "8d9e2f4a-order-17"
+
+
+class Cut(BaseException):
+    """The function was killed here."""
+
+
+class Scissors:
+    """Kills the function after some number of its conditional writes, until ``mended``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._left: int | None = None
+        self._lock = Lock()
+        for method in ("put", "update", "next_number"):
+            monkeypatch.setattr(Table, method, self._wrapped(getattr(Table, method)))
+
+    def cut_after(self, writes: int) -> None:
+        self._left = writes
+
+    def mended(self) -> None:
+        self._left = None
+
+    def _wrapped(self, write: Any) -> Any:
+        def cutting(*arguments: object, **named: object) -> object:
+            with self._lock:
+                if self._left is None:
+                    return write(*arguments, **named)
+                if self._left > 0:
+                    self._left -= 1
+                    written = write(*arguments, **named)
+                    if self._left > 0:
+                        return written
+                raise Cut
+
+        return cutting
+
+
+@pytest.fixture
+def scissors(monkeypatch: pytest.MonkeyPatch) -> Scissors:
+    return Scissors(monkeypatch)
+
+
+def kill(world: World, scissors: Scissors, writes: int, operation: str, body: object, **headers: str) -> None:
+    """Call an operation that is killed after some writes."""
+    client = world.client("root")
+    scissors.cut_after(writes)
+    with warnings.catch_warnings():
+        # It would not come to this either.
+        warnings.filterwarnings("ignore", "No application metrics to publish")
+        with pytest.raises(Cut):
+            client.call(operation, body, **headers)
+    scissors.mended()
+    world.restart()
+
+
+def cut(world: World, scissors: Scissors, writes: int, operation: str, body: object, **headers: str) -> None:
+    """Call an operation under the key and kill it after some writes; then let the time of its function be over."""
+    kill(world, scissors, writes, operation, body, Idempotency_Key=KEY, **headers)
+    world.expire_idempotency("in_progress_expiration", PAST * 1_000)
+
+
+def items(*names: str) -> dict[str, object]:
+    return {"personas": [{**NEEDED, "name": name} for name in names]}
+
+
+class TestRepeat:
+    def test_of_create_gets_the_first_answer_and_makes_nothing_twice(self, world: World) -> None:
+        first = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        second = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+        assert world.names() == ["Ada", "Bo"]
+
+    def test_of_update(self, world: World) -> None:
+        persona_id = world.save(name="Ada")
+        body = {"personas": [{"persona_id": persona_id, "expected_version": 1, "name": "Bo"}]}
+        first = world.client("root").call("update", body, Idempotency_Key=KEY)
+
+        second = world.client("root").call("update", body, Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+        assert world.persona(persona_id).version == 2
+
+    def test_of_duplicate(self, world: World) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        first = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        second = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+        assert world.names() == ["Ada", "Ada Copy"]
+
+    def test_of_delete(self, world: World) -> None:
+        body = {"persona_ids": [world.save()]}
+        first = world.client("root").call("delete", body, Idempotency_Key=KEY)
+
+        second = world.client("root").call("delete", body, Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+
+    def test_of_draft(self, world: World) -> None:
+        first = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        second = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+        assert len(world.contents()) == 1
+
+    def test_of_a_draft_patch(self, world: World) -> None:
+        body = {"input_draft_id": world.draft(name="Ada"), "expected_version": 1, "name": "Bo"}
+        first = world.client("root").call("draft", body, Idempotency_Key=KEY)
+
+        second = world.client("root").call("draft", body, Idempotency_Key=KEY)
+
+        assert (second.status, second.body) == (200, first.body)
+        assert first.body["new_version"] == 2
+
+    def test_gets_the_first_answer_though_things_have_changed(self, world: World) -> None:
+        first = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        world.client("root").call("delete", {"persona_ids": [result(first)["persona_id"]]})
+
+        second = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert second.body == first.body
+        assert world.names() == []
+
+    def test_gets_an_answer_in_which_only_some_were_saved(self, world: World) -> None:
+        body = {"personas": [NEEDED, {**NEEDED, "color": "Mauve"}]}
+        first = world.client("root").call("create", body, Idempotency_Key=KEY)
+        world.add("colors", "Mauve", color("Mauve", "#E0B0FF"))
+
+        second = world.client("root").call("create", body, Idempotency_Key=KEY)
+
+        assert second.body == first.body
+        assert world.names() == ["Ada"]
+
+    def test_is_one_however_the_body_is_written(self, world: World) -> None:
+        first = world.client("root").call("draft", '{"name": "Ada", "examples": []}', Idempotency_Key=KEY)
+
+        second = world.client("root").call("draft", '{"examples":[],\n"name":"\\u0041da"}', Idempotency_Key=KEY)
+
+        assert second.body == first.body
+
+    def test_ignores_space_around_the_key(self, world: World) -> None:
+        first = world.client("root").call("draft", {}, Idempotency_Key=KEY)
+
+        assert world.client("root").call("draft", {}, Idempotency_Key=f" {KEY} ").body == first.body
+
+    def test_after_24_hours_is_a_new_call(self, world: World) -> None:
+        persona = {"persona_id": world.save(name="Ada")}
+        world.client("root").call("update", {"personas": [{**persona, "name": "Bo"}]}, Idempotency_Key=KEY)
+        world.expire_idempotency("expiration", PAST)
+
+        answer = world.client("root").call("update", {"personas": [{**persona, "name": "Cy"}]}, Idempotency_Key=KEY)
+
+        assert answer.status == 200
+        assert world.names() == ["Cy"]
+
+    def test_is_remembered_for_24_hours(self, world: World) -> None:
+        before = int(time.time())
+        world.client("root").call("draft", {}, Idempotency_Key=KEY)
+        after = int(time.time())
+
+        (record,) = world.idempotency_records()
+        assert before + 86_400 <= int(record["expiration"]["N"]) <= after + 86_400
+
+    def test_without_a_key_is_no_repeat(self, world: World) -> None:
+        world.client("root").call("create", items("Ada"))
+        world.client("root").call("create", items("Ada"))
+
+        assert world.names() == ["Ada", "Ada"]
+        assert world.idempotency_records() == []
+
+
+class TestOtherCalls:
+    def test_the_same_key_with_another_body_is_422(self, world: World) -> None:
+        world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        answer = world.client("root").call("create", items("Bo"), Idempotency_Key=KEY)
+
+        assert fault(answer) == (422, "idempotency_key_reused")
+        assert world.names() == ["Ada"]
+
+    def test_the_same_key_with_another_if_match_is_422(self, world: World) -> None:
+        body = {"personas": [{"persona_id": world.save(), "name": "Bo"}]}
+        world.client("root").call("update", body, Idempotency_Key=KEY, If_Match='"1"')
+
+        answer = world.client("root").call("update", body, Idempotency_Key=KEY, If_Match='"2"')
+
+        assert fault(answer) == (422, "idempotency_key_reused")
+
+    def test_the_same_key_in_another_operation_is_another_call(self, world: World) -> None:
+        created = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        persona_id = result(created)["persona_id"]
+
+        copied = world.client("root").call("duplicate", {"persona_id": persona_id}, Idempotency_Key=KEY)
+        deleted = world.client("root").call("delete", {"persona_ids": [persona_id]}, Idempotency_Key=KEY)
+
+        assert (copied.status, deleted.status) == (200, 200)
+        assert world.names() == ["Ada Copy"]
+
+    def test_the_same_key_of_another_profile_is_another_call(self, world: World) -> None:
+        first = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        second = world.client("admin").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        assert second.status == 200
+        assert second.body["draft_id"] != first.body["draft_id"]
+
+    def test_the_same_key_in_another_group_is_another_call(self, world: World) -> None:
+        world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
+        world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
+        first = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        second = world.client("stranger").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert second.status == 200
+        assert result(second)["persona_id"] != result(first)["persona_id"]
+
+    @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "schlüssel", "a\tb"])
+    def test_a_malformed_key_is_422_and_nothing_is_saved(self, world: World, key: str) -> None:
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=key)
+
+        assert fault(answer) == (422, "idempotency_key_malformed")
+        assert world.names() == []
+
+    def test_a_key_of_255_characters_will_do(self, world: World) -> None:
+        assert world.client("root").call("draft", {}, Idempotency_Key="x" * 255).status == 200
+
+    @pytest.mark.parametrize("operation", ["get", "drafts"])
+    def test_reading_pays_no_attention_to_it(self, world: World, operation: str) -> None:
+        answer = world.client("root").call(operation, {}, Idempotency_Key="")
+
+        assert answer.status == 200
+        assert world.idempotency_records() == []
+
+    def test_neither_the_key_nor_the_body_is_stored_in_clear(self, world: World) -> None:
+        world.client("root").call("create", items("Wounded Lion"), Idempotency_Key=KEY)
+
+        stored = str(world.idempotency_records())
+
+        assert KEY not in stored
+        assert "Wounded Lion" not in stored
+
+
+class TestErrors:
+    def test_are_not_remembered(self, world: World) -> None:
+        body = {"personas": [{**NEEDED, "color": "Mauve"}]}
+        refused = world.client("root").call("create", body, Idempotency_Key=KEY)
+        world.add("colors", "Mauve", color("Mauve", "#E0B0FF"))
+
+        answer = world.client("root").call("create", body, Idempotency_Key=KEY)
+
+        assert (refused.status, answer.status) == (422, 200)
+        assert world.names() == ["Ada"]
+
+    @pytest.mark.parametrize(
+        ("operation", "body", "status"),
+        [
+            ("create", {"personas": []}, 422),
+            ("update", {"personas": [{"persona_id": NOBODY}]}, 404),
+            ("duplicate", {"persona_id": NOBODY}, 404),
+            ("delete", {"persona_ids": [NOBODY]}, 404),
+            ("draft", {"expected_version": 7}, 409),
+        ],
+    )
+    def test_leave_no_record(self, world: World, operation: str, body: object, status: int) -> None:
+        answer = world.client("root").call(operation, body, Idempotency_Key=KEY)
+
+        assert answer.status == status
+        assert world.idempotency_records() == []
+
+    def test_of_ours_leave_no_record_either(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("a defect")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("personas.store.personas.PersonaStore.insert", fail)
+            broken = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert (broken.status, answer.status) == (500, 200)
+        assert world.names() == ["Ada"]
+
+    def test_let_the_key_be_used_for_another_body(self, world: World) -> None:
+        world.client("root").call("create", {"personas": [{**NEEDED, "color": "Mauve"}]}, Idempotency_Key=KEY)
+
+        assert world.client("root").call("create", items("Ada"), Idempotency_Key=KEY).status == 200
+
+
+class TestInProgress:
+    """A call whose function is still within its time; here one that was killed, which nobody can know yet."""
+
+    @pytest.fixture(autouse=True)
+    def _running(self, world: World, scissors: Scissors) -> None:
+        kill(world, scissors, 0, "create", items("Ada"), Idempotency_Key=KEY)
+
+    def test_a_repeat_is_409_with_retry_after(self, world: World) -> None:
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert fault(answer) == (409, "idempotency_in_progress")
+        assert answer.headers["Retry-After"] == "1"
+        assert world.names() == []
+
+    def test_another_body_is_422_all_the_same(self, world: World) -> None:
+        answer = world.client("root").call("create", items("Bo"), Idempotency_Key=KEY)
+
+        assert fault(answer) == (422, "idempotency_key_reused")
+
+    def test_another_key_is_free(self, world: World) -> None:
+        assert world.client("root").call("create", items("Bo"), Idempotency_Key="another").status == 200
+
+    def test_it_is_over_when_the_functions_time_is(self, world: World) -> None:
+        world.expire_idempotency("in_progress_expiration", PAST * 1_000)
+
+        assert world.client("root").call("create", items("Ada"), Idempotency_Key=KEY).status == 200
+
+
+class TestCutOff:
+    """The repeat of a call that was killed completes it: what it had saved is not made twice."""
+
+    @pytest.mark.parametrize("writes", [0, 1, 2, 3])
+    def test_create(self, world: World, scissors: Scissors, writes: int) -> None:
+        body = items("Ada", "Bo", "Cy")
+        cut(world, scissors, writes, "create", body)
+        assert len(world.names()) == writes
+
+        answer = world.client("root").call("create", body, Idempotency_Key=KEY)
+
+        assert [(each["success"], each["version"]) for each in answer.body["results"]] == [(True, 1)] * 3
+        assert world.names() == ["Ada", "Bo", "Cy"]
+        stored = [world.persona(each["persona_id"]).name.text for each in answer.body["results"]]
+        assert stored == ["Ada", "Bo", "Cy"]
+
+    @pytest.mark.parametrize("writes", [0, 1, 2])
+    def test_create_in_the_place_of_deleted_ones(self, world: World, scissors: Scissors, writes: int) -> None:
+        ids = [world.save(), world.save()]
+        world.client("root").call("delete", {"persona_ids": ids})
+        body = {"personas": [{**NEEDED, "id": each} for each in ids]}
+        cut(world, scissors, writes, "create", body)
+
+        answer = world.client("root").call("create", body, Idempotency_Key=KEY)
+
+        assert [each["version"] for each in answer.body["results"]] == [3, 3]
+
+    @pytest.mark.parametrize("writes", [0, 1, 2])
+    def test_update(self, world: World, scissors: Scissors, writes: int) -> None:
+        ids = [world.save(name="Ada"), world.save(name="Bo")]
+        body = {"personas": [{"persona_id": each, "expected_version": 1, "description": "New."} for each in ids]}
+        cut(world, scissors, writes, "update", body)
+
+        answer = world.client("root").call("update", body, Idempotency_Key=KEY)
+
+        assert [(each["success"], each["version"]) for each in answer.body["results"]] == [(True, 2)] * 2
+        assert [world.persona(each).version for each in ids] == [2, 2]
+
+    @pytest.mark.parametrize("writes", [0, 1])
+    def test_update_under_if_match(self, world: World, scissors: Scissors, writes: int) -> None:
+        persona_id = world.save()
+        body = {"personas": [{"persona_id": persona_id, "name": "Bo"}]}
+        cut(world, scissors, writes, "update", body, If_Match='"1"')
+
+        answer = world.client("root").call("update", body, Idempotency_Key=KEY, If_Match='"1"')
+
+        assert result(answer)["version"] == 2
+
+    def test_update_that_somebody_has_changed_since(self, world: World, scissors: Scissors) -> None:
+        persona_id = world.save(name="Ada")
+        body = {"personas": [{"persona_id": persona_id, "name": "Bo"}]}
+        cut(world, scissors, 1, "update", body)
+        world.client("root").call("update", {"personas": [{"persona_id": persona_id, "name": "Cy"}]})
+
+        answer = world.client("root").call("update", body, Idempotency_Key=KEY)
+
+        assert result(answer)["version"] == 2
+        assert world.names() == ["Cy"]
+
+    @pytest.mark.parametrize("writes", [0, 1, 2])
+    def test_delete(self, world: World, scissors: Scissors, writes: int) -> None:
+        body = {"persona_ids": [world.save(name="Ada"), world.save(name="Bo")]}
+        cut(world, scissors, writes, "delete", body)
+
+        answer = world.client("root").call("delete", body, Idempotency_Key=KEY)
+
+        assert [each["success"] for each in answer.body["results"]] == [True, True]
+        assert world.names() == []
+
+    def test_delete_of_what_somebody_has_made_again_since(self, world: World, scissors: Scissors) -> None:
+        persona_id = world.save(name="Ada")
+        cut(world, scissors, 1, "delete", {"persona_ids": [persona_id]})
+        world.save(id=persona_id, name="Bo")
+
+        answer = world.client("root").call("delete", {"persona_ids": [persona_id]}, Idempotency_Key=KEY)
+
+        assert [each["success"] for each in answer.body["results"]] == [True]
+        assert world.names() == ["Bo"]
+
+    @pytest.mark.parametrize("writes", [0, 1, 2])
+    def test_duplicate(self, world: World, scissors: Scissors, writes: int) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, writes, "duplicate", body)
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert answer.status == 200
+        assert answer.body["message"] == "The persona was copied as 'Ada Copy'."
+        assert world.names() == ["Ada", "Ada Copy"]
+        assert world.persona(answer.body["persona_id"]).name.text == "Ada Copy"
+
+    def test_duplicate_after_which_somebody_made_another_copy(self, world: World, scissors: Scissors) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, 2, "duplicate", body)
+        world.client("admin").call("duplicate", body)
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert world.persona(answer.body["persona_id"]).name.text == "Ada Copy"
+        assert answer.body["message"] == "The persona was copied as 'Ada Copy'."
+        assert world.names() == ["Ada", "Ada Copy", "Ada Copy 2"]
+
+    @pytest.mark.parametrize("writes", [0, 1])
+    def test_a_new_draft(self, world: World, scissors: Scissors, writes: int) -> None:
+        cut(world, scissors, writes, "draft", {"name": "Ada"})
+
+        answer = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        assert (answer.status, answer.body["new_version"]) == (200, 1)
+        assert len(world.contents()) == 1
+
+    @pytest.mark.parametrize("writes", [0, 1])
+    def test_a_draft_patch(self, world: World, scissors: Scissors, writes: int) -> None:
+        draft_id = world.draft(name="Ada")
+        body = {"input_draft_id": draft_id, "expected_version": 1, "name": "Bo"}
+        cut(world, scissors, writes, "draft", body)
+
+        answer = world.client("root").call("draft", body, Idempotency_Key=KEY)
+
+        assert (answer.status, answer.body["new_version"]) == (200, 2)
+        shown = world.client("root").call("get", {"draft_id": draft_id})
+        assert (shown.body["draft_version"], shown.body["names"]["resource"]["name"]) == (2, "Bo")
+
+    def test_the_completed_answer_is_then_remembered(self, world: World, scissors: Scissors) -> None:
+        cut(world, scissors, 1, "create", items("Ada", "Bo"))
+        completed = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        again = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        assert again.body == completed.body
+
+    def test_without_a_key_it_is_repeated_at_ones_own_risk(self, world: World, scissors: Scissors) -> None:
+        kill(world, scissors, 1, "create", items("Ada"))
+
+        world.client("root").call("create", items("Ada"))
+
+        assert world.names() == ["Ada", "Ada"]

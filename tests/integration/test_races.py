@@ -1,0 +1,320 @@
+"""Eight processes at once on the emulator: no write is lost, none is made twice, and versions say how many there were.
+
+moto cannot show this: in one process it loses updates under threads.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from personas.domain.profile import Profile
+from personas.store.table import LostRace
+from personas_tools.template import Function, TableRequest
+from support.client import Answer, Client
+from support.emulated import emulated_aws
+from support.racers import Call, Racers
+from support.warm import unguarded_world, warm_client
+from support.world import (
+    ACTIVE,
+    ALTO,
+    CARE,
+    GROUP,
+    HEART,
+    MOOD_CALM,
+    NEEDED,
+    PLUM,
+    STAR,
+    TEAL,
+    World,
+    entry_id,
+    result,
+    text_id,
+)
+
+pytestmark = pytest.mark.emulator
+
+PROCESSES: Final = 8
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def world(
+    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[World]:
+    """A group on the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
+
+
+@pytest.fixture(scope="module")
+def racers(world: World) -> Iterator[Racers]:
+    """Eight processes that call as the same profile."""
+    started = Racers(world.aws.environment, {"x-api-key": world.key("root")}, PROCESSES)
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def client(world: World) -> Client:
+    return warm_client(world)
+
+
+@pytest.fixture
+def persona_id(client: Client) -> str:
+    answer = client.call("create", {"personas": [{**NEEDED, "name": f"Racer {next(_numbers)}"}]})
+    return str(result(answer)["persona_id"])
+
+
+def statuses(answers: list[list[Answer]]) -> Counter[int]:
+    return Counter(answer.status for some in answers for answer in some)
+
+
+def version_of(world: World, persona_id: str) -> int:
+    stored = world.stored(persona_id)
+    assert stored is not None
+    return stored.version
+
+
+def entry_of(client: Client, draft_id: str) -> dict[str, Any]:
+    (entry,) = [each for each in client.call("drafts").body["entries"] if each["id"] == draft_id]
+    return dict(entry)
+
+
+class TestDraftPatches:
+    VERSIONS: Final = 15
+
+    @pytest.fixture
+    def draft_id(self, client: Client) -> str:
+        return str(client.call("draft", {}).body["draft_id"])
+
+    def test_of_those_that_expect_the_same_version_one_wins(
+        self, racers: Racers, client: Client, draft_id: str
+    ) -> None:
+        answers = racers.race(
+            [
+                [
+                    Call(
+                        "draft", {"input_draft_id": draft_id, "expected_version": version, "name": f"{racer}/{version}"}
+                    )
+                    for version in range(1, self.VERSIONS + 1)
+                ]
+                for racer in range(PROCESSES)
+            ]
+        )
+        wins = Counter(answer.body["new_version"] - 1 for some in answers for answer in some if answer.status == 200)
+        assert statuses(answers) == {200: self.VERSIONS, 409: (PROCESSES - 1) * self.VERSIONS}
+        assert wins == dict.fromkeys(range(1, self.VERSIONS + 1), 1)
+
+    def test_the_version_ends_at_the_number_of_wins_and_the_last_winner_stands(
+        self, racers: Racers, client: Client, draft_id: str
+    ) -> None:
+        answers = racers.race(
+            [
+                [
+                    Call(
+                        "draft", {"input_draft_id": draft_id, "expected_version": version, "name": f"{racer}.{version}"}
+                    )
+                    for version in range(1, 6)
+                ]
+                for racer in range(PROCESSES)
+            ]
+        )
+        (last,) = [some[-1].body for some in answers if some[-1].status == 200]
+        entry = entry_of(client, draft_id)
+        assert entry["version"] == 1 + statuses(answers)[200] == 6
+        assert entry["name_ids"] == [last["form_state"]["name_id"]]
+
+
+class TestUpdates:
+    CHANGES: Final[list[dict[str, object]]] = [
+        {"description": "Set by the first."},
+        {"color_id": PLUM},
+        {"icon_id": HEART},
+        {"active_flag": True},
+        {"department_ids": [CARE]},
+        {"parameter_field_ids": [MOOD_CALM]},
+        {"examples": ["Set by the seventh."]},
+        {"voice_ids": [ALTO]},
+    ]
+    """What each process changes: a field of its own."""
+
+    def test_of_those_that_expect_the_same_version_one_wins(
+        self, racers: Racers, world: World, persona_id: str
+    ) -> None:
+        versions = range(1, 9)
+        answers = racers.race(
+            [
+                [
+                    Call("update", {"personas": [{"persona_id": persona_id, "expected_version": each, **change}]})
+                    for each in versions
+                ]
+                for change in self.CHANGES
+            ]
+        )
+        wins = Counter(result(answer)["version"] - 1 for some in answers for answer in some if answer.status == 200)
+        assert wins == dict.fromkeys(versions, 1)
+        assert version_of(world, persona_id) == 1 + len(versions)
+
+    def test_that_expect_nothing_are_all_saved(
+        self, racers: Racers, world: World, client: Client, persona_id: str
+    ) -> None:
+        answers = racers.race(
+            [
+                [Call("update", {"personas": [{"persona_id": persona_id, **change}]}, insists=True)] * 3
+                for change in self.CHANGES
+            ]
+        )
+        assert statuses(answers) == {200: 3 * PROCESSES}
+        stored = world.stored(persona_id)
+        assert stored is not None
+        persona = stored.persona
+        assert persona is not None
+        assert persona.version == 1 + 3 * PROCESSES
+        assert persona.description is not None
+        assert persona.description.text == "Set by the first."
+        assert (persona.color_id, persona.icon_id, persona.active_flag_id) == (PLUM, HEART, ACTIVE)
+        assert (persona.department_ids, persona.parameter_field_ids) == ((CARE,), (MOOD_CALM,))
+        assert [example.text for example in persona.examples] == ["Set by the seventh."]
+        assert persona.voice_ids == (ALTO,)
+
+    def test_that_are_told_a_conflict_saved_nothing(self, racers: Racers, world: World, persona_id: str) -> None:
+        answers = racers.race(
+            [[Call("update", {"personas": [{"persona_id": persona_id, **change}]})] * 4 for change in self.CHANGES]
+        )
+        assert statuses(answers).keys() <= {200, 409}
+        assert version_of(world, persona_id) == 1 + statuses(answers)[200]
+
+
+class TestCreate:
+    def test_of_the_same_id_exactly_one_is_saved(self, racers: Racers, world: World) -> None:
+        persona_id = str(uuid4())
+        answers = racers.race(
+            [
+                [Call("create", {"personas": [{**NEEDED, "id": persona_id, "name": f"Number {racer}"}]})]
+                for racer in range(PROCESSES)
+            ]
+        )
+        assert statuses(answers) == {200: 1, 409: PROCESSES - 1}
+        winner = next(racer for racer, (answer,) in enumerate(answers) if answer.status == 200)
+        stored = world.stored(persona_id)
+        assert stored is not None
+        assert stored.persona is not None
+        assert (stored.version, stored.persona.name.text) == (1, f"Number {winner}")
+
+    def test_in_the_place_of_a_deleted_one_exactly_one_is_saved(
+        self, racers: Racers, world: World, client: Client, persona_id: str
+    ) -> None:
+        assert client.call("delete", {"persona_ids": [persona_id]}).status == 200
+        call = Call("create", {"personas": [{**NEEDED, "id": persona_id}]})
+        answers = racers.race([[call]] * PROCESSES)
+        assert statuses(answers) == {200: 1, 409: PROCESSES - 1}
+        assert version_of(world, persona_id) == 3
+
+    def test_of_the_same_new_texts_all_are_saved(self, racers: Racers, client: Client) -> None:
+        text = f"The same {uuid4()}"
+        call = Call("create", {"personas": [{**NEEDED, "name": text, "examples": [text]}]})
+        assert statuses(racers.race([[call]] * PROCESSES)) == {200: PROCESSES}
+        assert client.call("draft", {"name_id": text_id("names", text)}).status == 200
+
+
+class TestDelete:
+    def test_of_the_same_persona_exactly_one_is_told_success(
+        self, racers: Racers, world: World, persona_id: str
+    ) -> None:
+        answers = racers.race([[Call("delete", {"persona_ids": [persona_id]})]] * PROCESSES)
+        assert statuses(answers) == {200: 1, 404: PROCESSES - 1}
+        assert version_of(world, persona_id) == 2
+
+    def test_against_updates_ends_deleted_and_every_success_is_a_version(
+        self, racers: Racers, world: World, persona_id: str
+    ) -> None:
+        update = Call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]}, insists=True)
+        delete = Call("delete", {"persona_ids": [persona_id]}, insists=True)
+        answers = racers.race([[update, update, update]] * 6 + [[update, delete]] * 2)
+        stored = world.stored(persona_id)
+        assert stored is not None
+        assert stored.persona is None
+        assert statuses(answers).keys() == {200, 404}
+        assert stored.version == 1 + statuses(answers)[200]
+
+
+class TestDuplicate:
+    def test_eight_at_once_have_eight_names(self, racers: Racers, world: World, client: Client) -> None:
+        name = f"Original {next(_numbers)}"
+        answer = client.call("create", {"personas": [{**NEEDED, "name": name}]})
+        call = Call("duplicate", {"persona_id": result(answer)["persona_id"]})
+        answers = racers.race([[call]] * PROCESSES)
+        assert statuses(answers) == {200: PROCESSES}
+        copies = [world.stored(some[0].body["persona_id"]) for some in answers]
+        names = {stored.persona.name.text for stored in copies if stored and stored.persona}
+        assert names == {f"{name} Copy", *(f"{name} Copy {number}" for number in range(2, PROCESSES + 1))}
+
+    def test_and_none_counts_as_a_change_of_the_source(self, racers: Racers, world: World, persona_id: str) -> None:
+        update = Call("update", {"personas": [{"persona_id": persona_id, "icon_id": STAR, "expected_version": 1}]})
+        answers = racers.race([[update]] + [[Call("duplicate", {"persona_id": persona_id})]] * (PROCESSES - 1))
+        assert statuses(answers) == {200: PROCESSES}
+        assert version_of(world, persona_id) == 2
+
+
+class TestIdempotencyKey:
+    def race(self, racers: Racers, operation: str, body: object) -> tuple[list[Answer], dict[str, str]]:
+        headers = {"idempotency_key": str(uuid4())}
+        answers = racers.race([[Call(operation, body, headers)]] * PROCESSES)
+        return [answer for (answer,) in answers], headers
+
+    def test_has_one_effect(self, racers: Racers, world: World) -> None:
+        name = f"Once {uuid4()}"
+        self.race(racers, "create", {"personas": [{**NEEDED, "name": name}]})
+        assert world.names().count(name) == 1
+
+    def test_all_are_told_the_same_or_to_wait(self, racers: Racers) -> None:
+        answers, _ = self.race(racers, "create", {"personas": [{**NEEDED, "name": f"Once {uuid4()}"}]})
+        assert {answer.status for answer in answers} <= {200, 409}
+        assert len({answer.text for answer in answers if answer.status == 200}) == 1
+        assert {answer.body["code"] for answer in answers if answer.status == 409} <= {"idempotency_in_progress"}
+
+    def test_those_that_had_to_wait_are_told_the_same_later(self, racers: Racers, client: Client) -> None:
+        body = {"personas": [{**NEEDED, "name": f"Once {uuid4()}"}]}
+        answers, headers = self.race(racers, "create", body)
+        (first,) = {answer.text for answer in answers if answer.status == 200}
+        assert client.call("create", body, **headers).text == first
+
+    def test_an_update_counts_once(self, racers: Racers, world: World, persona_id: str) -> None:
+        self.race(racers, "update", {"personas": [{"persona_id": persona_id, "color_id": PLUM}]})
+        assert version_of(world, persona_id) == 2
+
+    def test_a_copy_is_made_once(self, racers: Racers, world: World, client: Client) -> None:
+        name = f"Once {uuid4()}"
+        answer = client.call("create", {"personas": [{**NEEDED, "name": name}]})
+        self.race(racers, "duplicate", {"persona_id": result(answer)["persona_id"]})
+        assert [each for each in world.names() if each.startswith(name)] == [name, f"{name} Copy"]
+
+    def test_a_draft_is_begun_once(self, racers: Racers, client: Client) -> None:
+        before = len(client.call("drafts").body["entries"])
+        self.race(racers, "draft", {"color_id": TEAL})
+        assert len(client.call("drafts").body["entries"]) == before + 1
+
+
+def test_profiles_that_are_assigned_at_once_are_all_counted(world: World, persona_id: str) -> None:
+    def assign(number: int) -> None:
+        profile = Profile(
+            id=entry_id("profiles", f"{persona_id}/{number}"), group_id=GROUP, name=f"{number}", role="learner"
+        )
+        while True:
+            try:
+                return world.profiles.put_profile(profile, [persona_id], f"assign.{number}")
+            except LostRace:
+                continue
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        list(pool.map(assign, range(PROCESSES)))
+    stored = world.stored(persona_id)
+    assert stored is not None
+    assert stored.persona is not None
+    assert stored.persona.num_profiles == PROCESSES

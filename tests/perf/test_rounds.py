@@ -1,0 +1,378 @@
+"""The sequential rounds to AWS that each warm operation takes, as design.md's rules of speed state them.
+
+``support.rounds`` says what a round is and how rounds that overlap are accounted for.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import pytest
+
+from personas.identity import CACHE_LIFE, Authenticator
+from personas.runtime import THREADS, dynamodb, retrying_dynamodb
+from personas.services import services
+from personas.store.profiles import ProfileStore
+from personas.store.texts import TextDirectory
+from support.aws import Aws
+from support.client import Answer, Client
+from support.rounds import CountingParallel, Rounds, makespan
+from support.warm import unguarded_world, warm_client
+from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, STAR, TEAL, World, color, text_id
+
+_numbers = count()
+
+
+def new_text(of: str = "text") -> str:
+    """A text that nobody has sent before."""
+    return f"{of} {next(_numbers)}"
+
+
+@pytest.fixture
+def world(aws: Aws) -> World:
+    return unguarded_world(aws)
+
+
+@pytest.fixture
+def rounds(world: World) -> Rounds:
+    """Counts the rounds of everything that is called from now on, in one environment."""
+    counted = Rounds()
+    services().parallel = CountingParallel(counted)
+    counted.watch(dynamodb(), retrying_dynamodb())
+    return counted
+
+
+@pytest.fixture
+def client(world: World, rounds: Rounds) -> Client:
+    """A client of the environment that is counted. It is warm: identity and catalogue are held."""
+    warm = warm_client(world)
+    answered(warm.call("get", {}))
+    return warm
+
+
+def answered(answer: Answer) -> dict[str, Any]:
+    assert answer.status == 200, answer.text
+    return answer.body
+
+
+def persona(**fields: object) -> dict[str, object]:
+    return {**NEEDED, **fields}
+
+
+def create(client: Client, *personas: dict[str, object]) -> list[str]:
+    results = answered(client.call("create", {"personas": list(personas)}))["results"]
+    return [result["persona_id"] for result in results]
+
+
+def forget_texts() -> None:
+    """As in an environment that has not seen any."""
+    services().texts = TextDirectory(services().table)
+
+
+class TestAccounting:
+    """The ruler, before anything is measured by it."""
+
+    @pytest.mark.parametrize(
+        ("costs", "threads", "lasts"),
+        [
+            ([], 4, 0),
+            ([1], 4, 1),
+            ([1, 1, 1, 1], 4, 1),
+            ([1, 1, 1, 1, 1], 4, 2),
+            ([1, 2], 4, 2),
+            ([3, 1, 1, 1], 2, 3),
+            ([1, 1, 1, 3], 2, 4),
+            ([0, 0, 0], 1, 0),
+            ([1] * 100, 32, 4),
+        ],
+    )
+    def test_a_block_lasts_as_long_as_its_last_thread(self, costs: list[int], threads: int, lasts: int) -> None:
+        assert makespan(costs, threads) == lasts
+
+    def test_requests_outside_of_a_block_wait_for_each_other(self, wire: "Wire") -> None:
+        wire.request()
+        wire.request()
+        assert wire.rounds.taken == 2
+
+    def test_requests_in_a_block_overlap(self, wire: "Wire") -> None:
+        wire.request()
+        wire.parallel.run([partial(wire.request, times) for times in (1, 2, 0)])
+        wire.request()
+        assert wire.rounds.taken == 1 + 2 + 1
+
+    def test_every_request_is_seen(self, wire: "Wire") -> None:
+        wire.parallel.run([wire.request] * 3)
+        assert wire.rounds.requests == ["GetItem"] * 3
+
+    def test_counting_starts_from_nothing(self, wire: "Wire") -> None:
+        wire.request()
+        with wire.rounds.counting():
+            wire.request()
+        assert (wire.rounds.taken, wire.rounds.requests) == (1, ["GetItem"])
+
+    def test_results_come_in_order(self, wire: "Wire") -> None:
+        assert wire.parallel.run([partial(int, text) for text in "312"]) == [3, 1, 2]
+
+    def test_a_failing_call_counts_and_its_error_is_raised_when_all_have_ended(self, wire: "Wire") -> None:
+        ended: list[str] = []
+
+        def fails() -> None:
+            wire.request(2)
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            wire.parallel.run([fails, lambda: ended.append("second")])
+        assert (wire.rounds.taken, ended) == (2, ["second"])
+
+    def test_a_block_within_a_block_is_an_error(self, wire: "Wire") -> None:
+        with pytest.raises(AssertionError, match="in parallel itself"):
+            wire.parallel.run([lambda: wire.parallel.run([wire.request])])
+
+    def test_two_calls_of_different_types_are_a_block(self, wire: "Wire") -> None:
+        wire.parallel.pair(wire.request, wire.request)
+        assert wire.rounds.taken == 1
+
+
+class Wire:
+    """A client that sends nothing, but says that it does as botocore says it."""
+
+    def __init__(self) -> None:
+        self.rounds = Rounds()
+        self.parallel = CountingParallel(self.rounds)
+        self.meta = self.events = self
+        self._handlers: list[Callable[..., None]] = []
+        self.rounds.watch(self)
+
+    def register(self, event_name: str, handler: Callable[..., None]) -> None:
+        assert event_name == "before-send"
+        self._handlers.append(handler)
+
+    def request(self, times: int = 1) -> None:
+        for handler in self._handlers * times:
+            handler(event_name="before-send.dynamodb.GetItem", request=None)
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+class TestIdentity:
+    @pytest.fixture
+    def later(self, world: World, rounds: Rounds) -> Callable[[float], None]:
+        """Moves the clock of the identity cache."""
+        passed = [0.0]
+        services().authenticator = Authenticator(
+            ProfileStore(services().table), services().settings, clock=lambda: passed[0]
+        )
+
+        def move(seconds: float) -> None:
+            passed[0] += seconds
+
+        return move
+
+    def test_takes_no_round_within_a_minute(
+        self, client: Client, rounds: Rounds, later: Callable[[float], None]
+    ) -> None:
+        answered(client.call("drafts", {}))
+        later(CACHE_LIFE.total_seconds() - 1)
+        with rounds.counting():
+            answered(client.call("drafts", {}))
+        assert rounds.requests == ["Query"]
+
+    def test_takes_one_round_after_a_minute(
+        self, client: Client, rounds: Rounds, later: Callable[[float], None]
+    ) -> None:
+        answered(client.call("drafts", {}))
+        later(CACHE_LIFE.total_seconds())
+        with rounds.counting():
+            answered(client.call("drafts", {}))
+        assert (rounds.taken, rounds.requests) == (2, ["BatchGetItem", "Query"])
+
+    def test_takes_one_round_for_a_caller_that_is_new_here(self, world: World, client: Client, rounds: Rounds) -> None:
+        stranger = warm_client(world, "admin")
+        with rounds.counting():
+            answered(stranger.call("drafts", {}))
+        assert rounds.taken == 2
+
+    def test_a_refused_key_costs_one_round(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answer = client.call("get", {}, x_api_key="psk.group.unknown")
+        assert (answer.status, rounds.taken) == (401, 1)
+
+
+class TestGet:
+    def test_a_blank_form(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answered(client.call("get", {}))
+        assert rounds.taken == 1
+
+    def test_a_persona_with_a_draft_laid_over_it(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        draft_id = answered(client.call("draft", {"name": new_text()}))["draft_id"]
+        with rounds.counting():
+            answered(client.call("get", {"persona_id": persona_id, "draft_id": draft_id}))
+        assert (rounds.taken, len(rounds.requests)) == (1, 3)
+
+
+LINKS: Final[Mapping[str, object]] = {
+    "color_id": TEAL,
+    "icon_id": STAR,
+    "flag_id": ACTIVE,
+    "department_ids": [CARE],
+    "parameter_field_ids": [MOOD_CALM],
+    "voice_ids": [ALTO],
+}
+
+
+class TestDraft:
+    def test_a_new_one_of_known_ids(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answered(client.call("draft", LINKS))
+        assert rounds.taken == 1
+
+    def test_a_patch_of_known_ids(self, client: Client, rounds: Rounds) -> None:
+        draft_id = answered(client.call("draft", {}))["draft_id"]
+        with rounds.counting():
+            answered(client.call("draft", {"input_draft_id": draft_id, "expected_version": 1, **LINKS}))
+        assert rounds.taken == 1
+
+    def test_a_patch_of_texts_seen_before_by_id_and_by_value(self, client: Client, rounds: Rounds) -> None:
+        name, example = new_text("name"), new_text("example")
+        draft_id = answered(client.call("draft", {"name": name, "examples": [example]}))["draft_id"]
+        patch = {"name_id": text_id("names", name), "examples": [example]}
+        with rounds.counting():
+            answered(client.call("draft", {"input_draft_id": draft_id, "expected_version": 1, **patch}))
+        assert rounds.taken == 1
+
+    def test_a_patch_of_new_texts(self, client: Client, rounds: Rounds) -> None:
+        draft_id = answered(client.call("draft", {}))["draft_id"]
+        patch = {"name": new_text(), "description": new_text(), "examples": [new_text() for _ in range(50)]}
+        with rounds.counting():
+            answered(client.call("draft", {"input_draft_id": draft_id, "expected_version": 1, **patch}))
+        assert rounds.taken == 2
+
+    def test_an_id_that_the_cached_catalogue_does_not_know(self, world: World, client: Client, rounds: Rounds) -> None:
+        color_id = world.add("colors", "Rust", color("Rust", "#B7410E"))
+        with rounds.counting():
+            answered(client.call("draft", {"color_id": color_id}))
+        assert rounds.taken == 2
+
+    def test_ids_of_texts_that_this_environment_has_not_seen(self, client: Client, rounds: Rounds) -> None:
+        name = new_text()
+        answered(client.call("draft", {"name": name}))
+        forget_texts()
+        with rounds.counting():
+            answered(client.call("draft", {"name_id": text_id("names", name)}))
+        assert rounds.taken == 2
+
+    def test_a_conflict(self, client: Client, rounds: Rounds) -> None:
+        draft_id = answered(client.call("draft", {}))["draft_id"]
+        with rounds.counting():
+            answer = client.call("draft", {"input_draft_id": draft_id, "expected_version": 7, **LINKS})
+        assert (answer.status, rounds.taken) == (409, 1)
+
+
+def test_drafts_takes_one_round(client: Client, rounds: Rounds) -> None:
+    for _ in range(3):
+        answered(client.call("draft", {"color_id": TEAL}))
+    with rounds.counting():
+        assert len(answered(client.call("drafts", {}))["entries"]) == 3
+    assert rounds.taken == 1
+
+
+class TestCreate:
+    def test_one(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            create(client, persona(name=new_text(), examples=[new_text() for _ in range(50)]))
+        assert rounds.taken == 2
+
+    def test_one_with_an_id_of_its_own(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            create(client, persona(id="5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2eff"))
+        assert rounds.taken == 2
+
+    def test_as_many_as_there_are_threads(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            create(client, *(persona() for _ in range(THREADS)))
+        assert rounds.taken == 2
+
+    def test_a_hundred(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            create(client, *(persona(name=new_text()) for _ in range(100)))
+        assert rounds.taken == 1 + 4
+
+    def test_a_hundred_with_all_texts_that_they_can_have(self, client: Client, rounds: Rounds) -> None:
+        personas = [
+            persona(
+                name=new_text(),
+                description=new_text(),
+                instructions=new_text(),
+                examples=[new_text() for _ in range(50)],
+            )
+            for _ in range(100)
+        ]
+        with rounds.counting():
+            create(client, *personas)
+        assert rounds.taken <= 15
+
+    def test_a_hundred_with_all_text_ids_that_they_can_have(self, world: World, client: Client, rounds: Rounds) -> None:
+        examples = [[new_text() for _ in range(50)] for _ in range(100)]
+        for some in examples:
+            answered(client.call("draft", {"examples": some}))
+        forget_texts()
+        personas = [persona(example_ids=[text_id("examples", text) for text in some]) for some in examples]
+        with rounds.counting():
+            create(client, *personas)
+        assert rounds.taken <= 15
+
+
+class TestUpdate:
+    def test_one(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        change = {"persona_id": persona_id, "name": new_text(), "expected_version": 1}
+        with rounds.counting():
+            answered(client.call("update", {"personas": [change]}))
+        assert rounds.taken == 2
+
+    def test_more_than_there_are_threads(self, client: Client, rounds: Rounds) -> None:
+        ids = create(client, *(persona() for _ in range(THREADS + 1)))
+        with rounds.counting():
+            answered(client.call("update", {"personas": [{"persona_id": each, "name": new_text()} for each in ids]}))
+        assert rounds.taken == 1 + 2
+
+
+class TestDelete:
+    def test_one(self, client: Client, rounds: Rounds) -> None:
+        ids = create(client, persona())
+        with rounds.counting():
+            answered(client.call("delete", {"persona_ids": ids}))
+        assert rounds.taken == 2
+
+    def test_more_than_there_are_threads(self, client: Client, rounds: Rounds) -> None:
+        ids = create(client, *(persona() for _ in range(THREADS + 1)))
+        with rounds.counting():
+            answered(client.call("delete", {"persona_ids": ids}))
+        assert rounds.taken == 1 + 2
+
+
+class TestDuplicate:
+    def test_takes_three_rounds_at_most(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona(name=new_text()))
+        with rounds.counting():
+            answered(client.call("duplicate", {"persona_id": persona_id}))
+        assert 2 <= rounds.taken <= 3
+
+    def test_the_second_copy_too(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona(name=new_text()))
+        answered(client.call("duplicate", {"persona_id": persona_id}))
+        with rounds.counting():
+            answered(client.call("duplicate", {"persona_id": persona_id}))
+        assert 2 <= rounds.taken <= 3
+
+
+def test_an_idempotency_key_costs_the_two_rounds_of_its_record(client: Client, rounds: Rounds) -> None:
+    with rounds.counting():
+        answered(client.call("create", {"personas": [persona()]}, idempotency_key="rounds"))
+    assert rounds.taken == 2 + 2

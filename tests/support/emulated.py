@@ -1,0 +1,41 @@
+"""AWS for as long as a test wants it, and on the emulator where a test wants that.
+
+The emulator holds real tables behind a real network, so that several processes can work on them.
+"""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from personas_tools.template import Function, TableRequest
+from support.aws import Aws, create_tables, forget
+
+
+def emulated_aws(
+    address: str | None,
+    definitions: Mapping[str, TableRequest],
+    functions: Mapping[str, Function],
+    patch: pytest.MonkeyPatch,
+) -> Aws:
+    """Empty tables of their own; the environment is a function's, and leads to them until ``patch`` is undone.
+
+    They are on the emulator at ``address``, or, where there is none, in the caller's own ``mock_aws``. The environment
+    that is returned is complete: a process that is given it reaches the same tables on the emulator.
+    """
+    suffix = uuid4().hex[:8]
+    names = {**{logical_id: f"test-{logical_id}-{suffix}" for logical_id in definitions}, "Bucket": f"test-{suffix}"}
+    environment = {
+        **next(iter(functions.values())).environment_with(names),
+        **({} if address is None else {"AWS_ENDPOINT_URL": address}),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    forget()
+    dynamodb = boto3.client("dynamodb")
+    create_tables(dynamodb, definitions, names)
+    return Aws(names, environment, dynamodb, boto3.client("s3"))

@@ -1,0 +1,320 @@
+"""What can go wrong between this service and DynamoDB, on demand.
+
+``Faults`` stands where botocore hands one HTTP request over and takes its answer: below botocore's own retries, above
+moto's or the emulator's answer. So a request can take effect while its answer is lost, which no stub of a client can
+show. A test says which requests it means and what becomes of the next ones among them:
+
+    faults.plan(to("PutItem", "persona#"), lost_after(closed()))
+
+``Waiting`` lets time pass without waiting for it. ``Stingy`` is a client that does less at once than it was asked for.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, Unpack, cast
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.endpoint import Endpoint
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+from botocore.exceptions import ConnectionError as NotConnected
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.model import OperationModel
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesTypeDef,
+        QueryInputTypeDef,
+        QueryOutputTypeDef,
+        WriteRequestUnionTypeDef,
+    )
+
+_ADDRESS: Final = "https://dynamodb.test"
+
+type Error = HTTPClientError | NotConnected
+type Answered = tuple[tuple[AWSResponse, dict[str, object]] | None, Exception | None]
+"""What botocore's endpoint makes of a request: the response with its parsed body, or an error of the connection."""
+type Send = Callable[[], Answered]
+type Outcome = Callable[[Send], Answered]
+"""What becomes of one request: it may send it, or not, and answers as the network would."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request that was handed over. ``keys`` are the sort keys in it, or the ids of idempotency records."""
+
+    operation: str
+    body: Mapping[str, object]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(_keys_in(self.body))
+
+    @property
+    def table(self) -> str:
+        return str(self.body.get("TableName", ""))
+
+
+type Match = Callable[[Sent], bool]
+
+
+def to(operation: str, key: str = "") -> Match:
+    """Requests of that DynamoDB operation in which some key begins like that."""
+    return lambda sent: sent.operation == operation and any(each.startswith(key) for each in sent.keys)
+
+
+def any_write(sent: Sent) -> bool:
+    """Every request that could change an item."""
+    return sent.operation in {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+
+# ---- What the network does -------------------------------------------------------------------------------------------
+
+
+def timed_out() -> Error:
+    """The request was sent and nothing came back."""
+    return ReadTimeoutError(endpoint_url=_ADDRESS)
+
+
+def closed() -> Error:
+    """The connection broke while waiting for the answer."""
+    return ConnectionClosedError(endpoint_url=_ADDRESS)
+
+
+def unreachable() -> Error:
+    """No connection could be made."""
+    return EndpointConnectionError(endpoint_url=_ADDRESS)
+
+
+def slow_to_connect() -> Error:
+    """No connection could be made in time."""
+    return ConnectTimeoutError(endpoint_url=_ADDRESS)
+
+
+# ---- What becomes of a request ---------------------------------------------------------------------------------------
+
+
+def passed(send: Send) -> Answered:
+    """It goes through."""
+    return send()
+
+
+def lost_after(error: Error) -> Outcome:
+    """It takes effect, and its answer is lost."""
+
+    def outcome(send: Send) -> Answered:
+        send()
+        return None, error
+
+    return outcome
+
+
+def lost_as_500(send: Send) -> Answered:
+    """It takes effect, and the answer is an error of the server."""
+    send()
+    return refused("InternalServerError", 500)(send)
+
+
+def lost_before(error: Error) -> Outcome:
+    """It never arrives."""
+    return lambda _: (None, error)
+
+
+def refused(code: str, status: int = 400) -> Outcome:
+    """The service answers with that error and does nothing."""
+    parsed: dict[str, object] = {
+        "Error": {"Code": code, "Message": "made up by a test"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0},
+    }
+    return lambda _: ((AWSResponse(_ADDRESS, status, HTTPHeaders(), _Raw(b"{}")), parsed), None)
+
+
+throttled: Final = refused("ThrottlingException")
+"""The service has no room."""
+
+
+class Killed(BaseException):
+    """The execution environment is gone, in the middle of everything: no code of the function runs on."""
+
+
+def killed(_: Send) -> Answered:
+    """The execution environment is killed before the request is sent."""
+    raise Killed
+
+
+def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
+    """That outcome, and right after it, before the caller learns of it, ``act``: somebody else's move."""
+
+    def both(send: Send) -> Answered:
+        answered = outcome(send)
+        act()
+        return answered
+
+    return both
+
+
+def preceded(act: Callable[[], object], outcome: Outcome) -> Outcome:
+    """``act``, somebody else's move after the caller decided what to send, and then that outcome."""
+
+    def both(send: Send) -> Answered:
+        act()
+        return outcome(send)
+
+    return both
+
+
+class _Raw(BytesIO):
+    """The body of a response as urllib3 gives it."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+@dataclass
+class _Plan:
+    match: Match
+    outcomes: list[Outcome]
+    always: Outcome | None = None
+
+    def next(self) -> Outcome | None:
+        return self.outcomes.pop(0) if self.outcomes else self.always
+
+
+@dataclass
+class Faults:
+    """Decides what becomes of DynamoDB requests; without a plan they go through. ``sent`` are all of them, in order."""
+
+    sent: list[Sent] = field(default_factory=list)
+    _plans: list[_Plan] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _others: threading.local = field(default_factory=threading.local)
+
+    @classmethod
+    def installed(cls, patch: pytest.MonkeyPatch) -> "Faults":
+        """Put into botocore, until ``patch`` is undone."""
+        faults = cls()
+        real = vars(Endpoint)["_do_get_response"]
+
+        def answered(
+            endpoint: Endpoint, request: "AWSPreparedRequest", model: "OperationModel", context: dict[str, object]
+        ) -> Answered:
+            def send() -> Answered:
+                return cast("Answered", real(endpoint, request, model, context))
+
+            return faults._decide(model, request, send)
+
+        patch.setattr(Endpoint, "_do_get_response", answered)
+        return faults
+
+    def plan(self, match: Match, *outcomes: Outcome) -> None:
+        """What becomes of the next requests that match, one outcome each; later ones go through."""
+        self._plans.append(_Plan(match, list(outcomes)))
+
+    def always(self, match: Match, outcome: Outcome) -> None:
+        """What becomes of every request that matches."""
+        self._plans.append(_Plan(match, [], outcome))
+
+    def clear(self) -> None:
+        """Let everything through again."""
+        self._plans.clear()
+
+    def count(self, match: Match) -> int:
+        """How many matching requests were made, those of others' moves not counted."""
+        return sum(map(match, self.sent))
+
+    @property
+    def pending(self) -> int:
+        """How many planned outcomes have not been met."""
+        return sum(len(plan.outcomes) for plan in self._plans)
+
+    def _decide(self, model: "OperationModel", request: "AWSPreparedRequest", send: Send) -> Answered:
+        if model.service_model.service_name != "dynamodb" or getattr(self._others, "moving", False):
+            return send()
+        sent = Sent(model.name, json.loads(cast("bytes", request.body)))
+        with self._lock:
+            self.sent.append(sent)
+            outcome = next((each for plan in self._plans if plan.match(sent) and (each := plan.next())), passed)
+        # Whatever an outcome does besides sending is somebody else's, and no plan applies to it.
+        self._others.moving = True
+        try:
+            return outcome(send)
+        finally:
+            self._others.moving = False
+
+
+def _keys_in(body: object) -> Iterator[str]:
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            if name in {"sk", "id"} and isinstance(value, Mapping) and isinstance(value.get("S"), str):
+                yield value["S"]
+            else:
+                yield from _keys_in(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _keys_in(value)
+
+
+# ---- Time ------------------------------------------------------------------------------------------------------------
+
+
+class Waiting:
+    """Time that passes at once: who sleeps wakes up, and it is later. ``slept`` is how long, all in all, in seconds."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.slept = 0.0
+        real = time.monotonic
+        patch.setattr(time, "sleep", self.passes)
+        patch.setattr(time, "monotonic", lambda: real() + self.slept)
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, as a slow answer does."""
+        self.slept += seconds
+
+
+# ---- A service that does things bit by bit ---------------------------------------------------------------------------
+
+
+class Stingy:
+    """A DynamoDB client that works off a few items of a batch and a few of a page, as DynamoDB may at any time."""
+
+    def __init__(self, client: "DynamoDBClient", most: int) -> None:
+        self._client = client
+        self._most = most
+        self.calls: list[int] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+    def batch_write_item(
+        self, *, RequestItems: Mapping[str, Sequence["WriteRequestUnionTypeDef"]]
+    ) -> dict[str, object]:
+        ((table, requests),) = RequestItems.items()
+        self.calls.append(len(requests))
+        answer = self._client.batch_write_item(RequestItems={table: requests[: self._most]})
+        left = requests[self._most :]
+        return {**answer, "UnprocessedItems": {table: left} if left else {}}
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, "KeysAndAttributesTypeDef"]) -> dict[str, object]:
+        ((table, wanted),) = RequestItems.items()
+        names = wanted["Keys"]
+        self.calls.append(len(names))
+        answer = self._client.batch_get_item(RequestItems={table: {**wanted, "Keys": names[: self._most]}})
+        left = names[self._most :]
+        return {**answer, "UnprocessedKeys": {table: {**wanted, "Keys": left}} if left else {}}
+
+    def query(self, **arguments: Unpack["QueryInputTypeDef"]) -> "QueryOutputTypeDef":
+        self.calls.append(self._most)
+        arguments["Limit"] = self._most
+        return self._client.query(**arguments)

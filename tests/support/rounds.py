@@ -1,0 +1,123 @@
+"""Counts the sequential rounds to AWS that a call takes, without a clock.
+
+A *round* is one request to AWS and the wait for its answer. Rounds that overlap count once, so what is counted is the
+length of the longest chain of requests that had to wait for each other. If every request took the same time t, a call
+that takes n rounds would last n × t.
+
+**How.** The code under test does all its work side by side through ``Parallel.run`` and everything else one after
+another. ``CountingParallel`` takes its place and runs the calls of a block one after another, in this thread, so that
+every request can be told to belong to one call: what it *costs* is the number of requests it makes. How long the block
+would have lasted follows from the costs as ``ThreadPoolExecutor`` works: the calls wait in one queue, in order, and
+each goes to the thread that is free first. The block lasts as long as the thread that ends last:
+
+* two calls of 1 and 2 requests on 32 threads last 2 rounds;
+* 100 calls of 1 request on 32 threads last 4 (32 + 32 + 32 + 4);
+* a block adds what it lasts, and requests outside of a block add one each, because they wait for each other.
+
+A block inside of a block would make threads wait for each other's threads: that is an error, and is raised as one.
+
+Requests are counted where botocore sends them (the event ``before-send``), so a retry counts as the round that it is,
+and pages and parts of batches count one each.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from personas.runtime import THREADS, Parallel
+
+
+class Watched(Protocol):
+    """A botocore client."""
+
+    @property
+    def meta(self) -> "_Meta":
+        """What botocore tells about it."""
+
+
+class _Meta(Protocol):
+    @property
+    def events(self) -> "_Events":
+        """Its hooks."""
+
+
+class _Events(Protocol):
+    def register(self, event_name: str, handler: Callable[..., None]) -> None:
+        """Call the handler at that event."""
+
+
+@dataclass
+class Rounds:
+    """The rounds of what is going on. ``requests`` names every request, in order, whether it waited or not."""
+
+    taken: int = 0
+    requests: list[str] = field(default_factory=list)
+    in_block: bool = False
+
+    def watch(self, *clients: Watched) -> None:
+        """Count the requests of these clients."""
+        for client in clients:
+            client.meta.events.register("before-send", self._sent)
+
+    @contextmanager
+    def counting(self) -> Iterator["Rounds"]:
+        """Start from nothing; afterwards ``taken`` says what was taken within."""
+        self.taken = 0
+        self.requests.clear()
+        yield self
+
+    def cost_of[T](self, call: Callable[[], T]) -> tuple[int, T]:
+        """What a call of a block costs, and its result. What it raises is raised."""
+        before = self.taken
+        result = call()
+        cost, self.taken = self.taken - before, before
+        return cost, result
+
+    def _sent(self, event_name: str, **_: object) -> None:
+        self.taken += 1
+        self.requests.append(event_name.rpartition(".")[2])
+
+
+class CountingParallel(Parallel):
+    """Runs the calls of a block one after another and accounts for them as if they had run on ``threads`` threads."""
+
+    def __init__(self, rounds: Rounds, threads: int = THREADS) -> None:
+        super().__init__(threads)
+        self._rounds = rounds
+
+    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of ``calls``, in their order. The first error is raised once all have ended."""
+        rounds = self._rounds
+        if rounds.in_block:
+            raise AssertionError("a call that runs beside others must not run others in parallel itself")
+        costs: list[int] = []
+        results: list[T] = []
+        errors: list[Exception] = []
+        rounds.in_block = True
+        began = rounds.taken
+        try:
+            for call in calls:
+                try:
+                    cost, result = rounds.cost_of(call)
+                    results.append(result)
+                except Exception as error:  # noqa: BLE001  # raised below, when all have ended, as Parallel does
+                    errors.append(error)
+                    cost = rounds.taken - began
+                    rounds.taken = began
+                costs.append(cost)
+        finally:
+            rounds.in_block = False
+        rounds.taken += makespan(costs, self.threads)
+        if errors:
+            raise errors[0]
+        return results
+
+
+def makespan(costs: Sequence[int], threads: int) -> int:
+    """How long calls of these costs last in one queue before that many threads."""
+    free_at = [0] * threads
+    for cost in costs:
+        heapq.heapreplace(free_at, free_at[0] + cost)
+    return max(free_at)

@@ -1,0 +1,66 @@
+"""The whole local stack as `make run` starts it: a server process, its workers and its emulator."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "/api/v5/artifacts/personas"
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`personas serve` on the data in ``folder``, ready to answer on the port that comes with it."""
+    process = subprocess.Popen(  # noqa: S603  # the project's own command
+        [sys.executable, "-m", "personas_tools.cli", "serve", "--port", "0", "--folder", str(folder)],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first.startswith("Personas API at http://127.0.0.1:"), first + process.stdout.read()
+            yield process, int(first.rpartition(":")[2])
+        finally:
+            process.kill()
+
+
+def demo_key(folder: Path, role: str) -> str:
+    """The key of the demo's profile of that role."""
+    key = json.loads((folder / "demo-keys.json").read_text())[role]
+    assert isinstance(key, str)
+    return key
+
+
+class Session:
+    """One client of a server, over one connection."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self._headers = {"X-Api-Key": key, "Content-Type": "application/json"}
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        method = "PATCH" if operation == "draft" else "POST"
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request(method, f"{PREFIX}/{operation}", json.dumps(body or {}), self._headers | more)
+        response = self._connection.getresponse()
+        answer = json.loads(response.read())
+        assert isinstance(answer, dict)
+        return response.status, answer

@@ -1,0 +1,23 @@
+"""An execution environment that stays warm over all operations: clients, catalogue, identity and texts are shared.
+
+``World.client`` gives every operation an environment of its own, as Lambda does; tests that reach into the services
+(``personas.services.services()``) need one that they know.
+"""
+
+from support.aws import Aws
+from support.client import Client, Handler
+from support.iam import Guard
+from support.world import World
+
+_HANDLERS: dict[str, Handler] = {}
+"""Handlers hold nothing of a test: what they act by they ask ``services()`` for at every call."""
+
+
+def unguarded_world(aws: Aws) -> World:
+    """A world whose policies nobody enforces: for what is called by a ``warm_client``, or by no function at all."""
+    return World(aws, Guard({}, {}, {}))
+
+
+def warm_client(world: World, who: str = "root", **headers: str) -> Client:
+    """A client with the API key of one of the world's people."""
+    return Client({"x-api-key": world.key(who)}, _HANDLERS).with_headers(**headers)

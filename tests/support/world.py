@@ -1,0 +1,437 @@
+"""A group to test with: its catalogue, its people and their keys, written through the real stores.
+
+The catalogue and the people are constants, so that a test can name what it expects; a profile and its key are stored
+when a test first asks for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from itertools import count
+from typing import Any, Final, cast
+
+from personas.domain.catalogue import Catalogue
+from personas.domain.persona import Persona
+from personas.domain.profile import ApiKey, Profile, digest_of, new_key
+from personas.domain.text import TextKind, resource_id
+from personas.domain.text import text_id as id_of_text
+from personas.runtime import Deadline, utc_now
+from personas.store import keys
+from personas.store.attributes import Item, Value, encode
+from personas.store.keys import Key
+from personas.store.personas import PersonaStore, Stored
+from personas.store.profiles import ProfileStore
+from personas.store.resources import Entry, ResourceKind, ResourceStore
+from personas.store.table import Table
+from personas_tools import library
+from personas_tools.library_file import Library
+from support.aws import Aws, forget
+from support.client import Answer, Client, Handler, load_handler
+from support.iam import Guard
+
+GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
+OTHER_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e02"
+NOBODY: Final = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has."""
+
+LOADED_AT: Final = "2026-01-02T03:04:05+00:00"
+
+
+def entry_id(kind: str, name: str, group: str = GROUP) -> str:
+    """The id of an entry of the catalogue."""
+    return resource_id(group, kind, name)
+
+
+def text_id(kind: TextKind, text: str, group: str = GROUP) -> str:
+    """The id of a text."""
+    return id_of_text(group, kind, text)
+
+
+def parameter_field_id(parameter_id: str, field_id: str) -> str:
+    """The id by which a persona links to a field of a parameter."""
+    return entry_id("parameter_fields", f"{parameter_id}/{field_id}")
+
+
+CARE: Final = entry_id("departments", "Care")
+SALES: Final = entry_id("departments", "Sales")
+LEGAL: Final = entry_id("departments", "Legal")
+TEAL: Final = entry_id("colors", "Teal")
+PLUM: Final = entry_id("colors", "Plum")
+STAR: Final = entry_id("icons", "Star")
+HEART: Final = entry_id("icons", "Beating heart")
+ACTIVE: Final = entry_id("flags", "active")
+ALTO: Final = entry_id("voices", "Alto")
+BASS: Final = entry_id("voices", "Bass")
+MOOD: Final = entry_id("parameters", "Mood")
+TONE: Final = entry_id("parameters", "Tone")
+FORMAT: Final = entry_id("parameters", "Format")
+CALM: Final = entry_id("fields", "Mood/Calm")
+ANGRY: Final = entry_id("fields", "Mood/Angry")
+TONE_CALM: Final = entry_id("fields", "Tone/Calm")
+FORMAL: Final = entry_id("fields", "Tone/Formal")
+LETTER: Final = entry_id("fields", "Format/Letter")
+MOOD_CALM: Final = parameter_field_id(MOOD, CALM)
+MOOD_ANGRY: Final = parameter_field_id(MOOD, ANGRY)
+TONE_IS_CALM: Final = parameter_field_id(TONE, TONE_CALM)
+TONE_FORMAL: Final = parameter_field_id(TONE, FORMAL)
+
+NEEDED: Final[Mapping[str, object]] = {
+    "name": "Ada",
+    "color": "Teal",
+    "icon": "Star",
+    "instructions": "Ask before you answer.",
+}
+"""A persona with no more than it needs, by value."""
+
+
+def parameter(name: str, *field_ids: str, **others: Value) -> dict[str, Value]:
+    """The row of a parameter that personas can have."""
+    return {
+        "name": name,
+        "description": f"About {name}.",
+        "value": name.lower(),
+        "department_ids": [],
+        "persona_parameter": True,
+        "document_parameter": False,
+        "scenario_parameter": False,
+        "video_parameter": False,
+        "field_ids": list(field_ids),
+        "created_at": LOADED_AT,
+        "active": True,
+        "generated": False,
+        "mcp": False,
+        **others,
+    }
+
+
+def field_row(name: str, **others: Value) -> dict[str, Value]:
+    """The row of a field."""
+    return {
+        "name": name,
+        "description": f"{name} it is.",
+        "value": name.lower(),
+        "department_ids": [],
+        "conditional_parameter_ids": [],
+        "created_at": LOADED_AT,
+        "active": True,
+        "generated": False,
+        "mcp": False,
+        **others,
+    }
+
+
+def color(name: str, hex_code: str) -> dict[str, Value]:
+    """The row of a color."""
+    return {"name": name, "hex_code": hex_code, "description": None, "generated": False}
+
+
+def icon(name: str, value: str) -> dict[str, Value]:
+    """The row of an icon."""
+    return {"name": name, "value": value, "description": None, "generated": False}
+
+
+def department(name: str) -> dict[str, Value]:
+    """The row of a department."""
+    return {"name": name, "description": f"The {name} people.", "generated": False}
+
+
+CATALOGUE: Final[tuple[Entry, ...]] = (
+    Entry("departments", CARE, department("Care")),
+    Entry("departments", SALES, department("Sales")),
+    Entry("departments", LEGAL, department("Legal")),
+    Entry("colors", TEAL, color("Teal", "#16818A")),
+    Entry("colors", PLUM, color("Plum", "#6E2A59")),
+    Entry("icons", STAR, icon("Star", "star")),
+    Entry("icons", HEART, icon("Beating heart", "heart-pulse")),
+    Entry("flags", ACTIVE, {"key": "active", "label": "Active", "description": "In use.", "generated": False}),
+    Entry("voices", ALTO, {"voice": "Alto", "generated": False}),
+    Entry("voices", BASS, {"voice": "Bass", "generated": False}),
+    Entry("fields", CALM, field_row("Calm")),
+    Entry("fields", ANGRY, field_row("Angry")),
+    Entry("fields", TONE_CALM, field_row("Calm")),
+    Entry("fields", FORMAL, field_row("Formal")),
+    Entry("fields", LETTER, field_row("Letter")),
+    Entry("parameters", MOOD, parameter("Mood", CALM, ANGRY)),
+    Entry("parameters", TONE, parameter("Tone", TONE_CALM, FORMAL)),
+    Entry("parameters", FORMAT, parameter("Format", LETTER, persona_parameter=False, document_parameter=True)),
+)
+"""What the group's library holds. "Calm" is a field of two parameters; "Format" is for documents only."""
+
+
+def catalogue_of(changed: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None) -> Catalogue:
+    """That library as the rules see it, with ``changed`` rows by kind and id instead or besides."""
+    rows: dict[str, dict[str, Mapping[str, object]]] = {}
+    for entry in CATALOGUE:
+        rows.setdefault(entry.kind, {})[entry.id] = entry.row
+    for kind, entries in (changed or {}).items():
+        rows.setdefault(kind, {}).update(entries)
+    return Catalogue(GROUP, rows)
+
+
+_CATALOGUE_ITEMS: Final[list[Item]] = []
+
+load_once: Final = cache(load_handler)
+"""A handler, imported once a process: what it holds between calls lies in the package, where ``forget`` finds it."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A profile to be: ``id`` is made from the name."""
+
+    name: str
+    role: str
+    departments: tuple[str, ...] = ()
+    group: str = GROUP
+
+    @property
+    def id(self) -> str:
+        return resource_id(self.group, "profiles", self.name)
+
+
+PEOPLE: Final[Mapping[str, Person]] = {
+    person.name: person
+    for person in (
+        Person("root", "superadmin"),
+        Person("admin", "admin", (CARE, SALES)),
+        Person("coach", "instructional", (CARE,)),
+        Person("seller", "instructional", (SALES,)),
+        Person("loner", "instructional"),
+        Person("learner", "learner", (CARE,)),
+        Person("stranger", "superadmin", group=OTHER_GROUP),
+    )
+}
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    moment: datetime = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+@dataclass
+class World:
+    """The group, its people, and AWS under them.
+
+    Every operation runs in an environment of its own that holds nothing from others, and may do what template.yaml
+    allows its function.
+    """
+
+    aws: Aws
+    guard: Guard
+    table: Table = field(init=False)
+    personas: PersonaStore = field(init=False)
+    profiles: ProfileStore = field(init=False)
+    resources: ResourceStore = field(init=False)
+    _handlers: dict[str, Handler] = field(init=False)
+    _running: str | None = None
+    _keys: dict[str, str] = field(default_factory=dict)
+    _stored: set[str] = field(default_factory=set)
+    _numbers: "count[int]" = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.table = Table(self.aws.dynamodb, self.aws.names["PersonasTable"], utc_now, Deadline())
+        self.personas = PersonaStore(self.table)
+        self.profiles = ProfileStore(self.table)
+        self.resources = ResourceStore(self.table)
+        operations = ("get", "create", "update", "duplicate", "delete", "draft", "drafts")
+        self._handlers = {operation: self._handler(operation) for operation in operations}
+        self._load_catalogue()
+
+    # ---- The group ---------------------------------------------------------------------------------------------------
+
+    def add(self, kind: ResourceKind, name: str, row: Mapping[str, Value], group: str = GROUP) -> str:
+        """Put an entry into a catalogue; its id."""
+        added = entry_id(kind, name, group)
+        self.resources.put(group, Entry(kind, added, row), self._write_id())
+        return added
+
+    def settings(self, **row: Value) -> None:
+        """Set the group's settings."""
+        self.resources.put(GROUP, Entry("group", GROUP, {"name": "House", "ai_generate": [], **row}), self._write_id())
+
+    def cast(self, scenario: str, *persona_ids: str, active: bool = True) -> None:
+        """Load a scenario that uses these personas, as the library loader does."""
+        file = {"scenarios": [{"name": scenario, "active": active, "personas": list(persona_ids)}]}
+        library.load(self.table, GROUP, Library.model_validate(file))
+
+    def assign(self, persona_id: str, *people: str) -> None:
+        """Assign a persona to these of ``PEOPLE``."""
+        for who in people:
+            self.profile(who, personas=(persona_id,))
+
+    # ---- Its people --------------------------------------------------------------------------------------------------
+
+    def profile(
+        self,
+        who: str,
+        *,
+        role: str | None = None,
+        departments: tuple[str, ...] | None = None,
+        personas: tuple[str, ...] = (),
+    ) -> str:
+        """Store one of ``PEOPLE``, with another role, other departments or personas where given; the profile's id."""
+        person = PEOPLE[who]
+        if who not in self._stored or role is not None or departments is not None or personas:
+            self._stored.add(who)
+            profile = Profile(
+                id=person.id,
+                group_id=person.group,
+                name=person.name,
+                role=person.role if role is None else role,
+                department_ids=frozenset(person.departments if departments is None else departments),
+            )
+            self.profiles.put_profile(profile, personas, self._write_id())
+        return person.id
+
+    def issue(
+        self, profile_id: str | None, *, group: str = GROUP, expires_at: int | None = None, revoked: bool = False
+    ) -> str:
+        """Issue an API key that names a profile, or only a group."""
+        key = new_key(profile_id)
+        self.profiles.put_key(
+            ApiKey(
+                digest=digest_of(key),
+                group_id=group,
+                profile_id=profile_id,
+                label="test",
+                created_at=0,
+                expires_at=expires_at,
+                revoked=revoked,
+            ),
+            self._write_id(),
+        )
+        return key
+
+    def key(self, who: str) -> str:
+        """An API key of one of ``PEOPLE``."""
+        if who not in self._keys:
+            self._keys[who] = self.issue(self.profile(who), group=PEOPLE[who].group)
+        return self._keys[who]
+
+    def client(self, who: str = "root", **headers: str) -> Client:
+        """A client with the API key of one of ``PEOPLE``."""
+        return Client({"x-api-key": self.key(who)}, self._handlers).with_headers(**headers)
+
+    def anyone(self, **headers: str) -> Client:
+        """A client with no credentials but those in ``headers``."""
+        return Client({}, self._handlers).with_headers(**headers)
+
+    # ---- What they save ----------------------------------------------------------------------------------------------
+
+    def save(self, who: str = "root", /, **fields: object) -> str:
+        """Create a persona through the API: what is needed, and ``fields`` instead or besides; its id."""
+        given = {name: value for name, value in NEEDED.items() if not {name, f"{name}_id"} & fields.keys()}
+        answer = self.client(who).call("create", {"personas": [{**given, **fields}]})
+        assert answer.status == 200, answer.text
+        return cast("str", result(answer)["persona_id"])
+
+    def draft(self, who: str = "root", /, **fields: object) -> str:
+        """Begin a draft through the API; its id."""
+        answer = self.client(who).call("draft", fields)
+        assert answer.status == 200, answer.text
+        return cast("str", answer.body["draft_id"])
+
+    # ---- What is stored ----------------------------------------------------------------------------------------------
+
+    def stored(self, persona_id: str, group: str = GROUP) -> Stored | None:
+        """What stands in the table under a persona's key."""
+        return self.personas.get(group, persona_id)
+
+    def persona(self, persona_id: str, group: str = GROUP) -> Persona:
+        """The stored persona of that id."""
+        stored = self.stored(persona_id, group)
+        assert stored is not None
+        assert stored.persona is not None
+        return stored.persona
+
+    def names(self) -> list[str]:
+        """The names of the group's stored personas, sorted."""
+        changes = self.table.changes(keys.group_partition(GROUP), keys.PERSONA_CHANGES, None)
+        return sorted(str(change.row["n"]) for change in changes if not change.deleted)
+
+    def contents(self) -> list[Item]:
+        """Every stored persona and draft: to see that nothing was written."""
+        found = self.aws.dynamodb.scan(TableName=self.table.name)["Items"]
+        wanted = [raw for raw in found if raw["sk"]["S"].startswith(("persona#", "draft#"))]
+        return sorted(cast("list[Item]", wanted), key=str)
+
+    def set(self, key: Key, name: str, value: Value) -> None:
+        """Change one attribute of an item behind the service's back."""
+        self.aws.dynamodb.update_item(
+            TableName=self.table.name,
+            Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+            UpdateExpression="SET #name = :value",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": encode(value)},
+        )
+
+    def idempotency_records(self) -> list[dict[str, Any]]:
+        """The records of Idempotency-Keys."""
+        return cast("list[dict[str, Any]]", self.aws.dynamodb.scan(TableName=self._idempotency_table)["Items"])
+
+    def expire_idempotency(self, attribute: str, moment: int) -> None:
+        """Set a time of every record of an Idempotency-Key."""
+        for record in self.idempotency_records():
+            self.aws.dynamodb.update_item(
+                TableName=self._idempotency_table,
+                Key={"id": record["id"]},
+                UpdateExpression="SET #name = :moment",
+                ExpressionAttributeNames={"#name": attribute},
+                ExpressionAttributeValues={":moment": {"N": str(moment)}},
+            )
+
+    # ---- How it runs -------------------------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Begin the next call in a fresh execution environment."""
+        forget()
+
+    @property
+    def _idempotency_table(self) -> str:
+        return self.aws.names["IdempotencyTable"]
+
+    def _handler(self, operation: str) -> Handler:
+        """A handler under its function's policies; what other functions hold in memory is not there for it."""
+
+        def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
+            if self._running != operation:
+                forget()
+                self._running = operation
+            handler = load_once(operation)
+            with self.guard.acting_as(f"{operation.capitalize()}Function"):
+                return handler(event, context)
+
+        return handle
+
+    def _load_catalogue(self) -> None:
+        """Write the catalogue through its store, once a process; after that, what the store made of it."""
+        if not _CATALOGUE_ITEMS:
+            for entry in CATALOGUE:
+                self.resources.put(GROUP, entry, self._write_id())
+            _CATALOGUE_ITEMS.extend(self.table.partition(keys.group_partition(GROUP)))
+        else:
+            self.table.put_many(_CATALOGUE_ITEMS)
+
+    def _write_id(self) -> str:
+        return f"world.{next(self._numbers)}"
+
+
+def result(answer: Answer, position: int = 0) -> dict[str, Any]:
+    """One of the results in a bulk call's answer."""
+    return cast("dict[str, Any]", answer.body["results"][position])
+
+
+def fault(answer: Answer) -> tuple[int, str]:
+    """The status and the code of a problem."""
+    return answer.status, cast("str", answer.body["code"])
+
+
+def pointers(answer: Answer) -> list[str]:
+    """The fields at fault in a problem."""
+    return [error["field"] for error in answer.body.get("errors", [])]

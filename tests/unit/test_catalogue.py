@@ -1,0 +1,216 @@
+"""How a value names an entry of a group's catalogue."""
+
+import pytest
+
+from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
+from personas.domain.text import resource_id
+from support.world import (
+    ACTIVE,
+    ALTO,
+    BASS,
+    CALM,
+    CARE,
+    FORMAL,
+    FORMAT,
+    GROUP,
+    HEART,
+    LETTER,
+    MOOD,
+    MOOD_ANGRY,
+    MOOD_CALM,
+    NOBODY,
+    PLUM,
+    STAR,
+    TEAL,
+    TONE,
+    TONE_FORMAL,
+    TONE_IS_CALM,
+    catalogue_of,
+    color,
+    entry_id,
+    field_row,
+    icon,
+    parameter,
+    parameter_field_id,
+)
+
+type Rows = dict[str, dict[str, dict[str, object]]]
+
+
+class TestFind:
+    @pytest.mark.parametrize(
+        ("kind", "value", "found"),
+        [
+            ("colors", "Teal", TEAL),
+            ("colors", "tEAL", TEAL),
+            ("colors", "  Teal\n", TEAL),
+            ("colors", "#16818A", TEAL),
+            ("colors", "#6e2a59", PLUM),
+            ("icons", "star", STAR),
+            ("icons", "BEATING HEART", HEART),
+            ("icons", "Heart-Pulse", HEART),
+            ("departments", "care", CARE),
+            ("voices", "ALTO", ALTO),
+            ("voices", "bass", BASS),
+            ("flags", "ACTIVE", ACTIVE),
+            ("parameter_fields", "angry", MOOD_ANGRY),
+            ("parameter_fields", "FORMAL", TONE_FORMAL),
+            ("parameter_fields", "mood: calm", MOOD_CALM),
+            ("parameter_fields", "Tone: Calm", TONE_IS_CALM),
+        ],
+    )
+    def test_by_name_or_value_without_case(self, kind: LinkKind, value: str, found: str) -> None:
+        assert catalogue_of().find(kind, value) == found
+
+    @pytest.mark.parametrize(
+        ("kind", "value", "message"),
+        [
+            ("colors", "Mauve", "there is no color 'Mauve' in this group"),
+            ("colors", "", "there is no color '' in this group"),
+            ("colors", "16818A", "there is no color '16818A' in this group"),
+            ("colors", TEAL, f"there is no color '{TEAL}' in this group"),
+            ("departments", "Car", "there is no department 'Car' in this group"),
+            ("parameter_fields", "Mood", "there is no parameter field 'Mood' in this group"),
+            ("parameter_fields", "Calm", "2 entries go by 'Calm': name it as \"parameter: field\""),
+        ],
+    )
+    def test_nothing_and_several_are_faults(self, kind: LinkKind, value: str, message: str) -> None:
+        with pytest.raises(Unresolved) as caught:
+            catalogue_of().find(kind, value)
+        assert str(caught.value) == message
+
+    def test_two_entries_of_one_name_need_an_id(self) -> None:
+        twins = {"colors": {NOBODY: color("TEAL", "#000000")}}
+
+        with pytest.raises(Unresolved, match="2 entries go by 'Teal': give its id"):
+            catalogue_of(twins).find("colors", "Teal")
+
+    def test_an_entry_whose_name_is_also_its_value_is_one(self) -> None:
+        same = {"icons": {NOBODY: icon("anchor", "anchor")}}
+
+        assert catalogue_of(same).find("icons", "Anchor") == NOBODY
+
+    def test_width_makes_no_difference(self) -> None:
+        assert catalogue_of().find("colors", "\N{FULLWIDTH LATIN CAPITAL LETTER T}eal") == TEAL
+
+    def test_what_is_withdrawn_is_not_found_by_name(self) -> None:
+        withdrawn: Rows = {
+            "colors": {TEAL: {**color("Teal", "#16818A"), "active": False}},
+            "parameters": {MOOD: dict(parameter("Mood", CALM, active=False))},
+        }
+        changed = catalogue_of(withdrawn)
+
+        gone: list[tuple[LinkKind, str]] = [
+            ("colors", "Teal"),
+            ("colors", "#16818A"),
+            ("parameter_fields", "Mood: Calm"),
+        ]
+        for kind, value in gone:
+            with pytest.raises(Unresolved, match="there is no"):
+                changed.find(kind, value)
+        assert changed.find("parameter_fields", "Calm") == TONE_IS_CALM
+
+
+class TestHas:
+    @pytest.mark.parametrize(
+        ("kind", "known", "there"),
+        [
+            ("colors", TEAL, True),
+            ("colors", STAR, False),
+            ("colors", NOBODY, False),
+            ("flags", ACTIVE, True),
+            ("flags", NOBODY, False),
+            ("parameter_fields", MOOD_CALM, True),
+            ("parameter_fields", CALM, False),
+            ("parameter_fields", parameter_field_id(MOOD, FORMAL), False),
+            ("voices", NOBODY, False),
+        ],
+    )
+    def test_goes_by_kind_and_id(self, kind: LinkKind, known: str, there: bool) -> None:
+        assert catalogue_of().has(kind, known) is there
+
+    def test_what_is_withdrawn_is_still_there_by_its_id(self) -> None:
+        withdrawn = {"colors": {TEAL: {**color("Teal", "#16818A"), "active": False}}}
+
+        assert catalogue_of(withdrawn).has("colors", TEAL)
+
+
+class TestParameterFields:
+    def test_are_the_pairs_of_parameters_and_their_fields(self) -> None:
+        found = catalogue_of().parameter_fields
+
+        assert {(each.parameter_id, each.field_id) for each in found.values()} == {
+            (MOOD, CALM),
+            (MOOD, entry_id("fields", "Mood/Angry")),
+            (TONE, entry_id("fields", "Tone/Calm")),
+            (TONE, FORMAL),
+            (FORMAT, LETTER),
+        }
+        assert all(key == each.id for key, each in found.items())
+
+    def test_keep_the_order_of_the_parameter(self) -> None:
+        turned = {"parameters": {MOOD: dict(parameter("Mood", entry_id("fields", "Mood/Angry"), CALM))}}
+
+        found = [each.id for each in catalogue_of(turned).parameter_fields.values() if each.parameter_id == MOOD]
+
+        assert found == [MOOD_ANGRY, MOOD_CALM]
+
+    def test_a_field_that_is_not_there_yet_is_left_out(self) -> None:
+        ahead = {"parameters": {MOOD: dict(parameter("Mood", CALM, NOBODY))}}
+
+        found = [each.field_id for each in catalogue_of(ahead).parameter_fields.values() if each.parameter_id == MOOD]
+
+        assert found == [CALM]
+
+    def test_one_field_may_belong_to_two_parameters(self) -> None:
+        shared = {"parameters": {TONE: dict(parameter("Tone", CALM))}, "fields": {CALM: dict(field_row("Calm"))}}
+
+        found = catalogue_of(shared).parameter_fields
+
+        assert found[MOOD_CALM].parameter_id == MOOD
+        assert found[parameter_field_id(TONE, CALM)].parameter_id == TONE
+
+
+class TestFlags:
+    def test_of_a_library_without_any_are_the_active_one(self) -> None:
+        bare = Catalogue(GROUP, {})
+
+        assert list(bare.flags) == [resource_id(GROUP, "flags", "active")]
+        assert bare.active_flag_id == resource_id(GROUP, "flags", "active")
+        assert bare.find("flags", "active") == bare.active_flag_id
+
+    def test_of_another_key_are_none_of_a_personas(self) -> None:
+        more: Rows = {"flags": {NOBODY: {"key": "archived", "label": "Archived"}}}
+
+        assert list(catalogue_of(more).flags) == [ACTIVE]
+
+
+class TestLabel:
+    @pytest.mark.parametrize(
+        ("kind", "known", "label"),
+        [
+            ("colors", TEAL, "Teal"),
+            ("icons", HEART, "Beating heart"),
+            ("voices", ALTO, "Alto"),
+            ("departments", CARE, "Care"),
+            ("parameter_fields", MOOD_ANGRY, "Angry"),
+            ("parameter_fields", MOOD_CALM, "Mood: Calm"),
+            ("parameter_fields", TONE_IS_CALM, "Tone: Calm"),
+        ],
+    )
+    def test_is_a_value_that_finds_the_entry_again(self, kind: LinkKind, known: str, label: str) -> None:
+        assert catalogue_of().label(kind, known) == label
+        assert catalogue_of().find(kind, label) == known
+
+    @pytest.mark.parametrize("kind", ["colors", "flags", "parameter_fields"])
+    def test_of_nothing_is_none(self, kind: LinkKind) -> None:
+        assert catalogue_of().label(kind, NOBODY) is None
+
+
+class TestSettings:
+    def test_say_what_may_be_generated(self) -> None:
+        assert catalogue_of({"group": {GROUP: {"ai_generate": ["names", "voices"]}}}).ai_kinds == {"names", "voices"}
+
+    @pytest.mark.parametrize("settings", [{}, {"group": {}}, {"group": {GROUP: {}}}])
+    def test_absent_are_none(self, settings: Rows) -> None:
+        assert catalogue_of(settings).ai_kinds == frozenset()

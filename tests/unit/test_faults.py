@@ -1,0 +1,127 @@
+"""What each error of botocore means for the call that met it."""
+
+from collections.abc import Sequence
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from personas.store.faults import Meaning, meaning
+
+URL = "https://dynamodb.test"
+
+
+def answered(code: str, status: int = 400, reasons: Sequence[str] = ()) -> ClientError:
+    """An error that DynamoDB answers with."""
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": "made up"},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "1",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
+        },
+        "PutItem",
+    )
+
+
+def test_a_condition_that_did_not_hold() -> None:
+    assert meaning(answered("ConditionalCheckFailedException")) is Meaning.CONDITION
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ],
+)
+def test_no_room(code: str) -> None:
+    assert meaning(answered(code)) is Meaning.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("InternalServerError", 500), ("ServiceUnavailable", 503), ("SomethingNew", 502), ("504", 504)],
+)
+def test_an_error_of_the_server_leaves_open_what_was_written(code: str, status: int) -> None:
+    assert meaning(answered(code, status)) is Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "ExpiredTokenException"]
+)
+def test_a_mistake_of_ours(code: str) -> None:
+    assert meaning(answered(code)) is Meaning.DEFECT
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL),
+        ProxyConnectionError(proxy_url=URL),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_request_that_never_left(error: BotoCoreError) -> None:
+    assert meaning(error) is Meaning.UNREACHED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+        HTTPClientError(error="broken"),
+        SSLError(endpoint_url=URL, error=OSError("broken")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_connection_that_broke_leaves_open_what_was_written(error: BotoCoreError) -> None:
+    assert meaning(error) is Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error", [NoCredentialsError(), ParamValidationError(report="wrong")], ids=lambda error: type(error).__name__
+)
+def test_a_call_that_could_not_be_made(error: BotoCoreError) -> None:
+    assert meaning(error) is Meaning.DEFECT
+
+
+class TestCancelledTransaction:
+    """It says for each action why, or "None"."""
+
+    @pytest.mark.parametrize(
+        ("reasons", "what"),
+        [
+            (["None", "ConditionalCheckFailed"], Meaning.CONDITION),
+            (["TransactionConflict", "None"], Meaning.THROTTLED),
+            (["None", "ThrottlingError"], Meaning.THROTTLED),
+            (["ProvisionedThroughputExceeded"], Meaning.THROTTLED),
+            (["TransactionConflict", "ConditionalCheckFailed"], Meaning.CONDITION),
+            (["ValidationError"], Meaning.DEFECT),
+            (["ItemCollectionSizeLimitExceeded"], Meaning.DEFECT),
+            ([], Meaning.DEFECT),
+        ],
+    )
+    def test_means_what_its_reasons_say(self, reasons: list[str], what: Meaning) -> None:
+        assert meaning(answered("TransactionCanceledException", reasons=reasons)) is what

@@ -1,0 +1,215 @@
+"""From what a caller sent, by id or by value, to changes of a form."""
+
+from typing import Any, Final
+
+import pytest
+
+from personas.contract.create import CreatePersonaItem
+from personas.contract.draft import PatchPersonaDraftRequest
+from personas.contract.update import UpdatePersonaItem
+from personas.domain.selection import (
+    Selected,
+    links_unknown_to,
+    select,
+    text_references,
+    text_values,
+    too_long,
+)
+from personas.domain.text import Reference, Text, identified
+from personas.errors import Fault
+from support.world import (
+    ACTIVE,
+    ALTO,
+    BASS,
+    CARE,
+    GROUP,
+    HEART,
+    MOOD_ANGRY,
+    MOOD_CALM,
+    NEEDED,
+    NOBODY,
+    PLUM,
+    SALES,
+    STAR,
+    TEAL,
+    catalogue_of,
+    text_id,
+)
+
+ADA = text_id("names", "Ada")
+HELLO = text_id("examples", "Hello.")
+KNOWN = {
+    Reference("names", ADA): "Ada",
+    Reference("descriptions", text_id("descriptions", "A nurse.")): "A nurse.",
+    Reference("instructions", text_id("instructions", "Be brief.")): "Be brief.",
+    Reference("examples", HELLO): "Hello.",
+}
+
+
+CATALOGUE: Final = catalogue_of()
+
+
+def update(**fields: object) -> UpdatePersonaItem:
+    return UpdatePersonaItem.model_validate({"persona_id": NOBODY, **fields})
+
+
+def patch(**fields: object) -> PatchPersonaDraftRequest:
+    return PatchPersonaDraftRequest.model_validate(fields)
+
+
+def selected(sent: Any) -> Selected:
+    return select(sent, CATALOGUE, KNOWN)
+
+
+class TestChanges:
+    def test_nothing_sent_changes_nothing(self) -> None:
+        assert selected(update()) == Selected({}, [])
+        assert selected(patch()) == Selected({}, [])
+
+    @pytest.mark.parametrize(
+        ("sent", "changes"),
+        [
+            ({"name": "Bo"}, {"name": identified(GROUP, "names", "Bo")}),
+            ({"name_id": ADA}, {"name": Text(ADA, "Ada")}),
+            ({"description": None}, {"description": None}),
+            ({"description_id": None}, {"description": None}),
+            ({"instructions": "Be."}, {"instructions": identified(GROUP, "instructions", "Be.")}),
+            ({"color": "plum"}, {"color_id": PLUM}),
+            ({"color_id": TEAL}, {"color_id": TEAL}),
+            ({"icon": "heart-pulse"}, {"icon_id": HEART}),
+            ({"icon_id": STAR}, {"icon_id": STAR}),
+            ({"active_flag": True}, {"active_flag_id": ACTIVE}),
+            ({"active_flag": False}, {"active_flag_id": None}),
+            ({"active_flag": None}, {"active_flag_id": None}),
+            ({"active_flag_id": ACTIVE}, {"active_flag_id": ACTIVE}),
+            ({"active_flag_id": None}, {"active_flag_id": None}),
+            ({"departments": ["Sales", "care"]}, {"department_ids": (SALES, CARE)}),
+            ({"department_ids": []}, {"department_ids": ()}),
+            ({"departments": None}, {"department_ids": ()}),
+            ({"parameter_fields": ["Angry"]}, {"parameter_field_ids": (MOOD_ANGRY,)}),
+            ({"voices": ["Alto", "ALTO", "bass"]}, {"voice_ids": (ALTO, BASS)}),
+            ({"example_ids": [HELLO]}, {"examples": (Text(HELLO, "Hello."),)}),
+            ({"examples": []}, {"examples": ()}),
+        ],
+    )
+    def test_of_an_update(self, sent: dict[str, object], changes: dict[str, object]) -> None:
+        assert selected(update(**sent)) == Selected(changes, [])  # type: ignore[arg-type]  # as literals
+
+    @pytest.mark.parametrize(
+        ("sent", "changes"),
+        [
+            ({"name": None}, {"name": None}),
+            ({"color_id": None}, {"color_id": None}),
+            ({"flag_id": ACTIVE}, {"active_flag_id": ACTIVE}),
+            ({"active_flag_id": ACTIVE}, {"active_flag_id": ACTIVE}),
+            ({"flag_id": None}, {"active_flag_id": None}),
+            ({"parameter_field_ids": [MOOD_CALM]}, {"parameter_field_ids": (MOOD_CALM,)}),
+            (
+                {"example_ids": [HELLO], "examples": ["Well.", "Hello."]},
+                {"examples": (Text(HELLO, "Hello."), identified(GROUP, "examples", "Well."))},
+            ),
+        ],
+    )
+    def test_of_a_draft(self, sent: dict[str, object], changes: dict[str, object]) -> None:
+        assert selected(patch(**sent)) == Selected(changes, [])  # type: ignore[arg-type]  # as literals
+
+    def test_of_a_new_persona_are_what_was_sent(self) -> None:
+        item = CreatePersonaItem.model_validate(NEEDED)
+
+        assert selected(item).changes == {
+            "name": identified(GROUP, "names", "Ada"),
+            "instructions": identified(GROUP, "instructions", "Ask before you answer."),
+            "color_id": TEAL,
+            "icon_id": STAR,
+        }
+
+
+class TestFaults:
+    def test_all_are_found_each_with_its_place(self) -> None:
+        sent = update(
+            name_id=NOBODY,
+            color="Mauve",
+            icon_id=NOBODY,
+            active_flag_id=NOBODY,
+            departments=["Care", "Nowhere"],
+            voice_ids=[NOBODY, ALTO],
+            example_ids=[HELLO, NOBODY],
+        )
+
+        faults = selected(sent).faults
+
+        assert [fault.field for fault in faults] == [
+            "/name_id",
+            "/example_ids/1",
+            "/color",
+            "/icon_id",
+            "/active_flag_id",
+            "/departments/1",
+            "/voice_ids/0",
+        ]
+
+    def test_a_text_id_goes_by_its_kind(self) -> None:
+        assert [fault.field for fault in selected(update(description_id=ADA)).faults] == ["/description_id"]
+
+    def test_more_than_50_examples_in_two_fields(self) -> None:
+        sent = patch(example_ids=[HELLO], examples=[str(number) for number in range(50)])
+
+        assert selected(sent).faults == [Fault("/examples", "must have at most 50 entries with example_ids")]
+
+
+class TestTexts:
+    def test_references_are_the_ids_that_were_sent(self) -> None:
+        sent = patch(name_id=ADA, description=None, example_ids=[HELLO, NOBODY])
+
+        assert text_references(sent) == [
+            Reference("names", ADA),
+            Reference("examples", HELLO),
+            Reference("examples", NOBODY),
+        ]
+
+    def test_values_are_the_texts_that_were_sent(self) -> None:
+        sent = patch(name="Bo", instructions=None, examples=["Hello.", "Well."])
+
+        assert text_values(GROUP, sent) == [
+            ("names", identified(GROUP, "names", "Bo")),
+            ("examples", Text(HELLO, "Hello.")),
+            ("examples", identified(GROUP, "examples", "Well.")),
+        ]
+
+    def test_256_kib_are_not_too_long(self) -> None:
+        assert too_long([Text("a", "x" * 131_072), Text("b", "\N{EURO SIGN}" * 43_690 + "xx")]) == []
+
+    def test_a_byte_more_is(self) -> None:
+        assert too_long([Text("a", "x" * 131_072), Text("b", "\N{EURO SIGN}" * 43_691)]) == [
+            Fault("", "all texts together must have at most 262144 bytes of UTF-8, these have 262145")
+        ]
+
+
+class TestUnknownLinks:
+    """Whether a catalogue that is held knows all that a request links to, or a newer one must be read."""
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            {},
+            {"color_id": TEAL, "icon_id": STAR, "flag_id": ACTIVE, "voice_ids": [ALTO]},
+            {"color_id": None, "department_ids": None, "parameter_field_ids": []},
+            {"name_id": NOBODY, "name": None},
+        ],
+    )
+    def test_known(self, sent: dict[str, object]) -> None:
+        assert not links_unknown_to(CATALOGUE, patch(**sent))
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            {"color_id": NOBODY},
+            {"icon_id": TEAL},
+            {"flag_id": NOBODY},
+            {"department_ids": [CARE, NOBODY]},
+            {"parameter_field_ids": [NOBODY]},
+            {"voice_ids": [NOBODY]},
+        ],
+    )
+    def test_unknown(self, sent: dict[str, object]) -> None:
+        assert links_unknown_to(CATALOGUE, patch(**sent))

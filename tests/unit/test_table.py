@@ -1,0 +1,332 @@
+"""The calls that the repositories are made of, against a client that only takes notes.
+
+What they do to items is shown with moto and on the emulator; here is what they ask for, and when they give up.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personas.errors import OutcomeUnknown, Unavailable
+from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
+from personas.store.attributes import Item, encode_item
+from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
+from personas.store.table import (
+    TRAIL_LENGTH,
+    Table,
+    expired,
+    integer,
+    mapping,
+    text,
+    trail_entry,
+    trail_slot,
+    version_made_by,
+)
+from support.faults import Waiting
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+KEY: Final = Key("group#g", "persona#p")
+
+
+class Notes:
+    """A client that notes what it is asked and answers what a test has laid ready, or with nothing special."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.answers: list[object] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., object]:
+        def call(**request: Any) -> object:
+            self.asked.append((operation, request))
+            answer = self.answers.pop(0) if self.answers else {"Responses": {}, "Items": [], "Attributes": {}}
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        return [request for _, request in self.asked]
+
+
+@pytest.fixture
+def client() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def deadline() -> Deadline:
+    return Deadline()
+
+
+@pytest.fixture
+def table(client: Notes, deadline: Deadline) -> Table:
+    return Table(cast("DynamoDBClient", client), "personas", lambda: NOW, deadline)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    return Waiting(monkeypatch)
+
+
+class TestReadingItems:
+    @pytest.mark.parametrize("item", [{}, {"n": None}, {"n": "1"}])
+    def test_a_number_that_is_none_is_refused(self, item: Item) -> None:
+        with pytest.raises(TypeError):
+            integer(item, "n")
+
+    def test_a_number_may_be_absent_where_a_value_for_that_is_given(self) -> None:
+        assert integer({}, "n", absent=7) == 7
+
+    def test_an_absent_map_is_empty(self) -> None:
+        assert mapping({}, "m") == {}
+
+    def test_a_map_that_is_none_is_refused(self) -> None:
+        with pytest.raises(TypeError):
+            mapping({"m": []}, "m")
+
+    @pytest.mark.parametrize("item", [{}, {"t": 1}])
+    def test_a_text_that_is_none_is_refused(self, item: Item) -> None:
+        with pytest.raises(TypeError):
+            text(item, "t")
+
+
+class TestExpiry:
+    @pytest.mark.parametrize(("seconds", "over"), [(-1, True), (0, True), (1, False)])
+    def test_is_reached_at_the_second_itself(self, seconds: int, over: bool) -> None:
+        assert expired({"expires_at": int(NOW.timestamp()) + seconds}, NOW) is over
+
+    def test_never_comes_for_what_has_none(self) -> None:
+        assert expired({}, NOW) is False
+
+
+class TestTrail:
+    @given(st.lists(st.text("abc.@0123456789", min_size=1), unique=True, min_size=1, max_size=TRAIL_LENGTH))
+    def test_knows_each_of_the_last_writes_and_the_version_that_it_made(self, write_ids: list[str]) -> None:
+        trail = {trail_slot(seq): trail_entry(write_id, seq + 10) for seq, write_id in enumerate(write_ids)}
+        for seq, write_id in enumerate(write_ids):
+            assert version_made_by({"trail": trail}, write_id) == seq + 10
+
+    def test_forgets_the_oldest(self) -> None:
+        trail = {trail_slot(seq): trail_entry(f"w{seq}", seq) for seq in range(TRAIL_LENGTH + 1)}
+        assert version_made_by({"trail": trail}, "w0") is None
+        assert version_made_by({"trail": trail}, "w1") == 1
+
+    @pytest.mark.parametrize("item", [None, {}, {"trail": {}}])
+    def test_knows_nothing_of_what_is_not_there(self, item: Item | None) -> None:
+        assert version_made_by(item, "w") is None
+
+    def test_does_not_take_a_write_for_another_whose_id_begins_alike(self) -> None:
+        assert version_made_by({"trail": {"s0": trail_entry("w.10", 1)}}, "w.1") is None
+
+
+class TestPut:
+    BODY: Final[Item] = {"row": {}, "seq": 9, "version": 3, "trail": {"s0": "old@2"}}
+
+    def put(self, table: Table, client: Notes, based_on: int | None, prefix: str | None) -> dict[str, Any]:
+        table.put(KEY, self.BODY, write_id="w", based_on=based_on, prefix=prefix)
+        (request,) = client.requests
+        return request
+
+    def test_of_a_new_item_is_made_only_where_there_is_none(self, table: Table, client: Notes) -> None:
+        request = self.put(table, client, None, PERSONA_CHANGES)
+        assert request["ConditionExpression"] == "attribute_not_exists(pk)"
+        assert "ExpressionAttributeValues" not in request
+
+    def test_of_a_new_version_is_made_only_over_the_one_that_was_read(self, table: Table, client: Notes) -> None:
+        request = self.put(table, client, 8, PERSONA_CHANGES)
+        assert request["ConditionExpression"] == "seq = :based_on"
+        assert request["ExpressionAttributeValues"] == {":based_on": {"N": "8"}}
+
+    def test_leaves_its_id_in_the_trail_beside_others(self, table: Table, client: Notes) -> None:
+        item = self.put(table, client, 8, PERSONA_CHANGES)["Item"]
+        assert item["trail"] == {"M": {"s0": {"S": "old@2"}, trail_slot(9): {"S": "w@3"}}}
+
+    def test_stamps_what_a_feed_shows(self, table: Table, client: Notes) -> None:
+        assert self.put(table, client, 8, PERSONA_CHANGES)["Item"]["changed"] == {"S": "p#2026-11-24T12:00:00.000000Z"}
+
+    def test_stamps_nothing_that_no_feed_shows(self, table: Table, client: Notes) -> None:
+        assert "changed" not in self.put(table, client, 8, None)["Item"]
+
+
+class TestUpdate:
+    def test_is_one_request_with_what_was_asked_for(self, table: Table, client: Notes) -> None:
+        table.update(
+            KEY,
+            {"row.n": "New", "expires_at": 5},
+            prefix=DRAFT_CHANGES,
+            write_id="w",
+            seq=9,
+            version=3,
+            condition="#version = :expected AND #expires_at > :now",
+            condition_values={":expected": 2, ":now": 1},
+            removes=["texts.name_id"],
+        )
+        ((operation, request),) = client.asked
+        assert operation == "update_item"
+        assert request["UpdateExpression"] == (
+            "SET #changed = :changed, #row.#n = :v0, #expires_at = :v1, #seq = :v2, #version = :v3, #trail.#s1 = :v4"
+            " REMOVE #texts.#name_id"
+        )
+        assert request["ExpressionAttributeNames"] == {
+            f"#{name}": name
+            for name in ("changed", "row", "n", "expires_at", "seq", "version", "trail", "s1", "texts", "name_id")
+        }
+        assert request["ExpressionAttributeValues"] == encode_item(
+            {
+                ":changed": "d#2026-11-24T12:00:00.000000Z",
+                ":v0": "New",
+                ":v1": 5,
+                ":v2": 9,
+                ":v3": 3,
+                ":v4": "w@3",
+                ":expected": 2,
+                ":now": 1,
+            }
+        )
+        assert (request["ReturnValues"], request["ReturnValuesOnConditionCheckFailure"]) == ("ALL_NEW", "ALL_OLD")
+
+
+class TestReadMany:
+    def test_of_nothing_asks_nothing(self, table: Table, client: Notes) -> None:
+        assert (table.get_many([]), client.asked) == ({}, [])
+
+    @pytest.mark.parametrize(("number", "sizes"), [(1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
+    def test_asks_for_a_hundred_at_once(self, table: Table, client: Notes, number: int, sizes: list[int]) -> None:
+        table.get_many(Key("a", f"{each}") for each in range(number))
+        assert [len(request["RequestItems"]["personas"]["Keys"]) for request in client.requests] == sizes
+
+    def test_asks_for_each_key_once(self, table: Table, client: Notes) -> None:
+        table.get_many([KEY, Key(*KEY), KEY])
+        (request,) = client.requests
+        assert request["RequestItems"]["personas"]["Keys"] == [encode_item(KEY.attributes())]
+
+
+class TestLatest:
+    def draft(self, number: int, expires_in: int = 60) -> dict[str, Any]:
+        expires_at = int(NOW.timestamp()) + expires_in
+        return dict(encode_item({"pk": "draft#g#p", "sk": f"draft#{number}", "expires_at": expires_at}))
+
+    def test_asks_for_the_latest_first(self, table: Table, client: Notes) -> None:
+        table.latest("draft#g#p", DRAFT_CHANGES, 5)
+        (request,) = client.requests
+        assert request["ScanIndexForward"] is False
+        assert request["ExpressionAttributeValues"] == encode_item({":pk": "draft#g#p", ":first": "d#", ":last": "d#~"})
+
+    def test_leaves_out_what_has_expired(self, table: Table, client: Notes) -> None:
+        client.answers.append({"Items": [self.draft(1, 0), self.draft(2, 1)]})
+        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 5)] == ["draft#2"]
+
+    def test_asks_no_further_page_than_it_needs(self, table: Table, client: Notes) -> None:
+        client.answers.append({"Items": [self.draft(1), self.draft(2)], "LastEvaluatedKey": {"pk": {"S": "x"}}})
+        assert len(table.latest("draft#g#p", DRAFT_CHANGES, 2)) == 2
+        assert len(client.asked) == 1
+
+    def test_goes_on_behind_the_page_before(self, table: Table, client: Notes) -> None:
+        client.answers += [
+            {"Items": [self.draft(1, 0)], "LastEvaluatedKey": {"pk": {"S": "x"}}},
+            {"Items": [self.draft(2)]},
+        ]
+        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 2)] == ["draft#2"]
+        assert "ExclusiveStartKey" not in client.requests[0]
+        assert client.requests[1]["ExclusiveStartKey"] == {"pk": {"S": "x"}}
+
+
+class TestChanges:
+    def test_are_all_of_the_range_for_a_reader_that_has_nothing(self, table: Table, client: Notes) -> None:
+        assert list(table.changes("group#g", PERSONA_CHANGES, None)) == []
+        (request,) = client.requests
+        assert request["ExpressionAttributeValues"] == encode_item({":pk": "group#g", ":first": "p#", ":last": "p#~"})
+
+    def test_begin_at_the_moment_that_is_asked_for(self, table: Table, client: Notes) -> None:
+        list(table.changes("group#g", PERSONA_CHANGES, NOW - timedelta(seconds=12)))
+        (request,) = client.requests
+        assert request["ExpressionAttributeValues"][":first"] == {"S": "p#2026-11-24T11:59:48.000000Z"}
+
+
+class TestGivingUp:
+    """A call is tried again as long as there is time for another attempt and for the answer."""
+
+    THROTTLED: Final = ConnectTimeoutError(endpoint_url="https://dynamodb.test")
+    LOST: Final = ReadTimeoutError(endpoint_url="https://dynamodb.test")
+
+    @pytest.fixture
+    def failing(self, client: Notes) -> Notes:
+        client.answers += [self.THROTTLED] * 10_000
+        return client
+
+    def test_ends_in_time_for_the_answer(
+        self, table: Table, failing: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        deadline.start(timedelta(seconds=29))
+        with pytest.raises(Unavailable) as caught:
+            table.get(KEY)
+        assert 15 < waiting.slept <= (timedelta(seconds=29) - LAST_CALL).total_seconds()
+        assert caught.value.retry_after is not None
+
+    def test_ends_after_a_while_where_nothing_sets_a_limit(
+        self, table: Table, failing: Notes, waiting: Waiting
+    ) -> None:
+        with pytest.raises(Unavailable):
+            table.get(KEY)
+        assert 10 < waiting.slept <= (UNLIMITED - LAST_CALL).total_seconds()
+
+    def test_comes_at_once_where_no_time_is_left(
+        self, table: Table, failing: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        deadline.start(LAST_CALL)
+        with pytest.raises(Unavailable):
+            table.get(KEY)
+        assert (len(failing.asked), waiting.slept) == (1, 0)
+
+    def test_pauses_grow_and_stay_bounded(
+        self, table: Table, failing: Notes, deadline: Deadline, monkeypatch: pytest.MonkeyPatch, waiting: Waiting
+    ) -> None:
+        longest: list[float] = []
+
+        def uniform(_: float, most: float) -> float:
+            longest.append(most)
+            return most
+
+        monkeypatch.setattr("random.uniform", uniform)
+        deadline.start(timedelta(seconds=29))
+        with pytest.raises(Unavailable):
+            table.get(KEY)
+        assert longest[:6] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
+        assert max(longest) == 2.0
+
+    def test_a_write_that_may_have_arrived_is_not_told_as_one_that_did_not(
+        self, table: Table, client: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        client.answers += [self.LOST, *([self.THROTTLED] * 10_000)]
+        deadline.start(timedelta(seconds=29))
+        with pytest.raises(OutcomeUnknown):
+            table.put(KEY, TestPut.BODY, write_id="w", based_on=None)
+
+    def test_a_read_whose_answer_is_lost_leaves_nothing_open(
+        self, table: Table, client: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        client.answers += [self.LOST] * 10_000
+        deadline.start(timedelta(seconds=29))
+        with pytest.raises(Unavailable) as caught:
+            table.get(KEY)
+        assert not isinstance(caught.value, OutcomeUnknown)
+
+    @pytest.mark.parametrize(
+        ("left", "begins"),
+        [(FINISHING_TIME + timedelta(seconds=1), True), (FINISHING_TIME - timedelta(seconds=1), False), (None, True)],
+    )
+    def test_an_item_is_begun_only_with_time_for_it(
+        self, table: Table, deadline: Deadline, left: timedelta | None, begins: bool
+    ) -> None:
+        deadline.start(left)
+        assert table.has_time_for_another_item() is begins
