@@ -34,6 +34,10 @@ CREDENTIALS: Final = {
 REAL: Final = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL")
 """What could lead a test to somebody's real account."""
 
+# Powertools reads these once, when it is imported, and a test module may import it before any fixture runs.
+POWERTOOLS: Final = {"POWERTOOLS_SERVICE_NAME": "personas", "POWERTOOLS_METRICS_NAMESPACE": "Personas"}
+os.environ.update(POWERTOOLS)
+
 # No deadline: two cores shared by parallel tests stall now and then. In CI, the same examples every time.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
