@@ -19,7 +19,6 @@ from personas.store.table import Table
 from support.client import Answer, Context, Handler, event, load_handler
 from support.world import NEEDED, World, result
 
-
 _running: Final[list[Services]] = []
 """The services of the environments that run now: the last one's is at work, and has interrupted the one before."""
 
