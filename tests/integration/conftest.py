@@ -44,7 +44,7 @@ def _one_request_at_a_time() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_attribute_values() -> Iterator[None]:
-    """An attribute value goes into an answer as it is; looking for its other possible names is half of a test's time."""
+    """Attribute values go into an answer as they are; looking for their other possible names is half of the time."""
     pick = AttributePicker.__call__
 
     def plainly(picker: AttributePicker, context: AttributePickerContext) -> object:

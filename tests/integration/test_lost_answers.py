@@ -434,6 +434,20 @@ class TestIdempotencyRecord:
         assert client.call("update", unknown, idempotency_key="k").status == 200
 
 
+def test_a_record_that_somebody_else_put_in_between_is_not_taken_for_ours(
+    world: World, client: Client, faults: Faults
+) -> None:
+    def somebody_begins() -> None:
+        item: Any = faults.sent[-1].body["Item"]
+        theirs = {**item, "in_progress_expiration": {"N": str(int(item["in_progress_expiration"]["N"]) + 1)}}
+        world.aws.dynamodb.put_item(TableName=world.aws.names["IdempotencyTable"], Item=theirs)
+
+    faults.plan(PUT_RECORD, then(lost_before(timed_out()), somebody_begins))
+    answer = client.call("create", {"personas": [dict(NEEDED)]}, idempotency_key="k")
+    assert (answer.status, answer.body["code"]) == (409, "idempotency_in_progress")
+    assert world.names() == []
+
+
 @pytest.mark.parametrize("lost", LOST)
 class TestProfile:
     """The profile and the counts on its personas: one transaction."""
