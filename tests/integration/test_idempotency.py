@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from personas.errors import OutcomeUnknown
+from personas.store.personas import PersonaStore
 from personas.store.table import Table
 from support.world import (
     NEEDED,
@@ -179,6 +181,36 @@ class TestRepeat:
         assert answer.status == 200
         assert world.names() == ["Cy"]
 
+    def test_after_24_hours_the_same_create_makes_another_persona(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            # The two calls come within one second here; a record that ends otherwise stands for one of another day.
+            patch.setattr("personas.store.idempotency.REMEMBERED_SECONDS", 60)
+            first = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        world.expire_idempotency("expiration", PAST)
+        world.restart()
+
+        again = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert (first.status, again.status) == (200, 200)
+        assert world.names() == ["Ada", "Ada"]
+
+    def test_after_24_hours_the_same_update_undoes_what_somebody_changed(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        persona = {"persona_id": world.save(name="Ada")}
+        with monkeypatch.context() as patch:
+            patch.setattr("personas.store.idempotency.REMEMBERED_SECONDS", 60)
+            world.client("root").call("update", {"personas": [{**persona, "name": "Bo"}]}, Idempotency_Key=KEY)
+        world.client("root").call("update", {"personas": [{**persona, "name": "Cy"}]})
+        world.expire_idempotency("expiration", PAST)
+        world.restart()
+
+        world.client("root").call("update", {"personas": [{**persona, "name": "Bo"}]}, Idempotency_Key=KEY)
+
+        assert world.names() == ["Bo"]
+
     def test_is_remembered_for_24_hours(self, world: World) -> None:
         before = int(time.time())
         world.client("root").call("draft", {}, Idempotency_Key=KEY)
@@ -293,7 +325,7 @@ class TestErrors:
         assert answer.status == status
         assert world.idempotency_records() == []
 
-    def test_of_ours_leave_no_record_either(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_ours_are_not_remembered_either(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object, **__: object) -> None:
             raise RuntimeError("a defect")
 
@@ -342,6 +374,30 @@ class TestInProgress:
 
 class TestCutOff:
     """The repeat of a call that was killed completes it: what it had saved is not made twice."""
+
+    def test_another_body_is_422_although_the_time_of_the_first_is_over(self, world: World, scissors: Scissors) -> None:
+        cut(world, scissors, 1, "create", items("Ada"))
+
+        answer = world.client("root").call("create", items("Bo"), Idempotency_Key=KEY)
+
+        assert fault(answer) == (422, "idempotency_key_reused")
+        assert world.names() == ["Ada"]
+
+    def test_an_unknown_outcome_is_completed_by_the_repeat(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        insert = PersonaStore.insert
+
+        def unanswered(*arguments: Any, **named: Any) -> None:
+            insert(*arguments, **named)
+            raise OutcomeUnknown("no answer came")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PersonaStore, "insert", unanswered)
+            first = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        again = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert (fault(first), again.status) == ((503, "outcome_unknown"), 200)
+        assert world.names() == ["Ada"]
 
     @pytest.mark.parametrize("writes", [0, 1, 2, 3])
     def test_create(self, world: World, scissors: Scissors, writes: int) -> None:

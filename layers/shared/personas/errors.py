@@ -43,6 +43,8 @@ class PersonasError(Exception):
     status: int = 500
     title: str = "Internal Server Error"
     default_code: str = "internal_error"
+    may_have_saved: bool = False
+    """Whether a write may have taken effect all the same, so that a repeat must find it."""
 
     def __init__(
         self,
@@ -63,7 +65,9 @@ class PersonasError(Exception):
 
 def internal() -> PersonasError:
     """What is told of a defect: nothing of its inside."""
-    return PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
+    error = PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
+    error.may_have_saved = True
+    return error
 
 
 class NotJson(PersonasError):
@@ -159,6 +163,7 @@ class OutcomeUnknown(Unavailable):
     """A write was sent and its answer never came: it may have been stored, and repeating it is safe."""
 
     default_code = "outcome_unknown"
+    may_have_saved = True
 
 
 class ViewRebuilding(Unavailable):
@@ -193,5 +198,6 @@ class NothingSaved(PersonasError):
             members={**(first.members if len(failures) == 1 else {}), "results": list(results)},
             retry_after=max((f.retry_after for f in failures if f.retry_after), default=None) if alike else None,
         )
+        self.may_have_saved = any(failure.may_have_saved for failure in failures)
         self.status = first.status if alike else Invalid.status
         self.title = first.title if alike else Invalid.title

@@ -37,7 +37,11 @@ class OneTime:
 
 
 class Keyed:
-    """The intent behind an Idempotency-Key; ``scope`` is group, profile and operation, ``body`` what was sent."""
+    """The intent behind one use of an Idempotency-Key.
+
+    ``scope`` is group, profile and operation; ``key`` the header and what tells this use of it from one that is
+    forgotten by now; ``body`` what was sent.
+    """
 
     def __init__(self, scope: str, key: str, body: str) -> None:
         self._seed = uuid5(NAMESPACE, f"idempotency/{scope}/{key}")

@@ -1,16 +1,18 @@
 """Idempotency-Key: a repeat within a day gets the first answer; Powertools keeps the record.
 
 The record's key is group, profile, operation and header; the body and ``If-Match`` go into payload validation. An
-error removes the record, so it is not remembered. A record that a killed function left behind is free again when that
-function's time would have been over; the repeat then finds what was saved by its write ids (``domain.intent``).
+error removes the record, so it is not remembered, unless something may have been saved. A record that a killed function
+left behind is free again when that function's time would have been over; the repeat then finds what was saved by its
+write ids (``domain.intent``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
@@ -21,13 +23,15 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyInconsistentStateError,
     IdempotencyItemAlreadyExistsError,
+    IdempotencyItemNotFoundError,
     IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS
 from botocore.exceptions import ClientError
 
 from personas.domain.intent import Intent, Keyed
-from personas.errors import Conflict, Invalid, Unavailable
+from personas.errors import Conflict, Invalid, PersonasError, Unavailable
 from personas.runtime import retrying_dynamodb
 
 if TYPE_CHECKING:
@@ -39,9 +43,37 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class _Records(DynamoDBPersistenceLayer):
-    """Powertools' records, with one thing mended: a record whose answer got lost is not taken for someone else's."""
+    """Powertools' records, with two things mended.
+
+    A record whose answer got lost is not taken for someone else's. And one that was left behind by a function that was
+    killed, or that cannot tell what it saved, is not forgotten by the repeat that takes it over: another body is
+    refused as ever, and the record ends when it was to end. That end tells one use of a key from the next, after the
+    first is forgotten.
+    """
+
+    ends_at: int = 0
+    """When the record of the call under way is forgotten, in unix seconds."""
+
+    def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
+        """Forget a call that failed; one that may have saved something is only released, for its repeat to complete."""
+        if isinstance(exception, PersonasError) and not exception.may_have_saved:
+            super().delete_record(data, exception)
+            return
+        self.client.update_item(
+            TableName=self.table_name,
+            Key=self._get_key(self._get_hashed_idempotency_key(data) or ""),
+            UpdateExpression="SET #free_from = :now",
+            ExpressionAttributeNames={"#free_from": self.in_progress_expiry_attr},
+            ExpressionAttributeValues={":now": {"N": "0"}},
+        )
 
     def _put_record(self, data_record: DataRecord) -> None:
+        with suppress(IdempotencyItemNotFoundError):
+            left_behind = self._get_record(data_record.idempotency_key)
+            if left_behind.status == STATUS_CONSTANTS["INPROGRESS"]:
+                self._validate_payload(data_payload=data_record, stored_data_record=left_behind)
+                data_record.expiry_timestamp = left_behind.expiry_timestamp
+        self.ends_at = data_record.expiry_timestamp or 0
         try:
             super()._put_record(data_record)
         except IdempotencyItemAlreadyExistsError as taken:
@@ -92,11 +124,13 @@ def answer_once(
         lambda_context=context,
     )
 
+    records = _records(table)
+
     def run(*, call: Mapping[str, str]) -> dict[str, object]:
-        return work(Keyed(scope, key, call["body"]))
+        return work(Keyed(scope, f"{key}/{records.ends_at}", call["body"]))
 
     once: Callable[..., dict[str, object]] = idempotent_function(
-        run, data_keyword_argument="call", persistence_store=_records(table), config=config, key_prefix="personas"
+        run, data_keyword_argument="call", persistence_store=records, config=config, key_prefix="personas"
     )
     try:
         return once(call={"key": f"{scope}/{key}", "body": body})
