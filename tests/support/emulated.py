@@ -38,4 +38,4 @@ def emulated_aws(
     forget()
     dynamodb = boto3.client("dynamodb")
     create_tables(dynamodb, definitions, names)
-    return Aws(names, environment, dynamodb, boto3.client("s3"))
+    return Aws(names, environment, dynamodb, boto3.client("s3"), boto3.client("sqs"))

@@ -114,7 +114,6 @@ class TestGuard:
         ):
             boto3.client("dynamodb").transact_write_items(TransactItems=[put])
 
-
     def test_looks_at_objects(self, aws: Aws, iam: Guard) -> None:
         bucket = aws.names["Bucket"]
         with iam.acting_as("RefreshFunction"):

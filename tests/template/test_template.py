@@ -198,9 +198,7 @@ def test_the_queue_feeds_the_refresh(
 
 def test_somebody_looks_at_the_dead_letters(resources: Mapping[str, Mapping[str, Node]]) -> None:
     alarm = _mapping(resources["RefreshDeadLettersAlarm"]["Properties"])
-    assert alarm["Dimensions"] == [
-        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["RefreshDeadLetters", "QueueName"]}}
-    ]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["RefreshDeadLetters", "QueueName"]}}]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
 
 
