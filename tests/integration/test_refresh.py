@@ -486,6 +486,7 @@ def changing(env: Environment, clock: Clock) -> Callable[[], None]:
 
 
 class TestTwoAtOnce:
+    @pytest.mark.slow
     def test_at_every_step(
         self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
     ) -> None:
@@ -511,6 +512,7 @@ class TestTwoAtOnce:
                 return
         pytest.fail("a refresh takes fewer requests")
 
+    @pytest.mark.slow
     def test_with_a_change_between_them(
         self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
     ) -> None:
@@ -582,6 +584,7 @@ class TestTwoAtOnce:
 
 
 class TestCutOff:
+    @pytest.mark.slow
     @pytest.mark.parametrize("rebuilding", [False, True], ids=["following", "rebuilding"])
     def test_at_every_step(
         self,
