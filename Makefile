@@ -43,8 +43,12 @@ run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... change
 setup: $(DEV) $(SAM) $(MINISTACK) ## Install everything that the other targets need
 
 .PHONY: test
-test: $(DEV) $(MINISTACK) ## Run all tests
-	@.venv/bin/pytest --numprocesses auto --dist worksteal $(ARGS)
+test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m slow $(ARGS)
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes against the local server (2 to 3 minutes)

@@ -4,7 +4,7 @@ Tables and policies come from template.yaml itself, so a test never sees others 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -67,13 +67,20 @@ def deployed_functions() -> dict[str, Function]:
     return template.functions(TEMPLATE)
 
 
+@pytest.fixture(scope="session")
+def queue_ids() -> tuple[str, ...]:
+    """The logical ids of the queues of template.yaml."""
+    return template.queues(TEMPLATE)
+
+
 @pytest.fixture
 def aws(
     table_definitions: Mapping[str, TableRequest],
     deployed_functions: Mapping[str, Function],
+    queue_ids: Sequence[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Aws]:
-    """Both tables and the bucket, empty, in this process; the environment is a function's.
+    """The tables, the bucket and the queues, empty, in this process; the environment is a function's.
 
     What the code under test had cached (clients, settings, catalogues) is forgotten before and after.
     """
@@ -82,13 +89,16 @@ def aws(
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
         dynamodb = boto3.client("dynamodb", region_name=REGION)
         s3 = boto3.client("s3", region_name=REGION)
+        sqs = boto3.client("sqs", region_name=REGION)
         create_tables(dynamodb, table_definitions, names)
+        # What Ref gives of a queue is its address.
+        names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
         s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
         function = next(iter(deployed_functions.values()))
         environment = function.environment_with(names) | lambda_environment(function)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        yield Aws(names, environment, dynamodb, s3)
+        yield Aws(names, environment, dynamodb, s3, sqs)
         forget()
 
 
@@ -102,7 +112,8 @@ def iam(
     boto3.setup_default_session()
     session = boto3.DEFAULT_SESSION
     assert session is not None
-    session.events.register("provide-client-params.dynamodb", guard.check)
+    for service in ("dynamodb", "s3", "sqs"):
+        session.events.register(f"provide-client-params.{service}", guard.check)
     forget()
     yield guard
     boto3.setup_default_session()

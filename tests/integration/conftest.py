@@ -1,6 +1,6 @@
 """Fixtures of the integration tests: a group with its people, an issuer of tokens, and a clock to move."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -60,29 +60,38 @@ def _plain_attribute_values() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def cloud(
-    table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+    table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function], queue_ids: Sequence[str]
 ) -> Iterator[tuple[Aws, Guard]]:
-    """What ``aws`` and ``iam`` are for one test, for all of a module, without the tables: those are made for each."""
+    """What ``aws`` and ``iam`` are for one test, for all of a module, without what a test fills: see ``world``."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
+        sqs = boto3.client("sqs")
+        # What Ref gives of a queue is its address, which is the same whenever it is made.
+        names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
         function = next(iter(deployed_functions.values()))
         environment = function.environment_with(names) | lambda_environment(function)
         for name, value in environment.items():
             patch.setenv(name, value)
-        aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"))
+        aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"), sqs)
+        aws.s3.create_bucket(
+            Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
+        )
         partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
         guard = Guard(deployed_functions, names, partition_keys)
         # The clients above are of the session before, and nobody guards them.
         boto3.setup_default_session()
         session = boto3.DEFAULT_SESSION
         assert session is not None
-        session.events.register("provide-client-params.dynamodb", guard.check)
+        for service in ("dynamodb", "s3", "sqs"):
+            session.events.register(f"provide-client-params.{service}", guard.check)
         yield aws, guard
         boto3.setup_default_session()
 
 
 @pytest.fixture
-def world(cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest]) -> Iterator[World]:
+def world(
+    cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest], queue_ids: Sequence[str]
+) -> Iterator[World]:
     """A group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
     aws, guard = cloud
     forget()
@@ -90,6 +99,12 @@ def world(cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest
     yield World(aws, guard)
     for logical_id in table_definitions:
         aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+    for listed in aws.s3.list_objects_v2(Bucket=aws.names["Bucket"]).get("Contents", []):
+        aws.s3.delete_object(Bucket=aws.names["Bucket"], Key=listed["Key"])
+    for logical_id in queue_ids:
+        # Purging one is allowed once a minute only.
+        aws.sqs.delete_queue(QueueUrl=aws.names[logical_id])
+        aws.sqs.create_queue(QueueName=f"test-{logical_id}")
     forget()
 
 

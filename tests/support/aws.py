@@ -10,19 +10,22 @@ from personas_tools.template import Function, TableRequest
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 
 @dataclass(frozen=True)
 class Aws:
     """AWS within this process, with the resources of template.yaml and clients for looking at them.
 
-    ``names`` are the physical names by logical id, ``environment`` is what every function is given.
+    ``names`` are the physical names by logical id, those of queues their addresses; ``environment`` is what every
+    function is given.
     """
 
     names: Mapping[str, str]
     environment: Mapping[str, str]
     dynamodb: "DynamoDBClient"
     s3: "S3Client"
+    sqs: "SQSClient"
 
 
 def create_tables(

@@ -4,13 +4,18 @@ The emulator holds real tables behind a real network, so that several processes 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import boto3
 import pytest
 
+from personas_tools import template
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, create_tables, forget
+
+TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 
 
 def emulated_aws(
@@ -19,13 +24,16 @@ def emulated_aws(
     functions: Mapping[str, Function],
     patch: pytest.MonkeyPatch,
 ) -> Aws:
-    """Empty tables of their own; the environment is a function's, and leads to them until ``patch`` is undone.
+    """Empty tables and queues of their own; the environment is a function's, and leads to them while ``patch`` holds.
 
     They are on the emulator at ``address``, or, where there is none, in the caller's own ``mock_aws``. The environment
     that is returned is complete: a process that is given it reaches the same tables on the emulator.
     """
     suffix = uuid4().hex[:8]
     names = {**{logical_id: f"test-{logical_id}-{suffix}" for logical_id in definitions}, "Bucket": f"test-{suffix}"}
+    sqs = boto3.client("sqs", endpoint_url=address)
+    for logical_id in template.queues(TEMPLATE):
+        names[logical_id] = sqs.create_queue(QueueName=f"test-{logical_id}-{suffix}")["QueueUrl"]
     environment = {
         **next(iter(functions.values())).environment_with(names),
         **({} if address is None else {"AWS_ENDPOINT_URL": address}),
@@ -38,4 +46,4 @@ def emulated_aws(
     forget()
     dynamodb = boto3.client("dynamodb")
     create_tables(dynamodb, definitions, names)
-    return Aws(names, environment, dynamodb, boto3.client("s3"))
+    return Aws(names, environment, dynamodb, boto3.client("s3"), boto3.client("sqs"))

@@ -32,22 +32,36 @@ class Operation(Protocol):
         """Such as "PutItem"."""
 
 
+_OBJECT_ACTIONS: Final = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "GetObject": "GetObject",
+    "HeadObject": "GetObject",
+    "PutObject": "PutObject",
+    "PutObjectTagging": "PutObjectTagging",
+    "UploadPart": "PutObject",
+}
+"""The permission that each request for an object of S3 needs."""
+
+
 @dataclass(frozen=True)
 class Asked:
-    """What IAM is asked: may this be done to this table or index, for items under these partition keys?"""
+    """What IAM is asked: may this be done to this resource, for items under these partition keys or this prefix?"""
 
     action: str
-    table: str
-    index: str | None
-    leading_keys: frozenset[str]
+    resource: str
+    leading_keys: frozenset[str] = frozenset()
+    prefix: str | None = None
 
 
 @dataclass
 class Guard:
-    """Refuses DynamoDB calls that a function's policies do not allow, by failing the test.
+    """Refuses calls that a function's policies do not allow, by failing the test.
 
     It sees the calls of clients that were made after its fixture, such as those of the code under test. ``names`` are
-    physical names by logical id, ``partition_keys`` attributes by the physical name of their table.
+    physical names by logical id, ``partition_keys`` attributes by the physical name of their table. Of S3 it knows
+    objects and the listing of a bucket, of SQS the sending of messages.
     """
 
     functions: Mapping[str, Function]
@@ -86,23 +100,33 @@ class Guard:
 
     def _allows(self, statement: Statement, asked: Asked) -> bool:
         logical_id, slash, rest = statement.resource.partition("/")
-        resource = asked.table if asked.index is None else f"{asked.table}/index/{asked.index}"
         return (
-            f"dynamodb:{asked.action}" in statement.actions
-            and resource == self.names.get(logical_id, "") + slash + rest
+            asked.action in statement.actions
+            and fnmatchcase(asked.resource, self.names.get(logical_id, "") + slash + rest)
             and (not statement.leading_keys or all(_matches(key, statement.leading_keys) for key in asked.leading_keys))
+            and (not statement.prefixes or asked.prefix is None or _matches(asked.prefix, statement.prefixes))
         )
 
     def _asked(self, operation: str, params: Mapping[str, object]) -> Iterator[Asked]:
+        if operation in _OBJECT_ACTIONS:
+            yield Asked(f"s3:{_OBJECT_ACTIONS[operation]}", f"{params['Bucket']}/{params['Key']}")
+        elif operation == "ListObjectsV2":
+            yield Asked("s3:ListBucket", cast("str", params["Bucket"]), prefix=cast("str | None", params.get("Prefix")))
+        elif operation in {"SendMessage", "SendMessageBatch"}:
+            yield Asked("sqs:SendMessage", cast("str", params["QueueUrl"]))
+        else:
+            yield from self._asked_of_dynamodb(operation, params)
+
+    def _asked_of_dynamodb(self, operation: str, params: Mapping[str, object]) -> Iterator[Asked]:
         if operation in {"BatchGetItem", "BatchWriteItem"}:
             for table, requests in cast("Mapping[str, object]", params["RequestItems"]).items():
                 items = _read_keys(requests) if operation == "BatchGetItem" else _written_items(requests)
-                yield Asked(operation, table, None, self._leading_keys(table, items))
+                yield Asked(f"dynamodb:{operation}", table, self._leading_keys(table, items))
         elif operation in {"TransactGetItems", "TransactWriteItems"}:
             for action in cast("Sequence[Mapping[str, Mapping[str, object]]]", params["TransactItems"]):
                 ((kind, request),) = action.items()
                 table = cast("str", request["TableName"])
-                yield Asked(_TRANSACTED[kind], table, None, self._leading_keys(table, [_item(request)]))
+                yield Asked(f"dynamodb:{_TRANSACTED[kind]}", table, self._leading_keys(table, [_item(request)]))
         else:
             table = cast("str", params["TableName"])
             if operation == "Query":
@@ -111,7 +135,8 @@ class Guard:
                 keys = self._leading_keys(table, [_item(params)])
             else:
                 keys = frozenset()
-            yield Asked(operation, table, cast("str | None", params.get("IndexName")), keys)
+            index = params.get("IndexName")
+            yield Asked(f"dynamodb:{operation}", table if index is None else f"{table}/index/{index}", keys)
 
     def _leading_keys(self, table: str, items: Iterable[Attributes]) -> frozenset[str]:
         return frozenset(item[self.partition_keys[table]]["S"] for item in items)

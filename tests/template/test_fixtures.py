@@ -46,7 +46,7 @@ def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mappin
 def refused(iam: Guard, logical_id: str, action: str) -> Iterator[None]:
     """The function is refused this action where the call is made, and the test is told at the end all the same."""
     with (
-        pytest.raises(AssertionError, match=f"{logical_id}.*'{action}'"),
+        pytest.raises(AssertionError, match=f"{logical_id}.*:{action}'"),
         iam.acting_as(logical_id),
         pytest.raises(PermissionError),
     ):
@@ -113,6 +113,27 @@ class TestGuard:
             pytest.raises(PermissionError),
         ):
             boto3.client("dynamodb").transact_write_items(TransactItems=[put])
+
+    def test_looks_at_objects(self, aws: Aws, iam: Guard) -> None:
+        bucket = aws.names["Bucket"]
+        with iam.acting_as("RefreshFunction"):
+            boto3.client("s3").put_object(Bucket=bucket, Key="views/one", Body=b"")
+            boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="views/")
+        with iam.acting_as("SearchFunction"):
+            boto3.client("s3").head_object(Bucket=bucket, Key="views/one")
+        with refused(iam, "SearchFunction", "PutObject"):
+            boto3.client("s3").put_object(Bucket=bucket, Key="views/one", Body=b"")
+        with refused(iam, "RefreshFunction", "PutObject"):
+            boto3.client("s3").put_object(Bucket=bucket, Key="exports/one", Body=b"")
+        with refused(iam, "RefreshFunction", "ListBucket"):
+            boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="exports/")
+
+    def test_looks_at_messages(self, aws: Aws, iam: Guard) -> None:
+        queue = aws.names["RefreshQueue"]
+        with iam.acting_as("SearchFunction"):
+            boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+        with refused(iam, "CreateFunction", "SendMessage"):
+            boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
 
 
 def _key(partition: str) -> dict[str, dict[str, str]]:

@@ -55,7 +55,7 @@ def laid_out(
         department_ids=frozenset(departments),
         session_id=NOBODY,
     )
-    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request))
+    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), None)
 
 
 def section(layout: Layout, name: str) -> dict[str, Any]:

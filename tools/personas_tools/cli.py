@@ -14,6 +14,7 @@ import uvicorn
 from personas.errors import PersonasError
 from personas_tools import stack as local
 from personas_tools import worker
+from personas_tools.background import Background
 from personas_tools.commands import register
 from personas_tools.demo import load_if_empty
 from personas_tools.emulator import EmulatorError
@@ -116,7 +117,13 @@ def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.so
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_DRAIN,
     )
-    _Server(config, "\n".join([f"Personas API at {stack.address}", *lines])).run(sockets=[listener])
+    background = Background(stack.sqs(), workers, stack.schedules, stack.queue_sources)
+    with background:
+        try:
+            _Server(config, "\n".join([f"Personas API at {stack.address}", *lines])).run(sockets=[listener])
+        finally:
+            background.stop()
+            workers.close()  # lest the end wait for a function in the background
 
 
 def _listen(port: int) -> socket.socket:

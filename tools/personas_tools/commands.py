@@ -21,6 +21,7 @@ from personas.domain.folding import fold
 from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
 from personas.domain.text import resource_id
 from personas.errors import PersonasError
+from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import LostRace, Table
 from personas_tools import stack as local
@@ -215,6 +216,8 @@ def profile_put(
         raise click.ClickException(f"{error}.") from error
     assigned = _personas(target.table, group, personas)
     new = Profile(id=profile_id, group_id=group, name=name, role=role, department_ids=department_ids)
+    # How many profiles a persona has is part of it: the next refresh takes that in.
+    GroupStore(target.table).mark(group)
     profiles.put_profile(new, assigned, str(uuid4()))
     click.echo(profile_id)
 

@@ -21,6 +21,7 @@ from personas.domain.text import resource_id
 from personas.runtime import parallel
 from personas.store import keys
 from personas.store.attributes import Value
+from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.resources import RESOURCE_KINDS, Entry, ResourceKind, ResourceStore
 from personas.store.table import Change, LostRace, Table, integer, mapping
@@ -52,6 +53,7 @@ WRITE_ORDER: Final[tuple[ResourceKind, ...]] = (
 )
 """What is referred to is written before what refers to it, so that a reader never meets an id of nothing."""
 
+_SETTINGS: Final = frozenset({"name", "ai_generate"})
 _ALWAYS_SAYS_ACTIVE: Final = frozenset({"fields", "parameters", "scenarios"})
 _ATTEMPTS: Final = 3
 
@@ -80,7 +82,8 @@ class Catalogue:
         self._file_ids: dict[ResourceKind, set[str]] = {kind: set() for kind in RESOURCE_KINDS}
         for entry in stored:
             if entry.kind == "group":
-                self.settings = entry.row
+                # The rest of the record is not the library's: a refresh keeps there where the views lie.
+                self.settings = {name: value for name, value in entry.row.items() if name in _SETTINGS}
             else:
                 self.rows[entry.kind][entry.id] = entry.row
                 self._stored[entry.kind].setdefault(fold(name_in(entry.kind, entry.row)), set()).add(entry.id)
@@ -322,6 +325,9 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
     active = _active_scenarios(catalogue, entries)
     recast = [(link, cast) for link in links if (cast := _cast_of(link, casts, active)) != _cast_in(link)]
 
+    if recast:
+        # Before any of them changes, as every write of personas does: so the next refresh takes them in.
+        GroupStore(table).mark(group_id)
     store, threads, total, done = ResourceStore(table), parallel(), len(differing) + len(recast), 0
     progress(done, total)
     for kind in (*WRITE_ORDER, "group"):

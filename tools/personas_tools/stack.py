@@ -24,6 +24,7 @@ from personas_tools.emulator import Emulator, running
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder of template.yaml."""
@@ -57,9 +58,11 @@ class LocalStack:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """The physical names of tables and buckets, by logical id."""
-        buckets = {logical_id: f"{NAME}-{logical_id}".lower() for logical_id in self._buckets}
-        return {logical_id: f"{NAME}-{logical_id}" for logical_id in self._tables} | buckets
+        """The physical names of tables and buckets and the addresses of queues, by logical id."""
+        tables = {logical_id: self._named(logical_id) for logical_id in self._tables}
+        buckets = {logical_id: self._named(logical_id).lower() for logical_id in self._buckets}
+        queues = {each: f"{self.endpoint}/000000000000/{self._named(each)}" for each in template.queues(self._file)}
+        return tables | buckets | queues
 
     @property
     def personas_table(self) -> str:
@@ -80,10 +83,25 @@ class LocalStack:
     def routes(self) -> Mapping[template.Route, str]:
         """The routes of the HTTP API, each with the physical name of its function."""
         return {
-            route: f"{NAME}-{function.logical_id}"
+            route: self._named(function.logical_id)
             for function in template.functions(self._file).values()
             for route in function.routes
         }
+
+    @cached_property
+    def schedules(self) -> tuple[template.Schedule, ...]:
+        """The schedules, each with the physical name of its function."""
+        return tuple(
+            template.Schedule(self._named(each.function), each.event) for each in template.schedules(self._file)
+        )
+
+    @cached_property
+    def queue_sources(self) -> tuple[template.QueueSource, ...]:
+        """The queues that feed functions: their addresses, and the physical names of the functions."""
+        return tuple(
+            template.QueueSource(self._named(each.function), self.names[each.queue], each.batch_size)
+            for each in template.queue_sources(self._file)
+        )
 
     @cached_property
     def cors(self) -> template.Cors:
@@ -115,8 +133,12 @@ class LocalStack:
         """A client of the emulator's S3."""
         return self._session().client("s3", endpoint_url=self.endpoint, config=_NO_PROXY)
 
+    def sqs(self) -> "SQSClient":
+        """A client of the emulator's SQS."""
+        return self._session().client("sqs", endpoint_url=self.endpoint, config=_NO_PROXY)
+
     def create_missing(self) -> None:
-        """Make the tables and buckets that are not there yet.
+        """Make the tables, buckets and queues that are not there yet.
 
         Raises:
             StackError: a table is there, but with other keys or indexes than the template says.
@@ -147,6 +169,8 @@ class LocalStack:
         for logical_id in self._buckets:
             if self.names[logical_id] not in made:
                 s3.create_bucket(Bucket=self.names[logical_id])
+        for logical_id in template.queues(self._file):
+            self.sqs().create_queue(QueueName=self._named(logical_id))
 
     def token(self, profile_id: str, lifetime: timedelta) -> str:
         """A bearer token for the profile, signed by this machine's own key, whose public half the gateway serves."""
@@ -159,6 +183,10 @@ class LocalStack:
         key: dict[str, worker.Json] = json.loads(ECAlgorithm.to_jwk(self._signing_key.public_key()))
         return {"keys": [key | {"kid": self._key_id, "alg": "ES256", "use": "sig"}]}
 
+    @staticmethod
+    def _named(logical_id: str) -> str:
+        return f"{NAME}-{logical_id}"
+
     @cached_property
     def _tables(self) -> Mapping[str, template.TableRequest]:
         return template.table_requests(self._file)
@@ -170,7 +198,7 @@ class LocalStack:
         return tuple(name for name, node in entries if isinstance(node, dict) and node["Type"] == "AWS::S3::Bucket")
 
     def _function(self, function: template.Function) -> worker.Function:
-        name = f"{NAME}-{function.logical_id}"
+        name = self._named(function.logical_id)
         return worker.Function(
             name=name,
             code=str(function.folder.resolve()),

@@ -3,6 +3,7 @@
 It understands what that file uses of CloudFormation and SAM, and refuses the rest with the place that it stands at.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ type Node = str | int | float | bool | list[Node] | dict[str, Node] | None
 """A part of the template; the short forms of functions (``!Ref x``) are spelt out (``{"Ref": "x"}``)."""
 
 _ARN: Final = ".Arn"
+_CONDITIONS: Final = frozenset({"ForAllValues:StringLike", "StringLikeIfExists"})
 _LONG_NAMES: Final = {"Ref": "Ref", "Condition": "Condition"}
 _TABLE_PROPERTIES: Final = (
     "AttributeDefinitions",
@@ -50,13 +52,15 @@ class Route:
 class Statement:
     """What a function may do. ``resource`` is a logical id, with the rest of the ARN after it where there is any.
 
-    ``leading_keys`` are the patterns of partition keys that it is held to; none: it is not.
+    ``leading_keys`` are the patterns of partition keys that it is held to, ``prefixes`` those of what it may list of a
+    bucket; none: it is not.
     """
 
     sid: str
     actions: tuple[str, ...]
     resource: str
-    leading_keys: tuple[str, ...]
+    leading_keys: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,23 @@ class Function:
             else:
                 result[key] = value
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule: the function that it invokes, and with which event."""
+
+    function: str
+    event: Node
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSource:
+    """A queue whose messages go to a function, so many at a time."""
+
+    function: str
+    queue: str
+    batch_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,40 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
             else _text(_mapping(ttl, f"{logical_id}.TimeToLiveSpecification"), "AttributeName", logical_id),
         )
     return requests
+
+
+def queues(path: Path) -> tuple[str, ...]:
+    """The queues of the template, by logical id."""
+    return tuple(_of_type(load(path), "AWS::SQS::Queue"))
+
+
+def schedules(path: Path) -> tuple[Schedule, ...]:
+    """The schedules of the template; functions go by their logical ids."""
+    found = []
+    for logical_id, properties in _of_type(load(path), "AWS::Serverless::Function").items():
+        for name, node in _mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
+            place = f"{logical_id}.Events.{name}"
+            event = _mapping(node, place)
+            if event.get("Type") == "ScheduleV2":
+                settings = _mapping(event.get("Properties"), place)
+                found.append(Schedule(logical_id, json.loads(_text(settings, "Input", place))))
+    return tuple(found)
+
+
+def queue_sources(path: Path) -> tuple[QueueSource, ...]:
+    """The queues that feed functions; both go by their logical ids."""
+    found = []
+    for logical_id, properties in _of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
+        match properties:
+            case {
+                "FunctionName": {"Ref": str(function)},
+                "EventSourceArn": {"Fn::GetAtt": [str(queue), "Arn"]},
+                "BatchSize": int(size),
+            }:
+                found.append(QueueSource(function, queue, size))
+            case _:
+                raise TemplateError(f"{logical_id} does not lead from a queue to a function of this template")
+    return tuple(found)
 
 
 def functions(path: Path) -> dict[str, Function]:
@@ -288,7 +343,8 @@ def _statements(properties: Mapping[str, Node], where: str) -> tuple[Statement, 
                     sid=sid,
                     actions=_words(statement, "Action", place),
                     resource=_resource(statement.get("Resource"), place),
-                    leading_keys=_leading_keys(statement, place),
+                    leading_keys=_condition(statement, "ForAllValues:StringLike", "dynamodb:LeadingKeys", place),
+                    prefixes=_condition(statement, "StringLikeIfExists", "s3:prefix", place),
                 )
             )
     return tuple(statements)
@@ -305,12 +361,13 @@ def _resource(node: Node, where: str) -> str:
     raise TemplateError(f"{where}.Resource is not the ARN of a resource of this template")
 
 
-def _leading_keys(statement: Mapping[str, Node], where: str) -> tuple[str, ...]:
-    condition = statement.get("Condition")
-    if condition is None:
-        return ()
-    operator = _mapping(_mapping(condition, where).get("ForAllValues:StringLike"), f"{where}.Condition")
-    return _words(operator, "dynamodb:LeadingKeys", f"{where}.Condition")
+def _condition(statement: Mapping[str, Node], operator: str, key: str, where: str) -> tuple[str, ...]:
+    """The patterns that a statement holds a key to; none where it has no such condition."""
+    condition = _mapping(statement.get("Condition") or {}, f"{where}.Condition")
+    if not condition.keys() <= _CONDITIONS:
+        raise TemplateError(f"{where}.Condition is not read")
+    keys = _mapping(condition.get(operator) or {}, f"{where}.Condition")
+    return _words(keys, key, f"{where}.Condition") if keys else ()
 
 
 def _mapping(node: Node, where: str) -> dict[str, Node]:

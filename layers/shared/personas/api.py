@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
     from aws_lambda_powertools.event_handler.types import EventHandlerInstance
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from personas.contract.operation import Operation
@@ -53,6 +54,7 @@ Json = Annotated[M, Body()]
 
 type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
 
+GATEWAY_WAITS: Final = timedelta(seconds=29)
 PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
 
@@ -224,7 +226,7 @@ def build_app(operation: Operation) -> Api:
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
-    """Decorates a ``lambda_handler``: the deadline, one log line, the metrics."""
+    """Decorates what answers API Gateway: the deadline, one log line, the metrics."""
 
     stage = services().settings.stage
 
@@ -232,7 +234,9 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
         @functools.wraps(handler)
         def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
             began = time.perf_counter()
-            deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
+            # API Gateway waits no longer, whatever time the function has.
+            remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
+            deadline().start(remaining)
             answer = handler(event, context)
             duration_ms = (time.perf_counter() - began) * 1000
             count_call(app.operation.name, duration_ms)
@@ -240,7 +244,61 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
             return answer
 
-        logged = logger.inject_lambda_context(timed, clear_state=True, correlation_id_path="requestContext.requestId")
-        return cast("Handler", metrics.log_metrics(logged))
+        return _observed(timed, correlation_id_path="requestContext.requestId")
 
     return decorate
+
+
+def background_function(name: str) -> Callable[[Handler], Handler]:
+    """Decorates what answers a schedule or a queue: the deadline, one log line, the metrics; errors go to Lambda."""
+
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            began = time.perf_counter()
+            deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
+            try:
+                answer = handler(event, context)
+            finally:
+                duration_ms = (time.perf_counter() - began) * 1000
+                count_call(name, duration_ms)
+            logger.info("done", extra={"duration_ms": round(duration_ms, 1), **answer})
+            return answer
+
+        return _observed(timed, correlation_id_path=None)
+
+    return decorate
+
+
+def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
+    """Decorates what takes one message of a queue, a JSON object; the messages at which it raises stay on the queue."""
+    from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415  # only who has a queue pays for its import
+        BatchProcessor,
+        EventType,
+        process_partial_response,
+    )
+
+    def decorate(take: Callable[[dict[str, str]], None]) -> Handler:
+        def take_record(record: SQSRecord) -> None:
+            take(record.json_body)
+
+        processor = BatchProcessor(
+            EventType.SQS,
+            # Where no message succeeds, an invocation that fails would tell no more than its answer does.
+            raise_on_entire_batch_failure=False,
+            logger=logger,  # type: ignore[arg-type]  # Powertools' own logger has the same methods
+        )
+
+        @background_function(name)
+        @functools.wraps(take)
+        def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            return dict(process_partial_response(event, take_record, processor, context))
+
+        return handler
+
+    return decorate
+
+
+def _observed(handler: Handler, correlation_id_path: str | None) -> Handler:
+    logged = logger.inject_lambda_context(handler, clear_state=True, correlation_id_path=correlation_id_path)
+    return cast("Handler", metrics.log_metrics(logged))

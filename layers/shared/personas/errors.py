@@ -14,7 +14,8 @@
     ├── UnsupportedMediaType    415
     ├── Invalid                 422
     ├── Unavailable             503
-    │   └── OutcomeUnknown      503
+    │   ├── OutcomeUnknown      503
+    │   └── ViewRebuilding      503
     └── NothingSaved            the status that its items agree on, else 422
 """
 
@@ -163,6 +164,18 @@ class OutcomeUnknown(Unavailable):
 
     default_code = "outcome_unknown"
     may_have_saved = True
+
+
+class ViewRebuilding(Unavailable):
+    """A group's views are far behind: to read what they lack takes longer than a request may."""
+
+    default_code = "view_rebuilding"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This group's view is being built anew, which takes longer than a request. Try again shortly.",
+            retry_after=30,
+        )
 
 
 class NothingSaved(PersonasError):

@@ -26,6 +26,12 @@ def count_items(saved: int, failed: int) -> None:
     metrics.add_metric(name="ItemsFailed", unit=MetricUnit.Count, value=failed)
 
 
+def count_view(size_bytes: int, evictions: int) -> None:
+    """Tell how much memory the views of this environment take, and how many were dropped for want of it."""
+    metrics.add_metric(name="ViewBytes", unit=MetricUnit.Bytes, value=size_bytes)
+    metrics.add_metric(name="ViewEvictions", unit=MetricUnit.Count, value=evictions)
+
+
 def count_error(operation: str, status: int, code: str) -> None:
     """Count an answer other than success, by its code; conflicts also by themselves, for the alarm on their rate."""
     with single_metric(name="Errors", unit=MetricUnit.Count, value=1) as metric:

@@ -17,6 +17,8 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 THREADS: Final = 32
 CONNECT_TIMEOUT: Final = timedelta(seconds=1)
@@ -103,21 +105,32 @@ def parallel() -> Parallel:
 @cache
 def dynamodb() -> DynamoDBClient:
     """A client that never retries by itself: ``store.table`` does, with a new stamp for every attempt."""
-    return _client(attempts=1)
+    return boto3.client("dynamodb", config=_config(attempts=1))
 
 
 @cache
 def retrying_dynamodb() -> DynamoDBClient:
     """A client with botocore's own retry, for writes that carry no stamp."""
-    return _client(attempts=2)
+    return boto3.client("dynamodb", config=_config(attempts=2))
 
 
-def _client(attempts: int) -> DynamoDBClient:
-    config = Config(
+@cache
+def s3() -> S3Client:
+    """A client for the bucket. Its writes carry no stamp, so botocore retries them."""
+    return boto3.client("s3", config=_config(attempts=4))
+
+
+@cache
+def sqs() -> SQSClient:
+    """A client for the refresh queue."""
+    return boto3.client("sqs", config=_config(attempts=4))
+
+
+def _config(attempts: int) -> Config:
+    return Config(
         connect_timeout=CONNECT_TIMEOUT.total_seconds(),
         read_timeout=READ_TIMEOUT.total_seconds(),
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=THREADS,
         parameter_validation=False,
     )
-    return boto3.client("dynamodb", config=config)

@@ -1,18 +1,28 @@
 """The service put together: settings, clients, stores and views, made once an execution environment."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cache, cached_property
 from os import environ
+from typing import TYPE_CHECKING
 
 from personas.identity import Authenticator
-from personas.runtime import Parallel, deadline, dynamodb, parallel, utc_now
+from personas.runtime import Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
 from personas.settings import Settings
 from personas.store.drafts import DraftStore
+from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
 from personas.view.catalogue import CatalogueView
+
+if TYPE_CHECKING:
+    from personas.store.queue import RefreshQueue
+    from personas.view.offers import OfferViews
+    from personas.view.personas import PersonaViews
+    from personas.view.snapshot import SnapshotStore
 
 
 @dataclass
@@ -42,6 +52,52 @@ class Services:
     def texts(self) -> TextDirectory:
         """The text directory."""
         return TextDirectory(self.table)
+
+    @cached_property
+    def persona_views(self) -> PersonaViews:
+        """The groups' personas, to be searched."""
+        # pyroaring and stringzilla are imported by the functions that search, and by no other.
+        from personas.view.personas import MEMORY_SHARE, PersonaViews  # noqa: PLC0415
+
+        return PersonaViews(
+            self.table,
+            self.catalogues,
+            self.groups,
+            self.snapshots,
+            self.refresh_queue,
+            self.parallel,
+            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
+        )
+
+    @cached_property
+    def groups(self) -> GroupStore:
+        """The groups' records and marks."""
+        return GroupStore(self.table)
+
+    @cached_property
+    def snapshots(self) -> SnapshotStore:
+        """The snapshots of views."""
+        from personas.view.snapshot import SnapshotStore  # noqa: PLC0415  # as above
+
+        return SnapshotStore(s3(), self.settings.bucket)
+
+    @cached_property
+    def offers(self) -> OfferViews:
+        """What forms offer."""
+        from personas.view.offers import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # for get alone
+
+        return OfferViews(
+            lambda: self.snapshots,
+            self.parallel,
+            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
+        )
+
+    @cached_property
+    def refresh_queue(self) -> RefreshQueue:
+        """The queue of groups to refresh."""
+        from personas.store.queue import RefreshQueue  # noqa: PLC0415  # as above
+
+        return RefreshQueue(sqs(), self.settings.refresh_queue_url)
 
     @cached_property
     def catalogues(self) -> CatalogueView:

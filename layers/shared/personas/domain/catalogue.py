@@ -14,6 +14,9 @@ LinkKind = Literal["departments", "colors", "icons", "flags", "voices", "paramet
 ACTIVE_FLAG: Final = "active"
 """The key of the one flag that a persona has."""
 
+SNAPSHOTS: Final = "snapshots"
+"""Where a group's record says what views it has. But for what refresh keeps there, the record is the library's."""
+
 _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "departments": ("name",),
     "colors": ("name", "hex_code"),
@@ -46,11 +49,15 @@ class Catalogue:
         """The stored entries of a kind, by id."""
         return self._rows.get(kind, {})
 
+    @property
+    def group(self) -> Row:
+        """The group's own record: its settings, and where its views lie."""
+        return self.rows("group").get(self.group_id, {})
+
     @cached_property
     def ai_kinds(self) -> frozenset[str]:
         """The kinds for which the group's setting offers generation."""
-        settings = self.rows("group").get(self.group_id, {})
-        return frozenset(cast("Sequence[str]", settings.get("ai_generate", ())))
+        return frozenset(cast("Sequence[str]", self.group.get("ai_generate", ())))
 
     @cached_property
     def flags(self) -> Mapping[str, Row]:

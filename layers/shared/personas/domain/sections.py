@@ -1,6 +1,7 @@
 """The sections of a persona's form: what is selected, what else could be, and how the form shows it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple, cast
 
 from personas.contract import resources as wire
@@ -9,11 +10,15 @@ from personas.contract.get import GetPersonaRequest
 from personas.domain.catalogue import Catalogue, Row
 from personas.domain.folding import fold
 from personas.domain.form import Form
+from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN, may_see
 from personas.domain.profile import Caller
-from personas.domain.text import Text
+from personas.domain.text import Text, TextKind, wire_bytes
 
 OPTIONS_MAX: Final = 100
+SECTION_BYTES: Final = 1_000_000
+"""What the texts of one section may take in an answer."""
+SUGGESTIONS_MAX: Final = 20
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "basic_show_ai_generate": ("names", "descriptions", "flags", "departments"),
@@ -32,14 +37,27 @@ class Layout(NamedTuple):
     resolved_parameter_ids: list[str]
 
 
-def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest) -> Layout:
-    """The form's sections with the options that this caller has."""
+def lay_out(
+    form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, offers: Offers | None
+) -> Layout:
+    """The form's sections with the options that this caller has.
+
+    ``offers`` are the texts to choose from and what is used most; before the first refresh (None) that is what is
+    selected.
+    """
+
+    def suggested(kind: str, selected: Iterable[str], entries: Collection[str] | None) -> list[str]:
+        if offers is None:
+            return list(selected)
+        known = (each for each in offers.most_used[kind] if entries is None or each in entries)
+        return list(islice(known, SUGGESTIONS_MAX))
 
     def one[S: sections.Section, R](
         make: type[S],
         kind: str,
         options: Mapping[str, R],
         selected: str | None,
+        entries: Collection[str] | None = None,
         *,
         required: bool = False,
         always: bool = False,
@@ -49,57 +67,62 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
                 "show": always or bool(options),
                 "required": required,
                 "show_ai_generate": kind in catalogue.ai_kinds,
-                "suggestions": list(_just(selected)),
+                "suggestions": suggested(kind, _just(selected), entries),
                 "resource": options.get(selected) if selected else None,
                 "resources": list(options.values()),
             }
         )
 
     def several[S: sections.Section, R](
-        make: type[S], kind: str, options: Mapping[str, R], selected: Collection[str]
+        make: type[S],
+        kind: str,
+        options: Mapping[str, R],
+        selected: Collection[str],
+        entries: Collection[str] | None = None,
     ) -> S:
         return make.model_validate(
             {
                 "show": bool(options),
                 "show_ai_generate": kind in catalogue.ai_kinds,
-                "suggestions": list(selected),
+                "suggestions": suggested(kind, selected, entries),
                 "current": [options[each] for each in selected if each in options],
                 "resources": list(options.values()),
             }
         )
 
-    def texts[R](selected: Sequence[Text], to_wire: Callable[[Text], R]) -> dict[str, R]:
-        return {each.id: to_wire(each) for each in selected}
+    def texts[R](kind: TextKind, selected: Sequence[Text], to_wire: Callable[[Text], R]) -> dict[str, R]:
+        offered = offers.texts[kind] if offers else ()
+        return {each.id: to_wire(each) for each in _text_options(selected, offered)}
 
+    all_colors = _entries(catalogue, "colors", _color, _just(form.color_id))
     colors = _options(
-        _entries(catalogue, "colors", _color, _just(form.color_id)),
+        all_colors,
         selected=_just(form.color_id),
         named_by=lambda color: (color.name, color.hex_code),
         search=request.color_search,
         only_selected=request.color_show_selected is True,
     )
+    all_icons = _entries(catalogue, "icons", _icon, _just(form.icon_id))
     icons = _options(
-        _entries(catalogue, "icons", _icon, _just(form.icon_id)),
+        all_icons,
         selected=_just(form.icon_id),
         named_by=lambda icon: (icon.name, icon.value),
         search=request.icon_search,
         only_selected=request.icon_show_selected is True,
     )
+    all_voices = _entries(catalogue, "voices", _voice, form.voice_ids)
     voices = _options(
-        _entries(catalogue, "voices", _voice, form.voice_ids),
+        all_voices,
         selected=form.voice_ids,
         named_by=lambda voice: (voice.voice,),
     )
+    all_departments = {
+        department_id: department
+        for department_id, department in _entries(catalogue, "departments", _department, form.department_ids).items()
+        if caller.role == SUPERADMIN or department_id in caller.department_ids or department_id in form.department_ids
+    }
     departments = _options(
-        {
-            department_id: department
-            for department_id, department in _entries(
-                catalogue, "departments", _department, form.department_ids
-            ).items()
-            if caller.role == SUPERADMIN
-            or department_id in caller.department_ids
-            or department_id in form.department_ids
-        },
+        all_departments,
         selected=form.department_ids,
         named_by=lambda department: (department.name,),
     )
@@ -108,25 +131,27 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
         catalogue.parameter_fields[each] for each in form.parameter_field_ids if each in catalogue.parameter_fields
     ]
     resolved = list(dict.fromkeys(link.parameter_id for link in links))
+    all_parameters = {
+        parameter_id: _parameter(parameter_id, row)
+        for parameter_id, row in catalogue.rows("parameters").items()
+        if parameter_id in resolved or (row["persona_parameter"] and _is_offered(row, caller))
+    }
     parameters = _options(
-        {
-            parameter_id: _parameter(parameter_id, row)
-            for parameter_id, row in catalogue.rows("parameters").items()
-            if parameter_id in resolved or (row["persona_parameter"] and _is_offered(row, caller))
-        },
+        all_parameters,
         selected=resolved,
         named_by=lambda parameter: (parameter.name,),
     )
     picked = [each for each in request.parameter_ids if each in parameters] if request.parameter_ids else None
     offering = set(parameters if picked is None else picked)
     field_rows = catalogue.rows("fields")
+    all_parameter_fields = {
+        link.id: _parameter_field(link.id, link.parameter_id, link.field_id, field_rows[link.field_id])
+        for link in catalogue.parameter_fields.values()
+        if link.id in form.parameter_field_ids
+        or (link.parameter_id in offering and _is_offered(field_rows[link.field_id], caller))
+    }
     parameter_fields = _options(
-        {
-            link.id: _parameter_field(link.id, link.parameter_id, link.field_id, field_rows[link.field_id])
-            for link in catalogue.parameter_fields.values()
-            if link.id in form.parameter_field_ids
-            or (link.parameter_id in offering and _is_offered(field_rows[link.field_id], caller))
-        },
+        all_parameter_fields,
         selected=form.parameter_field_ids,
         named_by=lambda field: (field.name,),
         search=request.parameter_field_search,
@@ -141,7 +166,7 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
         "names": one(
             sections.PersonaNameSection,
             "names",
-            texts(_just(form.name), lambda each: wire.Name(id=each.id, name=each.text, generated=False)),
+            texts("names", _just(form.name), lambda each: wire.Name(id=each.id, name=each.text, generated=False)),
             form.name.id if form.name else None,
             required=True,
             always=True,
@@ -150,19 +175,22 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
             sections.PersonaDescriptionSection,
             "descriptions",
             texts(
+                "descriptions",
                 _just(form.description),
                 lambda each: wire.Description(id=each.id, description=each.text, generated=False),
             ),
             form.description.id if form.description else None,
             always=True,
         ),
-        "colors": one(sections.PersonaColorSection, "colors", colors, form.color_id, required=True),
-        "icons": one(sections.PersonaIconSection, "icons", icons, form.icon_id, required=True),
+        "colors": one(sections.PersonaColorSection, "colors", colors, form.color_id, all_colors, required=True),
+        "icons": one(sections.PersonaIconSection, "icons", icons, form.icon_id, all_icons, required=True),
         "instructions": one(
             sections.PersonaInstructionSection,
             "instructions",
             texts(
-                _just(form.instructions), lambda each: wire.Instruction(id=each.id, template=each.text, generated=False)
+                "instructions",
+                _just(form.instructions),
+                lambda each: wire.Instruction(id=each.id, template=each.text, generated=False),
             ),
             form.instructions.id if form.instructions else None,
             required=True,
@@ -171,24 +199,34 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
         "flags": sections.PersonaFlagSection(
             show=True,
             show_ai_generate="flags" in catalogue.ai_kinds,
-            suggestions=list(_just(form.active_flag_id)),
+            suggestions=suggested("flags", _just(form.active_flag_id), flags),
             current=flags.get(form.active_flag_id) if form.active_flag_id else None,
             resources=list(flags.values()),
         ),
-        "departments": several(sections.PersonaDepartmentSection, "departments", departments, form.department_ids),
+        "departments": several(
+            sections.PersonaDepartmentSection, "departments", departments, form.department_ids, all_departments
+        ),
         "parameter_fields": several(
-            sections.PersonaParameterFieldSection, "parameter_fields", parameter_fields, form.parameter_field_ids
+            sections.PersonaParameterFieldSection,
+            "parameter_fields",
+            parameter_fields,
+            form.parameter_field_ids,
+            all_parameter_fields,
         ),
         "examples": several(
             sections.PersonaExampleSection,
             "examples",
-            texts(form.examples, lambda each: wire.Example(id=each.id, example=each.text, generated=False)),
+            texts("examples", form.examples, lambda each: wire.Example(id=each.id, example=each.text, generated=False)),
             [each.id for each in form.examples],
         ),
         "parameters": several(
-            sections.PersonaParameterSection, "parameters", parameters, resolved if picked is None else picked
+            sections.PersonaParameterSection,
+            "parameters",
+            parameters,
+            resolved if picked is None else picked,
+            all_parameters,
         ),
-        "voices": several(sections.PersonaVoiceSection, "voices", voices, form.voice_ids),
+        "voices": several(sections.PersonaVoiceSection, "voices", voices, form.voice_ids, all_voices),
     }
     return Layout(
         sections=made,
@@ -218,6 +256,19 @@ def _options[R](
     others.sort(key=lambda each: (names[each][0], each))
     kept = sorted([*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]], key=lambda each: (names[each][0], each))
     return {entry_id: entries[entry_id] for entry_id in kept}
+
+
+def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Text]:
+    """What is selected, then what is offered, as far as a section holds it: at most 100, and at most 1 MB."""
+    kept = list(dict.fromkeys(selected))
+    room = SECTION_BYTES - sum(wire_bytes(each.text) for each in kept)
+    for each in offered:
+        if each not in selected:
+            room -= wire_bytes(each.text)
+            if room < 0 or len(kept) == OPTIONS_MAX:
+                break
+            kept.append(each)
+    return kept
 
 
 def _just[T](value: T | None) -> tuple[T, ...]:

@@ -33,7 +33,10 @@ def delete_personas(
             sound[position] = persona_id
 
     if sound:
-        stored = services.personas.get_many(caller.group_id, sound.values())
+        stored, _ = services.parallel.pair(
+            lambda: services.personas.get_many(caller.group_id, sound.values()),
+            lambda: services.groups.mark(caller.group_id),
+        )
         deletes = {
             position: partial(_delete, services, caller, persona_id, intent.write_id(position), stored.get(persona_id))
             for position, persona_id in sound.items()

@@ -13,7 +13,8 @@ from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
 from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
 from personas.domain.text import Reference
-from personas.errors import Fault, Forbidden, NotFound, VersionConflict
+from personas.errors import Fault, Forbidden, NotFound, Unavailable, VersionConflict
+from personas.observability import logger
 from personas.operations.bulk import at
 from personas.services import Services
 from personas.store.table import LostRace
@@ -98,7 +99,10 @@ def _begin(
         updated_at=now,
     )
     try:
-        stored = services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id())
+        stored, _ = services.parallel.pair(
+            lambda: services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id()),
+            lambda: _announce(services, caller),
+        )
     except LostRace as lost:
         # Only an Idempotency-Key whose first call was cut off, and that now comes with another body, gets here.
         raise VersionConflict(f"The draft {draft.id} was begun with other contents.") from lost
@@ -115,15 +119,18 @@ def _patch(
 ) -> PatchPersonaDraftResponse:
     fields, texts = fields_of(changes)
     try:
-        version, draft = services.drafts.patch(
-            caller.group_id,
-            caller.profile_id,
-            draft_id,
-            fields,
-            texts,
-            expected_version=request.expected_version,
-            updated_at=services.table.now().isoformat(),
-            write_id=intent.write_id(),
+        (version, draft), _ = services.parallel.pair(
+            lambda: services.drafts.patch(
+                caller.group_id,
+                caller.profile_id,
+                draft_id,
+                fields,
+                texts,
+                expected_version=request.expected_version,
+                updated_at=services.table.now().isoformat(),
+                write_id=intent.write_id(),
+            ),
+            lambda: _announce(services, caller),
         )
     except LostRace as lost:
         stored = services.drafts.draft_in(lost)
@@ -131,6 +138,15 @@ def _patch(
             raise NotFound(f"You have no draft {draft_id}.") from None
         raise _conflict(stored, request.expected_version, fields) from None
     return _answer(draft_id, version, draft, "The draft was saved.")
+
+
+def _announce(services: Services, caller: Caller) -> None:
+    """Beside the draft's own write, so that it costs no round. The clean-up of the text directory asks for it."""
+    try:
+        services.drafts.announce(caller.group_id, caller.profile_id)
+    except Unavailable:
+        # The draft is what counts, and its texts are safe for 30 days: its next write says it again.
+        logger.warning("a profile is not listed among the drafters of its group")
 
 
 def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> VersionConflict:

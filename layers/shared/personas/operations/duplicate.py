@@ -35,7 +35,10 @@ def duplicate_persona(
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
     missing = NotFound(f"There is no persona {request.persona_id}.")
-    stored = services.personas.get(caller.group_id, request.persona_id)
+    stored, _ = services.parallel.pair(
+        lambda: services.personas.get(caller.group_id, request.persona_id),
+        lambda: services.groups.mark(caller.group_id),
+    )
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
         raise missing
     source = stored.persona

@@ -9,6 +9,7 @@ from personas.domain.form import Form, form_of, laid_over
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.profile import Caller
 from personas.domain.sections import lay_out
+from personas.domain.text import TextKind
 from personas.errors import NotFound
 from personas.services import Services
 from personas.store.personas import Stored
@@ -16,6 +17,8 @@ from personas.store.personas import Stored
 
 def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
     """Read the persona, the draft and what is new in the catalogue in one round, and lay out the form.
+
+    A second round only where a refresh has made what the form offers anew.
 
     Raises:
         NotFound: the persona cannot be seen, or the draft is not the caller's.
@@ -38,8 +41,9 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     if draft_id and draft is None:
         raise NotFound(f"You have no draft {draft_id}.")
 
+    offers = services.offers.current(catalogues[0], caller, _searches(request))
     form = form_of(persona) if persona else Form()
-    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request)
+    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, offers)
     verdict = may_edit(caller, persona) if persona else may_write(caller)
     return GetPersonaResponse.model_validate(
         {
@@ -56,3 +60,12 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
             **layout.sections,
         }
     )
+
+
+def _searches(request: GetPersonaRequest) -> dict[TextKind, str]:
+    """What the caller looks for among all texts of the group, by kind."""
+    asked: dict[TextKind, str | None] = {
+        "descriptions": request.descriptions_search,
+        "instructions": request.instructions_search,
+    }
+    return {kind: search for kind, search in asked.items() if search}

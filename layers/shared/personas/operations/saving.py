@@ -24,7 +24,8 @@ from personas.store.texts import TextDirectory
 class Lookup:
     """What the items of one call name, looked up in one round: the catalogue, texts by id, and stored personas.
 
-    In the same round the texts that the items bring along are put into the directory, for their ids are given out as
+    In the same round the group is marked as changed: before any of its personas is, so that no change is without a
+    mark. And the texts that the items bring along are put into the directory, for their ids are given out as
     soon as a persona that holds them is stored. What an item that fails leaves there is harmless: an entry only tells
     its text to someone of the group who has its id, and the weekly clean-up removes what nobody uses.
     """
@@ -40,7 +41,10 @@ class Lookup:
         self.stored: dict[str, Stored] = {}
         catalogues: list[Catalogue] = []
         wanted = list(persona_ids)
-        calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(group_id))]
+        calls: list[Callable[[], None]] = [
+            lambda: catalogues.append(services.catalogues.current(group_id)),
+            partial(services.groups.mark, group_id),
+        ]
         if wanted:
             calls.append(lambda: self.stored.update(services.personas.get_many(group_id, wanted)))
         calls += [

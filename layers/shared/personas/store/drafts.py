@@ -1,24 +1,69 @@
 """Drafts: each change of one is a single conditional write on its version."""
 
 import json
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, cast
 
 from personas.domain.draft import DRAFT_LIFE, FIELDS, Draft, Selection
-from personas.domain.text import Text
+from personas.domain.text import Reference, Text, TextKind
 from personas.store import keys
 from personas.store.attributes import Item, Value
 from personas.store.table import LostRace, Table, Written, expired, integer, mapping, text
 
 LATEST_MAX: Final = 200
 
+ANNOUNCED_EVERY: Final = timedelta(days=1)
+"""An environment lists a profile among its group's drafters at most this often."""
+_ANNOUNCED_MAX: Final = 10_000
+
+_TEXT_FIELDS: Final[Mapping[str, TextKind]] = {
+    "name_id": "names",
+    "description_id": "descriptions",
+    "instructions_id": "instructions",
+    "example_ids": "examples",
+}
+
 
 class DraftStore:
     """The drafts of all profiles; every call names the caller's group and profile."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = table
+        self._clock = clock
+        self._announced: dict[tuple[str, str], float] = {}
+
+    def announce(self, group_id: str, profile_id: str) -> None:
+        """List the profile among those of its group that may have drafts, unless this environment has just done so.
+
+        So the group's drafts are found without a look at the whole table. The mention outlives every draft that is
+        written until it is put again.
+
+        Raises:
+            Unavailable: it could not be written.
+        """
+        last = self._announced.get((group_id, profile_id))
+        if last is not None and self._clock() - last < ANNOUNCED_EVERY.total_seconds():
+            return
+        announcing = self._clock()
+        until = self._table.now() + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
+        self._table.put_plain(keys.drafter(group_id, profile_id), {"expires_at": int(until.timestamp())})
+        if len(self._announced) >= _ANNOUNCED_MAX:
+            self._announced.clear()
+        self._announced[group_id, profile_id] = announcing
+
+    def drafters(self, group_id: str) -> list[str]:
+        """The profiles of the group that may have drafts."""
+        now = self._table.now()
+        found = self._table.partition(keys.drafters_partition(group_id))
+        return [keys.id_of(text(item, "sk")) for item in found if not expired(item, now)]
+
+    def text_ids(self, group_id: str, profile_id: str) -> set[Reference]:
+        """The texts that the profile's drafts hold."""
+        items = self._table.latest(keys.drafts_partition(group_id, profile_id), keys.DRAFT_CHANGES, None)
+        return {reference for item in items for reference in _references(mapping(item, "row"))}
 
     def get(self, group_id: str, profile_id: str, draft_id: str) -> Draft | None:
         """The profile's draft, or None where there is none or its time is over."""
@@ -96,6 +141,14 @@ class DraftStore:
 
     def _expiry(self) -> int:
         return int((self._table.now() + DRAFT_LIFE).timestamp())
+
+
+def _references(row: Mapping[str, Value]) -> Iterator[Reference]:
+    for field, kind in _TEXT_FIELDS.items():
+        selected = row.get(field)
+        # The cast states what create and patch wrote: nothing else writes a draft.
+        ids = selected if isinstance(selected, list) else [selected] if selected else []
+        yield from (Reference(kind, each) for each in cast("list[str]", ids))
 
 
 def _row(fields: Mapping[str, Selection]) -> dict[str, Value]:

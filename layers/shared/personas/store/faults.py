@@ -9,6 +9,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     ProxyConnectionError,
     SSLError,
 )
@@ -61,7 +62,7 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
         return Meaning.DEFECT
     if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError):
         return Meaning.UNREACHED
-    if isinstance(error, HTTPClientError | SSLError):
+    if isinstance(error, HTTPClientError | IncompleteReadError | SSLError):
         return Meaning.UNKNOWN
     return Meaning.DEFECT
 

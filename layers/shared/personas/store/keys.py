@@ -10,10 +10,16 @@ from personas.domain.text import TextKind
 
 CHANGES_INDEX: Final = "changes"
 DUE_INDEX: Final = "due"
+DUE_SHARD: Final = "0"
+"""The one partition of the due index: a thousand marks a second fit."""
 
+PERSONAS: Final = "persona#"
+"""How the sort keys of personas begin; the id follows."""
 PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
 DRAFT_CHANGES: Final = "d#"
+
+TEXT_SHARDS: Final = 256
 
 
 class Key(NamedTuple):
@@ -39,7 +45,7 @@ def drafts_partition(group_id: str, profile_id: str) -> str:
 
 def persona(group_id: str, persona_id: str) -> Key:
     """A persona or its tombstone."""
-    return Key(group_partition(group_id), f"persona#{persona_id}")
+    return Key(group_partition(group_id), f"{PERSONAS}{persona_id}")
 
 
 def resource(group_id: str, kind: str, entry_id: str) -> Key:
@@ -52,14 +58,34 @@ def group(group_id: str) -> Key:
     return Key(group_partition(group_id), "group")
 
 
+def mark(group_id: str) -> Key:
+    """The mark that says that the group's views are behind."""
+    return Key(group_partition(group_id), "mark")
+
+
+def drafters_partition(group_id: str) -> str:
+    """Where a group's profiles are listed that may have drafts."""
+    return f"draft#{group_id}"
+
+
+def drafter(group_id: str, profile_id: str) -> Key:
+    """The mention of a profile that may have drafts."""
+    return Key(drafters_partition(group_id), f"drafter#{profile_id}")
+
+
 def draft(group_id: str, profile_id: str, draft_id: str) -> Key:
     """A draft of a profile."""
     return Key(drafts_partition(group_id, profile_id), f"draft#{draft_id}")
 
 
+def texts_partition(group_id: str, shard: int) -> str:
+    """One of the 256 partitions of a group's text directory: that of the ids whose first byte is ``shard``."""
+    return f"text#{group_id}#{shard:02x}"
+
+
 def text(group_id: str, kind: TextKind, entry_id: str) -> Key:
     """An entry of the text directory, spread over 256 partitions by the first byte of its id."""
-    return Key(f"text#{group_id}#{entry_id[:2]}", f"{kind}#{entry_id}")
+    return Key(texts_partition(group_id, int(entry_id[:2], 16)), f"{kind}#{entry_id}")
 
 
 def profile(profile_id: str) -> Key:

@@ -49,9 +49,12 @@ class ResourceStore:
         key = self._key(group_id, entry.kind, entry.id)
         for attempt in range(3):
             item = self._table.get(key)
-            if item is not None and dict(mapping(item, "row")) == _plain(entry.row):
+            stored = dict(mapping(item or {}, "row"))
+            # A group's record also says where its views lie, which is the refresh's to write.
+            row = {**stored, **_plain(entry.row)} if entry.kind == "group" else _plain(entry.row)
+            if item is not None and row == stored:
                 return False
-            body: dict[str, Value] = {"row": entry.row, "version": 1}
+            body: dict[str, Value] = {"row": row, "version": 1}
             if item is None:
                 body["seq"] = int(self._table.now().timestamp() * 1000)
             else:

@@ -24,7 +24,7 @@ from personas.errors import OutcomeUnknown, Unavailable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
 from personas.store.faults import Meaning, meaning
-from personas.store.keys import CHANGES_INDEX, Key, range_of, stamp
+from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -68,6 +68,8 @@ class Change(NamedTuple):
     row: Mapping[str, Value]
     deleted: bool
     version: int
+    expires_at: int = 0
+    """When a tombstone may be forgotten, in unix seconds."""
 
 
 def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
@@ -194,9 +196,10 @@ class Table:
                 row=mapping(item, "row"),
                 deleted=item.get("deleted") is True,
                 version=integer(item, "version", absent=0),
+                expires_at=integer(item, "expires_at", absent=0),
             )
 
-    def latest(self, partition: str, prefix: str, most: int) -> list[Item]:
+    def latest(self, partition: str, prefix: str, most: int | None) -> list[Item]:
         """The items of a range that have not expired, latest first, as the index projects them; at most ``most``."""
         first, last = range_of(prefix, None)
         now = self.now()
@@ -208,9 +211,12 @@ class Table:
                 break
         return found
 
-    def partition(self, partition: str) -> Iterator[Item]:
-        """Every item of a partition, whole, in the order of its sort keys."""
-        yield from self._pages(KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": encode(partition)})
+    def partition(self, partition: str, prefix: str = "") -> Iterator[Item]:
+        """The items of a partition whose sort keys begin like that, whole, in the order of their sort keys."""
+        condition, values = "pk = :pk", {":pk": encode(partition)}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
+        yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
     def put(
         self, key: Key, body: Mapping[str, Value], *, write_id: str, based_on: int | None, prefix: str | None = None
@@ -362,6 +368,53 @@ class Table:
 
         return self._write(once, write_id, version)
 
+    def mark_due(self, key: Key, group_id: str) -> None:
+        """Put a mark: whoever puts it last, it says the same and a later time."""
+        now = self.now()
+
+        def once() -> None:
+            item = {**key.attributes(), "due_shard": DUE_SHARD, "due": f"{stamp('', now)}#{group_id}"}
+            marked_at = int(now.timestamp() * 1000)
+            self._client.put_item(TableName=self.name, Item=encode_item({**item, "marked_at": marked_at}))
+
+        self._attempt(once, writes=True)
+
+    def put_plain(self, key: Key, body: Mapping[str, Value]) -> None:
+        """Put an item without a condition: only for one that says the same whoever writes it."""
+        item = encode_item({**key.attributes(), **body})
+        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=True)
+
+    def delete_older(self, key: Key, attribute: str, before: int) -> bool:
+        """Delete an item if the time in ``attribute`` is an earlier one; whether it was.
+
+        One that is not, or is gone, is left as it is.
+        """
+
+        def once() -> None:
+            self._client.delete_item(
+                TableName=self.name,
+                Key=encode_item(key.attributes()),
+                ConditionExpression="#attribute < :before",
+                ExpressionAttributeNames={"#attribute": attribute},
+                ExpressionAttributeValues=encode_item({":before": before}),
+            )
+
+        try:
+            self._attempt(once, writes=True)
+        except LostRace:
+            return False
+        return True
+
+    def due_partitions(self) -> Iterator[str]:
+        """The partitions that hold a mark, longest waiting first. The index is global, so it may lag by moments."""
+        for item in self._pages(
+            consistent=False,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="due_shard = :shard",
+            ExpressionAttributeValues={":shard": encode(DUE_SHARD)},
+        ):
+            yield text(item, "pk")
+
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.
 
@@ -419,9 +472,11 @@ class Table:
             ScanIndexForward=forward,
         )
 
-    def _pages(self, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
+    def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
         while True:
-            answer = self._attempt(lambda: self._client.query(TableName=self.name, ConsistentRead=True, **arguments))
+            answer = self._attempt(
+                lambda: self._client.query(TableName=self.name, ConsistentRead=consistent, **arguments)
+            )
             for raw in answer["Items"]:
                 yield decode_item(raw)
             following = answer.get("LastEvaluatedKey")

@@ -5,19 +5,22 @@ Personas and drafts hold their own texts; an entry is put before the item that g
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import timedelta
 from itertools import batched
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from personas.domain.text import Reference, Text, TextKind
 from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.table import BATCH_WRITE_MAX, Table, integer
+from personas.store.table import text as text_of
 
 FRESH: Final = timedelta(days=1)
-"""An entry touched within this time is left alone; the clean-up waits for 30 times as long."""
+"""An entry touched within this time is left alone."""
+KEPT_UNUSED: Final = 30 * FRESH
+"""How long the clean-up leaves an entry that was touched, though nobody uses it."""
 _CACHE_CHARACTERS: Final = 2_000_000
 
 
@@ -78,6 +81,21 @@ class TextDirectory:
         self._table.put_many([_item(group_id, kind, text, now) for kind, text in batch])
         for kind, text in batch:
             self._remember(group_id, Reference(kind, text.id), _Known(text.text, now))
+
+    def clean(self, group_id: str, shard: int, used: Container[Reference]) -> int:
+        """Remove the entries of one of the directory's 256 parts that are not ``used`` and long untouched; how many.
+
+        ``used`` may be as old as an entry counts as fresh: who uses an entry has touched it no longer ago.
+        """
+        untouched_since = int((self._table.now() - KEPT_UNUSED).timestamp())
+        removed = 0
+        for item in self._table.partition(keys.texts_partition(group_id, shard)):
+            kind, _, entry_id = text_of(item, "sk").partition("#")
+            reference = Reference(cast("TextKind", kind), entry_id)
+            if integer(item, "used_at") < untouched_since and reference not in used:
+                # Under a condition: whoever touches it in between keeps it.
+                removed += self._table.delete_older(keys.text(group_id, *reference), "used_at", untouched_since)
+        return removed
 
     def _fresh(self, entry: _Known) -> bool:
         return self._table.now().timestamp() - entry.used_at < FRESH.total_seconds()

@@ -1,0 +1,16 @@
+"""What a form offers beyond the catalogue: what the group's personas use most."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from personas.domain.text import Text, TextKind
+
+
+class Offers(NamedTuple):
+    """What there is for one caller as of the last refresh, most used first.
+
+    ``texts`` are the texts to choose from, ``most_used`` the ids of what is used, by the kind of the section.
+    """
+
+    texts: Mapping[TextKind, Sequence[Text]]
+    most_used: Mapping[str, Sequence[str]]

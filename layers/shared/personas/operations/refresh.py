@@ -1,0 +1,364 @@
+"""refresh: bring a group's views up to date, and say which."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import batched
+from typing import Final
+from uuid import uuid4
+
+from personas.contract.refresh import PersonaRefreshResponse
+from personas.domain.catalogue import SNAPSHOTS
+from personas.errors import Unavailable, ViewRebuilding
+from personas.observability import logger
+from personas.operations.upkeep import clean_texts, left_behind
+from personas.runtime import FEED_WINDOW
+from personas.services import Services
+from personas.store import keys
+from personas.store.attributes import Value
+from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
+from personas.store.personas import TOMBSTONE_LIFE, Stored
+from personas.store.table import BATCH_READ_MAX, Change, LostRace, integer, mapping
+from personas.view import export
+from personas.view.codec import Snapshot, encode
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
+from personas.view.export import EXPORT_VIEW, Entry, Manifest
+from personas.view.index import Index
+from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW, read_object
+from personas.view.personas import SEARCH_VIEW, apply, snapshot_since
+from personas.view.popular import Popular
+from personas.view.texts import TextsView
+
+VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
+"""What a refresh keeps, in the order in which it tells them. All are made in one pass and swapped in together."""
+REBUILD_EVERY: Final = timedelta(days=7)
+"""Views older than this are made of the table anew, so that whatever they missed heals."""
+CLEAN_UP: Final = "text_clean_up"
+"""Where a group's record says from which part of its text directory on the clean-up goes on; None: it is done."""
+TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
+"""With less than this left, a queued group is left to the next invocation."""
+WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
+"""So many changed personas are held whole: in 8 batches side by side they come as fast as a collection gives them."""
+
+
+@dataclass
+class _Pass:
+    """One refresh of a group, up to the moment when the group's record is pointed to what it has written."""
+
+    services: Services
+    group_id: str
+    record: GroupRecord
+    started: datetime
+    rebuilt_at: datetime
+    pointers: dict[str, Pointer] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    """Objects that nobody needs if the pointers are not swapped."""
+    replaced: set[str] = field(default_factory=set)
+    """Objects that nobody needs once they are."""
+    texts: TextsView = field(init=False)
+
+    @property
+    def upkeep(self) -> dict[str, Value]:
+        """What the record says of the clean-up of the text directory once the weekly rebuild is pointed to."""
+        pointer = self.record.pointer(SEARCH_VIEW)
+        return {CLEAN_UP: 0} if pointer and self.started - pointer.rebuilt_at > REBUILD_EVERY else {}
+
+    def point(self, view: str, key: str) -> None:
+        """Have the record pointed to the object of a view."""
+        self.written.add(key)
+        self.pointers[view] = Pointer(key, self.started, self.rebuilt_at)
+        old = self.record.pointer(view)
+        if old:
+            self.replaced.add(old.key)
+
+
+def refresh_requested(services: Services, group_id: str) -> list[str]:
+    """Bring the views of a caller's group up to date; the names of those that changed.
+
+    Raises:
+        ViewRebuilding: it takes longer than a request may; the group is queued.
+        Unavailable: the store cannot be read or written now.
+    """
+    try:
+        return refresh_group(services, group_id)
+    except ViewRebuilding:
+        services.refresh_queue.send([group_id])
+        raise
+
+
+def refresh_group(services: Services, group_id: str) -> list[str]:
+    """Bring the group's views up to the moment of the call; the names of those that changed.
+
+    The new snapshots are written whole, then the group's record is pointed to them under a condition, all at once.
+    Two refreshes at once both read what is there; one of them points first, and the other lets its snapshots go. One
+    that dies leaves the old views, or the new ones, and objects that nobody points to.
+
+    Raises:
+        ViewRebuilding: there is more to read than can be read in time.
+        Unavailable: the store cannot be read or written now.
+    """
+    started = services.table.now()
+    record = services.groups.read(group_id)
+    manifest = _manifest(services, record)
+    work = _followed(services, group_id, record, started, manifest) or _rebuilt(services, group_id, record, started)
+    if work.pointers:
+        if not _point(work):
+            _supersede(services, work.written)
+            return []
+        if manifest and work.rebuilt_at == started:
+            work.replaced |= manifest.keys
+        _supersede(services, work.replaced)
+    try:
+        # A write marks its group before it takes effect, and an environment that has just marked does not mark again.
+        services.groups.unmark(group_id, started - MARK_PAUSE - FEED_WINDOW)
+    except Unavailable:
+        # The views are up to date all the same. The mark only has the schedule look once more.
+        logger.warning("a group stays marked", extra={"group": group_id})
+    _keep_up(work)
+    return [view for view in (*VIEWS, POPULAR_VIEW) if view in work.pointers]
+
+
+def refresh_queued(services: Services, group_id: str) -> None:
+    """Bring the views of a group up to date that the queue names.
+
+    Raises:
+        Unavailable: no time is left to begin it, or the store cannot be read or written now; it stays on the queue.
+    """
+    left = services.table.deadline.left()
+    if left is not None and left < TIME_FOR_A_GROUP:
+        raise Unavailable("No time is left to begin this group.")
+    refresh_group(services, group_id)
+
+
+def queue_marked(services: Services) -> int:
+    """Leave a message for every group that has changed since its last refresh; how many."""
+    return services.refresh_queue.send(services.groups.marked())
+
+
+def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
+    """What a refresh did, in the contract's words: a new pointer makes every warm reader of the group look again."""
+    views: list[str] = [view for view in VIEWS if view in refreshed]
+    tags = {"personas": bool(views), "library": POPULAR_VIEW in refreshed}
+    return PersonaRefreshResponse(
+        success=True, refreshed_views=views, invalidated_tags=[tag for tag, dropped in tags.items() if dropped]
+    )
+
+
+# ---- One pass ----------------------------------------------------------------------------------------------------
+
+
+def _followed(
+    services: Services, group_id: str, record: GroupRecord, started: datetime, manifest: Manifest | None
+) -> _Pass | None:
+    """New views from the old ones and the change feed; None where one of the old ones cannot serve any more."""
+    pointer = record.pointer(SEARCH_VIEW)
+    pointers = [record.pointer(view) for view in VIEWS]
+    if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
+        return None
+    snapshot = services.persona_views.snapshot(group_id, pointer)
+    texts = _texts(services, record)
+    if snapshot is None or texts is None:
+        return None
+    work = _Pass(services, group_id, record, started, pointer.rebuilt_at)
+    work.texts = texts
+    index = snapshot.index
+    news = apply(index, services.persona_views.changes(group_id, snapshot_since(pointer)))
+    if news:
+        try:
+            _refresh_export(work, manifest, _noted(work, _whole(services, group_id, news)), len(news))
+        except SnapshotDamaged as error:
+            logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
+            return None
+        _refresh_search(work, index)
+        if texts.changed:
+            _refresh_texts(work)
+    return work
+
+
+def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: datetime) -> _Pass:
+    """New views from the table, which is read once for all of them."""
+    work = _Pass(services, group_id, record, started, rebuilt_at=started)
+    index = Index()
+    work.texts = TextsView(group_id)
+    _refresh_export(work, Manifest(), _noted(work, _taken(index, _all(services, group_id))), 0)
+    _refresh_search(work, index)
+    older = _texts(services, record)
+    if older is not None:
+        # Somebody may still send back the id of a text that has just gone out of use.
+        work.texts.inherit(older, int(started.timestamp()))
+    _refresh_texts(work)
+    return work
+
+
+def _all(services: Services, group_id: str) -> Iterator[tuple[str, Stored]]:
+    """All that is stored of the group's personas, in the order of their ids, while there is time.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for number, found in enumerate(services.personas.all(group_id)):
+        if number % WHOLE_AT_ONCE == 0:
+            _check_time(services)
+        yield found
+
+
+def _taken(index: Index, found: Iterable[tuple[str, Stored]]) -> Iterator[Entry]:
+    """What is read from the table, for the export view, taken into the index on its way."""
+    for persona_id, stored in found:
+        if stored.persona is None:
+            index.delete(persona_id, stored.seq, integer(stored.item, "expires_at", absent=0))
+        else:
+            index.upsert(persona_id, stored.seq, mapping(stored.item, "row"))
+        yield Entry(persona_id, stored.seq, stored.persona)
+
+
+def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:
+    """The changed personas whole, as they stand now, in the order of their ids.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), WHOLE_AT_ONCE, strict=False):
+        _check_time(services)
+        calls = [
+            partial(services.personas.get_many, group_id, [persona_id for persona_id, _ in each])
+            for each in batched(some, BATCH_READ_MAX, strict=False)
+        ]
+        found: dict[str, Stored] = {}
+        for batch in services.parallel.run(calls):
+            found |= batch
+        for persona_id, seq in some:
+            stored = found.get(persona_id)
+            # A tombstone that is gone by now still stands for its persona's end.
+            yield Entry(persona_id, stored.seq, stored.persona) if stored else Entry(persona_id, seq, None)
+
+
+def _check_time(services: Services) -> None:
+    if not services.table.has_time_for_another_item():
+        raise ViewRebuilding
+
+
+# ---- The views ---------------------------------------------------------------------------------------------------
+
+
+def _refresh_search(work: _Pass, index: Index) -> None:
+    index.forget_tombstones(int(work.started.timestamp()))
+    content = encode(Snapshot(index, work.started.isoformat()))
+    work.point(SEARCH_VIEW, work.services.snapshots.write(work.group_id, SEARCH_VIEW, work.started, content))
+
+
+def _refresh_export(work: _Pass, old: Manifest, changes: Iterable[Entry], count: int) -> None:
+    snapshots = work.services.snapshots
+    store = partial(snapshots.write_parts, work.group_id, EXPORT_VIEW, work.started)
+    manifest = export.revise(old, changes, count, snapshots.read_range, store)
+    work.written |= manifest.keys - old.keys
+    work.replaced |= old.keys - manifest.keys
+    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export.encode(manifest)))
+
+
+def _noted(work: _Pass, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """What is read whole, for the export view, taken into the texts view on its way."""
+    forgotten = int((work.started + TOMBSTONE_LIFE).timestamp())
+    for entry in entries:
+        if entry.persona is None:
+            work.texts.delete(entry.id, entry.seq, forgotten)
+        else:
+            work.texts.upsert(entry.persona)
+        yield entry
+
+
+def _refresh_texts(work: _Pass) -> None:
+    """The texts view, and its companion where what is offered has changed."""
+    services, group_id = work.services, work.group_id
+    work.texts.settle(int(work.started.timestamp()))
+    key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
+    work.point(TEXTS_VIEW, key)
+    links = services.catalogues.current(group_id).parameter_fields
+    content = Popular.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
+    old = work.record.pointer(POPULAR_VIEW)
+    if old is None or services.snapshots.read(old.key) != content:
+        work.point(POPULAR_VIEW, services.snapshots.write(group_id, POPULAR_VIEW, work.started, content))
+
+
+def _texts(services: Services, record: GroupRecord) -> TextsView | None:
+    """The texts view, or None where it or its companion cannot be used."""
+    pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(POPULAR_VIEW)
+    if not pointer or not companion or not read_object(services.snapshots, companion, Popular.decode):
+        return None
+    return read_object(services.snapshots, pointer, TextsView.decode)
+
+
+def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
+    """The manifest of the export view, or None where there is none that can be used with all of its segments."""
+    pointer = record.pointer(EXPORT_VIEW)
+    content = services.snapshots.read(pointer.key) if pointer else None
+    if content is None:
+        return None
+    try:
+        manifest = export.decode(content)
+    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
+        logger.warning("a snapshot cannot be used", extra={"key": pointer and pointer.key, "reason": str(error)})
+        return None
+    lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])
+    if lengths != [each.length for each in manifest.segments]:
+        logger.warning("the export view lacks a segment", extra={"key": pointer and pointer.key})
+        return None
+    return manifest
+
+
+# ---- The swap ----------------------------------------------------------------------------------------------------
+
+
+def _point(work: _Pass) -> bool:
+    """Point the group's record to the new snapshots, unless another refresh has pointed it elsewhere."""
+    write_id = uuid4().hex[:16]
+    record = work.record
+    old = mapping(record.row, SNAPSHOTS)
+    new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
+    while True:
+        try:
+            work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new, **work.upkeep}, write_id)
+        except LostRace:
+            record = work.services.groups.read(work.group_id)
+            if mapping(record.row, SNAPSHOTS) != old:
+                return False
+        else:
+            return True
+
+
+def _supersede(services: Services, unneeded: Iterable[str]) -> None:
+    """Say of objects that nobody needs them any more. Those for which it fails are found by the weekly clean-up."""
+
+    def supersede(key: str) -> None:
+        try:
+            services.snapshots.supersede(key)
+        except Unavailable:
+            logger.warning("an object stays behind", extra={"key": key})
+
+    services.parallel.run([partial(supersede, key) for key in sorted(unneeded)])
+
+
+# ---- Upkeep ------------------------------------------------------------------------------------------------------
+
+
+def _keep_up(work: _Pass) -> None:
+    """After the weekly rebuild: find what nobody needs, in S3 and in the text directory.
+
+    The views are up to date with or without it, so what fails is left to the next one.
+    """
+    services, group_id = work.services, work.group_id
+    first = work.upkeep.get(CLEAN_UP, work.record.row.get(CLEAN_UP))
+    if not isinstance(first, int):
+        return
+    try:
+        if work.upkeep:
+            pointed = (work.pointers.get(view) or work.record.pointer(view) for view in (*VIEWS, POPULAR_VIEW))
+            needed = {*work.written, *(pointer.key for pointer in pointed if pointer)}
+            _supersede(services, left_behind(services, group_id, needed, work.started))
+        following = clean_texts(services, group_id, work.texts, first)
+        services.groups.swap(group_id, services.groups.read(group_id), {CLEAN_UP: following}, uuid4().hex[:16])
+        if following is not None:
+            services.refresh_queue.send([group_id])
+    except (Unavailable, LostRace) as error:
+        logger.warning("the upkeep of a group is not done", extra={"group": group_id, "reason": str(error)})

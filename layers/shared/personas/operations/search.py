@@ -1,0 +1,106 @@
+"""search: one page of the personas that match, and what else there is to filter by, with true counts."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
+
+from personas.contract.search import (
+    ListFilterOption,
+    ListFilterSection,
+    ListPersonaApiPersona,
+    SearchPersonaRequest,
+    SearchPersonaResponse,
+)
+from personas.domain.importing import IMPORT_FIELDS
+from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
+from personas.domain.profile import Caller
+from personas.observability import count_view
+from personas.services import Services
+from personas.view.index import Facet, Found, PersonaRow, Query
+from personas.view.personas import PersonaView
+
+INSTRUCTION_NAME_MAX: Final = 100
+
+
+class _Standing(NamedTuple):
+    """What the permission rules look at, taken from a row."""
+
+    department_ids: tuple[str, ...]
+    active_scenario_ids: tuple[str, ...]
+
+
+def search_personas(services: Services, caller: Caller, request: SearchPersonaRequest) -> SearchPersonaResponse:
+    """Search the group's view, brought up to date by one round."""
+    evictions = services.persona_views.evictions
+    view = services.persona_views.current(caller.group_id)
+    count_view(services.persona_views.size_bytes, services.persona_views.evictions - evictions)
+    query = Query(
+        caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
+        text=request.search,
+        scenario_ids=request.scenario_ids or (),
+        field_ids=request.field_ids or (),
+        department_ids=request.filter_department_ids or (),
+        page_size=request.page_size,
+        page_offset=request.page_offset,
+    )
+    found = view.index.search(query, view.field_of)
+
+    def section(facet: Facet, search: str | None, selected: Sequence[str] | None = None) -> ListFilterSection:
+        return _section(view, found, facet, search, list(selected or ()))
+
+    return SearchPersonaResponse(
+        actor_name=caller.name,
+        personas=[_row(persona_id, row, view, caller) for persona_id, row in found.personas],
+        scenario_filter=section("scenarios", request.scenario_search, request.scenario_ids),
+        field_filter=section("fields", request.field_search, request.field_ids),
+        department_filter=section("departments", request.department_search, request.filter_department_ids),
+        color_filter=section("colors", request.color_search),
+        icon_filter=section("icons", request.icon_search),
+        voice_filter=section("voices", request.voice_search),
+        instruction_filter=section("instructions", request.instruction_search),
+        total_count=found.total,
+        import_fields=list(IMPORT_FIELDS),
+    )
+
+
+def _section(
+    view: PersonaView, found: Found, facet: Facet, search: str | None, selected: list[str]
+) -> ListFilterSection:
+    options = []
+    for option in found.options(facet, view.names(facet), search, selected):
+        row = view.catalogue.rows(facet).get(option.id, {})
+        options.append(
+            ListFilterOption(
+                id=option.id,
+                name=option.name[:INSTRUCTION_NAME_MAX] if facet == "instructions" else option.name,
+                count=option.count,
+                hex_code=cast("str | None", row.get("hex_code")) if facet == "colors" else None,
+                value=cast("str | None", row.get("value")) if facet == "icons" else None,
+                type=facet.removesuffix("s"),
+            )
+        )
+    return ListFilterSection(options=options, selected_ids=selected, search=search)
+
+
+def _row(persona_id: str, row: PersonaRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
+    standing = _Standing(tuple(row["dp"]), tuple(row["as"]))
+    color = view.catalogue.rows("colors").get(row["c"] or "", {})
+    icon = view.catalogue.rows("icons").get(row["i"] or "", {})
+    return ListPersonaApiPersona(
+        persona_id=persona_id,
+        name=row["n"],
+        description=row["d"],
+        color=cast("str | None", color.get("hex_code")),
+        icon=cast("str | None", icon.get("value")),
+        department_ids=row["dp"],
+        scenario_ids=row["sc"],
+        field_ids=list(dict.fromkeys(view.field_of[each] for each in row["pf"] if each in view.field_of)),
+        is_inactive=row["f"] is None,
+        generated=row["g"],
+        mcp=row["m"],
+        num_scenarios=len(row["sc"]),
+        num_profiles=row["np"],
+        can_edit=may_edit(caller, standing).allowed,
+        can_duplicate=may_write(caller).allowed,
+        can_delete=may_delete(caller, standing).allowed,
+        updated_at=row["ut"],
+    )

@@ -1,0 +1,115 @@
+"""What is kept of a group as a whole: its record, and the mark that says that its views are behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from personas.domain.catalogue import SNAPSHOTS
+from personas.store import keys
+from personas.store.attributes import Value
+from personas.store.table import Table, integer, mapping
+
+MARK_PAUSE: Final = timedelta(minutes=1)
+"""An environment marks a group at most this often."""
+_GROUPS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where a view of a group lies, and up to when it has read the change feed."""
+
+    key: str
+    watermark: datetime
+    rebuilt_at: datetime
+
+    def as_value(self) -> dict[str, Value]:
+        """The pointer as the group's record holds it."""
+        return {
+            "key": self.key,
+            "watermark": self.watermark.isoformat(),
+            "rebuilt_at": self.rebuilt_at.isoformat(),
+        }
+
+    @classmethod
+    def read(cls, value: object) -> Pointer | None:
+        """The pointer in a group's record, or None where there is none."""
+        if not isinstance(value, Mapping):
+            return None
+        stored = cast("Mapping[str, str]", value)
+        return cls(
+            key=stored["key"],
+            watermark=datetime.fromisoformat(stored["watermark"]),
+            rebuilt_at=datetime.fromisoformat(stored["rebuilt_at"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A group's record as it was read; ``seq`` is None where there is none yet."""
+
+    row: Mapping[str, Value]
+    trail: Mapping[str, Value]
+    seq: int | None
+
+    def pointer(self, view: str) -> Pointer | None:
+        """Where that view lies, or None where it was never made."""
+        snapshots = self.row.get(SNAPSHOTS)
+        return Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+
+
+class GroupStore:
+    """The records and marks of all groups."""
+
+    def __init__(self, table: Table, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._clock = clock
+        self._marked: dict[str, float] = {}
+
+    def mark(self, group_id: str) -> None:
+        """Say that the group's views are behind, unless this environment has just said so."""
+        last = self._marked.get(group_id)
+        if last is not None and self._clock() - last < MARK_PAUSE.total_seconds():
+            return
+        marking = self._clock()
+        self._table.mark_due(keys.mark(group_id), group_id)
+        if len(self._marked) >= _GROUPS_MAX:
+            self._marked.clear()
+        self._marked[group_id] = marking
+
+    def marked(self) -> list[str]:
+        """The groups that are marked, longest waiting first."""
+        return [keys.id_of(pk) for pk in self._table.due_partitions()]
+
+    def is_marked(self, group_id: str) -> bool:
+        """Whether the group has changed since its last refresh."""
+        return self._table.get(keys.mark(group_id)) is not None
+
+    def unmark(self, group_id: str, before: datetime) -> None:
+        """Take the mark away if it was made before that time; a later one stands for a write that is not in yet."""
+        self._table.delete_older(keys.mark(group_id), "marked_at", int(before.timestamp() * 1000))
+
+    def read(self, group_id: str) -> GroupRecord:
+        """The group's record."""
+        item = self._table.get(keys.group(group_id))
+        if item is None:
+            return GroupRecord({}, {}, None)
+        return GroupRecord(mapping(item, "row"), mapping(item, "trail"), integer(item, "seq"))
+
+    def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
+        """Lay ``changes`` over the record's row, where it is still the one that was read.
+
+        Raises:
+            LostRace: it was written in between.
+        """
+        seq = int(self._table.now().timestamp() * 1000) if record.seq is None else record.seq + 1
+        self._table.put(
+            keys.group(group_id),
+            {"row": {**record.row, **changes}, "trail": record.trail, "seq": seq, "version": 1},
+            prefix=keys.RESOURCE_CHANGES,
+            write_id=write_id,
+            based_on=record.seq,
+        )

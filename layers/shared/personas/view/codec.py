@@ -1,0 +1,219 @@
+"""The bytes of a snapshot: an index as one object in S3, and back. Pure, and never pickle.
+
+Layout: magic, the CRC-32 of all that follows it, the format version, the length of the header, the header (deflated
+JSON), then the sections one behind the other, as the header lists them. How a section is packed:
+
+* ``planes``: numbers, first the lowest byte of each, then the next of each, and so on, then deflated. High bytes are
+  mostly zeros, and zeros next to zeros are soon unpacked. ``steps`` are the same of the differences between numbers.
+  Little-endian, as both of Lambda's processors are.
+* ``plain``: ids are random bytes, and bitmaps nearly so; to deflate them takes time and saves nothing.
+* ``deflated``: zlib, which Python brings along. zstandard unpacks four times as fast, but up to 20,000 personas that
+  saves less than its import takes, and its wheel is 5 MB in the layer (measured: benchmarks/README.md). Level 1: the
+  others take two to three times as long at every refresh, for 4 % of the bytes.
+* Texts lie in portions, the written and the folded ones of a few slots in turns: a folded text repeats most of the
+  written one, and this near to it that costs next to nothing.
+
+A checksum finds damage, not forgery: whoever may write the bucket may write a snapshot.
+"""
+
+import json
+import struct
+import unicodedata
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from operator import sub
+from typing import Final, Literal, NamedTuple, TypedDict
+
+from pyroaring import BitMap
+
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
+from personas.view.index import Frozen, Index
+
+__all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
+
+type Packing = Literal["plain", "deflated", "planes", "steps"]
+
+FORMAT_VERSION: Final = 1
+"""Raised with every change of this layout, of `PersonaRow` or of how texts are folded."""
+
+_MAGIC: Final = b"PERSONAS"
+_CHECKSUM: Final = struct.Struct("<I")
+_VERSION: Final = struct.Struct("<HI")
+_LEVEL: Final = 1
+_PORTION: Final = 8192
+_TURN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An index as it was at a watermark of the change feed. ``metadata`` is for whoever stores it."""
+
+    index: Index
+    watermark: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Header(TypedDict):
+    unicode: str
+    watermark: str
+    metadata: dict[str, str]
+    size: int
+    arrays: dict[str, str]
+    strings: list[str]
+    bitmaps: list[str]
+    sections: list[tuple[str, Packing, int]]
+
+
+class _Section(NamedTuple):
+    name: str
+    packing: Packing
+    stored: bytes
+
+
+# ---- Writing ------------------------------------------------------------------------------------------------------
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The bytes of a snapshot. The same index, built in the same way, gives the same bytes."""
+    frozen = snapshot.index.frozen()
+    sections = list(_sections(frozen))
+    header: _Header = {
+        "unicode": unicodedata.unidata_version,
+        "watermark": snapshot.watermark,
+        "metadata": dict(snapshot.metadata),
+        "size": frozen.size,
+        "arrays": {name: column.typecode for name, column in frozen.arrays.items()},
+        "strings": list(frozen.strings),
+        "bitmaps": list(frozen.bitmaps),
+        "sections": [(section.name, section.packing, len(section.stored)) for section in sections],
+    }
+    packed = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), _LEVEL)
+    parts = [_VERSION.pack(FORMAT_VERSION, len(packed)), packed, *(section.stored for section in sections)]
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return b"".join((_MAGIC, _CHECKSUM.pack(checksum), *parts))
+
+
+def _sections(frozen: Frozen) -> Iterator[_Section]:
+    for name, column in frozen.arrays.items():
+        if name.endswith(".starts"):
+            # The first one is always 0.
+            yield _Section(name, "steps", pack_numbers(array(column.typecode, map(sub, column[1:], column))))
+        elif column.itemsize > 1:
+            yield _Section(name, "planes", pack_numbers(column))
+        elif name == "flags":
+            yield _Section(name, "deflated", zlib.compress(column, _LEVEL))
+        else:
+            yield _Section(name, "plain", column.tobytes())
+    for name, strings in frozen.strings.items():
+        yield _Section(f"{name}.strings", "deflated", zlib.compress(json.dumps(strings).encode(), _LEVEL))
+    for name, bitmaps in frozen.bitmaps.items():
+        serialized = [bitmap.serialize() for bitmap in bitmaps]
+        yield _Section(f"{name}.bitmaps", "plain", b"".join(serialized))
+        yield _Section(f"{name}.bitmaps.starts", "steps", pack_numbers(array("I", map(len, serialized))))
+    if frozen.words is not None:
+        yield _Section("words", "deflated", zlib.compress(frozen.words, _LEVEL))
+    yield _Section("tombstones", "deflated", zlib.compress(json.dumps(frozen.tombstones).encode(), _LEVEL))
+    written_starts, folded_starts = frozen.arrays["written.starts"], frozen.arrays["folded.starts"]
+    for first in range(0, frozen.size, _PORTION):
+        texts = [
+            text[starts[start] : starts[stop]]
+            for start, stop in _turns(first, frozen.size)
+            for text, starts in ((frozen.written, written_starts), (frozen.folded, folded_starts))
+        ]
+        yield _Section(f"texts.{first}", "deflated", zlib.compress(b"".join(texts), _LEVEL))
+
+
+def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
+    """The runs of slots of the portion that starts at ``first``."""
+    last = min(first + _PORTION, size)
+    for start in range(first, last, _TURN):
+        yield start, min(start + _TURN, last)
+
+
+# ---- Reading ------------------------------------------------------------------------------------------------------
+
+
+def decode(data: bytes) -> Snapshot:
+    """The snapshot that these bytes are.
+
+    Raises:
+        SnapshotDamaged: they are not what `encode` gave.
+        SnapshotVersionUnknown: another version of this service, or of Python's Unicode tables, gave them.
+    """
+    view = memoryview(data)
+    start = len(_MAGIC) + _CHECKSUM.size
+    if len(view) < start + _VERSION.size or bytes(view[: len(_MAGIC)]) != _MAGIC:
+        raise SnapshotDamaged("these bytes are no snapshot")
+    if _CHECKSUM.unpack_from(view, len(_MAGIC)) != (zlib.crc32(view[start:]),):
+        raise SnapshotDamaged("the checksum of the snapshot is not that of its contents")
+    version, length = _VERSION.unpack_from(view, start)
+    if version != FORMAT_VERSION:
+        raise SnapshotVersionUnknown(f"the snapshot has format {version}, only {FORMAT_VERSION} is known here")
+    start += _VERSION.size
+    try:
+        header: _Header = json.loads(zlib.decompress(view[start : start + length]))
+        if header["unicode"] != unicodedata.unidata_version:
+            # What other tables folded is not what these would: what is equal now may not have been.
+            raise SnapshotVersionUnknown(f"the snapshot was folded with Unicode {header['unicode']}")
+        sections = _split(view[start + length :], header["sections"])
+        return Snapshot(Index(_frozen(header, sections)), header["watermark"], header["metadata"])
+    except SnapshotVersionUnknown:
+        raise
+    except (zlib.error, LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise SnapshotDamaged("the contents of the snapshot do not fit together") from error
+
+
+def _split(view: memoryview, sections: Sequence[tuple[str, Packing, int]]) -> dict[str, memoryview]:
+    ends = list(accumulate((length for _, _, length in sections), initial=0))
+    if ends[-1] != len(view):
+        raise SnapshotDamaged("the snapshot is longer or shorter than its sections")
+    return {name: view[ends[at] : ends[at + 1]] for at, (name, _, _) in enumerate(sections)}
+
+
+def _frozen(header: _Header, sections: Mapping[str, memoryview]) -> Frozen:
+    packings = {name: packing for name, packing, _ in header["sections"]}
+    arrays = {name: _column(typecode, packings[name], sections[name]) for name, typecode in header["arrays"].items()}
+    bitmaps: dict[str, list[BitMap]] = {}
+    for name in header["bitmaps"]:
+        data, starts = bytes(sections[f"{name}.bitmaps"]), _column("I", "steps", sections[f"{name}.bitmaps.starts"])
+        bitmaps[name] = list(map(BitMap.deserialize, (data[a:b] for a, b in pairwise(starts))))
+    texts: tuple[list[bytes], list[bytes]] = ([], [])
+    for first in range(0, header["size"], _PORTION):
+        portion, at = zlib.decompress(sections[f"texts.{first}"]), 0
+        for start, stop in _turns(first, header["size"]):
+            for parts, starts in zip(texts, (arrays["written.starts"], arrays["folded.starts"]), strict=True):
+                length = starts[stop] - starts[start]
+                parts.append(portion[at : at + length])
+                at += length
+    written = b"".join(texts[0])
+    texts[0].clear()  # at a million personas, the two together are a quarter of a gigabyte
+    folded = b"".join(texts[1])
+    return Frozen(
+        size=header["size"],
+        arrays=arrays,
+        strings={name: json.loads(zlib.decompress(sections[f"{name}.strings"])) for name in header["strings"]},
+        bitmaps=bitmaps,
+        folded=folded,
+        written=written,
+        words=zlib.decompress(sections["words"]) if "words" in sections else None,
+        tombstones=[tuple(each) for each in json.loads(zlib.decompress(sections["tombstones"]))],
+    )
+
+
+def _column(typecode: str, packing: Packing, stored: memoryview) -> array[int]:
+    column = array(typecode)
+    match packing:
+        case "plain":
+            column.frombytes(stored)
+        case "deflated":
+            column.frombytes(zlib.decompress(stored))
+        case "planes" | "steps":
+            column = unpack_numbers(typecode, stored)
+            if packing == "steps":
+                return array(typecode, accumulate(column, initial=0))
+    return column

@@ -1,0 +1,87 @@
+"""What the objects of the views are wrapped in: a magic word, a checksum and a format version, then sections.
+
+Pure, and without the libraries of the search: get and export read such objects too. A checksum finds damage, not
+forgery: whoever may write the bucket may write a view.
+"""
+
+import struct
+import zlib
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Final
+
+LEVEL: Final = 6
+
+_CHECKSUM: Final = struct.Struct("<I")
+_HEAD: Final = struct.Struct("<HH")
+_LENGTH: Final = struct.Struct("<I")
+
+
+class SnapshotDamaged(ValueError):
+    """These bytes are no snapshot, or not all of one."""
+
+
+class SnapshotVersionUnknown(ValueError):
+    """A whole snapshot, but one of another version of this service, or of Python's Unicode tables."""
+
+
+def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:
+    """The sections as one object: magic, CRC-32 of all that follows, version, lengths, sections."""
+    lengths = b"".join(_LENGTH.pack(len(section)) for section in sections)
+    body = b"".join((_HEAD.pack(version, len(sections)), lengths, *sections))
+    return b"".join((magic, _CHECKSUM.pack(zlib.crc32(body)), body))
+
+
+def unseal(magic: bytes, version: int, data: bytes) -> list[memoryview]:
+    """The sections of an object.
+
+    Raises:
+        SnapshotDamaged: these bytes are not what `seal` gave for this magic word.
+        SnapshotVersionUnknown: they have another version.
+    """
+    view = memoryview(data)
+    body = view[len(magic) + _CHECKSUM.size :]
+    if len(body) < _HEAD.size or bytes(view[: len(magic)]) != magic:
+        raise SnapshotDamaged("these bytes are no such snapshot")
+    if _CHECKSUM.unpack_from(view, len(magic)) != (zlib.crc32(body),):
+        raise SnapshotDamaged("the checksum of the snapshot is not that of its contents")
+    found, count = _HEAD.unpack_from(body)
+    if found != version:
+        raise SnapshotVersionUnknown(f"the snapshot has format {found}, only {version} is known here")
+    start = _HEAD.size + count * _LENGTH.size
+    lengths = (length for (length,) in _LENGTH.iter_unpack(body[_HEAD.size : start]))
+    return [body[begin:end] for begin, end in pairwise(accumulate(lengths, initial=start))]
+
+
+def pack_numbers(column: array[int]) -> bytes:
+    """Numbers as planes: the lowest byte of each, then the next of each, and so on, deflated.
+
+    High bytes are mostly zeros, and zeros next to zeros are soon unpacked. Little-endian, as both of Lambda's
+    processors are.
+    """
+    data = column.tobytes()
+    return zlib.compress(b"".join(data[plane :: column.itemsize] for plane in range(column.itemsize)), LEVEL)
+
+
+def unpack_numbers(typecode: str, stored: bytes | memoryview) -> array[int]:
+    """The numbers that `pack_numbers` made planes of."""
+    column = array(typecode)
+    planes = zlib.decompress(stored)
+    width = column.itemsize
+    count = len(planes) // width
+    data = bytearray(len(planes))
+    for plane in range(width):
+        data[plane::width] = planes[plane * count : (plane + 1) * count]
+    column.frombytes(data)
+    return column
+
+
+def pack_texts(texts: Sequence[str]) -> bytes:
+    """Texts, none of which holds U+0000, deflated."""
+    return zlib.compress("".join(f"{text}\0" for text in texts).encode(), LEVEL)
+
+
+def unpack_texts(stored: bytes | memoryview) -> list[str]:
+    """The texts that `pack_texts` packed."""
+    return zlib.decompress(stored).decode().split("\0")[:-1]

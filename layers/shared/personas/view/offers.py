@@ -1,0 +1,117 @@
+"""What get offers: the most used texts and links as of the last refresh, and texts that are searched for.
+
+Where a group's objects lie arrives with its catalogue, by the change feed. An object never changes, so what is held
+under its key is true, and only a new pointer costs a read of S3.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.domain.offers import Offers
+from personas.domain.permissions import SUPERADMIN
+from personas.domain.profile import Caller
+from personas.domain.text import Text, TextKind, identified
+from personas.observability import logger
+from personas.runtime import Parallel
+from personas.store.groups import Pointer
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
+from personas.view.popular import Popular
+from personas.view.snapshot import SnapshotStore
+from personas.view.texts import TextsView
+
+TEXTS_VIEW: Final = "personas_texts"
+POPULAR_VIEW: Final = "personas_texts_top"
+"""The texts view's companion; refresh does not tell it as a view of its own."""
+
+MEMORY_SHARE: Final = 0.5
+"""How much of the function's memory the objects may take."""
+
+
+class _Sized(Protocol):
+    def size_bytes(self) -> int: ...
+
+
+class _Held[T](NamedTuple):
+    """What lies under a key, and about how much memory it takes."""
+
+    key: str
+    content: T
+    size_bytes: int
+
+
+class OfferViews:
+    """The objects that this environment holds, by group. The least recently used go when they grow too large."""
+
+    def __init__(self, snapshots: Callable[[], SnapshotStore], parallel: Parallel, budget_bytes: int) -> None:
+        self._snapshots = snapshots
+        self._parallel = parallel
+        self._budget_bytes = budget_bytes
+        self._popular: OrderedDict[str, _Held[Popular]] = OrderedDict()
+        self._texts: OrderedDict[str, _Held[TextsView]] = OrderedDict()
+
+    def current(self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str]) -> Offers | None:
+        """What there is for the caller; None before the group's first refresh, or where its objects are lost.
+
+        ``searches``, by kind, are looked for in all texts of the group that the caller may see. A round only where an
+        object is not held.
+
+        Raises:
+            Unavailable: S3 is busy or out of reach.
+        """
+        popular, texts = self._parallel.pair(
+            lambda: self._object(self._popular, catalogue, POPULAR_VIEW, Popular.decode),
+            lambda: self._object(self._texts, catalogue, TEXTS_VIEW, TextsView.decode) if searches else None,
+        )
+        self._evict()
+        if popular is None:
+            return None
+        departments = None if caller.role == SUPERADMIN else caller.department_ids
+        offers = popular.offers(departments)
+        found: dict[TextKind, list[Text]] = {}
+        for kind, search in searches.items():
+            uses = texts.search(kind, search, departments) if texts is not None else []
+            found[kind] = [identified(catalogue.group_id, kind, use.entry) for use in uses]
+        return Offers({**offers.texts, **found}, offers.most_used)
+
+    def _object[T: _Sized](
+        self, held: OrderedDict[str, _Held[T]], catalogue: Catalogue, view: str, decode: Callable[[bytes], T]
+    ) -> T | None:
+        snapshots = catalogue.group.get(SNAPSHOTS)
+        pointer = Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+        if pointer is None:
+            return None
+        own = held.get(catalogue.group_id)
+        if own is None or own.key != pointer.key:
+            content = read_object(self._snapshots(), pointer, decode)
+            if content is None:
+                return None
+            own = held[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
+        held.move_to_end(catalogue.group_id)
+        return own.content
+
+    def _evict(self) -> None:
+        """Whole views go first: a companion is asked for by every call."""
+        total = sum(each.size_bytes for each in self._texts.values())
+        total += sum(each.size_bytes for each in self._popular.values())
+        while total > self._budget_bytes and len(self._texts) > 1:
+            total -= self._texts.popitem(last=False)[1].size_bytes
+        while total > self._budget_bytes and len(self._popular) > 1:
+            total -= self._popular.popitem(last=False)[1].size_bytes
+
+
+def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
+    """What a pointer names, or None where it is missing or cannot be used, which the log then says.
+
+    Raises:
+        Unavailable: S3 is busy or out of reach.
+    """
+    content = snapshots.read(pointer.key)
+    try:
+        if content is not None:
+            return decode(content)
+        logger.warning("a snapshot is missing", extra={"key": pointer.key})
+    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
+        logger.warning("a snapshot cannot be used", extra={"key": pointer.key, "reason": str(error)})
+    return None

@@ -1,0 +1,223 @@
+"""The personas of the groups that were searched last, in memory, kept true by the change feed."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.errors import Unavailable, ViewRebuilding
+from personas.observability import logger
+from personas.runtime import FEED_WINDOW, Parallel
+from personas.store import keys
+from personas.store.groups import GroupStore, Pointer
+from personas.store.personas import TOMBSTONE_LIFE
+from personas.store.queue import RefreshQueue
+from personas.store.table import Change, Table
+from personas.view.catalogue import CatalogueView
+from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode
+from personas.view.index import Facet, Index, OptionNames
+from personas.view.snapshot import SnapshotStore
+
+SEARCH_VIEW: Final = "personas_search"
+LOOK_BACK: Final = timedelta(minutes=15)
+"""How far before its watermark a snapshot is read on from: what a writer with a wrong clock hid is found so."""
+
+FEED_BOUND: Final = 4_000
+"""A feed since the snapshot that is longer is not left to the schedule.
+
+A page of the feed holds 1 MB, about a thousand rows, and pages come one after the other at some 50 ms each: four of
+them are what the load of a snapshot of 100,000 personas costs, so the feed should not cost more.
+"""
+
+MEMORY_SHARE: Final = 0.5
+"""How much of the function's memory the views may take; the rest is Python, the libraries and the request."""
+
+_NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
+    "scenarios": ("scenarios", "name"),
+    "fields": ("fields", "name"),
+    "departments": ("departments", "name"),
+    "colors": ("colors", "name"),
+    "icons": ("icons", "name"),
+    "voices": ("voices", "voice"),
+}
+
+
+def pointer_to(catalogue: Catalogue) -> Pointer | None:
+    """Where the group's search view lies, as far as the feed has told."""
+    snapshots = catalogue.group.get(SNAPSHOTS)
+    return Pointer.read(snapshots.get(SEARCH_VIEW)) if isinstance(snapshots, Mapping) else None
+
+
+def snapshot_since(pointer: Pointer) -> datetime:
+    """From when on to read the feed over a snapshot."""
+    return pointer.watermark - LOOK_BACK
+
+
+def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
+    """Take changes into an index; those that were news to it."""
+    return [change for change in changes if _take(index, change)]
+
+
+def _take(index: Index, change: Change) -> bool:
+    persona_id = keys.id_of(change.key)
+    if change.deleted:
+        return index.delete(persona_id, change.seq, change.expires_at)
+    return index.upsert(persona_id, change.seq, change.row)
+
+
+class PersonaView:
+    """One group's index together with the catalogue that names what it counts."""
+
+    def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
+        self.index = index
+        self.read_at = read_at
+        self.looked_back_at = read_at
+        self.pointer = pointer
+        self._name(catalogue)
+
+    def apply(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
+        """Bring the view up to a read of the feed."""
+        apply(self.index, changes)
+        if catalogue is not self.catalogue:
+            self._name(catalogue)
+
+    def names(self, facet: Facet) -> OptionNames | None:
+        """What the options of a facet are called; None for instructions, whose names the index has."""
+        return self._names.get(facet)
+
+    def _name(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.field_of = {link.id: link.field_id for link in catalogue.parameter_fields.values()}
+        self._names = {
+            facet: OptionNames({each: cast("str", row[column]) for each, row in catalogue.rows(kind).items()})
+            for facet, (kind, column) in _NAMED.items()
+        }
+
+
+class PersonaViews:
+    """The views that this environment holds; the least recently searched group goes when they grow too large."""
+
+    def __init__(
+        self,
+        table: Table,
+        catalogues: CatalogueView,
+        groups: GroupStore,
+        snapshots: SnapshotStore,
+        queue: RefreshQueue,
+        parallel: Parallel,
+        budget_bytes: int,
+    ) -> None:
+        self._table = table
+        self._catalogues = catalogues
+        self._groups = groups
+        self._snapshots = snapshots
+        self._queue = queue
+        self._parallel = parallel
+        self._budget_bytes = budget_bytes
+        self._views: OrderedDict[str, PersonaView] = OrderedDict()
+        self.evictions = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the views take."""
+        return sum(view.index.size_bytes() for view in self._views.values())
+
+    def current(self, group_id: str) -> PersonaView:
+        """The group's personas as they stand now: one round of two short queries where the group is held.
+
+        A group that is not held is loaded from its snapshot and the feed since; one without a snapshot from the feed.
+
+        Raises:
+            ViewRebuilding: the view lacks more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
+        """
+        view = self._views.get(group_id)
+        try:
+            if view is None:
+                view = self._load(group_id)
+                self._views[group_id] = view
+                self._evict()
+            else:
+                self._follow(group_id, view)
+                self._views.move_to_end(group_id)
+        except ViewRebuilding:
+            self._queue.send([group_id])
+            raise
+        return view
+
+    def _follow(self, group_id: str, view: PersonaView) -> None:
+        started = self._table.now()
+        catalogue, changes = self._parallel.pair(
+            lambda: self._catalogues.current(group_id),
+            lambda: self.changes(group_id, view.read_at - FEED_WINDOW),
+        )
+        pointer = pointer_to(catalogue)
+        if pointer != view.pointer:
+            # A refresh came by. It looks back further than the window, and so does who learns of it: a change that a
+            # writer's clock has hidden from the window since the last such look is found here at the latest.
+            changes = self.changes(group_id, view.looked_back_at - LOOK_BACK)
+            view.looked_back_at = started
+        view.apply(catalogue, changes)
+        view.read_at, view.pointer = started, pointer
+
+    def _load(self, group_id: str) -> PersonaView:
+        started = self._table.now()
+        catalogue = self._catalogues.current(group_id)
+        pointer = pointer_to(catalogue)
+        snapshot = self.snapshot(group_id, pointer) if pointer else None
+        since = snapshot_since(pointer) if pointer and snapshot else None
+        changes = self.changes(group_id, since)
+        if len(changes) > FEED_BOUND or (pointer and not snapshot):
+            self._queue_if_possible(group_id)
+        view = PersonaView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
+        view.apply(catalogue, changes)
+        return view
+
+    def _queue_if_possible(self, group_id: str) -> None:
+        try:
+            self._queue.send([group_id])
+        except Unavailable:
+            # The search can be answered all the same, and the next environment to load the group tries again.
+            logger.warning("a group could not be queued", extra={"group": group_id})
+
+    def snapshot(self, group_id: str, pointer: Pointer) -> Snapshot | None:
+        """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
+
+        It cannot when it is missing, damaged or of another format, or older than the tombstones of a group that has
+        changed since.
+        """
+        if self._table.now() - pointer.watermark > TOMBSTONE_LIFE - LOOK_BACK and self._groups.is_marked(group_id):
+            return None
+        content = self._snapshots.read(pointer.key)
+        if content is None:
+            logger.warning("a snapshot is missing", extra={"key": pointer.key})
+            return None
+        try:
+            return decode(content)
+        except (SnapshotDamaged, SnapshotVersionUnknown) as error:
+            logger.warning("a snapshot cannot be used", extra={"key": pointer.key, "reason": str(error)})
+            return None
+
+    def changes(self, group_id: str, since: datetime | None) -> list[Change]:
+        """What was written of the group's personas since then.
+
+        Raises:
+            ViewRebuilding: there is more than can be read in time.
+            Unavailable: the store cannot be read.
+        """
+        partition = keys.group_partition(group_id)
+        changes: list[Change] = []
+        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since):
+            changes.append(change)
+            if len(changes) % FEED_BOUND == 0 and not self._table.has_time_for_another_item():
+                raise ViewRebuilding
+        return changes
+
+    def _evict(self) -> None:
+        sizes = {group_id: view.index.size_bytes() for group_id, view in self._views.items()}
+        total = sum(sizes.values())
+        while total > self._budget_bytes and len(self._views) > 1:
+            group_id, _ = self._views.popitem(last=False)
+            total -= sizes[group_id]
+            self.evictions += 1

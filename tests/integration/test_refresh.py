@@ -1,0 +1,743 @@
+"""refresh: what it makes of the views, whatever happens to it and beside it."""
+
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from personas.errors import Unavailable
+from personas.operations.refresh import refresh_group
+from personas.runtime import FEED_WINDOW
+from personas.store import keys
+from personas.store.groups import MARK_PAUSE
+from personas.view import codec, export
+from personas.view.export import EXPORT_VIEW
+from personas.view.offers import TEXTS_VIEW
+from personas.view.personas import LOOK_BACK, SEARCH_VIEW
+from personas_tools import library
+from support.environments import Environment, Killed, Request, Steps, of_the_table, shifted, writes
+from support.views import Views
+from support.world import CARE, GROUP, OTHER_GROUP, World, fault
+
+ALL = [SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW]
+BOTH = [SEARCH_VIEW, EXPORT_VIEW]
+"""What every change of a persona changes."""
+MINUTES_3 = timedelta(minutes=3)
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def passes(self, **time: float) -> None:
+        self.moment += timedelta(**time)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def views(world: World) -> Views:
+    return Views(world)
+
+
+@pytest.fixture(autouse=True)
+def _small_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One part of the text directory for the clean-up to look at: that has tests of its own."""
+    monkeypatch.setattr("personas.operations.upkeep.TEXT_SHARDS", 1)
+
+
+@pytest.fixture
+def env(world: World, clock: Clock) -> Environment:
+    return Environment(world, clock)
+
+
+def changed(env: Environment) -> list[str]:
+    """Refresh the group; which of ``BOTH`` changed. The texts have tests of their own."""
+    return [view for view in env.refresh() if view in BOTH]
+
+
+def filled(env: Environment, *names: str) -> dict[str, str]:
+    """Personas of these names, refreshed; their ids."""
+    ids = {name: env.save(name=name) for name in names}
+    env.refresh()
+    return ids
+
+
+class TestRefreshing:
+    def test_the_first_one_makes_all_views(self, env: Environment, views: Views) -> None:
+        env.save(name="Ada", description="A nurse.", departments=["Care"], voices=["Alto"], examples=["Hi.", "Bye."])
+        env.save(name="Bob", active_flag=False)
+
+        answer = env.call("refresh")
+
+        assert answer.body == {"success": True, "refreshed_views": ALL, "invalidated_tags": ["personas", "library"]}
+        views.agree()
+        assert len(views.table()) == 2
+        assert views.objects() == views.needed()
+
+    def test_a_group_without_personas_has_views_too(self, env: Environment, views: Views) -> None:
+        assert env.refresh() == ALL
+        views.agree()
+        assert env.refresh() == []
+
+    def test_where_nothing_has_changed_it_does_and_says_nothing(
+        self, env: Environment, views: Views, clock: Clock
+    ) -> None:
+        filled(env, "Ada")
+        before = (views.record, views.objects())
+        clock.passes(hours=1)
+
+        answer = env.call("refresh")
+
+        assert answer.body == {"success": True, "refreshed_views": [], "invalidated_tags": []}
+        assert (views.record, views.objects()) == before
+
+    def test_changes_are_taken_into_the_old_views(self, env: Environment, views: Views, clock: Clock) -> None:
+        ids = filled(env, *map(str, range(20)))
+        clock.passes(minutes=20)
+        env.save(name="new")
+        env.change(ids["3"], name="changed", instructions="Be new.")
+        env.delete(ids["4"])
+        clock.passes(minutes=1)
+
+        with env.stepping(Steps()) as steps:
+            assert changed(env) == BOTH
+
+        views.agree()
+        assert sorted(row["n"] for row in views.indexed().values()) == sorted(
+            [*(str(number) for number in range(20) if number not in {3, 4}), "changed", "new"]
+        )
+        assert len(views.manifest.segments) == 2
+        # The feed and the changed personas were read, not the table.
+        queries = {request.params.get("IndexName") for request in steps.requests if request.operation == "Query"}
+        assert queries == {"changes"}
+        (batch,) = [request for request in steps.requests if _reads_personas(request)]
+        assert len(batch.params["RequestItems"][env.services.table.name]["Keys"]) == 3  # type: ignore[index]  # botocore's
+
+    def test_many_refreshes_after_one_another(
+        self, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(export, "SEGMENTS_MAX", 3)
+        ids = filled(env, *map(str, range(12)))
+        merged = set()
+        for number in range(8):
+            clock.passes(minutes=15)
+            if number % 3 == 0:
+                env.delete(ids[str(number)])
+            else:
+                env.change(ids[str(number)], name=f"changed {number}")
+            assert changed(env) == BOTH
+            views.agree()
+            assert views.objects() == views.needed()
+            merged.add(len(views.manifest.segments))
+        assert merged == {1, 2, 3}
+
+    def test_a_deleted_persona_that_is_made_again(self, env: Environment, views: Views, clock: Clock) -> None:
+        ids = filled(env, "Ada")
+        env.delete(ids["Ada"])
+        clock.passes(minutes=15)
+        assert changed(env) == BOTH
+        assert views.indexed() == views.exported() == {}
+        env.save(id=ids["Ada"], name="Ada again")
+        clock.passes(minutes=15)
+        assert changed(env) == BOTH
+        views.agree()
+        assert set(views.exported()) == {ids["Ada"]}
+
+    def test_who_uses_a_persona_is_taken_in(self, env: Environment, views: Views, world: World, clock: Clock) -> None:
+        ids = filled(env, "Ada")
+        clock.passes(minutes=15)
+        env.refresh()
+        assert not views.marked
+        world.cast("Ward", ids["Ada"])
+        assert views.marked
+        assert changed(env) == BOTH
+        views.agree()
+        ((persona, _),) = views.exported().values()
+        assert len(persona.active_scenario_ids) == 1
+
+    def test_the_catalogue_alone_changes_no_view(self, env: Environment, world: World) -> None:
+        filled(env, "Ada")
+        world.settings(name="Another house")
+        assert env.refresh() == []
+
+    def test_groups_are_apart(self, env: Environment, world: World, views: Views) -> None:
+        filled(env, "Ada")
+        env.call("refresh", who="stranger")
+        other = Views(world, group=OTHER_GROUP)
+        assert other.indexed() == other.exported() == {}
+        assert {row["n"] for row in views.indexed().values()} == {"Ada"}
+
+    def test_a_rebuild_that_takes_too_long_is_queued(self, env: Environment, world: World, views: Views) -> None:
+        env.save(name="Ada")
+
+        answer = env.call("refresh", remaining_ms=4_000)
+
+        assert fault(answer) == (503, "view_rebuilding")
+        assert answer.headers["Retry-After"] == "30"
+        (message,) = queued(world)
+        assert message == f'{{"group_id": "{GROUP}"}}'
+        assert views.objects() == set()
+        assert views.marked
+
+
+def _reads_personas(request: Request) -> bool:
+    return request.operation == "BatchGetItem" and '"persona#' in str(request.params).replace("'", '"')
+
+
+def queued(world: World) -> list[str]:
+    """The bodies of the messages on the queue."""
+    queue = world.aws.names["RefreshQueue"]
+    return [
+        message["Body"]
+        for message in world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    ]
+
+
+# ---- Views that cannot serve ---------------------------------------------------------------------------------------
+
+
+def _missing(views: Views, key: str) -> None:
+    views.remove(key)
+
+
+def _damaged(views: Views, key: str) -> None:
+    content = bytearray(views.content(key))
+    content[len(content) // 2] ^= 1
+    views.put(key, bytes(content))
+
+
+def _cut(views: Views, key: str) -> None:
+    views.put(key, views.content(key)[:-1])
+
+
+def _empty(views: Views, key: str) -> None:
+    views.put(key, b"")
+
+
+def _newer(views: Views, key: str) -> None:
+    """Of a version that is not known here. The two bytes of it follow the magic word and the checksum."""
+    content = bytearray(views.content(key))
+    content[12] += 1
+    content[8:12] = zlib.crc32(content[12:]).to_bytes(4, "little")
+    views.put(key, bytes(content))
+
+
+SPOILT = [_missing, _damaged, _cut, _empty, _newer]
+
+
+class TestSpoilt:
+    @pytest.mark.parametrize("spoil", SPOILT)
+    @pytest.mark.parametrize("view", BOTH)
+    def test_a_view_that_cannot_serve_is_made_anew(
+        self, view: str, spoil: Callable[[Views, str], None], env: Environment, views: Views, clock: Clock
+    ) -> None:
+        filled(env, "Ada", "Bob")
+        clock.passes(minutes=30)
+        spoil(views, views.key(view))
+
+        assert changed(env) == BOTH
+
+        views.agree()
+        rebuilt = views.record.pointer(SEARCH_VIEW)
+        assert rebuilt is not None
+        assert rebuilt.rebuilt_at == clock.moment
+        assert env.refresh() == []
+
+    @pytest.mark.parametrize("spoil", [_missing, _cut, _empty])
+    def test_so_it_is_where_a_segment_is_gone(
+        self, spoil: Callable[[Views, str], None], env: Environment, views: Views
+    ) -> None:
+        filled(env, "Ada", "Bob")
+        (segment,) = views.manifest.segments
+        spoil(views, segment.key)
+
+        assert changed(env) == BOTH
+        views.agree()
+
+    def test_damage_that_a_merge_meets_is_mended(self, env: Environment, views: Views) -> None:
+        ids = filled(env, "Ada", "Bob")
+        (segment,) = views.manifest.segments
+        _damaged(views, segment.key)
+        env.change(ids["Ada"], name="Eve")
+
+        assert changed(env) == BOTH
+        views.agree()
+
+    @pytest.mark.parametrize("spoil", SPOILT)
+    def test_a_search_reads_the_feed_instead_and_has_the_view_mended(
+        self, spoil: Callable[[Views, str], None], env: Environment, views: Views, world: World
+    ) -> None:
+        filled(env, "Ada", "Bob")
+        spoil(views, views.key(SEARCH_VIEW))
+
+        assert Environment(world, env.clock).found() == ["Ada", "Bob"]
+        assert queued(world) == [f'{{"group_id": "{GROUP}"}}']
+
+    def test_once_a_week_all_is_read_from_the_table(
+        self, env: Environment, views: Views, world: World, clock: Clock
+    ) -> None:
+        ids = filled(env, "Ada")
+        # A change that no feed tells of.
+        world.set(keys.persona(GROUP, ids["Ada"]), "seq", 2)
+        clock.passes(days=6)
+        assert env.refresh() == []
+
+        clock.passes(days=2)
+        assert changed(env) == BOTH
+        views.agree()
+        assert views.objects() == views.needed()
+        assert env.refresh() == []
+
+    def test_a_refresh_does_not_put_off_the_rebuild(self, env: Environment, views: Views, clock: Clock) -> None:
+        filled(env, "Ada")
+        first = views.record.pointer(SEARCH_VIEW)
+        clock.passes(days=1)
+        env.save(name="Bob")
+        env.refresh()
+        second = views.record.pointer(SEARCH_VIEW)
+        assert first is not None
+        assert second is not None
+        assert (second.watermark, second.rebuilt_at) == (clock.moment, first.rebuilt_at)
+
+
+class TestTombstones:
+    def test_a_snapshot_that_outlived_them_is_not_used(
+        self, env: Environment, views: Views, world: World, clock: Clock
+    ) -> None:
+        ids = filled(env, "Ada", "Bob")
+        clock.passes(days=1)
+        env.delete(ids["Bob"])
+        clock.passes(days=31)
+        # DynamoDB removes what has expired.
+        world.aws.dynamodb.delete_item(
+            TableName=world.table.name, Key={"pk": {"S": f"group#{GROUP}"}, "sk": {"S": f"persona#{ids['Bob']}"}}
+        )
+
+        assert Environment(world, clock).found() == ["Ada"]
+        assert changed(env) == BOTH
+        views.agree()
+        assert Environment(world, clock).found() == ["Ada"]
+
+    def test_an_old_snapshot_of_a_group_at_rest_serves_on(self, env: Environment, world: World, clock: Clock) -> None:
+        filled(env, "Ada")
+        clock.passes(minutes=15)
+        env.refresh()  # takes the mark away
+        clock.passes(days=100)
+
+        cold = Environment(world, clock)
+        with cold.stepping(Steps()) as steps:
+            assert cold.found() == ["Ada"]
+        assert [request.key for request in steps.requests if request.operation == "GetObject"]
+        assert queued(world) == []
+
+    def test_those_of_before_are_forgotten_with_time(self, env: Environment, views: Views, clock: Clock) -> None:
+        ids = filled(env, "Ada", "Bob")
+        env.delete(ids["Bob"])
+        env.refresh()
+        assert len(codec.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones) == 1
+        clock.passes(days=31)
+        env.save(name="Eve")
+        env.refresh()
+        assert codec.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones == []
+
+
+# ---- Marks ---------------------------------------------------------------------------------------------------------
+
+
+class TestMarks:
+    def test_a_write_marks_its_group(self, env: Environment, views: Views, world: World) -> None:
+        assert not views.marked
+        persona_id = env.save()
+        assert views.marked
+        for write in (
+            lambda other: other.change(persona_id, name="Bob"),
+            lambda other: other.call("duplicate", {"persona_id": persona_id}),
+            lambda other: other.delete(persona_id),
+        ):
+            env.services.groups.unmark(GROUP, env.clock() + timedelta(days=1))
+            write(Environment(world, env.clock))
+            assert views.marked
+
+    def test_an_old_mark_goes_and_a_fresh_one_stays(self, env: Environment, views: Views, clock: Clock) -> None:
+        env.save()
+        clock.passes(seconds=(MARK_PAUSE + FEED_WINDOW).total_seconds())
+        env.refresh()
+        # As old as a write may be that is under way.
+        assert views.marked
+        clock.passes(seconds=1)
+        assert env.refresh() == []
+        assert not views.marked
+
+    def test_an_environment_marks_once_a_minute(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        ticking = count(0, 1)
+        time = [0.0]
+        monkeypatch.setattr(env.services.groups, "_clock", lambda: time[0])
+        for moment in (0, 30, 59, 61, 62, 125):
+            time[0] = moment
+            env.save(name=str(next(ticking)))
+        assert env.services.groups.is_marked(GROUP)
+        with env.stepping(Steps()) as steps:
+            time[0] = 126
+            env.save()
+            time[0] = 190
+            env.save()
+        marks = [each for each in steps.requests if each.operation == "PutItem" and "due" in str(each.params["Item"])]
+        assert len(marks) == 1
+
+    def test_a_write_while_a_refresh_is_under_way_keeps_the_mark(
+        self, env: Environment, views: Views, world: World, clock: Clock
+    ) -> None:
+        filled(env, "Ada")
+        clock.passes(minutes=10)
+        env.save(name="Bob")
+        clock.passes(minutes=10)
+        env.refresh()
+        assert not views.marked
+
+        for number in range(100):
+            clock.passes(minutes=20)
+            env.change(env_first(views), description=f"Before {number}.")
+            clock.passes(minutes=20)
+            writer = Environment(world, clock)
+
+            def write(writer: Environment = writer, number: int = number) -> None:
+                clock.passes(seconds=1)
+                writer.save(name=f"while {number}")
+
+            with env.stepping(Steps.interrupted(number, write, of_the_table)) as steps:
+                env.refresh()
+            if number >= steps.met:
+                return
+            assert views.marked
+            clock.passes(minutes=20)
+            env.refresh()
+            views.agree()
+            assert not views.marked
+        pytest.fail("a refresh takes fewer requests")
+
+    def test_a_mark_that_cannot_be_taken_away_fails_nothing(self, env: Environment, views: Views, clock: Clock) -> None:
+        env.save()
+        clock.passes(minutes=10)
+
+        def refuse(_number: int, request: Request) -> None:
+            if request.operation == "DeleteItem":
+                raise Unavailable("not now")
+
+        with env.stepping(Steps(refuse)):
+            assert changed(env) == BOTH
+        assert views.marked
+        views.agree()
+
+    def test_nor_does_an_object_that_cannot_be_tagged(self, env: Environment, views: Views) -> None:
+        ids = filled(env, "Ada", "Bob")
+        env.change(ids["Ada"], name="Ann")
+
+        def refuse(_number: int, request: Request) -> None:
+            if request.operation == "PutObjectTagging":
+                raise Unavailable("not now")
+
+        with env.stepping(Steps(refuse)):
+            assert changed(env) == BOTH
+        views.agree()
+        assert views.objects() > views.needed()
+
+
+def names_in(views: Views) -> list[str]:
+    """The names of all personas in the table, as a search sorts them."""
+    return sorted(str(row["n"]) for row in views.table_rows().values())
+
+
+def env_first(views: Views) -> str:
+    """The id of one of the personas."""
+    return min(views.table())
+
+
+# ---- At once, and cut off ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changing(env: Environment, clock: Clock) -> Callable[[], None]:
+    """Makes changes of every kind, each time others."""
+    numbers = count()
+    made: list[str] = []
+
+    def change() -> None:
+        number = next(numbers)
+        if number % 2:
+            made.append(env.save(name=f"new {number}"))
+        else:
+            env.delete(made.pop(0)) if len(made) > 2 else made.append(env.save(name=f"more {number}"))
+        clock.passes(minutes=1)
+        env.change(made[-1], name=f"changed {number}", departments=["Care"])
+        clock.passes(minutes=4)
+
+    return change
+
+
+class TestTwoAtOnce:
+    @pytest.mark.slow
+    def test_at_every_step(
+        self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
+    ) -> None:
+        """Before each request that writes: the second one does not see what the first one has only read."""
+        filled(env, *map(str, range(9)))
+        other = Environment(world, clock)
+        for number in range(100):
+            changing()
+            told: list[str] = []
+
+            def refresh(told: list[str] = told) -> None:
+                told += other.refresh()
+
+            with env.stepping(Steps.interrupted(number, refresh, writes)) as steps:
+                told += env.refresh()
+
+            # The one says it, or the other, whoever was first.
+            assert [view for view in told if view in BOTH] == BOTH
+            views.agree()
+            assert views.objects() == views.needed()
+            assert Environment(world, clock).found() == names_in(views)
+            if number >= steps.met:
+                return
+        pytest.fail("a refresh takes fewer requests")
+
+    @pytest.mark.slow
+    def test_with_a_change_between_them(
+        self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
+    ) -> None:
+        """The second one knows more. Whoever wins, what the winner lacks is in the feed, and in the next refresh."""
+        filled(env, *map(str, range(9)))
+        other = Environment(world, clock)
+        for number in range(100):
+            changing()
+
+            def change_and_refresh(number: int = number) -> None:
+                other.save(name=f"between {number}")
+                clock.passes(seconds=1)
+                other.refresh()
+
+            with env.stepping(Steps.interrupted(number, change_and_refresh, of_the_table)) as steps:
+                env.refresh()
+            assert views.indexed(with_feed=True) == views.table_rows()
+            assert Environment(world, clock).found() == names_in(views)
+            clock.passes(minutes=5)
+            env.refresh()
+            views.agree()
+            assert views.objects() == views.needed()
+            if number >= steps.met:
+                return
+        pytest.fail("a refresh takes fewer requests")
+
+    def test_while_the_library_is_loaded(
+        self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
+    ) -> None:
+        filled(env, "Ada")
+        for number in range(100):
+            changing()
+
+            def load(number: int = number) -> None:
+                world.settings(name=f"House {number}")
+
+            with env.stepping(Steps.interrupted(number, load, of_the_table)) as steps:
+                assert changed(env) == BOTH
+            if number >= steps.met:
+                return
+            assert views.record.row["name"] == f"House {number}"
+            views.agree()
+        pytest.fail("a refresh takes fewer requests")
+
+    def test_between_the_reading_and_the_writing_of_the_library(
+        self, env: Environment, world: World, views: Views, clock: Clock
+    ) -> None:
+        """The loader knows the group's record from before the refresh."""
+        ids = filled(env, "Ada")
+        stored = library.stored_catalogue(world.table, GROUP)
+        env.change(ids["Ada"], name="Ann")
+        clock.passes(minutes=5)
+        env.refresh()
+        pointers = views.record.row["snapshots"]
+
+        file = library.Library.model_validate({"settings": {"name": "House"}, "departments": [{"name": "New"}]})
+        for entry in library.rows(file, GROUP, stored=stored):
+            world.resources.put(GROUP, entry, entry.id)
+
+        assert views.record.row["name"] == "House"
+        assert views.record.row["snapshots"] == pointers
+        views.agree()
+
+    def test_a_library_that_changes_nothing_says_so_beside_views(self, env: Environment, world: World) -> None:
+        world.settings()
+        filled(env, "Ada")
+        report = library.load(world.table, GROUP, library.Library.model_validate({"settings": {"name": "House"}}))
+        assert not report.changed
+
+
+class TestCutOff:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("rebuilding", [False, True], ids=["following", "rebuilding"])
+    def test_at_every_step(
+        self,
+        *,
+        rebuilding: bool,
+        env: Environment,
+        world: World,
+        views: Views,
+        clock: Clock,
+        changing: Callable[[], None],
+    ) -> None:
+        """Whatever it leaves behind, searches are right at once, and the next refresh makes good views.
+
+        What only reads leaves nothing behind: to end before each write is to end at every step.
+        """
+        filled(env, *map(str, range(9)))
+        for number in range(100):
+            changing()
+            if rebuilding:
+                clock.passes(days=8)
+                views.expire()
+                env.change(env_first(views), description=f"Once more {number}.")
+            dying = Environment(world, clock)
+            ended = False
+            with dying.stepping(Steps.ending(number, writes)) as steps:
+                try:
+                    dying.work("refresh", lambda services: refresh_group(services, GROUP))
+                except Killed:
+                    ended = True
+            names = names_in(views)
+            assert env.found() == names
+            assert Environment(world, clock).found() == names
+            assert views.indexed(with_feed=True) == views.table_rows()
+
+            clock.passes(minutes=1)
+            Environment(world, clock).refresh()
+            views.agree()
+            assert not [key for key in views.needed() if views.superseded(key)]
+            if not ended:
+                assert number >= steps.met
+                return
+        pytest.fail("a refresh takes fewer requests")
+
+
+# ---- Clocks --------------------------------------------------------------------------------------------------------
+
+
+class TestClocks:
+    """A writer's clock is three minutes fast or slow; the others' are right."""
+
+    def test_a_fast_writer_hides_nothing(self, env: Environment, world: World, clock: Clock, views: Views) -> None:
+        filled(env, "Ada", "Bob")
+        warm = Environment(world, clock)
+        fast = Environment(world, shifted(clock, MINUTES_3))
+        warm.found()
+        names = {"Ada", "Bob"}
+        for number in range(6):
+            clock.passes(minutes=1)
+            fast.save(name=f"fast {number}")
+            names.add(f"fast {number}")
+            assert set(warm.found()) == set(Environment(world, clock).found()) == names
+            # What it wrote, others write again, with an earlier time.
+            persona_id = next(each for each, row in views.table_rows().items() if row["n"] == f"fast {number}")
+            clock.passes(seconds=1)
+            env.change(persona_id, name=f"right {number}")
+            names = names - {f"fast {number}"} | {f"right {number}"}
+            assert set(warm.found()) == set(Environment(world, clock).found()) == names
+            if number % 2:
+                env.refresh()
+                views.agree()
+                assert set(warm.found()) == set(Environment(world, clock).found()) == names
+                fast.delete(persona_id)
+                names.remove(f"right {number}")
+                assert set(warm.found()) == set(Environment(world, clock).found()) == names
+
+    def test_a_slow_writer_hides_nothing_for_longer_than_the_next_refresh(
+        self, env: Environment, world: World, clock: Clock, views: Views
+    ) -> None:
+        ids = filled(env, "Ada", "Bob", "Eve")
+        warm = Environment(world, clock)
+        slow = Environment(world, shifted(clock, -MINUTES_3))
+        clock.passes(hours=1)
+        warm.found()
+        clock.passes(minutes=1)
+        slow.save(name="slow")
+        slow.change(ids["Ada"], name="Ann")
+        slow.delete(ids["Bob"])
+        names = ["Ann", "Eve", "slow"]
+        # A cold one looks back from the snapshot, a warm one only as far as the window reaches.
+        assert Environment(world, clock).found() == names
+        assert warm.found() == ["Ada", "Bob", "Eve"]
+
+        clock.passes(minutes=10)
+        assert changed(env) == BOTH
+
+        views.agree()
+        assert warm.found() == Environment(world, clock).found() == names
+
+    def test_nor_where_it_writes_while_a_refresh_is_under_way(
+        self, env: Environment, world: World, clock: Clock, views: Views
+    ) -> None:
+        ids = filled(env, "Ada")
+        warm = Environment(world, clock)
+        slow = Environment(world, shifted(clock, -MINUTES_3))
+        names = {"Ada"}
+        for number in range(100):
+            clock.passes(minutes=20)
+            env.change(ids["Ada"], description=f"{number}.")
+            clock.passes(minutes=1)
+            warm.found()
+
+            def write(number: int = number) -> None:
+                slow.save(name=f"slow {number}")
+                names.add(f"slow {number}")
+                warm.found()
+
+            with env.stepping(Steps.interrupted(number, write, of_the_table)) as steps:
+                env.refresh()
+            if number >= steps.met:
+                return
+            assert set(Environment(world, clock).found()) == names
+            clock.passes(minutes=9)
+            env.refresh()
+            assert set(warm.found()) == set(Environment(world, clock).found()) == names
+            views.agree()
+        pytest.fail("a refresh takes fewer requests")
+
+    def test_a_warm_view_that_slept_misses_nothing(self, env: Environment, world: World, clock: Clock) -> None:
+        """Frozen for longer than a refresh looks back, while others wrote and refreshed."""
+        ids = filled(env, "Ada", "Bob")
+        warm = Environment(world, clock)
+        warm.found()
+        clock.passes(minutes=5)
+        env.change(ids["Ada"], name="Ann")
+        env.delete(ids["Bob"])
+        clock.passes(minutes=20)
+        env.refresh()
+        clock.passes(seconds=LOOK_BACK.total_seconds() * 2)
+
+        assert warm.found() == ["Ann"]
+
+    @pytest.mark.parametrize("by", [MINUTES_3, -MINUTES_3])
+    def test_the_clock_of_a_refresh_may_be_wrong_too(
+        self, by: timedelta, env: Environment, world: World, clock: Clock, views: Views
+    ) -> None:
+        filled(env, "Ada")
+        wrong = Environment(world, shifted(clock, by))
+        warm = Environment(world, clock)
+        for number in range(4):
+            clock.passes(minutes=2)
+            env.save(name=f"B{number}", departments=[] if number % 2 else ["Care"])
+            wrong.refresh()
+            views.agree()
+            env.save(name=f"C{number}", department_ids=[CARE])
+            expected = names_in(views)
+            assert warm.found() == Environment(world, clock).found() == expected

@@ -1,0 +1,202 @@
+"""The three ways to a refresh: a caller's request, the queue and the schedule, told apart by the event's shape."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from personas.domain.persona import Persona
+from personas.domain.text import Text
+from personas.errors import Unavailable
+from personas.store.groups import GroupStore
+from personas.view.export import EXPORT_VIEW
+from personas.view.personas import SEARCH_VIEW
+from support.environments import Environment, Request, Steps
+from support.views import Views
+from support.world import GROUP, OTHER_GROUP, STAR, TEAL, World
+
+EVENTS: Final = Path(__file__).parents[2] / "events"
+THIRD_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e03"
+GROUPS: Final = (GROUP, OTHER_GROUP, THIRD_GROUP)
+
+
+@pytest.fixture
+def env(world: World) -> Environment:
+    return Environment(world)
+
+
+@pytest.fixture
+def schedule() -> dict[str, Any]:
+    """What the schedule sends."""
+    return dict(json.loads((EVENTS / "scheduled.json").read_text(encoding="utf-8")))
+
+
+def batch(*bodies: str) -> dict[str, Any]:
+    """A batch of messages as Lambda hands it over; a message's id is its place."""
+    (like,) = json.loads((EVENTS / "queue.json").read_text(encoding="utf-8"))["Records"]
+    return {"Records": [{**like, "messageId": str(place), "body": body} for place, body in enumerate(bodies)]}
+
+
+def messages(*group_ids: str) -> dict[str, Any]:
+    """A batch that names these groups."""
+    return batch(*(json.dumps({"group_id": group_id}) for group_id in group_ids))
+
+
+def failed(answer: dict[str, Any]) -> list[str]:
+    """The ids of the messages that stay on the queue."""
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def received(world: World) -> list[str]:
+    """The groups on the queue, taken from it."""
+    queue, groups = world.aws.names["RefreshQueue"], []
+    while found := world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        groups += [json.loads(message["Body"])["group_id"] for message in found]
+    return groups
+
+
+def insert(world: World, group_id: str, name: str) -> None:
+    """Store a persona and mark its group, as a write does."""
+    text = Text(str(uuid4()), name)
+    now = world.table.now().isoformat()
+    persona = Persona(
+        id=str(uuid4()), name=text, instructions=text, color_id=TEAL, icon_id=STAR, created_at=now, updated_at=now
+    )
+    GroupStore(world.table).mark(group_id)
+    world.personas.insert(group_id, persona, uuid4().hex)
+
+
+class TestRequest:
+    def test_it_refreshes_the_group_of_the_caller_alone(self, env: Environment, world: World) -> None:
+        for group_id in GROUPS:
+            insert(world, group_id, "Ada")
+
+        answer = env.call("refresh", who="stranger")
+
+        assert answer.status == 200
+        assert {SEARCH_VIEW, EXPORT_VIEW} <= set(answer.body["refreshed_views"])
+        assert list(Views(world, OTHER_GROUP).indexed()) == list(Views(world, OTHER_GROUP).table())
+        assert Views(world).record.seq is None
+
+    def test_anyone_of_the_group_may(self, env: Environment) -> None:
+        assert env.call("refresh", who="learner").status == 200
+
+    def test_nobody_else(self, env: Environment) -> None:
+        raw = json.loads((EVENTS / "refresh.json").read_text(encoding="utf-8"))
+        raw["headers"].pop("x-api-key", None)
+        assert env.invoke("refresh", raw)["statusCode"] == 401
+
+    def test_what_names_another_group_is_ignored(self, env: Environment, world: World) -> None:
+        assert env.call("refresh", {"group_id": OTHER_GROUP}).status == 200
+        assert Views(world, OTHER_GROUP).record.seq is None
+        assert Views(world).record.seq is not None
+
+
+class TestQueue:
+    def test_each_group_of_a_batch_is_refreshed(self, env: Environment, world: World) -> None:
+        for group_id in GROUPS:
+            insert(world, group_id, f"Ada of {group_id}")
+
+        assert failed(env.invoke("refresh", messages(*GROUPS))) == []
+
+        for group_id in GROUPS:
+            Views(world, group_id).agree()
+            assert [row["n"] for row in Views(world, group_id).indexed().values()] == [f"Ada of {group_id}"]
+
+    def test_a_message_may_come_twice(self, env: Environment, world: World) -> None:
+        insert(world, GROUP, "Ada")
+        assert failed(env.invoke("refresh", messages(GROUP, GROUP))) == []
+        record = Views(world).record
+        assert failed(env.invoke("refresh", messages(GROUP))) == []
+        assert Views(world).record == record
+
+    def test_one_bad_group_keeps_the_others_from_nothing(self, env: Environment, world: World) -> None:
+        for group_id in GROUPS:
+            insert(world, group_id, "Ada")
+
+        def refuse(_number: int, request: Request) -> None:
+            if request.operation == "PutObject" and OTHER_GROUP in request.key:
+                response: Any = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+                raise ClientError(response, "PutObject")
+
+        with env.stepping(Steps(refuse)):
+            answer = env.invoke("refresh", messages(*GROUPS))
+
+        assert failed(answer) == ["1"]
+        Views(world, GROUP).agree()
+        Views(world, THIRD_GROUP).agree()
+        assert Views(world, OTHER_GROUP).record.seq is None
+        # It comes again, and then goes well.
+        assert failed(env.invoke("refresh", messages(OTHER_GROUP))) == []
+        Views(world, OTHER_GROUP).agree()
+
+    @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"group": "x"}', "not JSON"])
+    def test_a_message_that_names_no_group_stays_alone(self, body: str, env: Environment, world: World) -> None:
+        insert(world, GROUP, "Ada")
+        answer = env.invoke("refresh", batch(body, json.dumps({"group_id": GROUP})))
+        assert failed(answer) == ["0"]
+        Views(world).agree()
+
+    def test_where_all_fail_all_are_told(self, env: Environment) -> None:
+        assert failed(env.invoke("refresh", batch("x", "y"))) == ["0", "1"]
+
+    def test_what_there_is_no_time_for_is_left_on_the_queue(self, env: Environment, world: World) -> None:
+        insert(world, GROUP, "Ada")
+        assert failed(env.invoke("refresh", messages(GROUP, OTHER_GROUP), remaining_ms=59_000)) == ["0", "1"]
+        assert Views(world).record.seq is None
+
+    def test_a_group_that_fails_is_not_queued_once_more(self, env: Environment, world: World) -> None:
+        """Its message comes back by itself; another one each time would never end."""
+        insert(world, GROUP, "Ada")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("personas.store.table.FINISHING_TIME", timedelta(days=1))
+            assert failed(env.invoke("refresh", messages(GROUP))) == ["0"]
+        assert received(world) == []
+
+
+class TestSchedule:
+    def test_it_queues_the_groups_that_have_changed(
+        self, env: Environment, world: World, schedule: dict[str, Any]
+    ) -> None:
+        for group_id in GROUPS[:2]:
+            insert(world, group_id, "Ada")
+
+        assert env.invoke("refresh", schedule) == {"queued": 2}
+
+        groups = received(world)
+        assert sorted(groups) == sorted(GROUPS[:2])
+        assert failed(env.invoke("refresh", messages(*groups))) == []
+        for group_id in groups:
+            Views(world, group_id).agree()
+
+    def test_nothing_has_changed(self, env: Environment, world: World, schedule: dict[str, Any]) -> None:
+        assert env.invoke("refresh", schedule) == {"queued": 0}
+        assert received(world) == []
+
+    def test_more_groups_than_a_call_takes(self, env: Environment, world: World, schedule: dict[str, Any]) -> None:
+        many = [str(uuid4()) for _ in range(23)]
+        for group_id in many:
+            env.services.groups.mark(group_id)
+        assert env.invoke("refresh", schedule) == {"queued": 23}
+        assert sorted(received(world)) == sorted(many)
+
+    def test_what_the_queue_does_not_take_fails_the_invocation(
+        self, env: Environment, world: World, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So Lambda invokes it again, and after that its dead letters tell."""
+        insert(world, GROUP, "Ada")
+        queue = env.services.refresh_queue
+        monkeypatch.setattr(queue, "_client", _Full())
+        with pytest.raises(Unavailable, match="did not take every group"):
+            env.invoke("refresh", schedule)
+
+
+class _Full:
+    """A queue's client that takes nothing."""
+
+    def send_message_batch(self, **_: object) -> dict[str, object]:
+        return {"Failed": [{"Id": "0"}]}

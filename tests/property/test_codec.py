@@ -1,0 +1,172 @@
+"""Snapshots: what went in comes out, and what is not whole is not taken for a snapshot."""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from unittest.mock import patch
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personas.view import codec
+from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode, encode
+from personas.view.index import FACETS, Index, Query
+
+EVERYTHING = Query(caller_departments=None, page_size=1000)
+IDS = [str(UUID(int=number << 96 | number)) for number in range(1, 40)]
+HEADER_AT = 18  # behind magic, checksum, version and length
+
+options = st.sampled_from([f"option-{letter}" for letter in "abcdefgh"])
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+times = st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat())
+rows = st.fixed_dictionaries(
+    {"n": texts, "ii": options, "ih": texts},
+    optional={
+        "ni": st.uuids().map(str),
+        "d": texts,
+        "di": st.uuids().map(str),
+        "c": options,
+        "i": options,
+        "f": options,
+        "dp": st.lists(options, max_size=4),
+        "pf": st.lists(options, max_size=4),
+        "ex": st.lists(st.uuids().map(str), max_size=3),
+        "vo": st.lists(options, max_size=4),
+        "sc": st.lists(options, max_size=4),
+        "as": st.lists(options, max_size=4),
+        "np": st.integers(0, 2**32 - 1),
+        "g": st.booleans(),
+        "m": st.booleans(),
+        "ct": times,
+        "ut": times,
+    },
+)
+writes = st.lists(st.tuples(st.sampled_from(IDS), st.integers(0, 2**53), st.none() | rows), max_size=40)
+
+
+def index_of(writes: Sequence[tuple[str, int, Mapping[str, object] | None]]) -> Index:
+    index = Index()
+    for persona_id, seq, row in writes:
+        if row is None:
+            index.delete(persona_id, seq, expires_at=2_000_000_000)
+        else:
+            index.upsert(persona_id, seq, row)
+    return index
+
+
+def a_snapshot() -> bytes:
+    made = [(each, 3, {"n": f"Ada {each}", "d": "Countess", "ii": "i", "dp": ["d"]}) for each in IDS]
+    return encode(Snapshot(index_of([*made, (IDS[0], 4, None)]), "2026-01-01T00:00:00.000000Z", {"made": "by a test"}))
+
+
+def sealed(data: bytes) -> bytes:
+    """The bytes with the checksum that belongs to them."""
+    return data[:8] + struct.pack("<I", zlib.crc32(data[12:])) + data[12:]
+
+
+def with_header(data: bytes, **changes: object) -> bytes:
+    length = int.from_bytes(data[14:HEADER_AT], "little")
+    header = json.loads(zlib.decompress(data[HEADER_AT : HEADER_AT + length])) | changes
+    packed = zlib.compress(json.dumps(header).encode())
+    return sealed(data[:14] + struct.pack("<I", len(packed)) + packed + data[HEADER_AT + length :])
+
+
+@settings(max_examples=150, deadline=None)
+@given(writes, st.text(max_size=30), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+def test_comes_out_as_it_went_in(
+    writes: Sequence[tuple[str, int, Mapping[str, object] | None]], watermark: str, metadata: Mapping[str, str]
+) -> None:
+    index = index_of(writes)
+    before = index.search(EVERYTHING, {})
+    expected = [before.counts(facet) for facet in FACETS]
+    data = encode(Snapshot(index, watermark, metadata))
+    snapshot = decode(data)
+    after = snapshot.index.search(EVERYTHING, {})
+    assert (snapshot.watermark, snapshot.metadata) == (watermark, metadata)
+    assert after.personas == before.personas
+    assert [after.counts(facet) for facet in FACETS] == expected
+    assert encode(snapshot) == data
+    for persona_id, seq, _ in writes:
+        # What is remembered of each persona is remembered: nothing as old or older is taken.
+        assert not snapshot.index.delete(persona_id, seq)
+
+
+def test_goes_on_with_what_it_was() -> None:
+    index = decode(a_snapshot()).index
+    assert index.upsert(IDS[0], 5, {"n": "Ada again"})
+    assert not index.upsert(IDS[1], 3, {"n": "too late"})
+    assert index.search(Query(caller_departments=None, text="again"), {}).total == 1
+    assert len(decode(encode(Snapshot(index, ""))).index) == len(IDS)
+
+
+def test_holds_more_than_a_portion_of_texts() -> None:
+    with patch.object(codec, "_PORTION", 10), patch.object(codec, "_TURN", 3):
+        index = decode(a_snapshot()).index
+    assert {row["d"] for _, row in index.search(EVERYTHING, {}).personas} == {"Countess"}
+
+
+def test_holds_an_index_without_words() -> None:
+    with patch("personas.view.index._WORDS_LEAST", 0):
+        index = index_of([(IDS[0], 1, {"n": "one two three four"})])
+        snapshot = decode(encode(Snapshot(index, "")))
+    assert snapshot.index.search(Query(caller_departments=None, text="wo th"), {}).total == 1
+    assert snapshot.index.upsert(IDS[1], 1, {"n": "two things"})
+    assert snapshot.index.search(Query(caller_departments=None, text="wo th"), {}).total == 2
+
+
+def test_finds_every_damaged_byte() -> None:
+    data = a_snapshot()
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 1 << at % 8
+        with pytest.raises(SnapshotDamaged):
+            decode(bytes(damaged))
+
+
+@given(st.data())
+def test_finds_what_is_missing_or_too_much(data: st.DataObject) -> None:
+    whole = a_snapshot()
+    start, stop = sorted(data.draw(st.tuples(st.integers(0, len(whole)), st.integers(0, len(whole)))))
+    extra = data.draw(st.binary(max_size=3))
+    if whole[:start] + extra + whole[stop:] != whole:
+        with pytest.raises(SnapshotDamaged):
+            decode(whole[:start] + extra + whole[stop:])
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100))
+def test_is_never_startled(start: bytes, rest: bytes) -> None:
+    for data in (start, b"PERSONAS" + rest, sealed(b"PERSONAS----" + rest), sealed(b"PERSONAS----\1\0" + rest)):
+        with pytest.raises((SnapshotDamaged, SnapshotVersionUnknown)):
+            decode(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": 38_000},
+        {"size": -1},
+        {"size": "many"},
+        {"arrays": {}},
+        {"strings": []},
+        {"bitmaps": []},
+        {"sections": []},
+        {"sections": [["seq", "planes", 10]]},
+        {"arrays": {"id": "x"}},
+        {"arrays": ["id"]},
+    ],
+)
+def test_finds_contents_that_do_not_fit_together(changes: Mapping[str, object]) -> None:
+    with pytest.raises(SnapshotDamaged):
+        decode(with_header(a_snapshot(), **changes))
+
+
+def test_knows_what_it_does_not_know() -> None:
+    data = a_snapshot()
+    with pytest.raises(SnapshotVersionUnknown, match="format 2"):
+        decode(sealed(data[:12] + struct.pack("<H", 2) + data[14:]))
+    with pytest.raises(SnapshotVersionUnknown, match=r"Unicode 1\.1\.0"):
+        decode(with_header(data, unicode="1.1.0"))
+    assert decode(with_header(data)).metadata == {"made": "by a test"}

@@ -1,0 +1,331 @@
+"""The texts view and what is most used, against brute force over the same personas."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from unittest.mock import patch
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personas.domain.folding import fold
+from personas.domain.persona import Persona
+from personas.domain.text import Reference, Text, TextKind, identified, wire_bytes
+from personas.view import popular, texts
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
+from personas.view.popular import OFFERED, OfferedKind, Popular
+from personas.view.texts import KEPT, TEXT_KINDS, TextsView, Use
+
+GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
+IDS: Final = [str(UUID(int=number)) for number in range(1, 13)]
+DEPARTMENTS: Final = ["d1", "d2", "d3", "d4"]
+PARAMETER_OF: Final = {"f1": "p1", "f2": "p1", "f3": "p2"}
+WORDS: Final = [
+    "Straße",
+    "STRASSE",
+    "ﬁn",
+    "fin",
+    "Ada",
+    "ada",
+    "50%",
+    "a_b",
+    "👩‍👩‍👧",
+    "שלום",
+    "e\u0301",
+    "é",
+    "\n",
+    "xx",
+]
+SEARCHES: Final = ["", "ss", "fi", "ADA", "%", "_", "👩", "ש", "É", "x", "\n", "nothing has this"]
+NOW: Final = 1_800_000_000
+DAYS: Final = int(KEPT.total_seconds())
+
+type Callers = Iterable[str] | None
+
+
+def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **links: object) -> Persona:
+    """A persona with these texts."""
+    of = {kind: [identified(GROUP, kind, each) for each in text[kind]] for kind in TEXT_KINDS}
+    given_links = {"color_id": "c1", "icon_id": "i1", **links}
+    return Persona(
+        id=persona_id,
+        name=of["names"][0],
+        description=of["descriptions"][0] if of["descriptions"] else None,
+        instructions=of["instructions"][0],
+        examples=tuple(of["examples"]),
+        created_at="2026-01-02T03:04:05+00:00",
+        updated_at="2026-01-02T03:04:05+00:00",
+        seq=seq,
+        **given_links,  # type: ignore[arg-type]  # the callers' own
+    )
+
+
+@st.composite
+def personas(draw: st.DrawFn) -> Persona:
+    """Any persona, of few words and few links, so that they meet."""
+    word = st.sampled_from(WORDS)
+    return persona(
+        draw(st.sampled_from(IDS)),
+        draw(st.integers(1, 12)),
+        {
+            "names": [draw(word)],
+            "descriptions": draw(st.lists(word, max_size=1)),
+            "instructions": [draw(word)],
+            "examples": draw(st.lists(word, max_size=3, unique=True)),
+        },
+        color_id=draw(st.sampled_from(["c1", "c2"])),
+        active_flag_id=draw(st.sampled_from(["on", None])),
+        department_ids=tuple(draw(st.lists(st.sampled_from(DEPARTMENTS), max_size=3, unique=True))),
+        parameter_field_ids=tuple(draw(st.lists(st.sampled_from([*PARAMETER_OF, "gone"]), max_size=3, unique=True))),
+        voice_ids=tuple(draw(st.lists(st.sampled_from(["v1", "v2"]), max_size=2, unique=True))),
+    )
+
+
+@dataclass
+class Model:
+    """What the view must come to: per id the highest seq that it was told."""
+
+    held: dict[str, tuple[int, Persona | None]] = field(default_factory=dict)
+
+    def take(self, persona_id: str, seq: int, as_is: Persona | None) -> bool:
+        if seq <= self.held.get(persona_id, (-1, None))[0]:
+            return False
+        self.held[persona_id] = seq, as_is
+        return True
+
+    @property
+    def living(self) -> list[Persona]:
+        return [each for _, each in self.held.values() if each]
+
+    def references(self) -> set[Reference]:
+        return {
+            Reference(kind, each.id)
+            for one in self.living
+            for kind in TEXT_KINDS
+            for each in entries_of(one, kind)
+            if isinstance(each, Text)
+        }
+
+    def first(self, kind: OfferedKind, departments: Callers, search: str = "") -> list[Use]:
+        uses: Counter[str] = Counter()
+        for one in self.living:
+            if departments is None or not one.department_ids or set(one.department_ids) & set(departments):
+                uses.update(each.text if isinstance(each, Text) else each for each in entries_of(one, kind))
+        ranked = sorted((-times, entry) for entry, times in uses.items() if fold(search) in fold(entry))
+        kept: list[Use] = []
+        taken = 0
+        for times, entry in ranked[: texts.OPTIONS_MAX]:
+            taken += wire_bytes(entry)
+            if taken > texts.SECTION_BYTES:
+                break
+            kept.append(Use(entry, -times))
+        return kept
+
+
+def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
+    """What a persona has of a kind."""
+    by_kind: dict[OfferedKind, Iterable[Text | str | None]] = {
+        "names": [one.name],
+        "descriptions": [one.description],
+        "instructions": [one.instructions],
+        "examples": one.examples,
+        "colors": [one.color_id],
+        "icons": [one.icon_id],
+        "flags": [one.active_flag_id],
+        "departments": one.department_ids,
+        "parameter_fields": one.parameter_field_ids,
+        "parameters": {PARAMETER_OF[each] for each in one.parameter_field_ids if each in PARAMETER_OF},
+        "voices": one.voice_ids,
+    }
+    return [each for each in by_kind[kind] if each is not None]
+
+
+@contextmanager
+def limits(options: int, section_bytes: int) -> Iterator[None]:
+    """Limits that few personas reach."""
+    with (
+        patch.multiple(texts, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
+        patch.multiple(popular, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options),
+    ):
+        yield
+
+
+def callers() -> st.SearchStrategy[Callers]:
+    return st.none() | st.lists(st.sampled_from([*DEPARTMENTS, "unknown"]), max_size=3, unique=True)
+
+
+steps = st.lists(personas() | st.tuples(st.sampled_from(IDS), st.integers(1, 12)) | st.just("stored"), max_size=30)
+
+
+def taken(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) -> TextsView:
+    """One step of a view's life; the view that goes on."""
+    match step:
+        case Persona():
+            assert view.upsert(step) == model.take(step.id, step.seq, step)
+        case (persona_id, seq):
+            assert view.delete(persona_id, seq, NOW) == model.take(persona_id, seq, None)
+        case _:
+            return TextsView.decode(view.encode())
+    return view
+
+
+@settings(max_examples=300)
+@given(
+    steps=steps, departments=callers(), search=st.sampled_from(SEARCHES), few=st.integers(1, 6), room=st.integers(5, 60)
+)
+def test_the_view_agrees_with_brute_force(
+    steps: list[Persona | tuple[str, int] | str], departments: Callers, search: str, few: int, room: int
+) -> None:
+    view, model = TextsView(GROUP), Model()
+    for step in steps:
+        view = taken(view, model, step)
+    assert len(view) == len(model.living)
+    assert model.references() <= view.used_ids()
+    for persona_id in IDS:
+        assert view.seq_of(persona_id) == model.held.get(persona_id, (-1, None))[0]
+    caller = None if departments is None else frozenset(departments)
+    with limits(few, room):
+        for kind in TEXT_KINDS:
+            assert view.search(kind, search, caller) == model.first(kind, caller, search)
+            assert view.search(kind, "", caller) == model.first(kind, caller)
+        offered = Popular.of(view, PARAMETER_OF)
+        restored = Popular.decode(offered.encode())
+        for each in OFFERED:
+            assert offered.first(each, caller) == restored.first(each, caller) == model.first(each, caller)
+
+
+@given(steps=steps, again=st.randoms(use_true_random=False))
+def test_the_same_uses_give_the_same_offers_however_they_came_about(
+    steps: list[Persona | tuple[str, int] | str], again: random.Random
+) -> None:
+    view, model = TextsView(GROUP), Model()
+    for step in steps:
+        view = taken(view, model, step)
+    anew, living = TextsView(GROUP), model.living
+    again.shuffle(living)
+    for one in living:
+        anew.upsert(one)
+    assert Popular.of(anew, PARAMETER_OF).encode() == Popular.of(view, PARAMETER_OF).encode()
+
+
+@given(before=steps, after=steps)
+def test_a_view_says_whether_the_uses_have_changed(
+    before: list[Persona | tuple[str, int] | str], after: list[Persona | tuple[str, int] | str]
+) -> None:
+    view, model = TextsView(GROUP), Model()
+    for step in before:
+        view = taken(view, model, step)
+    view = TextsView.decode(view.encode())
+    was = {one.id: [list(entries_of(one, kind)) for kind in OFFERED] for one in model.living}
+    for step in after:
+        if step != "stored":
+            view = taken(view, model, step)
+    now = {one.id: [list(entries_of(one, kind)) for kind in OFFERED] for one in model.living}
+    assert view.changed or now == was
+
+
+def bare(number: int, seq: int, name: str, **links: object) -> Persona:
+    """A persona of which only the name counts."""
+    text: dict[TextKind, list[str]] = {"names": [name], "descriptions": [], "instructions": ["i"], "examples": []}
+    return persona(str(UUID(int=number)), seq, text, **links)
+
+
+def test_a_text_out_of_use_stays_known_for_thirty_days() -> None:
+    view = TextsView(GROUP)
+    view.upsert(bare(1, 1, "Ada"))
+    view.upsert(bare(1, 2, "Bea"))
+    view.settle(NOW)
+    ada = Reference("names", identified(GROUP, "names", "Ada").id)
+    assert ada not in view.used_ids()  # it was never in a base that anybody read
+    view = TextsView.decode(view.encode())
+    view.upsert(bare(1, 3, "Cy"))
+    bea = Reference("names", identified(GROUP, "names", "Bea").id)
+    assert bea in view.used_ids()
+    view.settle(NOW)
+    view = TextsView.decode(view.encode())
+    view.settle(NOW + DAYS - 1)
+    assert bea in view.used_ids()
+    view.settle(NOW + DAYS)
+    assert bea not in view.used_ids()
+
+
+def test_a_view_made_anew_remembers_what_the_older_one_knew() -> None:
+    older, anew = TextsView(GROUP), TextsView(GROUP)
+    older.upsert(bare(1, 1, "Ada"))
+    anew.upsert(bare(1, 2, "Bea"))
+    anew.inherit(older, NOW)
+    anew.settle(NOW + 1)
+    ada = Reference("names", identified(GROUP, "names", "Ada").id)
+    assert ada in anew.used_ids()
+    anew.settle(NOW + DAYS)
+    assert ada not in anew.used_ids()
+
+
+def test_a_tombstone_is_remembered_until_it_expires() -> None:
+    view = TextsView(GROUP)
+    view.upsert(bare(1, 5, "Ada"))
+    view = TextsView.decode(view.encode())
+    view.delete(str(UUID(int=1)), 6, NOW)
+    view = TextsView.decode(view.encode())
+    assert not view.upsert(bare(1, 6, "Ada"))
+    view.settle(NOW)
+    assert view.seq_of(str(UUID(int=1))) == -1
+    assert view.upsert(bare(1, 6, "Ada"))
+
+
+@pytest.mark.parametrize("kind", [TextsView, Popular])
+def test_damage_is_seen(kind: type[TextsView] | type[Popular]) -> None:
+    view = TextsView(GROUP)
+    for number in range(1, 50):
+        view.upsert(bare(number, 1, f"Ada {number}", department_ids=("d1",)))
+    data = view.encode() if kind is TextsView else Popular.of(view, {}).encode()
+    for length in range(0, len(data), 7):
+        with pytest.raises(SnapshotDamaged):
+            kind.decode(data[:length])
+    for position in range(len(data)):
+        with pytest.raises(SnapshotDamaged):
+            kind.decode(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+    module = texts if kind is TextsView else popular
+    with patch.object(module, "FORMAT_VERSION", 2), pytest.raises(SnapshotVersionUnknown):
+        kind.decode(data)
+
+
+def test_what_is_kept_of_a_large_group_is_exact_for_any_caller() -> None:
+    chance = random.Random(1)  # noqa: S311  # the same personas every time
+    view, model = TextsView(GROUP), Model()
+    departments = [f"d{number}" for number in range(8)]
+    for number in range(1, 1501):
+        name = f"{int(chance.paretovariate(0.6)) % 700:03}" + "x" * chance.randint(0, 1)
+        one = bare(number, 1, name, department_ids=tuple(chance.sample(departments, chance.randint(0, 2))))
+        view.upsert(one)
+        model.take(one.id, 1, one)
+    some = [frozenset(chance.sample(departments, size)) for size in (1, 2, 3, 4, 8) for _ in range(20)]
+    with limits(10, 100_000):
+        offered = Popular.of(view, {})
+        assert len(offered._kept["names"].entries) < len(view.uses("names")[0]) / 2
+        for caller in [None, frozenset[str](), *some]:
+            assert offered.first("names", caller) == model.first("names", caller)
+
+
+def test_what_is_kept_is_bounded_and_begins_with_what_ranks_highest() -> None:
+    view, model = TextsView(GROUP), Model()
+    departments = [f"d{number}" for number in range(8)]
+    for number in range(1, 1501):
+        one = bare(number, 1, f"{number % 333:0100}", department_ids=(departments[number % 333 % 8],))
+        view.upsert(one)
+        model.take(one.id, 1, one)
+    with patch.multiple(popular, KIND_BYTES=8_000, FEW_ENTRIES=100):
+        offered = Popular.of(view, {})
+    assert len(offered._kept["names"].entries) == 72
+    for caller in (frozenset({each}) for each in departments):
+        assert offered.first("names", caller) == model.first("names", caller)[:9]
+
+
+def test_the_life_of_a_retired_text_is_the_directorys() -> None:
+    assert timedelta(days=30) == KEPT

@@ -1,0 +1,209 @@
+"""Execution environments side by side: each with services, clients, handlers and a clock of its own, warm while kept.
+
+`Steps` stands between an environment and AWS: a test can act before every request, or end the environment there.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+from unittest.mock import patch
+
+from personas.runtime import Parallel, deadline, dynamodb, s3, sqs, utc_now
+from personas.services import Services
+from personas.settings import Settings
+from personas.store.table import Table
+from support.client import Answer, Context, Handler, event, load_handler
+from support.world import NEEDED, World, result
+
+_running: Final[list[Services]] = []
+"""The services of the environments that run now: the last one's is at work, and has interrupted the one before."""
+
+
+@cache
+def _handler(operation: str) -> Handler:
+    """A handler, which asks the environment that runs for its services."""
+    with patch("personas.services.services", lambda: _running[-1]):
+        return load_handler(operation)
+
+
+class OneByOne(Parallel):
+    """Makes the calls one after another, so that a test knows the order of the requests."""
+
+    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of ``calls``, in their order."""
+        return [call() for call in calls]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to AWS that is about to be sent, or was answered."""
+
+    operation: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The object of S3 that it is about."""
+        return str(self.params.get("Key", ""))
+
+
+class Killed(BaseException):
+    """The environment has ended in the middle of what it did."""
+
+
+def any_request(_request: Request) -> bool:
+    """Every request."""
+    return True
+
+
+def writes(request: Request) -> bool:
+    """A request that leaves something behind in AWS."""
+    return request.operation.startswith(("Put", "Delete", "Upload", "Create", "Complete", "Send", "Update", "BatchW"))
+
+
+def of_the_table(request: Request) -> bool:
+    """A request to DynamoDB."""
+    return "TableName" in request.params or "RequestItems" in request.params
+
+
+@dataclass
+class Steps:
+    """Acts before each request of an environment that is ``among`` those that count; they are numbered from 0.
+
+    What it asks itself meanwhile does not count. ``met`` is how many have come.
+    """
+
+    act: Callable[[int, Request], None] = lambda _number, _request: None
+    among: Callable[[Request], bool] = any_request
+    requests: list[Request] = field(default_factory=list)
+    met: int = 0
+    _acting: bool = False
+    _dead: bool = False
+
+    @classmethod
+    def ending(cls, number: int, among: Callable[[Request], bool] = any_request) -> "Steps":
+        """The environment ends right before that request."""
+
+        def end(now: int, _request: Request) -> None:
+            if now == number:
+                raise Killed
+
+        return cls(end, among)
+
+    @classmethod
+    def interrupted(
+        cls, number: int, by: Callable[[], object], among: Callable[[Request], bool] = any_request
+    ) -> "Steps":
+        """Somebody else acts right before that request."""
+
+        def interrupt(now: int, _request: Request) -> None:
+            if now == number:
+                by()
+
+        return cls(interrupt, among)
+
+    def sends(self, params: Mapping[str, object], model: Any, **_: object) -> None:
+        """Called by botocore before a request."""
+        if self._dead:
+            raise Killed
+        if self._acting:
+            return
+        request = Request(model.name, params)
+        self.requests.append(request)
+        if self.among(request):
+            number, self.met, self._acting = self.met, self.met + 1, True
+            try:
+                self.act(number, request)
+            except Killed:
+                self._dead = True
+                raise
+            finally:
+                self._acting = False
+
+
+@dataclass
+class Environment:
+    """An execution environment of every function, under the policies of each, by ``clock``."""
+
+    world: World
+    clock: Callable[[], datetime] = utc_now
+    services: Services = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = Settings.read(os.environ)
+        table = Table(dynamodb(), settings.personas_table, self.clock, deadline())
+        self.services = Services(settings, table, OneByOne())
+
+    def call(self, operation: str, body: object = None, *, who: str = "root", remaining_ms: int = 29_000) -> Answer:
+        """Call an operation as one of the world's people."""
+        raw = self.invoke(operation, event(operation, body, {"x-api-key": self.world.key(who)}), remaining_ms)
+        return Answer(raw["statusCode"], raw.get("headers", {}), raw.get("body") or "")
+
+    def invoke(self, operation: str, raw: dict[str, Any], remaining_ms: int = 300_000) -> dict[str, Any]:
+        """Invoke an operation's function with an event as it is."""
+        _running.append(self.services)
+        try:
+            with self.world.guard.acting_as(f"{operation.capitalize()}Function"):
+                return _handler(operation)(raw, Context(f"test-{operation}", remaining_ms))
+        finally:
+            _running.pop()
+
+    @contextmanager
+    def stepping(self, steps: Steps) -> Iterator[Steps]:
+        """Have ``steps`` stand between this process's clients and AWS."""
+        events = [client.meta.events for client in (dynamodb(), s3(), sqs())]
+        for each in events:
+            each.register("provide-client-params.*", steps.sends, unique_id="steps")
+        try:
+            yield steps
+        finally:
+            for each in events:
+                each.unregister("provide-client-params.*", unique_id="steps")
+
+    # ---- What tests do ---------------------------------------------------------------------------------------------
+
+    def work(self, operation: str, act: Callable[[Services], object]) -> None:
+        """Have a function do part of what it does."""
+        with self.world.guard.acting_as(f"{operation.capitalize()}Function"):
+            act(self.services)
+
+    def save(self, who: str = "root", **fields: object) -> str:
+        """Create a persona: what is needed, and ``fields`` instead or besides; its id."""
+        answer = self.call("create", {"personas": [{**NEEDED, **fields}]}, who=who)
+        assert answer.status == 200, answer.text
+        return str(result(answer)["persona_id"])
+
+    def change(self, persona_id: str, **fields: object) -> None:
+        """Update a persona."""
+        answer = self.call("update", {"personas": [{"persona_id": persona_id, **fields}]})
+        assert answer.status == 200, answer.text
+
+    def delete(self, *persona_ids: str) -> None:
+        """Delete personas."""
+        answer = self.call("delete", {"persona_ids": list(persona_ids)})
+        assert answer.status == 200, answer.text
+
+    def refresh(self) -> list[str]:
+        """Refresh the group; the views that changed."""
+        answer = self.call("refresh")
+        assert answer.status == 200, answer.text
+        return list(answer.body["refreshed_views"])
+
+    def search(self, *, who: str = "root", **body: object) -> dict[str, Any]:
+        """Search; the answer's body."""
+        answer = self.call("search", body, who=who)
+        assert answer.status == 200, answer.text
+        return answer.body
+
+    def found(self, *, who: str = "root", **body: object) -> list[str]:
+        """The names that a search finds, in its order."""
+        return [persona["name"] for persona in self.search(who=who, page_size=100, **body)["personas"]]
+
+
+def shifted(clock: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:
+    """A clock that goes wrong by so much."""
+    return lambda: clock() + by

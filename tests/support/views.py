@@ -1,0 +1,108 @@
+"""The views of the world's group as they are stored, and what the table says: to be compared."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from personas.domain.persona import Persona
+from personas.store import keys
+from personas.store.attributes import Value
+from personas.store.groups import GroupRecord, GroupStore
+from personas.store.table import mapping
+from personas.view import export
+from personas.view.codec import decode
+from personas.view.export import EXPORT_VIEW, Manifest
+from personas.view.index import Index, Query
+from personas.view.personas import SEARCH_VIEW, apply
+from support.world import GROUP, World
+
+EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
+
+
+class Views:
+    """What lies in the bucket for a group, as its record points to it."""
+
+    def __init__(self, world: World, group: str = GROUP) -> None:
+        self._world = world
+        self._group = group
+        self._s3 = world.aws.s3
+        self._bucket = world.aws.names["Bucket"]
+
+    @property
+    def record(self) -> GroupRecord:
+        return GroupStore(self._world.table).read(self._group)
+
+    @property
+    def marked(self) -> bool:
+        return GroupStore(self._world.table).is_marked(self._group)
+
+    def key(self, view: str) -> str:
+        """The object that a view's pointer names."""
+        pointer = self.record.pointer(view)
+        assert pointer is not None, f"there is no {view}"
+        return pointer.key
+
+    def content(self, key: str) -> bytes:
+        return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def put(self, key: str, content: bytes) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+
+    def remove(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    @property
+    def manifest(self) -> Manifest:
+        return export.decode(self.content(self.key(EXPORT_VIEW)))
+
+    # ---- What they say ---------------------------------------------------------------------------------------------
+
+    def table(self) -> dict[str, tuple[Persona, int]]:
+        """The personas as the table has them, each with its seq."""
+        found = self._world.personas.all(self._group)
+        return {each: (stored.persona, stored.seq) for each, stored in found if stored.persona}
+
+    def table_rows(self) -> dict[str, Mapping[str, Value]]:
+        found = self._world.personas.all(self._group)
+        return {each: mapping(stored.item, "row") for each, stored in found if stored.persona}
+
+    def exported(self) -> dict[str, tuple[Persona, int]]:
+        """The personas as the export view has them."""
+        return {each.id: (each, each.seq) for each in export.read(self.manifest, self._fetch)}
+
+    def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
+        """The rows as the search view has them, with all of the feed where wanted."""
+        index: Index = decode(self.content(self.key(SEARCH_VIEW))).index
+        if with_feed:
+            apply(index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None))
+        return dict(index.search(EVERYTHING, {}).personas)
+
+    def agree(self) -> None:
+        """Assert that all views say what the table says."""
+        assert self.indexed() == self.table_rows()
+        assert self.exported() == self.table()
+
+    # ---- The objects -----------------------------------------------------------------------------------------------
+
+    def objects(self) -> set[str]:
+        """All objects of the group's views that are not superseded."""
+        listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"views/{self._group}/").get("Contents", [])
+        return {each["Key"] for each in listed if not self.superseded(each["Key"])}
+
+    def expire(self) -> None:
+        """Remove what is superseded, as the bucket's lifecycle rule does after a day."""
+        for each in self._s3.list_objects_v2(Bucket=self._bucket).get("Contents", []):
+            if self.superseded(each["Key"]):
+                self.remove(each["Key"])
+
+    def superseded(self, key: str) -> bool:
+        tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
+        return tags == [{"Key": "superseded", "Value": "true"}]
+
+    def needed(self) -> set[str]:
+        """The objects that the group's pointers lead to."""
+        snapshots = self.record.row.get("snapshots")
+        assert isinstance(snapshots, Mapping)
+        return {self.key(view) for view in snapshots} | self.manifest.keys
+
+    def _fetch(self, key: str, start: int, length: int) -> bytes:
+        return self.content(key)[start : start + length]
