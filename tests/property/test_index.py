@@ -175,8 +175,9 @@ class Model:
 # What the index decides by measured costs, decided by the test instead, so that every way is taken in a small index.
 ways = st.fixed_dictionaries(
     {
-        "_BITMAP_COST": st.sampled_from((0.0, 1e9)),
-        "_MEMBER_COST": st.just(0.0),
+        "_PAIR_COST": st.sampled_from((0.0, 1e9)),
+        "_MERGED_COST": st.just(0.0),
+        "_DENSE_PAIR_COST": st.sampled_from((0.0, 1e9)),
         "_WALK_SQUARE": st.sampled_from((0, 10**9)),
         "_WORDS_LEAST": st.sampled_from((0, 20_000)),
         "_LOOKS_A_SCAN": st.sampled_from((0, 64)),
