@@ -130,7 +130,7 @@ class Library:
             "i": chance.choice(self.options["icons"]),
             "f": chance.choice((self.active_flag, self.active_flag, None)),
             "dp": self._some(chance, self.options["departments"], 0, 3),
-            "pf": self._some(chance, self.parameter_fields, 1, 5),
+            "pf": self._some(chance, self.parameter_fields, 0, 4),
             "ex": [made_id("example", number, each) for each in range(chance.randint(0, 3))],
             "vo": self._some(chance, self.options["voices"], 0, 2),
             "sc": scenarios,
@@ -302,7 +302,7 @@ STATEMENTS = {
             SELECT DISTINCT ON (persona) persona, departments FROM persona_field WHERE option = ANY ($2)
             ORDER BY persona),"""
         # As an array, because the planner takes a join of the two for 500 times as many rows as there are.
-        + FEW.format(condition="persona = ANY (ARRAY(SELECT persona FROM d INTERSECT SELECT persona FROM f))"),
+        + FEW.format(condition="persona = ANY (ARRAY(SELECT persona FROM d JOIN f USING (persona)))"),
         {"fields": "d", "departments": "f"},
     ),
 }
@@ -384,7 +384,8 @@ class Postgres:
             if query.department_ids:
                 arguments.append([numbers["departments"][each] for each in query.department_ids])
                 arguments.append([numbers["fields"][each] for each in query.field_ids])
-            return await statement.fetchrow(*arguments)
+            # Not fetchrow: PostgreSQL starts no parallel workers for a statement of which only one row is asked.
+            return (await statement.fetch(*arguments))[0]
 
         return ask
 

@@ -254,25 +254,27 @@ class _Options:
         codes = {codes_of[each] for each in ids if each in codes_of} - {0} | ({0} if or_none else set())
         return BitMap().union(*map(bitmaps.__getitem__, codes))
 
-    def counts(self, slots: BitMap, in_use: int, end: int) -> dict[str, int]:
+    def counts(self, slots: BitMap, in_use: int, end: int, ids: Sequence[str] | None = None) -> dict[str, int]:
         """How many of the slots have each id, without the ids that none has.
 
-        ``in_use`` is how many slots are used at all, ``end`` the one behind the last.
+        ``in_use`` is how many slots are used at all, ``end`` the one behind the last. ``ids`` stand for the ids by
+        code; what stands for several counts as one of them, and what an empty string stands for is not counted.
         """
+        ids = ids or self.ids
         bitmaps, size, members = self.bitmaps or [], len(slots), len(self.cells.values)
         sparse = len(bitmaps) * (_PAIR_COST + size * _MERGED_COST) + members * _MERGED_COST
         dense = len(bitmaps) * _DENSE_PAIR_COST + members * _TESTED_COST
         if size == in_use:
             counts = list(map(len, bitmaps))
         elif size * self.cells.walk_cost < min(sparse, dense):
-            return {self.ids[code]: count for code, count in self.cells.tally(slots.to_array()).items() if code}
+            return {ids[code]: count for code, count in self.cells.tally(slots.to_array()).items() if ids[code]}
         elif sparse < dense or 2 * size > in_use:
             counts = list(map(slots.intersection_cardinality, bitmaps))
         else:
             # What an id has in common with the slots is what it does not have in common with all the others, and those
             # are so many that Roaring keeps them as bits: to test bits is faster than to merge with a long list.
             counts = list(map(BitMap.difference_cardinality, bitmaps, repeat(slots.flip(0, end))))
-        counted = dict(zip(compress(self.ids, counts), filter(None, counts), strict=True))
+        counted = dict(zip(compress(ids, counts), filter(None, counts), strict=True))
         counted.pop("", None)
         return counted
 
@@ -885,6 +887,7 @@ class Index:
         self._unplaced: list[tuple[bytes, bytes, int]] = []
         self._slots: dict[bytes, int] | None = None
         self._field_of: dict[str, str] = {}
+        self._code_fields: list[str] = []
         self._parameter_fields: dict[str, list[str]] = {}
         self._composed_fields: dict[str, list[str]] = {}
         self._changes = 0
@@ -977,15 +980,14 @@ class Index:
 
     def counts(self, facet: Facet, slots: BitMap) -> dict[str, int]:
         """How many of the slots have each option of the facet. For `Found`."""
-        counts = self._options[_FACET_KEYS[facet]].counts(slots, len(self._live), self._end)
+        options = self._options[_FACET_KEYS[facet]]
         if facet != "fields":
-            return counts
-        field_of = self._field_of
-        fields = {field_of[each]: count for each, count in counts.items() if each in field_of}
+            return options.counts(slots, len(self._live), self._end)
+        fields = options.counts(slots, len(self._live), self._end, self._fields_by_code())
         for field_id, parameter_fields in self._composed_fields.items():
             if field_id in fields:
                 # A persona may have several of them and counts once.
-                fields[field_id] = slots.intersection_cardinality(self._options["pf"].having(parameter_fields))
+                fields[field_id] = slots.intersection_cardinality(options.having(parameter_fields))
         return fields
 
     def best(self, slots: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[_Offer], list[_Offer]]:
@@ -1165,6 +1167,7 @@ class Index:
         self._live = BitMap(range(size))
         self._end = size
         self._late.clear()
+        self._code_fields.clear()
         self._slots = None
         self._changes = 0
         self._version += 1
@@ -1191,12 +1194,19 @@ class Index:
         """Counting goes by parameter field, so that a change of the catalogue changes no column, only this map."""
         if field_of != self._field_of:
             self._field_of = dict(field_of)
+            self._code_fields.clear()
             by_field: dict[str, list[str]] = {}
             for parameter_field, field in field_of.items():
                 by_field.setdefault(field, []).append(parameter_field)
             self._parameter_fields = by_field
             self._composed_fields = {field: each for field, each in by_field.items() if len(each) > 1}
             self._version += 1
+
+    def _fields_by_code(self) -> list[str]:
+        """The field of each parameter field's code, or an empty string."""
+        ids, known = self._options["pf"].ids, self._code_fields
+        known += [self._field_of.get(each, "") for each in ids[len(known) :]]
+        return known
 
     def _matches(self, query: Query) -> tuple[BitMap, dict[Facet, BitMap]]:
         """What the query finds, and for each facet that it selects from, what it would find without that selection."""
