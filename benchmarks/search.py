@@ -130,7 +130,7 @@ class Library:
             "i": chance.choice(self.options["icons"]),
             "f": chance.choice((self.active_flag, self.active_flag, None)),
             "dp": self._some(chance, self.options["departments"], 0, 3),
-            "pf": self._some(chance, self.parameter_fields, 0, 4),
+            "pf": self._some(chance, self.parameter_fields, 1, 5),
             "ex": [made_id("example", number, each) for each in range(chance.randint(0, 3))],
             "vo": self._some(chance, self.options["voices"], 0, 2),
             "sc": scenarios,

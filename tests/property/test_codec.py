@@ -109,7 +109,7 @@ def test_holds_more_than_a_portion_of_texts() -> None:
 
 
 def test_holds_an_index_without_words() -> None:
-    with patch("personas.view.index._WORDS_LEAST", 0):
+    with patch("personas.view.matching._WORDS_LEAST", 0):
         index = index_of([(IDS[0], 1, {"n": "one two three four"})])
         snapshot = decode(encode(Snapshot(index, "")))
     assert snapshot.index.search(Query(caller_departments=None, text="wo th"), {}).total == 1

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from personas.domain.folding import fold
-from personas.view import index as module
+from personas.view import found, matching, options, order
 from personas.view.codec import Snapshot, decode, encode
 from personas.view.index import FACETS, Facet, Index, Option, OptionNames, Query
 
@@ -190,11 +190,15 @@ ways = st.fixed_dictionaries(
 
 @contextmanager
 def deciding(way: Mapping[str, float]) -> Iterator[None]:
+    modules = (found, matching, options, order)
     with ExitStack() as stack:
         for name, value in way.items():
-            stack.enter_context(patch.object(module, name, value))
+            deciders = [module for module in modules if hasattr(module, name)]
+            assert deciders, f"nothing is decided by {name}"
+            for module in deciders:
+                stack.enter_context(patch.object(module, name, value))
         if not way["_LATE_LEAST"]:
-            stack.enter_context(patch.object(module, "isqrt", lambda _: 3))
+            stack.enter_context(patch.object(order, "isqrt", lambda _: 3))
         yield
 
 

@@ -1,0 +1,97 @@
+"""What is known of a slot, in columns of numbers: one value a slot, or any number of them."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Final
+
+type Runs = Sequence[tuple[int, int]]
+"""Slots from the first of each pair up to, and without, the second."""
+
+# What CPython and CRoaring take beside the data, as measured.
+ENTRY_BYTES: Final = 220
+BITMAP_BYTES: Final = 180
+
+
+def gathered(column: array[int], runs: Runs, width: int = 1) -> array[int]:
+    """The column's values at these slots, in this order."""
+    values = array(column.typecode)
+    for start, stop in runs:
+        values += column[start * width : stop * width]
+    return values
+
+
+def bytes_of(columns: Iterable[array[int]]) -> int:
+    """How much memory the columns take."""
+    return sum(len(column) * column.itemsize for column in columns)
+
+
+class Single:
+    """One value a slot, 0 for none."""
+
+    walk_cost: Final = 0.055
+    """What `tally` costs a slot, in µs."""
+
+    def __init__(self, values: array[int]) -> None:
+        self.values = values
+
+    def append(self, values: array[int]) -> None:
+        """Add the next slot with these values."""
+        self.values.append(values[0] if values else 0)
+
+    def at(self, slot: int) -> array[int]:
+        """The values of a slot."""
+        return self.values[slot : slot + 1]
+
+    def tally(self, slots: array[int]) -> Counter[int]:
+        """How often each value is found at the slots."""
+        return Counter(map(self.values.__getitem__, slots))
+
+    def gather(self, runs: Runs) -> None:
+        """Keep these slots, in this order."""
+        self.values = gathered(self.values, runs)
+
+    def arrays(self, name: str) -> dict[str, array[int]]:
+        """What is stored of it, by names that begin with ``name``."""
+        return {name: self.values}
+
+
+class Ragged:
+    """Any number of values a slot: those of slot s are ``values[starts[s]:starts[s + 1]]``."""
+
+    def __init__(self, values: array[int], starts: array[int]) -> None:
+        self.values = values
+        self.starts = starts
+
+    def append(self, values: array[int]) -> None:
+        """Add the next slot with these values."""
+        self.values += values
+        self.starts.append(len(self.values))
+
+    def at(self, slot: int) -> array[int]:
+        """The values of a slot."""
+        return self.values[self.starts[slot] : self.starts[slot + 1]]
+
+    @property
+    def walk_cost(self) -> float:
+        """What `tally` costs a slot, in µs."""
+        return 0.3 + 0.04 * len(self.values) / len(self.starts)
+
+    def tally(self, slots: array[int]) -> Counter[int]:
+        """How often each value is found at the slots."""
+        values, starts = self.values, self.starts
+        return Counter(chain.from_iterable([values[starts[slot] : starts[slot + 1]] for slot in slots]))
+
+    def gather(self, runs: Runs) -> None:
+        """Keep these slots, in this order."""
+        values, starts = array(self.values.typecode), array("I", (0,))
+        for start, stop in runs:
+            first = self.starts[start]
+            starts.extend(map((len(values) - first).__add__, self.starts[start + 1 : stop + 1]))
+            values += self.values[first : self.starts[stop]]
+        self.values, self.starts = values, starts
+
+    def arrays(self, name: str) -> dict[str, array[int]]:
+        """What is stored of it, by names that begin with ``name``."""
+        return {name: self.values, f"{name}.starts": self.starts}

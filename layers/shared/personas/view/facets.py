@@ -1,0 +1,65 @@
+"""What the personas of a group can be filtered by, and the options that are offered for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from personas.domain.folding import fold_all
+
+type Facet = Literal["scenarios", "fields", "departments", "colors", "icons", "voices", "instructions"]
+
+FACETS: Final[tuple[Facet, ...]] = (
+    "scenarios",
+    "fields",
+    "departments",
+    "colors",
+    "icons",
+    "voices",
+    "instructions",
+)
+OPTIONS_MAX: Final = 100
+
+FACET_KEYS: Final[Mapping[Facet, str]] = {
+    "scenarios": "sc",
+    "fields": "pf",
+    "departments": "dp",
+    "colors": "c",
+    "icons": "i",
+    "voices": "vo",
+    "instructions": "ii",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something to filter by, and how many personas would match if it were chosen."""
+
+    id: str
+    name: str
+    count: int
+
+
+class Offer(NamedTuple):
+    """An option, in the order of the options: ``less`` is the count, negated."""
+
+    less: int
+    folded: str
+    id: str
+    name: str
+
+
+class OptionNames:
+    """What the options of a facet are called. Names are folded once, so keep it as long as they stay the same."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = dict(names)
+        self._folded = dict(zip(names, fold_all(names.values()), strict=True))
+
+    def offers(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[Offer]:
+        """Options that have a name here, and one that contains the needle."""
+        names, folded = self._names, self._folded
+        return [
+            Offer(-count, folded[each], each, names[each])
+            for each, count in counts
+            if each in names and needle in folded[each]
+        ]

@@ -1,0 +1,106 @@
+"""What a search asks for, and what it finds."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Protocol
+
+from pyroaring import BitMap
+
+from personas.domain.folding import fold
+from personas.view.facets import OPTIONS_MAX, Facet, Offer, Option, OptionNames
+from personas.view.rows import PersonaRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to look for: the text and each of the lists that is not empty must match, a list by any of its ids.
+
+    ``caller_departments`` is what the caller belongs to; None is a superadmin, who sees everything.
+    """
+
+    caller_departments: Collection[str] | None
+    text: str | None = None
+    scenario_ids: Collection[str] = ()
+    field_ids: Collection[str] = ()
+    department_ids: Collection[str] = ()
+    page_size: int = 12
+    page_offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.page_size < 0 or self.page_offset < 0:
+            raise ValueError("a page has no negative size or offset")
+
+
+class _Counting(Protocol):
+    """The part of an index that counts."""
+
+    @property
+    def version(self) -> int: ...
+
+    def counts(self, facet: Facet, slots: BitMap) -> dict[str, int]: ...
+
+    def best(self, slots: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[Offer], list[Offer]]: ...
+
+
+class Found:
+    """What a search found: ``total`` in all, and ``personas``, ids and rows, as far as the page goes.
+
+    Counts are made when they are asked for, from the index as it was: ask before it changes.
+    """
+
+    def __init__(
+        self,
+        index: _Counting,
+        total: int,
+        personas: list[tuple[str, PersonaRow]],
+        matches: BitMap,
+        aside: Mapping[Facet, BitMap],
+    ) -> None:
+        self.total = total
+        self.personas = personas
+        self._index = index
+        self._version = index.version
+        self._matches = matches
+        self._aside = aside
+        self._counts: dict[Facet, dict[str, int]] = {}
+
+    def counts(self, facet: Facet) -> dict[str, int]:
+        """How many personas would match if an option were chosen, the facet's own selection set aside, by id.
+
+        Options that nothing would match are left out.
+
+        Raises:
+            RuntimeError: the index has changed since the search.
+        """
+        if facet not in self._counts:
+            self._counts[facet] = self._index.counts(facet, self._slots(facet))
+        return self._counts[facet]
+
+    def options(
+        self, facet: Facet, names: OptionNames | None = None, search: str | None = None, selected: Collection[str] = ()
+    ) -> list[Option]:
+        """At most 100 options of the facet, by count from the highest, then by folded name, then by id.
+
+        Offered are options that have a name and a count and whose name contains ``search``, compared folded: what
+        nothing would match is left out. The selected ones that have a name are always among them, whatever their count
+        and name; only if more than 100 are selected are there more than 100 options. ``names`` may be left out for
+        instructions, whose names came with the rows.
+
+        Raises:
+            RuntimeError: the index has changed since the search.
+        """
+        needle, chosen = fold(search or ""), dict.fromkeys(selected)
+        if names is None:
+            kept, best = self._index.best(self._slots(facet), needle, chosen)
+        else:
+            counts = self.counts(facet)
+            kept = names.offers((each, counts.get(each, 0)) for each in chosen)
+            best = names.offers((each for each in counts.items() if each[0] not in chosen), needle)
+        offers = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
+        return [Option(offer.id, offer.name, -offer.less) for offer in offers]
+
+    def _slots(self, facet: Facet) -> BitMap:
+        if self._index.version != self._version:
+            raise RuntimeError("the index has changed since it was searched")
+        return self._aside.get(facet, self._matches)
