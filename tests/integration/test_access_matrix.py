@@ -24,7 +24,7 @@ from support.world import (
     icon,
 )
 
-OPERATIONS: Final = ("get", "create", "update", "duplicate", "delete", "draft", "drafts")
+OPERATIONS: Final = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs")
 
 OK: Final = (200, None)
 WHO: Final = (401, "unauthenticated")
@@ -52,6 +52,7 @@ class Target:
             "delete": {"persona_ids": [self.persona_id]},
             "draft": {"name": "Bo", **draft},
             "drafts": {},
+            "docs": {"entity_id": self.persona_id},
         }
         return bodies[operation]
 
@@ -196,34 +197,34 @@ TOP_ONLY: Final = (403, "superadmin_only")
 
 # fmt: off
 MATRIX: Final[Mapping[str, tuple[tuple[int, str | None], ...]]] = {
-    #                                 get    create     update    duplicate delete   draft  drafts
-    "no key":                        (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "bad key":                       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "revoked key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "expired key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "key of a group alone":          (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "key of a profile that is gone": (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "expired token":                 (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "token of another issuer":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "token for another audience":    (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "token of an unknown key":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "token of nobody":               (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "good key, expired token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "revoked key, good token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "key and token of two groups":   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO),
-    "token":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK),
-    "key of a group and token":      (OK,    OK,        OK,       OK,       OK,       OK,    OK),
-    "superadmin":                    (OK,    OK,        OK,       OK,       OK,       OK,    OK),
-    "admin":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK),
-    "instructional":                 (OK,    OK,        OK,       OK,       OK,       OK,    OK),
-    "another role":                  (OK,    READS,     READS,    READS,    READS,    READS, OK),
-    "another group's ids":           (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK),
-    "unknown ids":                   (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK),
-    "another profile's draft":       (NONE,  OK,        OK,       OK,       OK,       NONE,  OK),
-    "foreign department":            (NONE,  FOREIGN,   NONE,     NONE,     NONE,     OK,    OK),
-    "some foreign departments":      (OK,    FOREIGN,   NOT_ALL,  OK,       OK,       OK,    OK),
-    "no department":                 (OK,    NEEDS_ONE, TOP_ONLY, OK,       TOP_ONLY, OK,    OK),
-    "active scenario":               (OK,    OK,        IN_USE,   OK,       IN_USE,   OK,    OK),
+    #                                 get    create     update    duplicate delete   draft  drafts docs
+    "no key":                        (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "bad key":                       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "revoked key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "expired key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "key of a group alone":          (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "key of a profile that is gone": (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "expired token":                 (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "token of another issuer":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "token for another audience":    (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "token of an unknown key":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "token of nobody":               (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "good key, expired token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "revoked key, good token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "key and token of two groups":   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO),
+    "token":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK),
+    "key of a group and token":      (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK),
+    "superadmin":                    (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK),
+    "admin":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK),
+    "instructional":                 (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK),
+    "another role":                  (OK,    READS,     READS,    READS,    READS,    READS, OK,    OK),
+    "another group's ids":           (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE),
+    "unknown ids":                   (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE),
+    "another profile's draft":       (NONE,  OK,        OK,       OK,       OK,       NONE,  OK,    OK),
+    "foreign department":            (NONE,  FOREIGN,   NONE,     NONE,     NONE,     OK,    OK,    NONE),
+    "some foreign departments":      (OK,    FOREIGN,   NOT_ALL,  OK,       OK,       OK,    OK,    OK),
+    "no department":                 (OK,    NEEDS_ONE, TOP_ONLY, OK,       TOP_ONLY, OK,    OK,    OK),
+    "active scenario":               (OK,    OK,        IN_USE,   OK,       IN_USE,   OK,    OK,    OK),
 }
 # fmt: on
 

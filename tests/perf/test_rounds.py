@@ -282,6 +282,19 @@ def test_drafts_takes_one_round(client: Client, rounds: Rounds) -> None:
     assert rounds.taken == 1
 
 
+class TestDocs:
+    def test_takes_no_round_by_itself(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answered(client.call("docs", {}))
+        assert rounds.requests == []
+
+    def test_takes_one_for_the_name_of_a_persona(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        with rounds.counting():
+            answered(client.call("docs", {"entity_id": persona_id}))
+        assert rounds.requests == ["GetItem"]
+
+
 class TestCreate:
     def test_one(self, client: Client, rounds: Rounds) -> None:
         with rounds.counting():

@@ -238,7 +238,7 @@ class World:
         self.personas = PersonaStore(self.table)
         self.profiles = ProfileStore(self.table)
         self.resources = ResourceStore(self.table)
-        operations = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "search", "refresh")
+        operations = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "search", "refresh")
         self._handlers = {operation: self._handler(operation) for operation in operations}
         self._load_catalogue()
 

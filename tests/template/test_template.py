@@ -21,7 +21,7 @@ from support.aws import lambda_environment
 ROOT: Final = Path(__file__).parents[2]
 TEMPLATE: Final = ROOT / "template.yaml"
 
-NOT_YET: Final = frozenset({"docs", "export"})
+NOT_YET: Final = frozenset({"export"})
 """Operations that are described in the registry and have no function yet."""
 
 POWERTOOLS: Final = {
@@ -63,6 +63,7 @@ ALLOWED: Final = {
     "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",))},
     "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "PutItem UpdateItem", ("draft#*",))},
     "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
+    "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
     "SearchFunction": {
         IDENTITY,
         FEED,

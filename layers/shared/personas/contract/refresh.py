@@ -6,6 +6,7 @@ from pydantic import Field
 
 from personas.contract.base import WireModel
 from personas.contract.operation import BARE_ERRORS, Operation
+from personas.contract.views import VIEWS
 
 
 class PersonaRefreshResponse(WireModel):
@@ -13,7 +14,7 @@ class PersonaRefreshResponse(WireModel):
 
     success: Annotated[bool, Field(description="Whether all views are up to date.")]
     refreshed_views: Annotated[
-        list[str], Field(description="The views that changed: personas_search, personas_texts, personas_export.")
+        list[str], Field(description=f"The views that changed, of {', '.join(view.name for view in VIEWS)}.")
     ]
     invalidated_tags: Annotated[list[str], Field(description="The caches that were dropped: personas, library.")]
 

@@ -9,8 +9,14 @@ from typing import Final
 from personas.contract import create, delete, docs, draft, drafts, duplicate, export, get, refresh, search, update
 from personas.contract.operation import PREFIX, Operation
 
-__all__ = ["OPERATIONS", "PREFIX", "Operation"]
+__all__ = ["ABOUT", "OPERATIONS", "PREFIX", "Operation"]
 
 _MODULES: Final = (get, search, create, update, duplicate, delete, draft, drafts, docs, export, refresh)
+
+ABOUT: Final = (
+    "The characters that people train conversations with. A persona has a name, a description, instructions for the "
+    "model that plays it, examples of what it says, a color, an icon, voices, departments and parameters."
+)
+"""What personas are."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {module.OPERATION.name: module.OPERATION for module in _MODULES}

@@ -1,6 +1,6 @@
 """Who may do what with a persona: the contract's rules, each with the reason that a person is told."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -39,19 +39,29 @@ ALLOWED: Final = Verdict()
 
 
 def may_write(caller: Caller) -> Verdict:
-    """Whether the caller's role may write at all: create, keep drafts, and copy what it can see."""
+    """Whether the caller's role may write at all: create, keep drafts, and copy what it can see.
+
+    The roles superadmin, admin and instructional may; every other one only reads.
+    """
     if caller.role in WRITING_ROLES:
         return ALLOWED
     return Verdict("role_may_not_write", f"The role {caller.role!r} can only read personas.")
 
 
 def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
-    """Whether a persona of those departments exists for the caller."""
+    """Whether a persona of those departments exists for the caller.
+
+    It does for a superadmin, where it has no departments, and where the two share one.
+    """
     return caller.role == SUPERADMIN or not department_ids or not caller.department_ids.isdisjoint(department_ids)
 
 
 def may_edit(caller: Caller, persona: Guarded) -> Verdict:
-    """Whether the caller may change the persona."""
+    """Whether the caller may change the persona.
+
+    The role must write, and no active scenario may use the persona. One without departments is for superadmins;
+    others than they must belong to all its departments.
+    """
     verdict = _may_touch(caller, persona)
     if verdict.allowed and caller.role != SUPERADMIN and not caller.department_ids.issuperset(persona.department_ids):
         return Verdict("not_all_departments", "You can only edit a persona when you belong to all its departments.")
@@ -59,7 +69,7 @@ def may_edit(caller: Caller, persona: Guarded) -> Verdict:
 
 
 def may_delete(caller: Caller, persona: Guarded) -> Verdict:
-    """Whether the caller may delete the persona: as editing it, but one shared department is enough."""
+    """Whether the caller may delete the persona: as changing it, but one shared department is enough."""
     verdict = _may_touch(caller, persona)
     if verdict.allowed and caller.role != SUPERADMIN and caller.department_ids.isdisjoint(persona.department_ids):
         return Verdict("no_shared_department", "You can only delete a persona of one of your departments.")
@@ -67,7 +77,10 @@ def may_delete(caller: Caller, persona: Guarded) -> Verdict:
 
 
 def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
-    """Whether the caller may save a persona with those departments."""
+    """Whether the caller may save a persona with those departments.
+
+    A superadmin may with any or none; others with at least one, and only with departments of their own.
+    """
     if caller.role == SUPERADMIN:
         return ALLOWED
     if not department_ids:
@@ -98,3 +111,14 @@ def _may_touch(caller: Caller, persona: Guarded) -> Verdict:
     if not persona.department_ids and caller.role != SUPERADMIN:
         return Verdict("superadmin_only", "Only a superadmin can change or delete a persona without departments.")
     return ALLOWED
+
+
+PERMISSIONS: Final[Mapping[str, tuple[Callable[..., object], ...]]] = {
+    "has_access": (may_see,),
+    "can_edit": (may_see, may_edit),
+    "can_delete": (may_see, may_delete),
+    "can_duplicate": (may_see, may_write, departments_of_copy),
+    "can_create": (may_write, may_assign),
+    "can_draft": (may_write,),
+}
+"""For every permission, by its name on the wire, the rules that it comes from."""

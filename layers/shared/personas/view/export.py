@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, cast
 
+from personas.contract.views import EXPORT
 from personas.domain.persona import Persona
 from personas.domain.text import Text
 from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown, seal, unseal
@@ -30,7 +31,7 @@ type Fetch = Callable[[str, int, int], bytes | None]
 type Store = Callable[[Iterable[bytes]], str]
 """Stores the parts, one behind the other, as one object; its key."""
 
-EXPORT_VIEW: Final = "personas_export"
+EXPORT_VIEW: Final = EXPORT.name
 FORMAT_VERSION: Final = 1
 """Raised with every change of this layout, of a record's included."""
 

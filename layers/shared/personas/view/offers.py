@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Protocol
 
+from personas.contract.views import TEXTS
 from personas.domain.catalogue import SNAPSHOTS, Catalogue
 from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
@@ -21,7 +22,7 @@ from personas.view.popular import Popular
 from personas.view.snapshot import SnapshotStore
 from personas.view.texts import TextsView
 
-TEXTS_VIEW: Final = "personas_texts"
+TEXTS_VIEW: Final = TEXTS.name
 POPULAR_VIEW: Final = "personas_texts_top"
 """The texts view's companion; refresh does not tell it as a view of its own."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from personas.contract.views import SEARCH
 from personas.domain.catalogue import SNAPSHOTS, Catalogue
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
@@ -19,7 +20,7 @@ from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknow
 from personas.view.index import Facet, Index, OptionNames
 from personas.view.snapshot import SnapshotStore
 
-SEARCH_VIEW: Final = "personas_search"
+SEARCH_VIEW: Final = SEARCH.name
 LOOK_BACK: Final = timedelta(minutes=15)
 """How far before its watermark a snapshot is read on from: what a writer with a wrong clock hid is found so."""
 

@@ -1,0 +1,22 @@
+"""POST /api/v5/artifacts/personas/docs"""
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from personas.api import Json, build_app, lambda_function
+from personas.contract.docs import OPERATION, PersonaDocsRequest, PersonaDocsResponse
+from personas.operations.docs import describe
+from personas.services import services
+
+app = build_app(OPERATION)
+
+
+@app.post(OPERATION.path)
+def docs(body: Json[PersonaDocsRequest]) -> PersonaDocsResponse:
+    """The documentation of the persona artifact, composed from what the service works with."""
+    return describe(services(), app.caller, body)
+
+
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

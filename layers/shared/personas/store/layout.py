@@ -1,0 +1,33 @@
+"""What the items of PersonasTable are made of, for documents. Tests hold it against what the stores really write."""
+
+from typing import Final, Literal, NamedTuple
+
+TABLE: Final = "PersonasTable"
+"""The table's name in template.yaml; a stack makes its own physical name of it."""
+
+
+class Attribute(NamedTuple):
+    """An attribute of an item. One that is not ``always`` there may be absent."""
+
+    name: str
+    type: Literal["string", "number", "boolean", "binary", "map"]
+    always: bool = True
+
+
+KEY: Final = (Attribute("pk", "string"), Attribute("sk", "string"))
+_WRITTEN: Final = (Attribute("seq", "number"), Attribute("version", "number"), Attribute("trail", "map"))
+_FED: Final = (Attribute("changed", "string"), Attribute("row", "map"))
+
+PERSONA: Final = (
+    *KEY,
+    *_FED,
+    Attribute("texts", "binary", always=False),
+    *_WRITTEN,
+    Attribute("copies", "number", always=False),
+    Attribute("copied_by", "string", always=False),
+    Attribute("deleted", "boolean", always=False),
+    Attribute("expires_at", "number", always=False),
+)
+DRAFT: Final = (*KEY, *_FED, Attribute("texts", "map"), *_WRITTEN, Attribute("expires_at", "number"))
+CATALOGUE_ENTRY: Final = (*KEY, *_FED, *_WRITTEN)
+TEXT_ENTRY: Final = (*KEY, Attribute("text", "binary"), Attribute("used_at", "number"))
