@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ValidationError
 
+from personas.compression import compressed
 from personas.contract.names import BODY_MAX
 from personas.contract.problems import field_errors
 from personas.domain.intent import Intent, OneTime
@@ -238,6 +239,8 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
             deadline().start(remaining)
             answer = handler(event, context)
+            sent = cast("dict[str, str]", event.get("headers") or {})
+            answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
             duration_ms = (time.perf_counter() - began) * 1000
             count_call(app.operation.name, duration_ms)
             outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
