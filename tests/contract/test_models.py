@@ -29,7 +29,7 @@ from personas.contract import (
 from personas.contract.base import ReadRequest, WireModel, WriteItem, WriteRequest
 from personas.contract.names import Rejected
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
-from personas.contract.registry import OPERATIONS, PREFIX
+from personas.contract.registry import OPERATIONS, PREFIX, ROUTES
 
 ID: Final = "0b0c5f6e-1f2a-4c3d-8e4f-a0b1c2d3e4f5"
 OTHER: Final = "11111111-2222-4333-8444-555555555555"
@@ -293,6 +293,7 @@ def test_type_has_the_fields_of_the_contract(model: type[BaseModel]) -> None:
 
 def test_every_model_of_the_registry_is_in_the_table() -> None:
     for operation in OPERATIONS.values():
+        assert operation.response is not None
         assert operation.response in TYPES
         assert operation.request is None or operation.request in TYPES
 
@@ -306,6 +307,7 @@ def test_every_type_and_field_is_described(model: type[BaseModel]) -> None:
 
 def test_requests_are_tolerant_or_strict_by_what_they_do() -> None:
     for operation in OPERATIONS.values():
+        assert operation.response is not None
         assert issubclass(operation.response, WireModel)
         if operation.request is not None:
             assert issubclass(operation.request, WriteRequest if operation.writes else ReadRequest)
@@ -337,6 +339,14 @@ def test_the_registry_is_the_reference() -> None:
         assert operation.writes is (name in {"create", "update", "duplicate", "delete", "draft"})
         assert operation.if_match is (name == "update") is (412 in operation.errors)
         assert list(operation.errors) == sorted(operation.errors)
+        assert operation.success == 200
+
+
+def test_the_twelfth_route_is_the_download() -> None:
+    (download,) = (ROUTES[name] for name in ROUTES.keys() - OPERATIONS.keys())
+    assert (download.method, download.path) == ("GET", "/api/v5/uploads/{upload_id}/download")
+    assert (download.success, download.request, download.response) == (302, None, None)
+    assert list(download.path_parameters) == ["upload_id"]
 
 
 # --- ids ---

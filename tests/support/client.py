@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from personas.contract.registry import OPERATIONS
+from personas.contract.registry import ROUTES
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -59,7 +59,7 @@ def load_handler(operation: str) -> Handler:
 
 def event(operation: str, body: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """An event of API Gateway's HTTP API, payload version 2.0. A string body is sent as it is."""
-    described = OPERATIONS[operation]
+    described = ROUTES[operation]
     sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
     return {
         "version": "2.0",

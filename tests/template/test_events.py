@@ -7,17 +7,17 @@ from typing import Final
 
 import pytest
 
-from personas.contract.registry import OPERATIONS
+from personas.contract.registry import ROUTES
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-OTHERS: Final = frozenset({"download", "scheduled", "queue"})
+OTHERS: Final = frozenset({"scheduled", "queue"})
 
 
 def test_there_is_one_for_every_operation() -> None:
-    assert {path.stem for path in EVENTS.glob("*.json")} == set(OPERATIONS) | OTHERS
+    assert {path.stem for path in EVENTS.glob("*.json")} == set(ROUTES) | OTHERS
 
 
-@pytest.mark.parametrize("name", sorted({*OPERATIONS, "download"}))
+@pytest.mark.parametrize("name", sorted(ROUTES))
 def test_it_is_what_api_gateway_sends(name: str) -> None:
     event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     context = event["requestContext"]
@@ -33,9 +33,9 @@ def test_it_is_what_api_gateway_sends(name: str) -> None:
         assert int(event["headers"]["content-length"]) == len(event["body"].encode())
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("name", sorted(ROUTES))
 def test_it_is_a_valid_request_of_its_operation(name: str) -> None:
-    operation = OPERATIONS[name]
+    operation = ROUTES[name]
     event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     assert event["routeKey"] == f"{operation.method} {operation.path}"
     if operation.request is None:

@@ -1,6 +1,7 @@
 """How an operation is described: once, beside its models, for routes, documents and tests alike."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pydantic import BaseModel
@@ -14,19 +15,23 @@ WRITE_ERRORS: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One of the operations under ``PREFIX``.
+    """One of the operations under ``PREFIX``, or one with a path of its own.
 
-    ``request`` is None where no field of a body is read. ``errors`` are the statuses that it may answer with besides
-    200, those of API Gateway among them.
+    ``request`` is None where no field of a body is read, ``response`` where none is answered. ``errors`` are the
+    statuses that it may answer with besides ``success``, those of API Gateway among them. ``path_parameters`` tells
+    what each ``{name}`` in ``own_path`` is.
     """
 
     name: str
     summary: str
     description: str
     request: type[BaseModel] | None
-    response: type[BaseModel]
+    response: type[BaseModel] | None
     errors: tuple[int, ...]
-    method: Literal["POST", "PATCH"] = "POST"
+    method: Literal["GET", "POST", "PATCH"] = "POST"
+    success: int = 200
+    own_path: str | None = None
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
     writes: bool = False
     idempotent_header: bool = False
     if_match: bool = False
@@ -34,4 +39,4 @@ class Operation:
     @property
     def path(self) -> str:
         """The path of its route."""
-        return f"{PREFIX}/{self.name}"
+        return self.own_path or f"{PREFIX}/{self.name}"

@@ -1,4 +1,4 @@
-"""All operations in the order of the reference: what routes, OpenAPI, docs and event files are checked against.
+"""All operations: what routes, OpenAPI, docs and event files are checked against.
 
 A handler takes ``OPERATION`` from its own operation's module instead, for this one imports the models of all.
 """
@@ -6,10 +6,23 @@ A handler takes ``OPERATION`` from its own operation's module instead, for this 
 from collections.abc import Mapping
 from typing import Final
 
-from personas.contract import create, delete, docs, draft, drafts, duplicate, export, get, refresh, search, update
+from personas.contract import (
+    create,
+    delete,
+    docs,
+    download,
+    draft,
+    drafts,
+    duplicate,
+    export,
+    get,
+    refresh,
+    search,
+    update,
+)
 from personas.contract.operation import PREFIX, Operation
 
-__all__ = ["ABOUT", "OPERATIONS", "PREFIX", "Operation"]
+__all__ = ["ABOUT", "OPERATIONS", "PREFIX", "ROUTES", "Operation"]
 
 _MODULES: Final = (get, search, create, update, duplicate, delete, draft, drafts, docs, export, refresh)
 
@@ -20,3 +33,7 @@ ABOUT: Final = (
 """What personas are."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {module.OPERATION.name: module.OPERATION for module in _MODULES}
+"""The eleven of the reference, in its order, by name: what the persona artifact can do."""
+
+ROUTES: Final[Mapping[str, Operation]] = {**OPERATIONS, download.OPERATION.name: download.OPERATION}
+"""Every route of the service, by the name of its function: the eleven, and the download of what export wrote."""
