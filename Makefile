@@ -44,7 +44,7 @@ setup: $(DEV) $(SAM) $(MINISTACK) ## Install everything that the other targets n
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow" $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not built" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
@@ -79,9 +79,30 @@ EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annot
 requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
 	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
 
+# Deployed is arm64. What runs on this machine is built for its own processor, beside it.
+HOST := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+LOCAL_BUILD := .aws-sam/local/build
+SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
+FINISH := PYTHONPATH=tools .local/sam/bin/python -m personas_tools.bundle
+
 .PHONY: build
-build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/
-	@PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
+build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say what it weighs
+	@mkdir -p .local/logs
+	@$(SAM_BUILD) --parameter-overrides Architecture=arm64 >.local/logs/sam-build.log 2>&1 \
+		|| { cat .local/logs/sam-build.log; exit 1; }
+	@$(FINISH) .aws-sam/build --architecture arm64
+
+.PHONY: build-local
+build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam/local/build
+	@mkdir -p .local/logs
+	@$(SAM_BUILD) --parameter-overrides Architecture=$(HOST) --build-dir $(LOCAL_BUILD) \
+		--cache-dir .aws-sam/local/cache >.local/logs/sam-build.log 2>&1 \
+		|| { cat .local/logs/sam-build.log; exit 1; }
+	@$(FINISH) $(LOCAL_BUILD) --architecture $(HOST)
+
+.PHONY: test-build
+test-build: $(DEV) $(MINISTACK) build-local ## Run every built function on its event, from the folder it was built into
+	@.venv/bin/pytest -m "built" $(ARGS) tests/build
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
