@@ -54,6 +54,10 @@ test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and inte
 soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes against the local server (2 to 3 minutes)
 	@SOAK_DRAFTS=200 SOAK_PATCHES=50 SOAK_PROCESSES=8 .venv/bin/pytest tests/integration/test_server.py -k drafts
 
+.PHONY: histories
+histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, checked (HISTORY_SEED=... begins elsewhere)
+	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable
+
 .PHONY: check
 check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
 	.venv/bin/ruff format --check .

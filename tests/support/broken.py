@@ -1,0 +1,59 @@
+"""Stores that break their promises, each in one way: a checker of histories has to find out.
+
+They stand where the real one stands, in every process of a crowd, so that the whole service works on them.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from personas.store.attributes import Item, Value
+from personas.store.keys import Key
+from personas.store.table import Change, Table, Written
+
+BEHIND: Final = 1.0
+"""How far behind the stale stores are, in seconds."""
+
+
+class Unconditional(Table):
+    """Drops the condition of updates: of two writers who read the same both win, and the later undoes the other."""
+
+    def update(self, key: Key, sets: Mapping[str, Value], **arguments: Any) -> Written:
+        """Write whatever stands there, as long as something does."""
+        arguments |= {"condition": "attribute_exists(#seq)", "condition_values": {}}
+        return super().update(key, sets, **arguments)
+
+
+class Reusing(Table):
+    """Gives every second version a second time: the counter of versions is not raised where it should be."""
+
+    def update(self, key: Key, sets: Mapping[str, Value], *, version: int, **arguments: Any) -> Written:
+        """Write under the version that the item has already, where that is an even one."""
+        return super().update(key, sets, version=version - version % 2, **arguments)
+
+
+class Stale(Table):
+    """Reads single items as they were a moment ago, as an eventually consistent read or a cache would."""
+
+    def get(self, key: Key) -> Item | None:
+        """The item as it stood when it was last read, if that is not long ago."""
+        held: dict[Key, tuple[float, Item | None]] = self.__dict__.setdefault("held", {})
+        read_at, item = held.get(key, (0.0, None))
+        if time.monotonic() - read_at > BEHIND:
+            item = super().get(key)
+            held[key] = time.monotonic(), item
+        return item
+
+
+class Lagging(Table):
+    """Reads the change feed without what was written just now, as a global index would."""
+
+    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
+        """The changes up to a moment ago: what is read once is held for a while."""
+        held: dict[tuple[str, str], tuple[float, Sequence[Change]]] = self.__dict__.setdefault("feeds", {})
+        read_at, changes = held.get((partition, prefix), (0.0, ()))
+        if time.monotonic() - read_at > BEHIND:
+            changes = list(super().changes(partition, prefix, since and since - timedelta(seconds=BEHIND)))
+            held[partition, prefix] = time.monotonic(), changes
+        yield from changes

@@ -1,0 +1,59 @@
+"""Processes at work at the same time, each an execution environment of its own, and the history they make."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final
+from uuid import UUID, uuid5
+
+from personas.store.table import Table
+from support.history import Event, Span, Write
+from support.warm import warm_client
+from support.workload import Part, Played, play
+from support.world import World, text_id
+
+CLIENTS: Final = 16
+PERSONAS: Final = 24
+DRAFTS: Final = 8
+
+
+def parts(world: World, seed: int, calls: int, clients: int, table: type[Table]) -> tuple[list[Part], list[Event]]:
+    """The parts of all clients, who make ``calls`` together, on a store of that kind; and how their drafts began."""
+    namespace = UUID(int=seed)
+    client = warm_client(world)
+    events: list[Event] = []
+    drafts = []
+    for number in range(DRAFTS):
+        name = f"d{number}"
+        answer = client.call("draft", {"name": name})
+        assert answer.status == 200, answer.text
+        drafts.append(answer.body["draft_id"])
+        events.append(Write(drafts[-1], Span(-1, -1, -1), "create", 1, text_id("names", name)))
+    those = [
+        Part(
+            seed=seed,
+            client=number,
+            calls=calls // clients,
+            personas=tuple(str(uuid5(namespace, f"{each}")) for each in range(PERSONAS)),
+            drafts=tuple(drafts),
+            environment=world.aws.environment,
+            headers={"x-api-key": world.key("root")},
+            table=table,
+        )
+        for number in range(clients)
+    ]
+    return those, events
+
+
+def played(world: World, seed: int, calls: int, clients: int = CLIENTS, table: type[Table] = Table) -> Played:
+    """What the clients were told, all together."""
+    those, events = parts(world, seed, calls, clients, table)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.preloaded"])
+    together = Played(events)
+    with ProcessPoolExecutor(clients, mp_context=context) as pool:
+        for each in pool.map(play, those):
+            together.events += each.events
+            together.calls += each.calls
+            together.operations += each.operations
+            together.unexplained += each.unexplained
+    return together
