@@ -89,6 +89,10 @@ LOCAL_BUILD := .aws-sam/local/build
 SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
 FINISH := PYTHONPATH=tools .local/sam/bin/python -m personas_tools.bundle
 
+.PHONY: monitoring
+monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
+	@.venv/bin/python -m personas_tools.monitoring template.yaml
+
 .PHONY: build
 build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say what it weighs
 	@mkdir -p .local/logs

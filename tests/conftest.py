@@ -35,7 +35,7 @@ REAL: Final = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", 
 """What could lead a test to somebody's real account."""
 
 # Powertools reads these once, when it is imported, and a test module may import it before any fixture runs.
-POWERTOOLS: Final = {"POWERTOOLS_SERVICE_NAME": "personas", "POWERTOOLS_METRICS_NAMESPACE": "Personas"}
+POWERTOOLS: Final = {"POWERTOOLS_SERVICE_NAME": "personas"}
 os.environ.update(POWERTOOLS)
 
 # No deadline: two cores shared by parallel tests stall now and then. In CI, the same examples every time.

@@ -756,7 +756,6 @@ class TestMovesBeforeTheRepeat:
         assert "'Ada Copy'" in answer.body["message"]
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")  # nobody is left to count anything
 def test_a_bulk_create_that_was_killed_half_way_is_completed_by_its_repeat(
     world: World, client: Client, faults: Faults
 ) -> None:

@@ -19,7 +19,7 @@ MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 
 @pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
-    """What the functions log, metrics included, once the test reads it."""
+    """What the functions log, once the test reads it."""
     # Imported here: Powertools reads the environment when it is imported.
     from personas.observability import logger  # noqa: PLC0415
 
@@ -345,6 +345,12 @@ class TestLogs:
         assert record["code"] == "not_found"
         assert record["correlation_id"] == answer.body["request_id"]
 
+    def test_count_the_items_of_a_writing_call(self, world: World, logged: io.StringIO) -> None:
+        world.client("root").call("create", {"personas": [NEEDED, NEEDED, {**NEEDED, "color": "Mauve"}]})
+
+        (record,) = records(logged)
+        assert (record["saved"], record["failed"]) == (2, 1)
+
     def test_one_call_does_not_leak_into_the_next(self, world: World, logged: io.StringIO) -> None:
         world.client("coach").call("get", {"persona_id": NOBODY})
         world.anyone().call("get", {})
@@ -352,39 +358,3 @@ class TestLogs:
         last = records(logged)[-1]
         assert last["code"] == "unauthenticated"
         assert "profile" not in last
-
-
-class TestMetrics:
-    """Embedded metrics, an operation at a time: calls, errors by code, conflicts, items."""
-
-    def emitted(self, capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, str | None], object]:
-        """The value of each metric, by its name and its code."""
-        found = {}
-        for line in capsys.readouterr().out.splitlines():
-            blob = json.loads(line)
-            for metric in blob.get("_aws", {}).get("CloudWatchMetrics", [{}])[0].get("Metrics", []):
-                found[metric["Name"], blob.get("code")] = blob[metric["Name"]]
-        return found
-
-    def test_of_a_writing_call(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        items = [NEEDED, NEEDED, {**NEEDED, "color": "Mauve"}]
-        world.client("root").call("create", {"personas": items})
-
-        metrics = self.emitted(capsys)
-
-        assert metrics["Calls", None] == [1.0]
-        assert metrics["ItemsSaved", None] == [2.0]
-        assert metrics["ItemsFailed", None] == [1.0]
-
-    def test_of_a_conflict(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        world.client("root").call("draft", {"expected_version": 7})
-
-        metrics = self.emitted(capsys)
-
-        assert metrics["Errors", "version_conflict"] == [1.0]
-        assert metrics["Conflicts", None] == [1.0]
-
-    def test_of_an_error(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        world.client("coach").call("update", {"personas": [{"persona_id": NOBODY, "departments": ["Care"]}]})
-
-        assert self.emitted(capsys)["Errors", "not_found"] == [1.0]

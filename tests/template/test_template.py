@@ -14,7 +14,7 @@ from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
 from personas.settings import Settings
 from personas.view.snapshot import SUPERSEDED
-from personas_tools import template
+from personas_tools import monitoring, template
 from personas_tools.template import Function, Node, Route, TableRequest
 from support.aws import lambda_environment
 
@@ -26,7 +26,6 @@ NOT_YET: Final = frozenset({"download", "export"})
 
 POWERTOOLS: Final = {
     "POWERTOOLS_SERVICE_NAME": "personas",
-    "POWERTOOLS_METRICS_NAMESPACE": "Personas",
     "POWERTOOLS_LOG_LEVEL": "INFO",
 }
 
@@ -195,10 +194,8 @@ def test_the_queue_feeds_the_refresh(
     }
 
 
-def test_somebody_looks_at_the_dead_letters(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    alarm = _mapping(resources["RefreshDeadLettersAlarm"]["Properties"])
-    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["RefreshDeadLetters", "QueueName"]}}]
-    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
+def test_what_follows_from_the_functions_is_as_it_is_written() -> None:
+    assert monitoring.written(TEMPLATE) == TEMPLATE.read_text(encoding="utf-8"), "make monitoring"
 
 
 def test_the_schedule_sends_what_the_handler_knows(resources: Mapping[str, Mapping[str, Node]]) -> None:
@@ -215,7 +212,10 @@ def test_only_what_is_superseded_expires_among_the_views(resources: Mapping[str,
     assert rules["superseded-views"]["Prefix"] == "views/"
     assert rules["superseded-views"]["TagFilters"] == [SUPERSEDED["TagSet"][0]]
     assert rules["superseded-views"]["ExpirationInDays"] == 1
-    assert not [name for name, rule in rules.items() if "ExpirationInDays" in rule and "TagFilters" not in rule]
+    assert {name: rule["Prefix"] for name, rule in rules.items() if "ExpirationInDays" in rule} == {
+        "superseded-views": "views/",
+        "exports": "exports/",
+    }
 
 
 def test_every_function_may_do_exactly_this(deployed_functions: Mapping[str, Function]) -> None:

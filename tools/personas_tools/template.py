@@ -20,6 +20,8 @@ type Node = str | int | float | bool | list[Node] | dict[str, Node] | None
 _ARN: Final = ".Arn"
 _CONDITIONS: Final = frozenset({"ForAllValues:StringLike", "StringLikeIfExists"})
 _LONG_NAMES: Final = {"Ref": "Ref", "Condition": "Condition"}
+_PSEUDO_PARAMETERS: Final = {"AWS::StackName": "personas"}
+"""What stands for a pseudo parameter where there is no stack."""
 _TABLE_PROPERTIES: Final = (
     "AttributeDefinitions",
     "KeySchema",
@@ -291,7 +293,7 @@ def _of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Nod
 
 def _defaults(template: Mapping[str, Node]) -> dict[str, str | None]:
     parameters = _mapping(template.get("Parameters") or {}, "Parameters")
-    result = {}
+    result: dict[str, str | None] = dict(_PSEUDO_PARAMETERS)
     for name, node in parameters.items():
         default = _mapping(node, name).get("Default")
         result[name] = None if default is None else str(default)

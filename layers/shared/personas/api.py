@@ -36,7 +36,7 @@ from personas.errors import (
     internal,
 )
 from personas.identity import challenge
-from personas.observability import count_call, count_error, count_items, logger, metrics
+from personas.observability import logger, note, note_error
 from personas.runtime import deadline
 from personas.services import services
 
@@ -75,7 +75,7 @@ class Admission(OpenAPIRequestValidationMiddleware):
         headers = {name.lower(): value for name, value in app.current_event.headers.items()}
         caller = services().authenticator.authenticate(headers)
         app.context["caller"] = caller
-        logger.append_keys(group=caller.group_id, profile=caller.profile_id)
+        note(group=caller.group_id, profile=caller.profile_id)
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
@@ -169,13 +169,12 @@ class Api(APIGatewayHttpResolver):
             )
         results: list[object] = getattr(answer, "results", [answer])
         saved = sum(getattr(result, "success", False) is True for result in results)
-        count_items(saved, len(results) - saved)
+        note(saved=saved, failed=len(results) - saved)
         return answer
 
     def problem(self, error: PersonasError) -> Response[str]:
-        """The answer to an error: problem+json, counted and logged."""
-        count_error(self.operation.name, error.status, error.code)
-        logger.append_keys(code=error.code)
+        """The answer to an error: problem+json, logged with its code."""
+        note_error(error)
         headers: dict[str, str | list[str]] = {}
         if isinstance(error, Unauthenticated):
             headers["WWW-Authenticate"] = challenge()
@@ -227,7 +226,7 @@ def build_app(operation: Operation) -> Api:
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
-    """Decorates what answers API Gateway: the deadline, one log line, the metrics."""
+    """Decorates what answers API Gateway: the deadline, and one log line."""
 
     stage = services().settings.stage
 
@@ -242,7 +241,6 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             sent = cast("dict[str, str]", event.get("headers") or {})
             answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
             duration_ms = (time.perf_counter() - began) * 1000
-            count_call(app.operation.name, duration_ms)
             outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
             logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
             return answer
@@ -253,19 +251,16 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
 
 
 def background_function(name: str) -> Callable[[Handler], Handler]:
-    """Decorates what answers a schedule or a queue: the deadline, one log line, the metrics; errors go to Lambda."""
+    """Decorates what answers a schedule or a queue: the deadline, and one log line; errors go to Lambda."""
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
             began = time.perf_counter()
             deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
-            try:
-                answer = handler(event, context)
-            finally:
-                duration_ms = (time.perf_counter() - began) * 1000
-                count_call(name, duration_ms)
-            logger.info("done", extra={"duration_ms": round(duration_ms, 1), **answer})
+            answer = handler(event, context)
+            duration_ms = (time.perf_counter() - began) * 1000
+            logger.info("done", extra={"operation": name, "duration_ms": round(duration_ms, 1), **answer})
             return answer
 
         return _observed(timed, correlation_id_path=None)
@@ -303,5 +298,4 @@ def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Ha
 
 
 def _observed(handler: Handler, correlation_id_path: str | None) -> Handler:
-    logged = logger.inject_lambda_context(handler, clear_state=True, correlation_id_path=correlation_id_path)
-    return cast("Handler", metrics.log_metrics(logged))
+    return logger.inject_lambda_context(handler, clear_state=True, correlation_id_path=correlation_id_path)

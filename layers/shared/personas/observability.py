@@ -1,41 +1,55 @@
 """Logs and metrics: what is told about a call, and what never is.
 
-Logs name the operation, the caller's group and profile, the status, the code and the time; never a credential, a body
-or a persona's texts. Metrics are written as EMF, one set an operation.
+A call leaves one log line, which names the operation, the caller's group and profile, the status, the code and the
+time; never a credential, a body or a persona's texts. What Lambda and API Gateway count themselves is not counted
+again: the three metrics here are those that nobody else knows, written as EMF where there is something to tell, each
+with the name of the stack as its one dimension.
 """
 
+from datetime import timedelta
 from typing import Final
 
-from aws_lambda_powertools import Logger, Metrics, single_metric
+from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from personas.errors import PersonasError
+
+NAMESPACE: Final = "Personas"
+CONFLICTS: Final = "Conflicts"
+REFRESH_AGE: Final = "RefreshAge"
+VIEW_EVICTIONS: Final = "ViewEvictions"
+
+_LOST_RACES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
+"""The codes of errors that tell a caller that somebody else has written first."""
+
 logger: Final = Logger()
-metrics: Final = Metrics()
 
 
-def count_call(operation: str, duration_ms: float) -> None:
-    """Count a call of an operation."""
-    metrics.add_dimension(name="operation", value=operation)
-    metrics.add_metric(name="Calls", unit=MetricUnit.Count, value=1)
-    metrics.add_metric(name="Duration", unit=MetricUnit.Milliseconds, value=duration_ms)
+def note(**fields: object) -> None:
+    """Add fields to the log lines of this call, the one with its answer among them."""
+    logger.append_keys(**fields)
 
 
-def count_items(saved: int, failed: int) -> None:
-    """Count what a writing call did: the items that it saved, and those that it did not."""
-    metrics.add_metric(name="ItemsSaved", unit=MetricUnit.Count, value=saved)
-    metrics.add_metric(name="ItemsFailed", unit=MetricUnit.Count, value=failed)
+def note_error(error: PersonasError) -> None:
+    """Tell of an answer other than success: its code in the log line; a lost race is counted as well."""
+    note(code=error.code)
+    if error.code in _LOST_RACES:
+        _tell(CONFLICTS, MetricUnit.Count, 1)
 
 
-def count_view(size_bytes: int, evictions: int) -> None:
-    """Tell how much memory the views of this environment take, and how many were dropped for want of it."""
-    metrics.add_metric(name="ViewBytes", unit=MetricUnit.Bytes, value=size_bytes)
-    metrics.add_metric(name="ViewEvictions", unit=MetricUnit.Count, value=evictions)
+def note_view(size_bytes: int, evictions: int) -> None:
+    """Tell how much memory the views of this environment take, and count those that were dropped for want of it."""
+    note(view_bytes=size_bytes)
+    if evictions:
+        _tell(VIEW_EVICTIONS, MetricUnit.Count, evictions)
 
 
-def count_error(operation: str, status: int, code: str) -> None:
-    """Count an answer other than success, by its code; conflicts also by themselves, for the alarm on their rate."""
-    with single_metric(name="Errors", unit=MetricUnit.Count, value=1) as metric:
-        metric.add_dimension(name="operation", value=operation)
-        metric.add_dimension(name="code", value=code)
-    if status in {409, 412}:
-        metrics.add_metric(name="Conflicts", unit=MetricUnit.Count, value=1)
+def tell_refresh_age(oldest: timedelta) -> None:
+    """Tell how long the group that waits longest has been waiting for its refresh; zero where none waits."""
+    _tell(REFRESH_AGE, MetricUnit.Seconds, oldest.total_seconds())
+
+
+def _tell(name: str, unit: MetricUnit, value: float) -> None:
+    # Its dimension is `service`, which the template sets to the name of the stack.
+    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE):
+        pass

@@ -11,7 +11,7 @@ from uuid import uuid4
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, ViewRebuilding
-from personas.observability import logger
+from personas.observability import logger, tell_refresh_age
 from personas.operations.upkeep import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
 from personas.services import Services
@@ -133,7 +133,10 @@ def refresh_queued(services: Services, group_id: str) -> None:
 
 def queue_marked(services: Services) -> int:
     """Leave a message for every group that has changed since its last refresh; how many."""
-    return services.refresh_queue.send(services.groups.marked())
+    waiting = services.groups.marked()
+    # A mark of another environment's clock may lie ahead of this one's.
+    tell_refresh_age(max(services.table.now() - waiting[0].since, timedelta()) if waiting else timedelta())
+    return services.refresh_queue.send(group.group_id for group in waiting)
 
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:

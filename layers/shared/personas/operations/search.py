@@ -13,7 +13,7 @@ from personas.contract.search import (
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
-from personas.observability import count_view
+from personas.observability import note_view
 from personas.services import Services
 from personas.view.index import Facet, Found, PersonaRow, Query
 from personas.view.personas import PersonaView
@@ -32,7 +32,7 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
     """Search the group's view, brought up to date by one round."""
     evictions = services.persona_views.evictions
     view = services.persona_views.current(caller.group_id)
-    count_view(services.persona_views.size_bytes, services.persona_views.evictions - evictions)
+    note_view(services.persona_views.size_bytes, services.persona_views.evictions - evictions)
     query = Query(
         caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
         text=request.search,

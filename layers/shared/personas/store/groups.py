@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from personas.domain.catalogue import SNAPSHOTS
 from personas.store import keys
@@ -61,6 +61,13 @@ class GroupRecord:
         return Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
 
 
+class Waiting(NamedTuple):
+    """A group that has changed since its last refresh, and when it was marked last."""
+
+    group_id: str
+    since: datetime
+
+
 class GroupStore:
     """The records and marks of all groups."""
 
@@ -80,9 +87,9 @@ class GroupStore:
             self._marked.clear()
         self._marked[group_id] = marking
 
-    def marked(self) -> list[str]:
+    def marked(self) -> list[Waiting]:
         """The groups that are marked, longest waiting first."""
-        return [keys.id_of(pk) for pk in self._table.due_partitions()]
+        return [Waiting(keys.id_of(pk), since) for pk, since in self._table.due_marks()]
 
     def is_marked(self, group_id: str) -> bool:
         """Whether the group has changed since its last refresh."""

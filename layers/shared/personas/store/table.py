@@ -405,15 +405,18 @@ class Table:
             return False
         return True
 
-    def due_partitions(self) -> Iterator[str]:
-        """The partitions that hold a mark, longest waiting first. The index is global, so it may lag by moments."""
+    def due_marks(self) -> Iterator[tuple[str, datetime]]:
+        """The partitions that hold a mark, and since when, longest waiting first.
+
+        The index is global, so it may lag by moments.
+        """
         for item in self._pages(
             consistent=False,
             IndexName=DUE_INDEX,
             KeyConditionExpression="due_shard = :shard",
             ExpressionAttributeValues={":shard": encode(DUE_SHARD)},
         ):
-            yield text(item, "pk")
+            yield text(item, "pk"), datetime.fromisoformat(text(item, "due").partition("#")[0])
 
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.

@@ -1,0 +1,116 @@
+"""The three metrics that the service writes itself, each where it has something to tell and nowhere else."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from personas_tools.monitoring import watches
+from support.environments import Environment, shifted
+from support.world import NEEDED, NOBODY, World
+
+SCHEDULED: Final = json.loads((Path(__file__).parents[2] / "events/scheduled.json").read_text(encoding="utf-8"))
+NAMESPACE: Final = "Personas"
+
+
+@pytest.fixture
+def env(world: World) -> Environment:
+    return Environment(world)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """The metrics written to standard output since the last look, each of this stack and of nothing finer."""
+    found: dict[str, float] = {}
+    for line in capsys.readouterr().out.splitlines():
+        blob: dict[str, Any] = json.loads(line)
+        (directive,) = blob["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMESPACE
+        assert directive["Dimensions"] == [["service"]]
+        assert blob["service"] == "personas"
+        for metric in directive["Metrics"]:
+            (found[metric["Name"]],) = blob[metric["Name"]]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "status"),
+    [
+        ("create", {"personas": [NEEDED]}, 200),
+        ("get", {"persona_id": NOBODY}, 404),
+        ("search", {}, 200),
+        ("refresh", {}, 200),
+    ],
+)
+def test_what_aws_counts_is_not_counted_again(
+    env: Environment, capsys: pytest.CaptureFixture[str], operation: str, body: object, status: int
+) -> None:
+    assert env.call(operation, body).status == status
+
+    assert written(capsys) == {}
+
+
+class TestConflicts:
+    def test_a_draft_that_somebody_else_has_written(self, env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+        assert env.call("draft", {"expected_version": 7}).status == 409
+
+        assert written(capsys) == {"Conflicts": 1}
+
+    def test_all_items_of_a_call_are_one(self, env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+        items = [{"persona_id": env.save(name=name), "expected_version": 7, "name": "Late"} for name in "ab"]
+        assert env.call("update", {"personas": items}).status == 409
+
+        assert written(capsys) == {"Conflicts": 1}
+
+    def test_an_id_that_is_taken_is_none(self, env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+        assert env.call("create", {"personas": [{**NEEDED, "id": env.save()}]}).status == 409
+
+        assert written(capsys) == {}
+
+
+class TestRefreshAge:
+    def test_where_nobody_waits(self, env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+        env.invoke("refresh", SCHEDULED)
+
+        assert written(capsys) == {"RefreshAge": 0}
+
+    def test_it_is_that_of_the_oldest(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        env = Environment(world)
+        later = Environment(world, shifted(env.clock, timedelta(minutes=20)))
+        env.save()
+        later.save()
+        latest = Environment(world, shifted(env.clock, timedelta(minutes=50)))
+        env.work("refresh", lambda services: services.groups.mark("another-group"))
+
+        latest.invoke("refresh", SCHEDULED)
+
+        assert written(capsys)["RefreshAge"] == pytest.approx(timedelta(minutes=50).total_seconds(), abs=30)
+
+    def test_a_clock_that_is_behind_makes_nobody_wait_less_than_nothing(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        env.save()
+
+        Environment(world, shifted(env.clock, timedelta(minutes=-5))).invoke("refresh", SCHEDULED)
+
+        assert written(capsys) == {"RefreshAge": 0}
+
+
+def test_views_that_are_dropped_for_want_of_memory_are_counted(
+    env: Environment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env.save()
+    env.search()
+    monkeypatch.setattr(env.services.persona_views, "_budget_bytes", 0)
+
+    env.call("search", {}, who="stranger")
+
+    assert written(capsys) == {"ViewEvictions": 1}
+
+
+def test_there_is_an_alarm_on_each() -> None:
+    metrics = [metric for watch in watches([]) for alarm in watch.alarms for metric in alarm.metrics.values()]
+    own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
+    stack = ("service", "AWS::StackName")
+    assert own == {("Conflicts", stack), ("RefreshAge", stack), ("ViewEvictions", stack)}
