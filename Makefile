@@ -83,15 +83,15 @@ EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annot
 requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
 	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
 
+.PHONY: monitoring
+monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
+	@.venv/bin/python -m personas_tools.monitoring template.yaml
+
 # Deployed is arm64. What runs on this machine is built for its own processor, beside it.
 HOST := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 LOCAL_BUILD := .aws-sam/local/build
 SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
 FINISH := PYTHONPATH=tools .local/sam/bin/python -m personas_tools.bundle
-
-.PHONY: monitoring
-monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
-	@.venv/bin/python -m personas_tools.monitoring template.yaml
 
 .PHONY: build
 build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say what it weighs
