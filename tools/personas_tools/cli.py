@@ -19,6 +19,7 @@ from personas_tools.commands import register
 from personas_tools.demo import load_if_empty
 from personas_tools.emulator import EmulatorError
 from personas_tools.gateway import Gateway
+from personas_tools.importer.command import import_file
 from personas_tools.library_file import LibraryError
 
 _DRAIN: Final = 30
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 register(main)
+main.add_command(import_file)
 
 
 @main.command()

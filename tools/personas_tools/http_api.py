@@ -1,0 +1,201 @@
+"""The service as its callers reach it: over HTTP, with a key, and patient while it is busy."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import wraps
+from types import TracebackType
+from typing import Concatenate, Final, Self
+
+import click
+import httpx2
+import pydantic_core
+
+from personas.contract.operation import PREFIX
+
+TRIES: Final = 8
+"""How often a call is made while the service is busy or out of reach: with the pauses between, about two minutes."""
+READ_TRIES: Final = 3
+"""The same where nothing has begun yet: after some three seconds it is time to say that nobody answers."""
+LONGEST_PAUSE: Final = 30.0
+LONGEST_RETRY_AFTER: Final = 120.0
+"""Seconds. Who is told to wait for longer gives up for now."""
+
+_OK: Final = 200
+_BUSY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
+_BUSY_CODES: Final = frozenset({"idempotency_in_progress", "outcome_unknown"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+# A function answers within 29 s, and API Gateway waits 30.
+_TIMEOUT: Final = httpx2.Timeout(35.0, connect=5.0)
+
+type Waiting = Callable[[float, str], None]
+"""Called before a pause with its seconds and the reason."""
+
+
+class ApiError(Exception):
+    """The service did not answer, or refused the call as a whole; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered: a status, and the JSON object in the body, empty where there was none."""
+
+    status: int
+    body: Mapping[str, object]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded."""
+        return self.status == _OK
+
+    @property
+    def code(self) -> str | None:
+        """The code of a problem."""
+        code = self.body.get("code")
+        return code if isinstance(code, str) else None
+
+    @property
+    def told(self) -> str:
+        """What a person is told of an error."""
+        words = self.body.get("detail", self.body.get("message", "no reason was given"))
+        return f"{self.status}, {words}"
+
+
+class Api:
+    """The operations of the service at ``address``, called with one key.
+
+    A call that finds the service busy (429, 5xx, a repeat while the first call still runs) or out of reach is made
+    again, not before ``Retry-After``. So a call that writes must carry an Idempotency-Key.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        pause: Callable[[float], None] = time.sleep,
+        waiting: Waiting = lambda seconds, reason: None,
+    ) -> None:
+        try:
+            url = httpx2.URL(address)
+        except httpx2.InvalidURL as error:
+            raise ApiError(f"{address!r} is no address: {error}.") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ApiError(f"{address!r} is no address such as https://personas.example.com.")
+        self._client = httpx2.Client(
+            base_url=url,
+            headers={"X-Api-Key": key},
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=url.host not in _LOOPBACK,  # a proxy of the environment cannot reach this machine's loopback
+        )
+        self.address = str(url).rstrip("/")
+        self._pause = pause
+        self.waiting = waiting
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def read(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """The answer of an operation that must succeed.
+
+        Raises:
+            ApiError: it did not.
+        """
+        answer = self.call(operation, pydantic_core.to_json(body), tries=READ_TRIES)
+        if not answer.ok:
+            raise ApiError(f"{self.address} refused {operation}: {answer.told}")
+        return answer.body
+
+    def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None, tries: int = TRIES) -> Answer:
+        """Post a JSON body to an operation; the answer, whatever its status, unless the service stays busy.
+
+        Raises:
+            ApiError: busy or out of reach at the last try as well, or no JSON was answered.
+        """
+        headers = {"Content-Type": "application/json"}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        for attempt in range(tries):
+            retry_after = 0.0
+            try:
+                response = self._client.post(f"{PREFIX}/{operation}", content=body, headers=headers)
+            except httpx2.TransportError as error:
+                reason = f"no answer from {self.address} ({str(error) or type(error).__name__})"
+            else:
+                answer = _answer(response)
+                if not (answer.status in _BUSY_STATUSES or answer.code in _BUSY_CODES):
+                    return answer
+                reason = answer.told
+                retry_after = _retry_after(response.headers.get("Retry-After"))
+            if attempt == tries - 1 or retry_after > LONGEST_RETRY_AFTER:
+                asked = f"; it asks to wait {retry_after:.0f} s" if retry_after else ""
+                raise ApiError(f"{operation} failed after {attempt + 1} tries: {reason}{asked}")
+            backoff = min(2.0**attempt, LONGEST_PAUSE)
+            # Half of it at random, so that several importers do not come back at the same moment.
+            seconds = max(retry_after, backoff * random.uniform(0.5, 1))  # noqa: S311  # jitter, not a secret
+            self.waiting(seconds, reason)
+            self._pause(seconds)
+        raise AssertionError("the last try returns or raises")
+
+
+def _answer(response: httpx2.Response) -> Answer:
+    try:
+        body = pydantic_core.from_json(response.content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return Answer(response.status_code, body)
+    if response.status_code == _OK:
+        raise ApiError(f"{response.url} answered no JSON object: is it the address of a Personas service?")
+    return Answer(response.status_code, {"message": response.reason_phrase})
+
+
+def _retry_after(header: str | None) -> float:
+    """The seconds that a ``Retry-After`` asks for, given as a number or as a date; 0 where there is none."""
+    if header is None:
+        return 0.0
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+
+
+def on_api[**P](command: Callable[Concatenate[Api, P], None]) -> Callable[..., None]:
+    """Give a command the options that say which service it calls and as whom, and hand it that service."""
+
+    @click.option(
+        "--url",
+        default="http://127.0.0.1:3000",
+        envvar="PERSONAS_URL",
+        show_default=True,
+        help="Address of the service; also taken from PERSONAS_URL.",
+    )
+    @click.option(
+        "--key",
+        required=True,
+        envvar="PERSONAS_KEY",
+        help="An API key that names a profile. Better given as PERSONAS_KEY: arguments are seen by others.",
+    )
+    @wraps(command)
+    def wrapped(url: str, key: str, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with Api(url, key) as api:
+                command(api, *args, **kwargs)
+        except ApiError as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped

@@ -1,0 +1,131 @@
+"""A CSV file as people and spreadsheets write it: its separator, its header, its rows; and the file of what failed."""
+
+import csv
+import hashlib
+import os
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
+
+from personas.domain.cells import escape
+from personas.domain.folding import fold
+
+REASON: Final = "rejected_because"
+"""The first column of a file of rejected rows. An import passes over it."""
+SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
+CELL_MAX: Final = 10_000_000
+"""Characters of a cell. No body may be as long; a longer cell is a quote that was never closed."""
+
+
+class FileError(Exception):
+    """The file cannot be imported as a whole; the message says why and what to do."""
+
+
+class Row(NamedTuple):
+    """A row: its number as a spreadsheet shows it (the header's is 1 unless blank lines precede it), and its cells."""
+
+    number: int
+    cells: list[str]
+    cut_off: bool = False
+    """Whether the file ends within this row, as that of an interrupted download does."""
+
+
+class CsvFile:
+    """The CSV file at ``path``; of the three separators the one that makes most of the header's names ``known``.
+
+    Raises:
+        FileError: it cannot be read, or no name in its header is known.
+    """
+
+    def __init__(self, path: Path, known: Callable[[str], bool]) -> None:
+        self.path = path
+        with self._told(), path.open("rb") as raw:
+            self.digest = hashlib.file_digest(raw, "sha256").hexdigest()
+            raw.seek(max(0, raw.tell() - 1))
+            self._ends_a_line = raw.read() in (b"\n", b"\r")
+            raw.seek(0)
+            self._begins_with_bom = raw.read(len(BOM_UTF8)) == BOM_UTF8
+        headers = {separator: self._header(separator) for separator in SEPARATORS}
+        counts = {separator: sum(map(known, header)) for separator, header in headers.items()}
+        self.separator = max(counts, key=lambda each: counts[each])
+        self.header: Sequence[str] = headers[self.separator]
+        if not counts[self.separator]:
+            raise FileError(f"{path} has no known column: its first line should name the columns.")
+
+    def rows(self) -> Iterator[Row]:
+        """The rows below the header; those of which every cell is blank are passed over.
+
+        Raises:
+            FileError: it is not UTF-8, or its quotes are out of order.
+        """
+        with self._told(), self._opened() as text:
+            records = self._records(text, self.separator)
+            next(records, None)
+            held: Row | None = None
+            for row in records:
+                if held is not None:
+                    yield held
+                held = row
+            if held is not None:
+                yield held._replace(cut_off=not self._ends_a_line and len(held.cells) < len(self.header))
+
+    def write_rejected(self, path: Path, rejected: Iterable[tuple[Row, str]]) -> None:
+        """Write rows and the reasons why they were not saved, in the form of this file; as a whole or not at all.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        earlier = [position for position, name in enumerate(self.header) if fold(name).strip() == REASON]
+
+        def line(reason: str, cells: Sequence[str]) -> list[str]:
+            return [reason, *(cell for position, cell in enumerate(cells) if position not in earlier)]
+
+        draft = path.with_name(f"{path.name}.new")
+        encoding = "utf-8-sig" if self._begins_with_bom else "utf-8"
+        with self._told(), draft.open("w", encoding=encoding, newline="") as text:
+            writer = csv.writer(text, delimiter=self.separator, lineterminator="\r\n")
+            writer.writerow(line(REASON, self.header))
+            for row, reason in rejected:
+                writer.writerow(line(escape(reason), row.cells))
+            text.flush()
+            os.fsync(text.fileno())
+            draft.replace(path)
+
+    def _header(self, separator: str) -> list[str]:
+        with self._told(), self._opened() as text:
+            try:
+                return next(self._records(text, separator), Row(1, [])).cells
+            except csv.Error:
+                # Quotes that are out of order with this separator may be in order with another one.
+                return []
+
+    def _opened(self) -> TextIO:
+        # As it stands: the csv module tells the end of a line from one within quotes.
+        return self.path.open(encoding="utf-8-sig", newline="")
+
+    @staticmethod
+    def _records(text: TextIO, separator: str) -> Iterator[Row]:
+        # A cell of fifty examples takes more than the module's limit of 128 K.
+        csv.field_size_limit(CELL_MAX)
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        try:
+            for number, cells in enumerate(reader, 1):
+                if any(map(str.strip, cells)):
+                    yield Row(number, cells)
+        except csv.Error as error:
+            error.add_note(f"line {reader.line_num}")
+            raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what can go wrong with a file into words for its owner."""
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise FileError(f'{self.path} is not UTF-8. Save it as "CSV UTF-8".') from error
+        except csv.Error as error:
+            raise FileError(f"{self.path}, {', '.join(error.__notes__)}: {error}.") from error
+        except OSError as error:
+            raise FileError(f"{error.filename or self.path}: {error.strerror}.") from error
