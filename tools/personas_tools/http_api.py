@@ -18,8 +18,6 @@ from personas.contract.operation import PREFIX
 
 TRIES: Final = 8
 """How often a call is made while the service is busy or out of reach: with the pauses between, about two minutes."""
-READ_TRIES: Final = 3
-"""The same where nothing has begun yet: after some three seconds it is time to say that nobody answers."""
 LONGEST_PAUSE: Final = 30.0
 LONGEST_RETRY_AFTER: Final = 120.0
 """Seconds. Who is told to wait for longer gives up for now."""
@@ -111,12 +109,12 @@ class Api:
         Raises:
             ApiError: it did not.
         """
-        answer = self.call(operation, pydantic_core.to_json(body), tries=READ_TRIES)
+        answer = self.call(operation, pydantic_core.to_json(body))
         if not answer.ok:
             raise ApiError(f"{self.address} refused {operation}: {answer.told}")
         return answer.body
 
-    def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None, tries: int = TRIES) -> Answer:
+    def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None) -> Answer:
         """Post a JSON body to an operation; the answer, whatever its status, unless the service stays busy.
 
         Raises:
@@ -125,11 +123,14 @@ class Api:
         headers = {"Content-Type": "application/json"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        for attempt in range(tries):
+        for attempt in range(TRIES):
             retry_after = 0.0
             try:
                 response = self._client.post(f"{PREFIX}/{operation}", content=body, headers=headers)
             except httpx2.TransportError as error:
+                if isinstance(error, httpx2.ConnectError) and idempotency_key is None:
+                    # Nothing has begun yet, so it is better to say at once that the address may be wrong.
+                    raise ApiError(f"Nobody answers at {self.address} ({error}).") from error
                 reason = f"no answer from {self.address} ({str(error) or type(error).__name__})"
             else:
                 answer = _answer(response)
@@ -137,7 +138,7 @@ class Api:
                     return answer
                 reason = answer.told
                 retry_after = _retry_after(response.headers.get("Retry-After"))
-            if attempt == tries - 1 or retry_after > LONGEST_RETRY_AFTER:
+            if attempt == TRIES - 1 or retry_after > LONGEST_RETRY_AFTER:
                 asked = f"; it asks to wait {retry_after:.0f} s" if retry_after else ""
                 raise ApiError(f"{operation} failed after {attempt + 1} tries: {reason}{asked}")
             backoff = min(2.0**attempt, LONGEST_PAUSE)

@@ -1,0 +1,368 @@
+"""`personas import`: files become personas, once, whatever goes wrong on the way."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import pytest
+from click.testing import CliRunner, Result
+
+from personas.domain.cells import escape, join_list
+from personas.domain.importing import IMPORT_FIELDS
+from personas.store.table import Table
+from personas_tools import http_api
+from personas_tools.cli import main
+from personas_tools.http_api import Api
+from personas_tools.importer import sending
+from personas_tools.importer.csv_file import REASON
+from personas_tools.importer.journal import Journal
+from support.transport import Handlers
+from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World
+
+COLUMNS: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS))
+LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
+
+type Run = Callable[..., Result]
+
+
+class Killed(BaseException):
+    """The end of the process, as far as a test in one process can have it: nothing catches it."""
+
+
+@pytest.fixture
+def handlers(world: World) -> Handlers:
+    return Handlers(world.client())
+
+
+@pytest.fixture
+def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command on the handlers and tells its result; ``fails`` is the exit code to expect."""
+
+    class Connected(Api):
+        def __init__(self, address: str, key: str) -> None:
+            super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
+
+    monkeypatch.setattr(http_api, "Api", Connected)
+    monkeypatch.setenv("PERSONAS_KEY", world.key("root"))
+
+    def invoke(file: Path, *options: str, fails: int = 0) -> Result:
+        result = CliRunner().invoke(main, ["import", str(file), *options], env={"COLUMNS": "200"})
+        if isinstance(result.exception, Killed):
+            raise result.exception
+        assert result.exit_code == fails, (result.output, result.exception)
+        return result
+
+    return invoke
+
+
+def write(path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = COLUMNS) -> Path:
+    """A file as export writes it."""
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\r\n")
+        writer.writerow(columns)
+        for row in rows:
+            cells = [row.get(column, "") for column in columns]
+            writer.writerow([escape(join_list(cell) if isinstance(cell, list) else str(cell)) for cell in cells])
+    return path
+
+
+def plain(number: int, **others: object) -> dict[str, object]:
+    return {"name": f"P{number:04}", "color": "Teal", "icon": "star", "instructions": "Be kind.", **others}
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def only_persona(world: World) -> str:
+    answer = world.client().call("search", {})
+    (row,) = answer.body["personas"]
+    persona_id = row["persona_id"]
+    assert isinstance(persona_id, str)
+    return persona_id
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_a_row_says_is_what_the_persona_is(run: Run, world: World, tmp_path: Path) -> None:
+    row = {
+        "name": "=HYPERLINK(1)",
+        "description": 'Says "no"\r\nand | means \\ it',
+        "color": "plum",
+        "icon": "heart-pulse",
+        "instructions": "-1 is\n\nless than \uff0b1 😀",
+        "active_flag": "true",
+        "departments": ["care", "Sales"],
+        "parameter_fields": ["Mood: Calm", "angry"],
+        "examples": ["Yes, or no", "a|b\\", "@me"],
+        "voices": ["Bass"],
+    }
+    run(write(tmp_path / "file.csv", [row]))
+    persona = world.persona(only_persona(world))
+    assert persona.name.text == row["name"]
+    assert persona.description is not None
+    assert persona.description.text == row["description"]
+    assert persona.instructions.text == row["instructions"]
+    assert [each.text for each in persona.examples] == row["examples"]
+    assert (persona.color_id, persona.department_ids) == (PLUM, (CARE, SALES))
+    assert persona.active_flag_id is not None
+    assert len(persona.parameter_field_ids) == 2
+    assert MOOD_ANGRY in persona.parameter_field_ids
+    assert leftovers(tmp_path) == ["file.csv"]
+
+
+def test_a_file_made_by_hand(run: Run, world: World, tmp_path: Path) -> None:
+    # Given labels for keys, semicolons, commas in a list, a column that is none of ours, and a line without cells
+    file = tmp_path / "hand.csv"
+    file.write_bytes(
+        b"\xef\xbb\xbfName;COLOR;Icon;instructions;Departments;Parameter fields;Remarks\r\n"
+        b"Ada;#16818a;Star;Be kind.;Care, Sales;Mood: Calm|Angry;my own\r\n;;;;;;\r\n"
+    )
+    # Then nothing of it is dropped unasked,
+    assert "'Remarks'" in run(file, fails=1).stderr
+    # and with it left out the rest is read.
+    run(file, "--skip", "remarks")
+    persona = world.persona(only_persona(world))
+    assert persona.color_id == TEAL
+    assert persona.department_ids == (CARE, SALES)
+    assert persona.active_flag_id is None
+    assert len(persona.parameter_field_ids) == 2
+
+
+def test_a_preview_writes_nothing(run: Run, world: World, handlers: Handlers, tmp_path: Path) -> None:
+    rows = [plain(1, active_flag="perhaps"), plain(2, name="x" * 201), plain(3, persona_id=GROUP)]
+    file = write(tmp_path / "file.csv", rows)
+    before = world.contents()
+    shown = run(file, "--dry-run", fails=1)
+    assert set(handlers.calls) == {"search", "get"}
+    assert world.contents() == before
+    assert leftovers(tmp_path) == ["file.csv"]
+    assert "row 2: active_flag: must be true or false" in shown.stdout
+    assert "row 3: name: must have at most 200 characters" in shown.stdout
+    assert "would create 1 and update 0 personas, in 1 calls" in shown.stdout
+    assert "--update" in shown.stdout
+    assert "2 of 3 rows would be rejected" in shown.stderr
+
+
+def test_update_changes_what_has_a_column(run: Run, world: World, tmp_path: Path) -> None:
+    # Given a persona and a file with three of its columns, and a row without an id
+    ada = world.save(description="Old", examples=["One"], departments=["Care"])
+    rows = [{"persona_id": ada.upper(), "name": "Ada II", "description": ""}, plain(2)]
+    file = write(tmp_path / "file.csv", rows, ["persona_id", "name", "description", "color", "icon", "instructions"])
+    content = file.read_text().splitlines()
+    content[1] = f"{ada.upper()},Ada II,"  # as spreadsheets write a row whose last cells are empty
+    file.write_text("\n".join(content) + "\n")
+    told = run(file, "--update").stdout
+    # Then an empty cell clears, one that is not there or has no column leaves as it is, and the row without id is new
+    persona = world.persona(ada)
+    assert (persona.name.text, persona.description, persona.version) == ("Ada II", None, 2)
+    assert (persona.color_id, [each.text for each in persona.examples]) == (TEAL, ["One"])
+    assert persona.department_ids == (CARE,)
+    assert told == "1 created, 1 updated, 0 rejected.\n"
+    assert world.names() == ["Ada II", "P0002"]
+
+
+def test_an_update_that_names_a_persona_twice_or_none(run: Run, world: World, tmp_path: Path) -> None:
+    ada = world.save()
+    rows = [{"persona_id": ada, "name": "First"}, {"persona_id": ada, "name": "Second"}, {"persona_id": GROUP}]
+    file = write(tmp_path / "file.csv", rows, ["persona_id", "name"])
+    run(file, "--update", fails=1)
+    assert world.names() == ["First"]
+    reasons = [row[REASON] for row in lines(tmp_path / "file.rejected.csv")]
+    assert reasons == [
+        "persona_id: row 2 changes the same persona",
+        "name: is required and cannot be cleared",
+    ]
+    assert "no column persona_id" in run(write(tmp_path / "b.csv", [], ["name"]), "--update", fails=1).stderr
+
+
+def test_rejected_rows_are_corrected_and_sent_again(run: Run, world: World, tmp_path: Path) -> None:
+    # Given a file of 120 rows made by hand, three of which cannot be saved, each for another reason
+    file = tmp_path / "file.csv"
+    head = "name;color;icon;instructions;departments;examples;active_flag"
+    body = [f"P{number:04};Teal;star;Be kind.;Care, Sales;;" for number in range(117)]
+    wrong = ["=Bad;Tael;star;Hm.;Care, Sals;;", "Odd;Teal;star;Hm.;Care;;maybe", "Long;Teal;star;Hm.;Care;;;;x"]
+    file.write_text("\n".join([head, *body, *wrong]) + "\n")
+    # When it is imported
+    failed = run(file, fails=1)
+    assert "117 created, 0 updated, 3 rejected." in failed.stdout
+    rejected = tmp_path / "file.rejected.csv"
+    assert str(rejected) in failed.stderr
+    # Then the three are in a file of the same form, with what is wrong
+    first, *rest = rejected.read_text().splitlines()
+    assert first == f"{REASON};{head}"
+    assert "color: " in rest[0]
+    assert "departments, entry 2: " in rest[0]
+    assert rest[0].endswith(";=Bad;Tael;star;Hm.;Care|Sals;;")
+    assert "active_flag: must be true or false" in rest[1]
+    assert "has 9 cells" in rest[2]
+    # And when they are corrected, they are imported, under the names that they have in the file
+    text = rejected.read_text().replace("Tael", "Teal").replace("Sals", "Sales").replace("maybe", "yes")
+    rejected.write_text(text.replace(";;;;x", ";;"))
+    assert run(rejected).stdout == "3 created, 0 updated, 0 rejected.\n"
+    assert len(world.names()) == 120
+    assert {"=Bad", "Odd", "Long"} < set(world.names())
+
+
+def test_corrections_are_not_overwritten(run: Run, world: World, tmp_path: Path) -> None:
+    file = write(tmp_path / "file.csv", [plain(1)])
+    (tmp_path / "file.rejected.csv").write_text("half corrected")
+    assert "is there from an earlier import" in run(file, fails=1).stderr
+    assert (tmp_path / "file.rejected.csv").read_text() == "half corrected"
+    assert world.names() == []
+
+
+@pytest.mark.parametrize("moment", ["before the call", "after the call", "before the journal", "after the journal"])
+@pytest.mark.parametrize("updates", [False, True])
+def test_killed_at_any_moment_and_run_again(
+    run: Run,
+    world: World,
+    handlers: Handlers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    updates: bool,
+) -> None:
+    # Given a file of four batches, and a process that dies at the second
+    monkeypatch.setattr(sending, "ITEMS_MAX", 5)
+    ids = [world.save() for _ in range(3)] if updates else []
+    rows = [plain(number, persona_id=ids[number] if number < len(ids) else "") for number in range(20)]
+    file = write(tmp_path / "file.csv", rows)
+    options = ("--update",) if updates else ()
+    calls = Counter[str]()
+    settle = Journal.settle
+
+    def die_at_second(when: str) -> None:
+        calls[when] += 1
+        if when == moment and calls[when] == 2:
+            raise Killed
+
+    def dying_settle(journal: Journal, outcomes: Mapping[int, sending.Outcome]) -> None:
+        die_at_second("before the journal")
+        settle(journal, outcomes)
+        die_at_second("after the journal")
+
+    handlers.before = lambda operation: die_at_second("before the call") if operation in ("create", "update") else None
+    handlers.after = lambda operation: die_at_second("after the call") if operation in ("create", "update") else None
+    monkeypatch.setattr(Journal, "settle", dying_settle)
+    with pytest.raises(Killed):
+        run(file, *options)
+    # When it is run again
+    world.restart()
+    told = run(file, *options)
+    # Then each row was saved once, and nothing is left behind
+    assert "Going on after" in told.stderr
+    assert told.stdout == f"{20 - len(ids)} created, {len(ids)} updated, 0 rejected.\n"
+    assert world.names() == [f"P{number:04}" for number in range(20)]
+    assert [world.persona(each).version for each in ids] == [2] * len(ids)
+    assert leftovers(tmp_path) == ["file.csv"]
+    sent = [key for key in handlers.keys if key is not None]
+    assert len(sent) - len(set(sent)) == (moment in ("after the call", "before the journal"))
+
+
+def test_a_repeat_after_the_keys_are_forgotten_makes_nothing_twice(
+    run: Run, world: World, handlers: Handlers, tmp_path: Path
+) -> None:
+    # Given an import whose process died after the call, and a journal and records of keys that are both gone
+    file = write(tmp_path / "file.csv", [plain(number) for number in range(3)])
+    handlers.after = lambda operation: (_ for _ in ()).throw(Killed) if operation == "create" else None
+    with pytest.raises(Killed):
+        run(file)
+    handlers.after = lambda operation: None
+    for path in tmp_path.glob("*.jsonl"):
+        path.unlink()
+    world.expire_idempotency("expiration", 0)
+    # When it is run again, with one of them deleted since, then that one comes back and nothing is there twice.
+    gone = world.client().call("search", {}).body["personas"][0]["persona_id"]
+    world.client().call("delete", {"persona_ids": [gone]})
+    told = run(file).stdout
+    assert told.startswith("1 created, 0 updated, 0 rejected.\n2 more were there already")
+    assert world.names() == ["P0000", "P0001", "P0002"]
+
+
+def test_a_file_that_changed_while_its_import_was_interrupted(
+    run: Run, world: World, handlers: Handlers, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "file.csv", [plain(1)])
+    handlers.after = lambda operation: (_ for _ in ()).throw(Killed) if operation == "create" else None
+    with pytest.raises(Killed):
+        run(file)
+    handlers.after = lambda operation: None
+    write(file, [plain(1), plain(2)])
+    assert "have changed" in run(file, fails=1).stderr
+    assert world.names() == ["P0001"]
+
+
+def test_a_busy_service_is_asked_again(run: Run, world: World, handlers: Handlers, tmp_path: Path) -> None:
+    # Given a service whose first answers get lost or are errors of the gateway
+    trouble = iter([httpx2.ReadTimeout("slow"), httpx2.ConnectError("refused"), httpx2.RemoteProtocolError("cut")])
+
+    def after(operation: str) -> None:
+        if operation == "create" and (error := next(trouble, None)):
+            raise error
+
+    handlers.after = after
+    file = write(tmp_path / "file.csv", [plain(number) for number in range(3)])
+    assert run(file).stdout == "3 created, 0 updated, 0 rejected.\n"
+    assert handlers.calls.count("create") == 4
+    assert world.names() == ["P0000", "P0001", "P0002"]
+
+
+def test_rows_that_the_service_had_no_time_for_are_sent_again(
+    run: Run, world: World, handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a service that finds no time to begin some of the items of two calls, and a row that is wrong
+    in_time = iter([True, False, False, True, True, False])
+    monkeypatch.setattr(Table, "has_time_for_another_item", lambda table: next(in_time, True))
+    file = write(tmp_path / "file.csv", [*(plain(number) for number in range(4)), plain(4, color="Tael")])
+    assert "4 created, 0 updated, 1 rejected." in run(file, fails=1).stdout
+    assert handlers.calls.count("create") == 3
+    assert world.names() == [f"P{number:04}" for number in range(4)]
+
+
+def test_a_service_that_stays_away_ends_the_import_and_keeps_what_was_done(
+    run: Run, world: World, handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "ITEMS_MAX", 2)
+    file = write(tmp_path / "file.csv", [plain(number) for number in range(5)])
+
+    def before(operation: str) -> None:
+        if operation == "create" and handlers.calls.count("create") == 1:
+            raise httpx2.ConnectError("refused")
+
+    handlers.before = before
+    stopped = run(file, fails=1)
+    assert "refused" in stopped.stderr
+    assert "2 of 5 rows are done. Run the command again to go on." in stopped.stderr
+    handlers.before = lambda operation: None
+    assert run(file).stdout == "5 created, 0 updated, 0 rejected.\n"
+    assert len(world.names()) == 5
+
+
+def test_a_key_that_may_not_write(run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "file.csv", [plain(1), plain(2)])
+    monkeypatch.setenv("PERSONAS_KEY", "psk.unknown.key")
+    assert "401" in run(file, fails=1).stderr
+    monkeypatch.setenv("PERSONAS_KEY", world.key("learner"))
+    run(file, fails=1)
+    assert len(lines(tmp_path / "file.rejected.csv")) == 2
+    assert world.names() == []
+
+
+def test_large_texts_are_sent_in_calls_that_the_service_takes(
+    run: Run, world: World, handlers: Handlers, tmp_path: Path
+) -> None:
+    # Given 40 personas of 96,000 bytes each: more than one call takes, and one row that fits none
+    rows = [plain(number, instructions=f"{number} " + "人" * 31_990) for number in range(40)]
+    rows.append(plain(40, description="x" * 1_000_001))
+    run(write(tmp_path / "file.csv", rows), fails=1)
+    assert len(world.names()) == 40
+    assert handlers.calls.count("create") == 4
+    (rejected,) = lines(tmp_path / "file.rejected.csv")
+    assert "at most 1000000 can be sent" in rejected[REASON]

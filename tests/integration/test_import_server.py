@@ -1,0 +1,85 @@
+"""`personas import` as a process of its own, against the server that `make run` starts."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from personas.contract.search import SearchPersonaResponse
+from personas_tools.http_api import Api
+from support.server import ROOT, demo_key, serving
+
+ROWS: Final = 10_000
+PAGE: Final = 100
+
+pytestmark = [pytest.mark.emulator, pytest.mark.slow]
+
+
+def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:
+    """`personas import` under way."""
+    path = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"
+    own = {"PYTHONPATH": path, "PERSONAS_URL": f"http://127.0.0.1:{port}", "PERSONAS_KEY": key}
+    return subprocess.Popen(  # noqa: S603  # the project's own command
+        [sys.executable, "-m", "personas_tools.cli", "import", str(file)],
+        env=os.environ | own,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answered_batches(folder: Path) -> int:
+    """How many batches the journal in a folder has."""
+    return sum(max(0, path.read_bytes().count(b"\n") - 1) for path in folder.glob("*.jsonl"))
+
+
+def names_found(api: Api, text: str) -> list[str]:
+    """The names of all personas that search finds."""
+    names: list[str] = []
+    while True:
+        page = SearchPersonaResponse.model_validate(
+            api.read("search", {"search": text, "page_size": PAGE, "page_offset": len(names)})
+        )
+        if not page.personas:
+            assert page.total_count == len(names)
+            return names
+        names += [row.name or "" for row in page.personas]
+
+
+def test_ten_thousand_rows_killed_half_way_are_ten_thousand_personas(tmp_path: Path) -> None:
+    # Given a file of ten thousand rows, and an import that is killed at about the half
+    folder = tmp_path / "files"
+    folder.mkdir()
+    file = folder / "file.csv"
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["name", "description", "color", "icon", "instructions", "active_flag"])
+        for number in range(ROWS):
+            writer.writerow([f"Imported {number:05}", f"No. {number}", "Teal", "graduation-cap", "Be kind.", "true"])
+    with serving(tmp_path / "local") as (server, port):
+        key = demo_key(tmp_path / "local", "superadmin")
+        with importing(file, port, key) as killed:
+            while answered_batches(folder) < ROWS // PAGE // 2:
+                assert killed.poll() is None, killed.communicate()
+                time.sleep(0.05)
+            killed.kill()
+        done = answered_batches(folder)
+        assert 0 < done < ROWS // PAGE
+        # When it is run again
+        with importing(file, port, key) as resumed:
+            out, err = resumed.communicate()
+        # Then it goes on from there, and each row is there once.
+        assert resumed.returncode == 0, err
+        assert f"Going on after {done * PAGE} rows." in err
+        assert out == f"{ROWS} created, 0 updated, 0 rejected.\n"
+        assert sorted(path.name for path in folder.iterdir()) == ["file.csv"]
+        with Api(f"http://127.0.0.1:{port}", key) as api:
+            assert names_found(api, "imported ") == [f"Imported {number:05}" for number in range(ROWS)]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0

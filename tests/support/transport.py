@@ -1,0 +1,36 @@
+"""HTTP without a network: what a client of the API sends goes straight to the real handlers."""
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+
+import httpx2
+
+from support.client import Client, event
+
+
+@dataclass
+class Handlers(httpx2.BaseTransport):
+    """Answers requests by the handlers, as the caller whose key a request carries.
+
+    ``before`` and ``after`` are called with the operation of each request, around its handler: what they raise is
+    raised in the client. ``calls`` has the operations that were asked for.
+    """
+
+    client: Client
+    before: Callable[[str], None] = lambda operation: None
+    after: Callable[[str], None] = lambda operation: None
+    calls: list[str] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        operation = request.url.path.rpartition("/")[2]
+        self.before(operation)
+        self.calls.append(operation)
+        self.keys.append(request.headers.get("idempotency-key"))
+        headers = {name: request.headers[name] for name in request.headers if name in ("x-api-key", "idempotency-key")}
+        with redirect_stdout(io.StringIO()):  # a function writes its metrics there, and the command its answer
+            answer = self.client.invoke(operation, event(operation, request.read().decode(), headers))
+        self.after(operation)
+        return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.text.encode())

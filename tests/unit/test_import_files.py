@@ -1,0 +1,201 @@
+"""Import files: every dialect that spreadsheets write is read, and what cannot be read is refused in plain words."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from personas.domain.cells import escape, join_list
+from personas.domain.importing import IMPORT_FIELDS
+from personas_tools.importer.columns import PERSONA_ID, Columns, Field, RowError, name_of, names_of
+from personas_tools.importer.csv_file import REASON, CsvFile, FileError
+from personas_tools.importer.journal import Journal, Outcome
+
+FIELDS: Final = [Field.model_validate(each.model_dump()) for each in IMPORT_FIELDS]
+KEYS: Final = [field.key for field in FIELDS]
+KNOWN: Final = {*names_of(FIELDS), PERSONA_ID}
+ID: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
+HEAD: Final = "name,color,icon,instructions"
+
+# No lone surrogates: UTF-8 has none. Texts as the service keeps them: trimmed, and not empty.
+texts: Final = (
+    (
+        st.text(st.characters(codec="utf-8"), max_size=20)
+        | st.text("'\t\r\n =+-@|\\,;\"\x00\ufeff\uff1dab😀", max_size=8)
+    )
+    .map(str.strip)
+    .filter(bool)
+)
+values: Final = st.fixed_dictionaries(
+    {
+        field.key: st.booleans() if field.type == "boolean" else st.lists(texts) if field.multi else texts
+        for field in FIELDS
+    }
+)
+
+
+def opened(path: Path, content: str | bytes) -> CsvFile:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return CsvFile(path, lambda header: name_of(header) in KNOWN)
+
+
+def cell(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return escape(join_list(value) if isinstance(value, list) else str(value))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(values, max_size=3),
+    separator=st.sampled_from(",;\t"),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    begin=st.sampled_from(["", "\ufeff"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_was_exported_is_read_back(
+    tmp_path: Path, rows: list[dict[str, object]], separator: str, line_end: str, begin: str, quoting: int
+) -> None:
+    # Given personas written by the rules of an export, in any dialect
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]  # one of two ints
+    writer.writerow([PERSONA_ID, *KEYS])
+    writer.writerows([ID, *(cell(row[key]) for key in KEYS)] for row in rows)
+    # When they are read
+    file = opened(tmp_path / "file.csv", begin + text.getvalue())
+    columns = Columns(file, FIELDS, update=False)
+    # Then the items are the personas, but for lists that are empty
+    assert [columns.item(row).values for row in file.rows()] == [
+        {key: value for key, value in row.items() if value != []} for row in rows
+    ]
+    assert columns.rows == columns.ids == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("departments", ["A, B ,,C"], [["A", "B", "C"]]),
+        ("departments", ["A, B", "C|D"], [["A, B"], ["C", "D"]]),
+        ("departments", [r"A\, B", "C"], [["A\\", "B"], ["C"]]),
+        ("departments,voices", ["A\\|B,C", "x,z"], [["A|B,C"], ["x,z"]]),
+        (f"departments,{PERSONA_ID}", ["A, B"], [["A, B"]]),
+        (f"departments,{REASON}", ["A, B"], [["A, B"]]),
+        ("examples", ["'=1, '=2"], [["=1", "'=2"]]),
+    ],
+)
+def test_lists(tmp_path: Path, header: str, cells: list[str], expected: list[list[str]]) -> None:
+    names = header.split(",")
+    file = opened(
+        tmp_path / "file.csv",
+        f"{HEAD},{header}\n"
+        + "".join(",".join(["n", "c", "i", "x", f'"{text}"', *[""] * (len(names) - 1)]) + "\n" for text in cells),
+    )
+    columns = Columns(file, FIELDS, update=False)
+    assert [columns.item(row).values[names[0]] for row in file.rows()] == expected
+
+
+def test_who_says_what_joins_lists_is_believed(tmp_path: Path) -> None:
+    file = opened(tmp_path / "file.csv", f'{HEAD},examples\nn,c,i,x,"Well, no"\n')
+    (row,) = file.rows()
+    by_file, by_word = Columns(file, FIELDS, update=False), Columns(file, FIELDS, update=False, lists="|")
+    assert by_file.item(row).values["examples"] == ["Well", "no"]
+    assert by_word.item(row).values["examples"] == ["Well, no"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no known column"),
+        (b"a,b\n1,2\n", "no known column"),
+        (HEAD.encode("utf-16"), "is not UTF-8"),
+        (f"{HEAD}\nAndré,c,i,x\n".encode("cp1252"), "is not UTF-8"),
+        (f'{HEAD}\nn,c,i,x\nn,c,i,"never closed\n'.encode(), "line 3"),
+        (f'{HEAD}\nn,c,i,"x"y\n'.encode(), "line 2"),
+        (f"{HEAD},extra\n".encode(), "'extra'"),
+        (f"{HEAD},NAME\n".encode(), "two columns for name"),
+        (b"name,color\n", "icon, instructions"),
+    ],
+)
+def test_files_that_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(FileError) as refused:
+        Columns(opened(tmp_path / "file.csv", content), FIELDS, update=False)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("n,c,i,x,true,more", "has 6 cells, and the header names 5: is a text not quoted?"),
+        ("n,c,i,x,perhaps", "active_flag: must be true or false"),
+        ("n,c,i", "the file ends within this row, after 3 of 5 cells"),
+    ],
+)
+def test_rows_that_are_refused(tmp_path: Path, line: str, reason: str) -> None:
+    file = opened(tmp_path / "file.csv", f"{HEAD},active_flag\n\n{line}")
+    columns = Columns(file, FIELDS, update=False)
+    (row,) = file.rows()
+    assert row.number == 3
+    with pytest.raises(RowError, match=f"^{reason}".replace("?", r"\?")):
+        columns.item(row)
+
+
+@pytest.mark.parametrize(("word", "value"), [("TRUE", True), (" yes", True), ("0", False), ("No", False)])
+def test_switches(tmp_path: Path, word: str, value: bool) -> None:
+    file = opened(tmp_path / "file.csv", f"{HEAD},Active\nn,c,i,x,{word}\n")
+    (row,) = file.rows()
+    assert Columns(file, FIELDS, update=False).item(row).values["active_flag"] is value
+
+
+@given(rows=st.lists(values, min_size=1, max_size=3), mark=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rejected_rows_say_what_they_said_before(tmp_path: Path, rows: list[dict[str, object]], mark: bool) -> None:
+    # Given a file by hand, whose lists are joined by commas where no bar is in the column
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=";")
+    writer.writerow([*KEYS, REASON] if mark else KEYS)
+    writer.writerows([*(cell(row[key]) for key in KEYS), "old"][: len(KEYS) + mark] for row in rows)
+    file = opened(tmp_path / "file.csv", text.getvalue())
+    columns = Columns(file, FIELDS, update=False)
+    # When each of its rows is rejected
+    file.write_rejected(tmp_path / "again.csv", ((columns.in_own_form(row), "=why") for row in file.rows()))
+    again = opened(tmp_path / "again.csv", (tmp_path / "again.csv").read_bytes())
+    # Then the new file asks for the same, and has one column of reasons
+    reread = Columns(again, FIELDS, update=False)
+    assert [reread.item(row) for row in again.rows()] == [columns.item(row) for row in file.rows()]
+    assert list(again.header) == [REASON, *KEYS]
+    assert {row.cells[0] for row in again.rows()} == {"'=why"}
+
+
+class TestJournal:
+    def test_a_line_that_was_cut_off_is_not_there(self, tmp_path: Path) -> None:
+        # Given a journal whose process died while it wrote its second line
+        path = tmp_path / "journal"
+        with Journal.opened(path, {"file": "f"}) as journal:
+            run = journal.run
+            journal.settle({2: Outcome("created"), 3: Outcome("rejected", "Why\nnot?")})
+        whole = path.read_bytes()
+        path.write_bytes(whole + b'{"4": ["crea')
+        # When it is opened again, then it has the first, and goes on behind it
+        with Journal.opened(path, {"file": "f"}) as journal:
+            assert (journal.run, journal.resumed) == (run, True)
+            assert journal.outcomes == {2: Outcome("created"), 3: Outcome("rejected", "Why\nnot?")}
+            assert path.read_bytes() == whole
+            journal.settle({4: Outcome("there")})
+        with Journal.opened(path, {"file": "f"}) as journal:
+            assert journal.outcomes.keys() == {2, 3, 4}
+
+    def test_one_import_at_a_time(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal"
+        with Journal.opened(path, {}), pytest.raises(FileError, match="is running"), Journal.opened(path, {}):
+            pass
+
+    def test_another_plan(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal"
+        with Journal.opened(path, {"file": "f"}):
+            pass
+        with pytest.raises(FileError, match="have changed"), Journal.opened(path, {"file": "g"}):
+            pass
