@@ -58,6 +58,10 @@ soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes again
 histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, checked (HISTORY_SEED=... begins elsewhere)
 	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable
 
+.PHONY: soak-search
+soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (about 10 minutes)
+	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
+
 .PHONY: check
 check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
 	.venv/bin/ruff format --check .

@@ -1,7 +1,8 @@
 """The whole local stack under many clients, and after its death.
 
-`make soak` runs the drafts at the size that the issue names (200 drafts, 50 patches each, 8 processes); `make test`
-runs a smaller crowd of the same kind.
+`make soak` runs the drafts at the size that the issue names (200 drafts, 50 patches each, 8 processes), `make
+soak-search` the searches (10,000 pairs of a write and a search, 4 writers); `make test` runs smaller crowds of the same
+kinds.
 """
 
 import os
@@ -14,11 +15,15 @@ from pathlib import Path
 import pytest
 
 from support.author import author
+from support.pairs import Writer, write_and_search
 from support.server import Session, demo_key, serving
 
 DRAFTS = int(os.environ.get("SOAK_DRAFTS", "24"))
 PATCHES = int(os.environ.get("SOAK_PATCHES", "10"))
 PROCESSES = int(os.environ.get("SOAK_PROCESSES", "4"))
+PAIRS = int(os.environ.get("SOAK_PAIRS", "160"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "2"))
+WRITERS = 4
 
 pytestmark = pytest.mark.emulator
 
@@ -50,6 +55,28 @@ def test_many_drafts_in_parallel_keep_every_version_and_outlive_the_server(tmp_p
             assert (status, form["draft_version"]) == (200, version)
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=60) == 0
+
+
+def test_every_search_knows_of_the_write_that_was_just_answered(tmp_path: Path) -> None:
+    # Given four writers, each a process, in rounds that each begin with cold functions,
+    writers = [Writer(number) for number in range(WRITERS)]
+    with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:
+        for _ in range(ROUNDS):
+            with serving(tmp_path) as (server, port):
+                key = demo_key(tmp_path, "superadmin")
+                # when each of them writes and searches at once, again and again, while refreshes come by,
+                pairs = PAIRS // WRITERS // ROUNDS
+                calls = [pool.submit(write_and_search, port, key, writer, pairs) for writer in writers]
+                with Session(port, key) as session:
+                    status, refreshed = session.call("refresh")
+                assert (status, refreshed["success"]) == (200, True)
+                writers = [call.result() for call in calls]
+                server.send_signal(signal.SIGTERM)
+                assert server.wait(timeout=60) == 0
+    # then no search has missed a write.
+    assert [miss for writer in writers for miss in writer.misses] == []
+    assert sum(writer.written for writer in writers) == PAIRS
+    assert all(kinds.keys() == {"create", "update", "delete"} for kinds in (writer.kinds for writer in writers))
 
 
 def test_an_existing_client_that_sends_only_what_changed_works_throughout(tmp_path: Path) -> None:
