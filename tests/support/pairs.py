@@ -55,7 +55,7 @@ def _write(session: Session, writer: Writer, chance: random.Random) -> str:
     if kind == "create":
         writer.made += 1
         values = _values(writer, chance, f"p{writer.number}n{writer.made}q")
-        # Most of those that were deleted live again, so that the emulator, which looks at every item, does not get slow.
+        # Most of those that were deleted live again, or the emulator gets slow with every item.
         again = {"id": writer.deleted.pop()} if writer.deleted and chance.random() < 0.8 else {}
         result = _saved(session, "create", {"personas": [values | again]})
         writer.living[result["persona_id"]] = values
