@@ -15,12 +15,15 @@ import zlib
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from heapq import nsmallest
-from itertools import accumulate, chain, compress, repeat
+from itertools import accumulate, chain, compress, pairwise, repeat
+from operator import add, floordiv, mod, neg
 from typing import Final, Literal
 
 from personas.domain.offers import Offers
 from personas.domain.text import identified, wire_bytes
+from personas.view.columns import gathered
 from personas.view.envelope import (
     SnapshotDamaged,
     pack_numbers,
@@ -38,6 +41,7 @@ from personas.view.texts import (
     Kind,
     TextsView,
     Use,
+    Uses,
     may_be_seen,
     within_section,
 )
@@ -52,12 +56,12 @@ KIND_BYTES: Final = 2_500_000
 FEW_ENTRIES: Final = 1_000
 """So many entries are all kept where there is room, without a look at who ranks where."""
 
+LOOKED_AT_FIRST: Final = 4_096
+"""So many of the most used entries are counted for every class, before it is known which classes need more."""
+
 _MAGIC: Final = b"PERTOPUS"
 _PAIR_BYTES: Final = 8
 _CALLERS_MAX: Final = 64
-
-type _Counts = Mapping[tuple[int, int], int]
-"""Uses by (place of the entry, place of the set of departments)."""
 
 
 class _Kept:
@@ -96,16 +100,10 @@ class Popular:
 
         The same uses give the same bytes, however the view came about.
         """
-        entries, sets, counts = view.uses("names")
-        order = sorted(range(len(sets)), key=lambda place: sorted(sets[place]))
-        rank = sorted(range(len(sets)), key=order.__getitem__)
-        kept: dict[OfferedKind, _Kept] = {}
-        for kind in KINDS:
-            entries, _, counts = view.uses(kind)
-            kept[kind] = _kept(entries, sets, counts, rank)
-        entries, counts = view.grouped_uses("parameter_fields", parameter_of)
-        kept["parameters"] = _kept(entries, sets, counts, rank)
-        return cls(view.group_id, [sets[place] for place in order], kept)
+        sets = view.sets()
+        kept: dict[OfferedKind, _Kept] = {kind: _kept(view.uses(kind), sets) for kind in KINDS}
+        kept["parameters"] = _kept(view.grouped_uses("parameter_fields", parameter_of), sets)
+        return cls(view.group_id, sets, kept)
 
     def first(self, kind: OfferedKind, departments: Collection[str] | None) -> list[Use]:
         """The most used entries of a kind by personas that a caller of these departments (None: a superadmin) may see.
@@ -176,85 +174,134 @@ class Popular:
         return cls(group_id, sets, kept)
 
 
-def _kept(entries: Sequence[str], sets: Sequence[frozenset[str]], counts: _Counts, rank: Sequence[int]) -> _Kept:
-    """What to keep of a kind, in the order of the entries; ``rank`` says which number a set gets."""
-    spread = Counter(entry for entry, _ in counts)
-    places: Iterable[int] = spread
-    if len(spread) > FEW_ENTRIES or _weight(entries, spread, spread) > KIND_BYTES:
-        soonest = _candidates(entries, sets, counts)
-        ordered = sorted(soonest, key=lambda entry: (soonest[entry], entries[entry]))
-        taken = accumulate(_weight(entries, spread, (entry,)) for entry in ordered)
-        places = compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))
-    order = {place: position for position, place in enumerate(sorted(places, key=entries.__getitem__))}
-    # As single numbers they are sorted three times as fast as tuples are.
-    pairs = sorted(
-        order[entry] << 64 | rank[own_set] << 32 | times for (entry, own_set), times in counts.items() if entry in order
-    )
-    return _Kept(
-        [entries[place] for place in order],
-        array("I", (spread[place] for place in order)),
-        array("I", (pair >> 32 & 0xFFFFFFFF for pair in pairs)),
-        array("I", (pair & 0xFFFFFFFF for pair in pairs)),
-    )
+def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
+    """What to keep of a kind, in the order of the entries."""
+    counted = _Counted(uses, max(1, len(sets)))
+    if len(uses.entries) > FEW_ENTRIES or _weight(counted, range(len(uses.entries))) > KIND_BYTES:
+        soonest = _candidates(counted, sets)
+        ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
+        taken = accumulate(_weight(counted, (entry,)) for entry in ordered)
+        counted = counted.only(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
+    own_sets = array("I", map(mod, counted.pairs, repeat(counted.step)))
+    return _Kept(list(counted.entries), counted.spread, own_sets, counted.times)
 
 
-def _candidates(entries: Sequence[str], sets: Sequence[frozenset[str]], counts: _Counts) -> dict[int, tuple[int, int]]:
+class _Counted:
+    """The entries of a kind, sorted, each with how many personas of each set use it.
+
+    A *pair* is ``entry * step + set`` by their places: single numbers are counted and sorted faster than tuples.
+    """
+
+    def __init__(self, uses: Uses, step: int) -> None:
+        first_of = list(range(0, len(uses.entries) * step, step))
+        counts = Counter(map(add, map(first_of.__getitem__, uses.places), uses.sets))
+        self.step = step
+        self.entries = uses.entries
+        self.pairs: Sequence[int] = sorted(counts)
+        self.times = array("I", map(counts.__getitem__, self.pairs))
+        spread = Counter(map(floordiv, self.pairs, repeat(step)))
+        self.spread = array("I", map(spread.__getitem__, range(len(uses.entries))))
+        self.starts = array("I", accumulate(self.spread, initial=0))
+
+    def of(self, entry: int) -> Iterable[tuple[int, int]]:
+        """The sets that use an entry, and how often."""
+        own = slice(self.starts[entry], self.starts[entry + 1])
+        return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
+
+    def totals(self) -> array[int]:
+        """How often each entry is used."""
+        sums = array("Q", accumulate(self.times, initial=0))
+        return array("Q", (sums[stop] - sums[start] for start, stop in pairwise(self.starts)))
+
+    def only(self, places: Sequence[int]) -> "_Counted":
+        """The same of some of the entries; their pairs keep their numbers but for the set."""
+        kept = copy(self)
+        runs = [(self.starts[place], self.starts[place + 1]) for place in places]
+        kept.entries = [self.entries[place] for place in places]
+        kept.pairs = [pair for start, stop in runs for pair in self.pairs[start:stop]]
+        kept.times = gathered(self.times, runs)
+        kept.spread = array("I", map(self.spread.__getitem__, places))
+        return kept
+
+
+def _candidates(counted: _Counted, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
     """The entries that can be among somebody's first hundred (see above), each with how soon it is one."""
-    everywhere: dict[int, int] = {}
-    within: dict[str, dict[int, int]] = {department: {} for each in sets for department in each}
-    classes_of = [[within[department] for department in each] for each in sets]
-    total = [0] * len(entries)
-    mixed: set[int] = set()
-    for (entry, own_set), times in counts.items():
-        if total[entry]:
-            mixed.add(entry)
-        total[entry] += times
-        if not classes_of[own_set]:
-            everywhere[entry] = times
-        for own in classes_of[own_set]:
-            own[entry] = own.get(entry, 0) + times
-
-    alphabetical = sorted(range(len(entries)), key=entries.__getitem__)
-    rank = [0] * len(entries)
-    for position, entry in enumerate(alphabetical):
-        rank[entry] = position
-
-    def first_of(times: Mapping[int, int]) -> tuple[list[int], int]:
-        # As single numbers they are sorted in a third of the time.
-        best = sorted((-uses << 32) + rank[entry] for entry, uses in times.items())[:OPTIONS_MAX]
-        return _first(entries, [alphabetical[each & 0xFFFFFFFF] for each in best], times)
-
+    totals = counted.totals()
     sooner: dict[int, tuple[int, int]] = {}
-    first_everywhere, _ = first_of(everywhere)
-    firsts = [first_everywhere]
     hundredth: dict[str, int] = {}
-    for department, own in within.items():
-        seen = {entry: everywhere[entry] for entry in first_everywhere}
-        seen |= {entry: times + everywhere.get(entry, 0) for entry, times in own.items()}
-        first, hundredth[department] = first_of(seen)
-        firsts.append(first)
-    for position, entry in ((position, entry) for first in firsts for position, entry in enumerate(first)):
-        sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
-
+    for department, best in _firsts(counted, totals, sets).items():
+        first, least = _fitting(counted.entries, best)
+        if department is not None:
+            hundredth[department] = least
+        for position, entry in enumerate(first):
+            sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
     lowest = min(hundredth.values(), default=0)
-    for entry in mixed.difference(sooner):
-        if total[entry] >= lowest and (
-            entry in everywhere or any(total[entry] >= hundredth[each] for each, own in within.items() if entry in own)
-        ):
-            sooner[entry] = OPTIONS_MAX, -total[entry]
+    for entry in [entry for entry, spread in enumerate(counted.spread) if spread > 1]:
+        if entry not in sooner and totals[entry] >= lowest:
+            own_sets = [sets[place] for place, _ in counted.of(entry)]
+            if not all(own_sets) or any(totals[entry] >= hundredth[each] for each in chain.from_iterable(own_sets)):
+                sooner[entry] = OPTIONS_MAX, -totals[entry]
     return sooner
 
 
-def _first(entries: Sequence[str], best: list[int], times: Mapping[int, int]) -> tuple[list[int], int]:
+type _First = list[tuple[int, int]]
+"""The first hundred entries of a class, each behind how often the class uses it, negated."""
+
+
+def _firsts(counted: _Counted, totals: Sequence[int], sets: Sequence[frozenset[str]]) -> dict[str | None, _First]:
+    """The first hundred of every class: of each department, and None of who has none.
+
+    No class uses an entry more often than all do together. So, by how often they are used in all, only the first few
+    entries must be looked at for a class whose hundredth of them comes before all that are left. For the other classes
+    all entries are that they use.
+    """
+    order = sorted(range(len(totals)), key=list(map(neg, totals)).__getitem__)
+    everywhere: dict[int, int] = {}
+    within: dict[str, dict[int, int]] = {department: {} for each in sets for department in each}
+
+    def look_at(entries: Iterable[int]) -> None:
+        for entry in entries:
+            for place, times in counted.of(entry):
+                if not sets[place]:
+                    everywhere[entry] = times
+                for department in sets[place]:
+                    own = within[department]
+                    own[entry] = own.get(entry, 0) + times
+
+    def firsts() -> dict[str | None, _First]:
+        # What is not among the first everywhere is among the first of a department only where that uses it itself.
+        everyone = nsmallest(OPTIONS_MAX, ((-times, entry) for entry, times in everywhere.items()))
+        found: dict[str | None, _First] = {None: everyone}
+        for department, own in within.items():
+            seen = ((-times - everywhere.get(entry, 0), entry) for entry, times in own.items())
+            others = (each for each in everyone if each[1] not in own)
+            found[department] = nsmallest(OPTIONS_MAX, chain(seen, others))
+        return found
+
+    look_at(order[:LOOKED_AT_FIRST])
+    found = firsts()
+    left = order[LOOKED_AT_FIRST:]
+    if left:
+        best_left = (-totals[left[0]], left[0])
+        unsure = {each for each, first in found.items() if len(first) < OPTIONS_MAX or first[-1] > best_left}
+        used_by = [not unsure.isdisjoint(each or (None,)) for each in sets]
+        looked_at = frozenset(order[:LOOKED_AT_FIRST])
+        look_at({pair // counted.step for pair in counted.pairs if used_by[pair % counted.step]} - looked_at)
+        found = firsts()
+    return found
+
+
+def _fitting(entries: Sequence[str], best: _First) -> tuple[list[int], int]:
     """The first entries of a class up to the one at which a section is full, and how often that one is used.
 
     Where all of them find room, the second is 0.
     """
-    room = accumulate(wire_bytes(entries[entry]) for entry in best)
+    first = [entry for _, entry in best]
+    room = accumulate(wire_bytes(entries[entry]) for entry in first)
     fitting = sum(1 for taken in room if taken <= SECTION_BYTES)
-    full = fitting < len(best) or len(best) < len(times)
-    return best[: fitting + 1], times[best[min(fitting, len(best) - 1)]] if full else 0
+    full = fitting < len(first) or len(first) == OPTIONS_MAX
+    return first[: fitting + 1], -best[min(fitting, len(best) - 1)][0] if full else 0
 
 
-def _weight(entries: Sequence[str], spread: Mapping[int, int], places: Iterable[int]) -> int:
-    return sum(wire_bytes(entries[place]) + _PAIR_BYTES * spread[place] for place in places)
+def _weight(counted: _Counted, places: Iterable[int]) -> int:
+    return sum(wire_bytes(counted.entries[place]) + _PAIR_BYTES * counted.spread[place] for place in places)

@@ -12,16 +12,18 @@ import json
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, count, pairwise, repeat
+from operator import add
 from typing import Final, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Reference, TextKind, text_id, wire_bytes
+from personas.view.columns import Runs, gathered
 from personas.view.envelope import (
     LEVEL,
     SnapshotDamaged,
@@ -39,7 +41,7 @@ type Kind = TextKind | LinkKind
 TEXT_KINDS: Final[tuple[TextKind, ...]] = get_args(TextKind)
 KINDS: Final[tuple[Kind, ...]] = (*TEXT_KINDS, *get_args(LinkKind.__value__))
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Raised with every change of this layout."""
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
@@ -62,16 +64,24 @@ class Use(NamedTuple):
     times: int
 
 
+class Uses(NamedTuple):
+    """All uses of the entries of a kind by personas: the place of the entry in ``entries``, which are sorted, and the
+    place of the persona's set of departments in `TextsView.sets`. An entry that is used once is used by one persona."""
+
+    entries: Sequence[str]
+    places: Sequence[int]
+    sets: Sequence[int]
+
+
 class _Column(NamedTuple):
-    """What the personas have of one kind: each the next ``lengths`` of ``codes``, which are places in ``values``."""
+    """What the personas have of one kind: each the next ``lengths`` of ``codes``, which are places in ``values``.
+
+    The values are sorted, and each is used.
+    """
 
     lengths: array[int]
     codes: array[int]
     values: list[str]
-
-    def by_persona[T](self, made_of: Callable[[Iterable[str]], T]) -> Iterator[T]:
-        starts = accumulate(self.lengths, initial=0)
-        return (made_of(map(self.values.__getitem__, self.codes[start:end])) for start, end in pairwise(starts))
 
 
 class TextsView:
@@ -170,40 +180,48 @@ class TextsView:
         """Make a new base of the base and of what was written since."""
         if not self._late and not self._replaced:
             return
-        keep = bytearray(b"\1") * len(self._seqs)
-        for slot in self._replaced:
-            keep[slot] = 0
+        kept = _runs_between(sorted(self._replaced), len(self._seqs))
         rows = [row for _, row in self._late.values()]
-        for kind, late in zip(KINDS, zip(*rows, strict=True) if rows else repeat(()), strict=False):
-            self._columns[kind] = self._merged(kind, keep, late)
-        self._ids = b"".join(chain(compress(self._packed_ids(), keep), self._late))
-        self._seqs = array("Q", chain(compress(self._seqs, keep), (seq for seq, _ in self._late.values())))
+        late = zip(*rows, strict=True) if rows else repeat(())
+        starts = self._starts or repeat(array("I"))
+        for kind, of_kind, own_starts in zip(KINDS, late, starts, strict=False):
+            self._columns[kind] = self._merged(kind, kept, own_starts, of_kind)
+        ids = (self._ids[_ID_BYTES * start : _ID_BYTES * stop] for start, stop in kept)
+        self._ids = b"".join(chain(ids, self._late))
+        self._seqs = gathered(self._seqs, kept) + array("Q", (seq for seq, _ in self._late.values()))
         self._late, self._replaced, self._slots, self._folded, self._sets = {}, set(), {}, {}, None
 
     def _packed_ids(self) -> Iterator[bytes]:
         return (self._ids[at : at + _ID_BYTES] for at in range(0, len(self._ids), _ID_BYTES))
 
-    def _merged(self, kind: Kind, keep: bytearray, late: Sequence[tuple[str, ...]]) -> _Column:
+    def _merged(self, kind: Kind, kept: Runs, starts: array[int], late: Sequence[tuple[str, ...]]) -> _Column:
+        """A column of the personas of the base that are ``kept``, and of the late ones behind them."""
         lengths, codes, values = self._columns[kind]
         values = list(values)
+        released: set[int] = set()
         if self._replaced:
-            codes = array("I", compress(codes, chain.from_iterable(map(repeat, keep, lengths))))
-            lengths = array("B", compress(lengths, keep))
-        code_of = dict(zip(values, count(), strict=False))
-        for entry in dict.fromkeys(chain.from_iterable(late)):
-            if entry not in code_of:
-                code_of[entry] = len(values)
-                values.append(entry)
-        lengths = lengths + array("B", map(len, late))
-        codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(late)))
-        used = sorted(set(codes))
-        if len(used) < len(values):
-            if kind in TEXT_KINDS:
-                gone = (values[code] for code in set(range(len(values))).difference(used))
-                ids = (text_id(self.group_id, kind, text) for text in gone)
-                self._retired |= {Reference(kind, each): _UNUSED_SINCE_NOW for each in ids}
-            codes = array("I", map(dict(zip(used, count(), strict=False)).__getitem__, codes))
-            values = [values[code] for code in used]
+            released.update(*(codes[starts[slot] : starts[slot + 1]] for slot in self._replaced))
+            codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
+            lengths = gathered(lengths, kept)
+        if late:
+            code_of = dict(zip(values, count(), strict=False))
+            for entry in dict.fromkeys(chain.from_iterable(late)):
+                if entry not in code_of:
+                    code_of[entry] = len(values)
+                    values.append(entry)
+            lengths = lengths + array("B", map(len, late))
+            codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(late)))
+        gone = released.difference(codes) if released else released
+        if gone and kind in TEXT_KINDS:
+            ids = (text_id(self.group_id, kind, values[code]) for code in gone)
+            self._retired |= {Reference(kind, each): _UNUSED_SINCE_NOW for each in ids}
+        if gone or len(values) > len(self._columns[kind].values):
+            order = [code for code in sorted(range(len(values)), key=values.__getitem__) if code not in gone]
+            place = array("I", bytes(4 * len(values)))
+            for position, code in enumerate(order):
+                place[code] = position
+            codes = array("I", map(place.__getitem__, codes))
+            values = [values[code] for code in order]
         return _Column(lengths, codes, values)
 
     # ---- Asking it ------------------------------------------------------------------------------------------------
@@ -238,34 +256,32 @@ class TextsView:
                 self._folded[kind] = fold("\0".join(column.values)).split("\0")
             folded = self._folded[kind]
             uses = Counter({code: uses[code] for code in uses if wanted in folded[code]})
-        best = nsmallest(OPTIONS_MAX, uses.items(), key=lambda use: (-use[1], column.values[use[0]]))
+        best = nsmallest(OPTIONS_MAX, uses.items(), key=lambda use: (-use[1], use[0]))
         return within_section(Use(column.values[code], uses) for code, uses in best)
 
-    def uses(self, kind: Kind) -> tuple[list[str], list[frozenset[str]], Counter[tuple[int, int]]]:
-        """The entries of a kind, all sets of departments, and how many personas of each set use each entry.
-
-        The counts go by (place of the entry, place of the set).
-        """
+    def sets(self) -> list[frozenset[str]]:
+        """The sets of departments that personas have, sorted by the members."""
         self._merge()
-        sets, set_of = self._department_sets()
-        column = self._columns[kind]
-        return column.values, sets, Counter(zip(column.codes, self._of_personas(kind, set_of), strict=True))
+        return self._department_sets()[0]
 
-    def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> tuple[list[str], Counter[tuple[int, int]]]:
+    def uses(self, kind: Kind) -> Uses:
+        """All uses of a kind."""
+        self._merge()
+        column, (_, set_of) = self._columns[kind], self._department_sets()
+        return Uses(column.values, column.codes, array("I", self._of_personas(kind, set_of)))
+
+    def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
         """As ``uses``, of what the entries are parts of; a persona that uses several parts of one counts once."""
         self._merge()
-        _, set_of = self._department_sets()
-        whole_of: dict[str, int] = {}
-        codes = [
-            whole_of.setdefault(group_of[value], len(whole_of)) if value in group_of else -1
-            for value in self._columns[kind].values
-        ]
-        lengths, parts, _ = self._columns[kind]
-        own = zip(pairwise(accumulate(lengths, initial=0)), set_of, strict=True)
-        found = Counter(
-            [(code, place) for (start, end), place in own for code in {codes[each] for each in parts[start:end]}]
-        )
-        return list(whole_of), Counter({pair: times for pair, times in found.items() if pair[0] >= 0})
+        column, (_, set_of) = self._columns[kind], self._department_sets()
+        wholes = sorted({group_of[value] for value in column.values if value in group_of})
+        place_of = dict(zip(wholes, count(), strict=False))
+        # What is a part of nothing goes into a place of its own, behind the others.
+        step = len(wholes) + 1
+        places = [place_of.get(group_of.get(value, ""), len(wholes)) for value in column.values]
+        rows = self._of_personas(kind, range(0, step * len(column.lengths), step))
+        found = {each for each in map(add, rows, map(places.__getitem__, column.codes)) if (each + 1) % step}
+        return Uses(wholes, [each % step for each in found], [set_of[each // step] for each in found])
 
     def size_bytes(self) -> int:
         """About how much memory the view takes."""
@@ -277,10 +293,15 @@ class TextsView:
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """The sets of departments that personas have, and the place of each persona's own."""
         if self._sets is None:
-            place_of: dict[frozenset[str], int] = {}
-            own = self._columns["departments"].by_persona(frozenset)
-            places = array("I", (place_of.setdefault(each, len(place_of)) for each in own))
-            self._sets = list(place_of), places
+            # A persona's departments are sorted, and so are the values: tuples of codes tell sets apart, in order.
+            lengths, codes, values = self._columns["departments"]
+            own = [tuple(codes[start:end]) for start, end in pairwise(accumulate(lengths, initial=0))]
+            sets = sorted(set(own))
+            place_of = dict(zip(sets, count(), strict=False))
+            self._sets = (
+                [frozenset(map(values.__getitem__, each)) for each in sets],
+                array("I", map(place_of.__getitem__, own)),
+            )
         return self._sets
 
     def _seen_by(self, departments: Collection[str] | None) -> Iterator[bool]:
@@ -334,6 +355,15 @@ class TextsView:
         except (zlib.error, LookupError, TypeError, ValueError) as error:
             raise SnapshotDamaged("the contents of the view do not fit together") from error
         return view
+
+
+def _runs_between(gone: Sequence[int], end: int) -> Runs:
+    """What is left of the numbers up to ``end`` without those that are ``gone``, which are sorted."""
+    return [
+        (start, stop)
+        for start, stop in zip((0, *(each + 1 for each in gone)), (*gone, end), strict=True)
+        if start < stop
+    ]
 
 
 def may_be_seen(of_persona: frozenset[str], departments: Collection[str] | None) -> bool:
