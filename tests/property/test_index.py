@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from personas.domain.folding import fold
-from personas.view import found, matching, options, order
+from personas.view import codec, found, matching, options, order
 from personas.view.codec import Snapshot, decode, encode
 from personas.view.index import FACETS, Facet, Index, Option, OptionNames, Query
 
@@ -184,13 +184,14 @@ ways = st.fixed_dictionaries(
         "_OFFERED_AT_ONCE": st.sampled_from((2, 512)),
         "OPTIONS_MAX": st.sampled_from((2, 100)),
         "_LATE_LEAST": st.sampled_from((0, 256)),
+        "_LATE_SHARE": st.sampled_from((0, 2, 100)),
     }
 )
 
 
 @contextmanager
 def deciding(way: Mapping[str, float]) -> Iterator[None]:
-    modules = (found, matching, options, order)
+    modules = (codec, found, matching, options, order)
     with ExitStack() as stack:
         for name, value in way.items():
             deciders = [module for module in modules if hasattr(module, name)]
@@ -228,7 +229,7 @@ def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) ->
 def test_finds_what_a_look_at_every_persona_finds(
     steps: Sequence[tuple[str, int, Row | None] | str | Query], last: Query, way: Mapping[str, float]
 ) -> None:
-    index, model = Index(), Model()
+    index, model, base = Index(), Model(), None
     with deciding(way):
         for step in (*steps, last, "reload", last):
             match step:
@@ -237,7 +238,8 @@ def test_finds_what_a_look_at_every_persona_finds(
                 case "rebuild":
                     index.frozen()
                 case "reload":
-                    index = decode(encode(Snapshot(index, "now"))).index
+                    snapshot = decode(encode(Snapshot(index, "now", base=base)))
+                    index, base = snapshot.index, snapshot.base
                 case (persona_id, seq, row):
                     taken = index.delete(persona_id, seq) if row is None else index.upsert(persona_id, seq, row)
                     assert taken == model.write(persona_id, seq, row)

@@ -21,7 +21,7 @@ from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, Stored
 from personas.store.table import BATCH_READ_MAX, Change, LostRace, integer, mapping
 from personas.view import export
-from personas.view.codec import Snapshot, encode
+from personas.view.codec import Base, Snapshot, encode
 from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
 from personas.view.export import EXPORT_VIEW, Entry, Manifest
 from personas.view.index import Index
@@ -173,7 +173,7 @@ def _followed(
         except SnapshotDamaged as error:
             logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
             return None
-        _refresh_search(work, index)
+        _refresh_search(work, index, snapshot.base)
         if texts.changed:
             _refresh_texts(work)
     return work
@@ -245,9 +245,9 @@ def _check_time(services: Services) -> None:
 # ---- The views ---------------------------------------------------------------------------------------------------
 
 
-def _refresh_search(work: _Pass, index: Index) -> None:
+def _refresh_search(work: _Pass, index: Index, base: Base | None = None) -> None:
     index.forget_tombstones(int(work.started.timestamp()))
-    content = encode(Snapshot(index, work.started.isoformat()))
+    content = encode(Snapshot(index, work.started.isoformat(), base=base))
     work.point(SEARCH_VIEW, work.services.snapshots.write(work.group_id, SEARCH_VIEW, work.started, content))
 
 

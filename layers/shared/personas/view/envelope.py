@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
 
-LEVEL: Final = 6
+LEVEL: Final = 1
+"""Level 6 takes 2.5 times as long at every refresh, and saves 8 % of the bytes of a texts view of 100,000 personas."""
 
 _CHECKSUM: Final = struct.Struct("<I")
 _HEAD: Final = struct.Struct("<HH")

@@ -1,4 +1,4 @@
-"""An index as plain columns: what a snapshot stores of it."""
+"""An index as plain columns, and what has changed since they were written: what a snapshot stores of it."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from personas.view.facets import FACET_KEYS
-from personas.view.rows import ID_BYTES, MANY_KEYS, SINGLE_KEYS
+from personas.view.rows import ID_BYTES, MANY_KEYS, SINGLE_KEYS, PersonaRow
 
 FIXED_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "id": ("B", ID_BYTES),
@@ -53,6 +53,14 @@ class Frozen:
             and all(len(self.bitmaps[key]) == len(self.strings[key]) for key in COUNTED_KEYS)
             and (self.words is None or len(arrays["words.starts"]) == len(self.bitmaps["words"]) + 1)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What has changed since a base was written: the slots of it that are ``gone``, and new rows with ids and seqs."""
+
+    gone: Sequence[int] = ()
+    rows: Sequence[tuple[str, int, PersonaRow]] = ()
 
 
 def nothing() -> Frozen:

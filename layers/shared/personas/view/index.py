@@ -25,7 +25,7 @@ from personas.domain.folding import fold
 from personas.view.columns import ENTRY_BYTES, Ragged, Single, bytes_of, gathered
 from personas.view.facets import FACET_KEYS, FACETS, Facet, Offer, Option, OptionNames
 from personas.view.found import Found, Query
-from personas.view.frozen import FIXED_COLUMNS, LABELLED_KEY, Frozen, nothing
+from personas.view.frozen import FIXED_COLUMNS, LABELLED_KEY, Frozen, Late, nothing
 from personas.view.matching import Corpus, Texts, Words
 from personas.view.options import Labelled, Options
 from personas.view.order import Order, late_limit
@@ -40,6 +40,7 @@ from personas.view.rows import (
     MANY_KEYS,
     MCP,
     SINGLE_KEYS,
+    Cells,
     PersonaRow,
     cells_of,
     key_of,
@@ -61,11 +62,13 @@ class Index:
     Build one by `upsert`, in any order, or from what `frozen` gave.
     """
 
-    def __init__(self, frozen: Frozen | None = None) -> None:
-        """An empty index, or the one that was frozen; then it takes the columns over: do not use them afterwards.
+    def __init__(self, frozen: Frozen | None = None, late: Late | None = None) -> None:
+        """An empty index, or the one that was frozen and has changed since by what is ``late``.
+
+        It takes the columns over: do not use them afterwards.
 
         Raises:
-            KeyError, ValueError: a column is missing or has another length than the others.
+            KeyError, ValueError: a column is missing or has another length than the others, or a row is none.
         """
         frozen = frozen or nothing()
         if not frozen.fits():
@@ -99,6 +102,10 @@ class Index:
         self._composed_fields: dict[str, list[str]] = {}
         self._changes = 0
         self._version = 0
+        self.bases = 0
+        """How many new bases have taken the place of the one that it was made with."""
+        if late is not None:
+            self._restore(late)
 
     def __len__(self) -> int:
         return len(self._live)
@@ -115,10 +122,16 @@ class Index:
         if seq <= self._known_seq(persona_key):
             return False
         cells = cells_of(row)
-        slot = self._end
-        columns = self._columns
-        columns["seq"].append(seq)  # which nothing has looked at, so that it can only fail before anything is changed
+        # Nothing has looked at it, so it must come first: it can only fail before anything is changed.
+        self._columns["seq"].append(seq)
         self._forget(persona_key)
+        self._append(persona_key, cells)
+        self._changed()
+        return True
+
+    def _append(self, persona_key: bytes, cells: Cells) -> None:
+        """Add a persona in the next slot; its seq has been added."""
+        slot, columns = self._end, self._columns
         columns["id"].frombytes(persona_key)
         columns["name_id"].frombytes(cells.name_id)
         columns["description_id"].frombytes(cells.description_id)
@@ -134,9 +147,16 @@ class Index:
         self._order.append(self._texts.append(cells.name, cells.description), persona_key, slot)
         self._end = slot + 1
         self._live.add(slot)
-        self._slot_of()[persona_key] = slot
-        self._changed()
-        return True
+        if self._slots is not None:
+            self._slots[persona_key] = slot
+
+    def _restore(self, late: Late) -> None:
+        for slot in late.gone:
+            self._take_out(slot)
+        for persona_id, seq, row in late.rows:
+            self._columns["seq"].append(seq)
+            self._append(key_of(persona_id), cells_of(row))
+        self._changes = len(late.gone) + len(late.rows)
 
     def delete(self, persona_id: str, seq: int, expires_at: int = 0) -> bool:
         """Take a persona out as of ``seq``, and remember that; returns False if as new a state of it is known.
@@ -226,7 +246,6 @@ class Index:
         if words is not None:
             arrays["words.starts"] = words.corpus.starts
             bitmaps["words"] = words.bitmaps
-        tombstones = [(unpacked(each), *tombstone) for each, tombstone in self._tombstones.items()]
         return Frozen(
             size=self._end,
             arrays=arrays,
@@ -235,8 +254,24 @@ class Index:
             folded=self._texts.folded.joined,
             written=self._texts.written,
             words=None if words is None else words.corpus.joined,
-            tombstones=tombstones,
+            tombstones=self.tombstones,
         )
+
+    @property
+    def changes(self) -> int:
+        """How many changes there were since the base was written."""
+        return self._changes
+
+    def late(self) -> Late:
+        """What has changed since the base was written."""
+        base = BitMap(range(self._texts.base))
+        rows = [(self._id(slot), self._columns["seq"][slot], self._row(slot)) for slot in self._live - base]
+        return Late((base - self._live).to_array(), rows)
+
+    @property
+    def tombstones(self) -> list[tuple[str, int, int]]:
+        """The deleted personas that are remembered: ids, seqs, and when they may be forgotten, in unix seconds."""
+        return [(unpacked(each), *tombstone) for each, tombstone in self._tombstones.items()]
 
     # -- Slots
 
@@ -258,9 +293,12 @@ class Index:
         self._tombstones.pop(persona_key, None)
         slot = self._slot_of().pop(persona_key, None)
         if slot is not None:
-            self._live.discard(slot)
-            for options in self._options.values():
-                options.discard(slot)
+            self._take_out(slot)
+
+    def _take_out(self, slot: int) -> None:
+        self._live.discard(slot)
+        for options in self._options.values():
+            options.discard(slot)
 
     def _changed(self) -> None:
         self._changes += 1
@@ -333,6 +371,7 @@ class Index:
         self._slots = None
         self._changes = 0
         self._version += 1
+        self.bases += 1
 
     # -- Sets
 

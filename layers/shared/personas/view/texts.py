@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, count, pairwise, repeat
-from operator import add
+from operator import add, floordiv, mod
 from typing import Final, Literal, NamedTuple, get_args
 from uuid import UUID
 
@@ -276,12 +276,14 @@ class TextsView:
         column, (_, set_of) = self._columns[kind], self._department_sets()
         wholes = sorted({group_of[value] for value in column.values if value in group_of})
         place_of = dict(zip(wholes, count(), strict=False))
-        # What is a part of nothing goes into a place of its own, behind the others.
+        # What is a part of nothing has a place of its own, behind the others.
         step = len(wholes) + 1
         places = [place_of.get(group_of.get(value, ""), len(wholes)) for value in column.values]
-        rows = self._of_personas(kind, range(0, step * len(column.lengths), step))
-        found = {each for each in map(add, rows, map(places.__getitem__, column.codes)) if (each + 1) % step}
-        return Uses(wholes, [each % step for each in found], [set_of[each // step] for each in found])
+        firsts = range(0, step * len(column.lengths), step)
+        found = set(map(add, self._of_personas(kind, firsts), map(places.__getitem__, column.codes)))
+        found.difference_update(map(len(wholes).__add__, firsts))
+        own_sets = map(set_of.__getitem__, map(floordiv, found, repeat(step)))
+        return Uses(wholes, array("I", map(mod, found, repeat(step))), array("I", own_sets))
 
     def size_bytes(self) -> int:
         """About how much memory the view takes."""
