@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from heapq import nsmallest
-from itertools import accumulate, chain, compress, pairwise, repeat
+from itertools import accumulate, chain, compress, repeat
 from operator import add, floordiv, mod, neg
 from typing import Final, Literal
 
@@ -176,14 +176,28 @@ class Popular:
 
 def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
     """What to keep of a kind, in the order of the entries."""
-    counted = _Counted(uses, max(1, len(sets)))
-    if len(uses.entries) > FEW_ENTRIES or _weight(counted, range(len(uses.entries))) > KIND_BYTES:
-        soonest = _candidates(counted, sets)
+    counted = _Counted(uses, sets) if len(uses.entries) <= FEW_ENTRIES else None
+    if counted is None or _weight(counted, range(len(uses.entries))) > KIND_BYTES:
+        soonest = _candidates(uses, sets)
+        counted = _Counted(_of(uses, soonest), sets)
         ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
         taken = accumulate(_weight(counted, (entry,)) for entry in ordered)
         counted = counted.only(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
     own_sets = array("I", map(mod, counted.pairs, repeat(counted.step)))
     return _Kept(list(counted.entries), counted.spread, own_sets, counted.times)
+
+
+def _of(uses: Uses, entries: Iterable[int]) -> Uses:
+    """The uses of some of the entries, which keep their places."""
+    wanted = bytearray(len(uses.entries))
+    for entry in entries:
+        wanted[entry] = 1
+    return _where(uses, map(wanted.__getitem__, uses.places))
+
+
+def _where(uses: Uses, wanted: Iterable[object]) -> Uses:
+    mask = list(wanted)
+    return Uses(uses.entries, array("I", compress(uses.places, mask)), array("I", compress(uses.sets, mask)))
 
 
 class _Counted:
@@ -192,26 +206,23 @@ class _Counted:
     A *pair* is ``entry * step + set`` by their places: single numbers are counted and sorted faster than tuples.
     """
 
-    def __init__(self, uses: Uses, step: int) -> None:
+    def __init__(self, uses: Uses, sets: Sequence[frozenset[str]]) -> None:
+        step = max(1, len(sets))
         first_of = list(range(0, len(uses.entries) * step, step))
         counts = Counter(map(add, map(first_of.__getitem__, uses.places), uses.sets))
         self.step = step
         self.entries = uses.entries
         self.pairs: Sequence[int] = sorted(counts)
         self.times = array("I", map(counts.__getitem__, self.pairs))
-        spread = Counter(map(floordiv, self.pairs, repeat(step)))
-        self.spread = array("I", map(spread.__getitem__, range(len(uses.entries))))
+        self.spread = array("I", bytes(4 * len(uses.entries)))
+        for entry, spread in Counter(map(floordiv, self.pairs, repeat(step))).items():
+            self.spread[entry] = spread
         self.starts = array("I", accumulate(self.spread, initial=0))
 
     def of(self, entry: int) -> Iterable[tuple[int, int]]:
         """The sets that use an entry, and how often."""
         own = slice(self.starts[entry], self.starts[entry + 1])
         return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
-
-    def totals(self) -> array[int]:
-        """How often each entry is used."""
-        sums = array("Q", accumulate(self.times, initial=0))
-        return array("Q", (sums[stop] - sums[start] for start, stop in pairwise(self.starts)))
 
     def only(self, places: Sequence[int]) -> "_Counted":
         """The same of some of the entries; their pairs keep their numbers but for the set."""
@@ -224,23 +235,27 @@ class _Counted:
         return kept
 
 
-def _candidates(counted: _Counted, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
+def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
     """The entries that can be among somebody's first hundred (see above), each with how soon it is one."""
-    totals = counted.totals()
+    tally = Counter(uses.places)
+    totals = list(map(tally.__getitem__, range(len(uses.entries))))
     sooner: dict[int, tuple[int, int]] = {}
     hundredth: dict[str, int] = {}
-    for department, best in _firsts(counted, totals, sets).items():
-        first, least = _fitting(counted.entries, best)
+    for department, best in _firsts(uses, totals, sets).items():
+        first, least = _fitting(uses.entries, best)
         if department is not None:
             hundredth[department] = least
         for position, entry in enumerate(first):
             sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
-    lowest = min(hundredth.values(), default=0)
-    for entry in [entry for entry, spread in enumerate(counted.spread) if spread > 1]:
-        if entry not in sooner and totals[entry] >= lowest:
-            own_sets = [sets[place] for place, _ in counted.of(entry)]
-            if not all(own_sets) or any(totals[entry] >= hundredth[each] for each in chain.from_iterable(own_sets)):
-                sooner[entry] = OPTIONS_MAX, -totals[entry]
+    lowest = max(2, min(hundredth.values(), default=0))
+    often = [entry for entry, total in enumerate(totals) if total >= lowest and entry not in sooner]
+    counted = _Counted(_of(uses, often), sets)
+    for entry in often:
+        own_sets = [sets[place] for place, _ in counted.of(entry)]
+        if len(own_sets) > 1 and (
+            not all(own_sets) or any(totals[entry] >= hundredth[each] for each in chain.from_iterable(own_sets))
+        ):
+            sooner[entry] = OPTIONS_MAX, -totals[entry]
     return sooner
 
 
@@ -248,18 +263,19 @@ type _First = list[tuple[int, int]]
 """The first hundred entries of a class, each behind how often the class uses it, negated."""
 
 
-def _firsts(counted: _Counted, totals: Sequence[int], sets: Sequence[frozenset[str]]) -> dict[str | None, _First]:
+def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -> dict[str | None, _First]:
     """The first hundred of every class: of each department, and None of who has none.
 
     No class uses an entry more often than all do together. So, by how often they are used in all, only the first few
     entries must be looked at for a class whose hundredth of them comes before all that are left. For the other classes
-    all entries are that they use.
+    all is looked at that they use.
     """
     order = sorted(range(len(totals)), key=list(map(neg, totals)).__getitem__)
+    looked_at, left = order[:LOOKED_AT_FIRST], order[LOOKED_AT_FIRST:]
     everywhere: dict[int, int] = {}
     within: dict[str, dict[int, int]] = {department: {} for each in sets for department in each}
 
-    def look_at(entries: Iterable[int]) -> None:
+    def look_at(entries: Iterable[int], counted: _Counted) -> None:
         for entry in entries:
             for place, times in counted.of(entry):
                 if not sets[place]:
@@ -278,16 +294,18 @@ def _firsts(counted: _Counted, totals: Sequence[int], sets: Sequence[frozenset[s
             found[department] = nsmallest(OPTIONS_MAX, chain(seen, others))
         return found
 
-    look_at(order[:LOOKED_AT_FIRST])
+    look_at(looked_at, _Counted(_of(uses, looked_at), sets))
     found = firsts()
-    left = order[LOOKED_AT_FIRST:]
     if left:
         best_left = (-totals[left[0]], left[0])
         unsure = {each for each, first in found.items() if len(first) < OPTIONS_MAX or first[-1] > best_left}
-        used_by = [not unsure.isdisjoint(each or (None,)) for each in sets]
-        looked_at = frozenset(order[:LOOKED_AT_FIRST])
-        look_at({pair // counted.step for pair in counted.pairs if used_by[pair % counted.step]} - looked_at)
-        found = firsts()
+        if unsure:
+            # Of the others some is looked at too, and not all: there it can only be too low to matter.
+            used_by = [not each or not unsure.isdisjoint(each) for each in sets]
+            some = _of(uses, left)
+            some = _where(some, map(used_by.__getitem__, some.sets))
+            look_at(set(some.places), _Counted(some, sets))
+            found = firsts()
     return found
 
 
