@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -26,6 +27,7 @@ _running: Final[list[Services]] = []
 @cache
 def _handler(operation: str) -> Handler:
     """A handler, which asks the environment that runs for its services."""
+    import_module("personas.api")  # first, or what is meant for this handler would be everyone's services
     with patch("personas.services.services", lambda: _running[-1]):
         return load_handler(operation)
 
