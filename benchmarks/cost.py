@@ -191,6 +191,15 @@ class Cost:
         }
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Bytes a persona: all of the table, the persona's item, and its entry in the change feed."""
+
+    every: float
+    item: float
+    entry: float
+
+
 class Bench:
     """A group in a warm service whose every request is metered."""
 
@@ -324,18 +333,22 @@ class Bench:
         """Export, download and docs."""
         return []
 
-    def stored_bytes(self) -> float:
-        """What DynamoDB stores a persona, index entries and their 100 bytes each included."""
+    def stored(self) -> Stored:
+        """What DynamoDB stores of a persona; its 100 bytes an item and an index entry included."""
         table = services.services().settings.personas_table
         reader = boto3.client("dynamodb")
-        total = personas = 0
-        for page in reader.get_paginator("scan").paginate(TableName=table):
-            for item in page["Items"]:
-                personas += item["sk"]["S"].startswith("persona#")
-                total += item_size(item) + 100
-        for page in reader.get_paginator("scan").paginate(TableName=table, IndexName="changes"):
-            total += sum(item_size(item) + 100 for item in page["Items"])
-        return total / personas
+        every = personas = items = entries = 0
+        for index in (None, "changes"):
+            of_index = {} if index is None else {"IndexName": index}
+            for page in reader.get_paginator("scan").paginate(TableName=table, **of_index):
+                for item in page["Items"]:
+                    size = item_size(item) + 100
+                    every += size
+                    if item["sk"]["S"].startswith("persona#"):
+                        personas += index is None
+                        items += size if index is None else 0
+                        entries += size if index else 0
+        return Stored(every / personas, items / personas, entries / personas)
 
 
 # ---- Customers ----------------------------------------------------------------------------------------------------
@@ -413,10 +426,13 @@ def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
             aws = emulated_aws(None, template.table_requests(TEMPLATE), functions, patch)
             aws.s3.create_bucket(Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
             bench = Bench(aws, personas, output)
-            costs, stored = bench.all(repeats), bench.stored_bytes()
+            costs, stored = bench.all(repeats), bench.stored()
     finally:
         sys.stdout = real
-    print(f"{personas} personas in the group; {stored:,.0f} bytes stored a persona, index entries included\n")
+    print(
+        f"{personas} personas in the group; stored a persona: {stored.every:,.0f} bytes in all, of them"
+        f" {stored.item:,.0f} its item and {stored.entry:,.0f} its entry in the change feed\n"
+    )
     print("| a call | write units | read units | rounds | S3 and SQS requests | CPU ms | log bytes | answer | sent |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for cost in costs:
@@ -438,7 +454,7 @@ def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
     print("\n| US dollars a month | calls | cold starts | refreshes | storage | alarms and metrics | all | a person |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for customer in CUSTOMERS:
-        parts = monthly(customer, prices, stored, fixed)
+        parts = monthly(customer, prices, stored.every, fixed)
         total = sum(parts.values())
         cells = " | ".join(f"{value:,.2f}" for value in parts.values())
         print(f"| {customer.name} | {cells} | {total:,.2f} | {total / customer.people:.4f} |")
