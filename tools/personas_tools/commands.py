@@ -28,6 +28,7 @@ from personas_tools import stack as local
 from personas_tools.demo import GROUP
 from personas_tools.emulator import EmulatorError
 from personas_tools.library import LibraryError, Report, load, parse, personas_named, stored_catalogue
+from personas_tools.restore import restore
 from personas_tools.target import Target, TargetError, opened
 
 _SHORT_ID: Final = 16
@@ -40,7 +41,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 def register(main: click.Group) -> None:
     """Add the commands to the command line."""
-    for command in (library, profile, key, token):
+    for command in (library, profile, key, token, restore_personas):
         main.add_command(command)
 
 
@@ -350,3 +351,34 @@ def token(target: Target, reference: str, expires: timedelta, group_id: str | No
         raise click.UsageError("Tokens of a deployed stack come from its own issuer.")
     profile_id = _profile_id(ProfileStore(target.table), _group(target, group_id), reference)
     click.echo(target.stack.token(profile_id, expires))
+
+
+# ---- restore ---------------------------------------------------------------------------------------------------------
+
+
+@click.command("restore")
+@click.option("--from-table", "source_name", required=True, help="The restored copy, a table beside the one in use.")
+@click.option("--persona", "persona_ids", type=_Id(), multiple=True, help="Only this one, by id; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Say what would be saved, and save nothing.")
+@_of_group
+@on_store
+def restore_personas(
+    target: Target, source_name: str, persona_ids: tuple[str, ...], dry_run: bool, group_id: str | None
+) -> None:
+    """Save a group's personas as a copy of the table has them that was restored to an earlier moment.
+
+    Those that are gone come back, those that were changed get a new version with what they held then. What was created
+    since stays, as do drafts and the library.
+    """
+    report = restore(
+        target.beside(source_name),
+        target.table,
+        _group(target, group_id),
+        (lambda persona_id: persona_id in persona_ids) if persona_ids else (lambda _id: True),
+        dry_run=dry_run,
+    )
+    for word, names in (("+", report.returned), ("~", report.reset)):
+        for name in names:
+            click.echo(f"  {word} {name}")
+    verb = "would come" if dry_run else "came"
+    click.echo(f"{len(report.returned)} {verb} back, {len(report.reset)} reset, {report.unchanged} unchanged.")

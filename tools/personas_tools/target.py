@@ -34,6 +34,10 @@ class Target:
     table: Table
     stack: local.LocalStack | None = None
 
+    def beside(self, name: str) -> Table:
+        """Another table of the same account or emulator, such as a copy that was restored."""
+        return self.table.named(name)
+
 
 @contextlib.contextmanager
 def opened(stack_name: str | None, table_name: str | None, folder: Path) -> Iterator[Target]:

@@ -152,6 +152,10 @@ class Table:
         self.deadline = deadline
         self._client = client
 
+    def named(self, name: str) -> Table:
+        """Another table, by the same client and clock."""
+        return Table(self._client, name, self.now, self.deadline)
+
     def get(self, key: Key) -> Item | None:
         """The item of that key, or None."""
         answer = self._attempt(

@@ -1,0 +1,112 @@
+"""Personas as they were in a restored copy of the table, saved again as new versions.
+
+A restored table cannot take the other's place item by item: its items carry older numbers, and whoever holds newer ones
+(a view, a snapshot, a client) would not take them. So what was lost is written again under the rule for all writes, and
+every reader learns of it through the change feed. Nothing is deleted: what came after the restored moment stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from personas.store.groups import GroupStore
+from personas.store.personas import PersonaStore, Stored
+from personas.store.table import LostRace, Table
+from personas.store.texts import TextDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from personas.domain.persona import Persona
+    from personas.domain.text import Text, TextKind
+
+_ATTEMPTS: Final = 3
+
+
+@dataclass(slots=True)
+class Restored:
+    """The names of the personas that a restoration changes, or would."""
+
+    returned: list[str] = field(default_factory=list)
+    """Those that are gone now and come back."""
+    reset: list[str] = field(default_factory=list)
+    """Those that look different now and get a version with their former contents."""
+    unchanged: int = 0
+
+
+def restore(
+    source: Table,
+    table: Table,
+    group_id: str,
+    wanted: Callable[[str], bool] = lambda _id: True,
+    *,
+    dry_run: bool = False,
+) -> Restored:
+    """Save the group's personas as ``source`` has them, where ``table`` has them otherwise or not at all.
+
+    What is not the persona's own stays as it is now: the scenarios that use it and the profiles it is assigned to. An
+    active scenario is no obstacle, for the operator decides. Cut off, it can be run again.
+
+    Raises:
+        LostRace: somebody keeps saving one of them meanwhile.
+        Unavailable: a table cannot be read or written now.
+    """
+    told = Restored()
+    personas, directory = PersonaStore(table), TextDirectory(table)
+    if not dry_run:
+        GroupStore(table).mark(group_id)
+    for persona_id, then in PersonaStore(source).all(group_id):
+        if then.persona is None or not wanted(persona_id):
+            continue
+        for _ in range(_ATTEMPTS):
+            now = personas.get(group_id, persona_id)
+            if now is not None and now.persona is not None and _same(then.persona, now.persona):
+                told.unchanged += 1
+                break
+            names = told.reset if now is not None and now.persona is not None else told.returned
+            try:
+                if not dry_run:
+                    for batch in directory.writes(group_id, _texts(then.persona)):
+                        directory.write(group_id, batch)
+                    _save(personas, group_id, then.persona, now)
+            except LostRace:
+                continue
+            names.append(then.persona.name.text)
+            break
+        else:
+            raise LostRace(None)
+    return told
+
+
+def _save(personas: PersonaStore, group_id: str, then: Persona, now: Stored | None) -> None:
+    write_id = uuid4().hex[:16]
+    if now is None or now.persona is None:
+        personas.insert(group_id, then, write_id, tombstone=now)
+    else:
+        personas.update(group_id, _with_links_of(then, now.persona), write_id, now)
+
+
+def _with_links_of(then: Persona, now: Persona) -> Persona:
+    return replace(
+        then,
+        scenario_ids=now.scenario_ids,
+        active_scenario_ids=now.active_scenario_ids,
+        num_profiles=now.num_profiles,
+    )
+
+
+def _same(then: Persona, now: Persona) -> bool:
+    """Whether two versions have the same contents."""
+    return replace(_with_links_of(then, now), version=now.version, updated_at=now.updated_at) == now
+
+
+def _texts(persona: Persona) -> Iterator[tuple[TextKind, Text]]:
+    yield "names", persona.name
+    if persona.description:
+        yield "descriptions", persona.description
+    yield "instructions", persona.instructions
+    for example in persona.examples:
+        yield "examples", example
