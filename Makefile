@@ -63,7 +63,7 @@ soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search tha
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
 
 .PHONY: check
-check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
+check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, OpenAPI, template
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -71,6 +71,8 @@ check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, template
 	$(UV) lock --check
 	@$(UV) export $(EXPORT) | diff -u layers/shared/requirements.txt - \
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: make requirements"; exit 1; }
+	@.venv/bin/personas openapi | diff -u docs/openapi.json - \
+		|| { echo "docs/openapi.json is not what the models and docs/errors.md say: make openapi"; exit 1; }
 	.local/sam/bin/cfn-lint template.yaml
 	@$(OFFLINE) .local/sam/bin/sam validate
 	@$(OFFLINE) .local/sam/bin/sam validate --lint
@@ -87,6 +89,10 @@ EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annot
 requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
 	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
 
+.PHONY: openapi
+openapi: $(DEV) ## Write docs/openapi.json from the models, docs/errors.md and docs/examples.json
+	@.venv/bin/personas openapi > docs/openapi.json.new
+	@mv docs/openapi.json.new docs/openapi.json
 .PHONY: monitoring
 monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
 	@.venv/bin/python -m personas_tools.monitoring template.yaml

@@ -1,5 +1,7 @@
 """Fixtures of the integration tests: a group with its people, an issuer of tokens, and a clock to move."""
 
+import base64
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from threading import RLock
@@ -15,6 +17,8 @@ from moto.core.serialize import AttributePicker, AttributePickerContext
 
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, create_tables, forget, lambda_environment
+from support.client import Answer, Client
+from support.described import described
 from support.iam import Guard
 from support.issuer import Issuer, serving
 from support.world import Clock, World
@@ -55,6 +59,26 @@ def _plain_attribute_values() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AttributePicker, "__call__", plainly)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _answers_as_described() -> Iterator[None]:
+    """Whatever a function answers in any of these tests is what docs/openapi.json says."""
+    invoke = Client.invoke
+
+    def held(client: Client, operation: str, raw: dict[str, Any]) -> Answer:
+        answer = invoke(client, operation, raw)
+        line = raw["requestContext"]["http"]
+        if described().operation(line["method"], line["path"]) is not None:
+            zipped = answer.headers.get("Content-Encoding") == "gzip"
+            body = gzip.decompress(base64.b64decode(answer.text)).decode() if zipped else answer.text
+            faults = described().answer_faults(line["method"], line["path"], answer.status, answer.headers, body)
+            assert not faults, f"{operation} answered {answer.status}, and openapi.json says otherwise: {faults}"
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "invoke", held)
         yield
 
 

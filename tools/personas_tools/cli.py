@@ -12,6 +12,7 @@ import click
 import uvicorn
 
 from personas.errors import PersonasError
+from personas_tools import openapi as described
 from personas_tools import stack as local
 from personas_tools import worker
 from personas_tools.background import Background
@@ -85,6 +86,15 @@ def serve(port: int, parallel: int, demo: bool, folder: Path) -> None:
             except EmulatorError as error:
                 raise click.ClickException(str(error)) from error
     click.echo("Stopped; the data is kept.")
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document of this checkout; `make openapi` writes it to docs/openapi.json."""
+    try:
+        click.echo(described.render(described.current()), nl=False)
+    except described.ErrorsPageError as error:
+        raise click.ClickException(str(error)) from error
 
 
 class _Server(uvicorn.Server):

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from personas.contract.base import WireModel, WriteRequest
 from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected
-from personas.contract.operation import WRITE_ERRORS, Operation
+from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
 from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
 
@@ -57,7 +57,7 @@ OPERATION: Final = Operation(
     ),
     request=CreatePersonaRequest,
     response=CreatePersonaResponse,
-    errors=WRITE_ERRORS,
+    errors=(400, 401, 403, 409, 413, 415, 422, 429, 500, 503),
     writes=True,
     idempotent_header=True,
 )

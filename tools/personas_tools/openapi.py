@@ -1,0 +1,392 @@
+"""The OpenAPI document, made of the registry, the models, the page of errors and the recorded examples."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final, NamedTuple, TypedDict
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+
+from personas.contract.names import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
+from personas.contract.operation import Operation
+from personas.contract.problems import Problem
+from personas.contract.registry import ABOUT, ROUTES
+from personas.identity import challenge
+from personas_tools.worker import Json
+
+type Part = dict[str, Json]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+ERRORS: Final = ROOT / "docs" / "errors.md"
+EXAMPLES: Final = ROOT / "docs" / "examples.json"
+DOCUMENT: Final = ROOT / "docs" / "openapi.json"
+
+TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "Find": ("What there is: lists, forms and options.", ("search", "get")),
+    "Save": ("What is changed, up to a hundred personas a call.", ("create", "update", "duplicate", "delete")),
+    "Drafts": ("What someone is still typing. Drafts belong to their profile.", ("draft", "drafts")),
+    "Files": ("Personas as a CSV file.", ("export", "download")),
+    "Service": ("What the service says of itself, and what keeps it fresh.", ("docs", "refresh")),
+}
+"""The groups in which readers find the operations."""
+
+_JSON: Final = "application/json"
+_PROBLEM: Final = "application/problem+json"
+_REF: Final = "#/components/schemas/{model}"
+_CODE: Final = re.compile(r"`(\w+)`")
+
+_INTRODUCTION: Final = f"""{ABOUT}
+
+**Calling.** Send `X-Api-Key`, or `Authorization: Bearer` with a token, or both. The profile behind them says what may
+be seen and changed; what a caller may not see is answered as if it did not exist. `make run` prints a key for each role
+of the demo group: paste one under *Authorize*, and the examples below can be sent as they are.
+
+**Bodies** are JSON. Reading operations pass over fields that they do not know, writing ones refuse them by name. A
+persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts, a call at most {ITEMS_MAX} items.
+
+**Errors** are problems (RFC 9457): decide by `status` and `code`, which stay the same across releases, and quote
+`request_id`, which is also the header `apigw-requestid` of every answer. What API Gateway answers itself has only a
+`message`.
+
+**Repeating.** A writing call with an `Idempotency-Key` can be sent again for 24 hours without doing it twice.
+`expected_version` and `If-Match` keep an update from overwriting what was saved in between."""
+
+
+class Failure(NamedTuple):
+    """A kind of error: which operations may answer it, when, and what helps."""
+
+    statuses: tuple[int, ...]
+    codes: tuple[str, ...]
+    where: frozenset[str]
+    when: str
+
+
+class Example(TypedDict, total=False):
+    """A call as it was recorded: see docs/examples.json."""
+
+    operation: str
+    name: str
+    summary: str
+    role: str | None
+    headers: dict[str, str]
+    request: Json
+    status: int
+    response: Json
+
+
+class _Schemas(GenerateJsonSchema):
+    """Schemas without the titles that pydantic makes of field names: readers see the names already."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """Never."""
+        return False
+
+
+class ErrorsPageError(Exception):
+    """docs/errors.md cannot be read as the table that the document is made of."""
+
+
+def render(document: Json) -> str:
+    """The document as it is committed."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
+    """The OpenAPI 3.1 document of the service.
+
+    Raises:
+        ErrorsPageError: the tables of the page of errors are not what they should be.
+    """
+    failures, gateway = list(_failures(errors_page)), dict(_gateway_answers(errors_page))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Personas", "version": project["version"], "description": _INTRODUCTION},
+        "servers": [{"url": "/", "description": "The host that this document came from"}],
+        "tags": [{"name": name, "description": about} for name, (about, _) in TAGS.items()],
+        "security": [{"ApiKey": []}, {"Bearer": []}, {"ApiKey": [], "Bearer": []}],
+        "paths": {
+            operation.path: {
+                operation.method.lower(): _operation(operation, failures, gateway, [*_of(examples, operation)])
+            }
+            for operation in ROUTES.values()
+        },
+        "components": {
+            "securitySchemes": _SECURITY,
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+            "schemas": _schemas() | {"Message": _MESSAGE},
+        },
+    }
+
+
+def current() -> Part:
+    """The document of this checkout."""
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return openapi(errors_page=ERRORS.read_text(encoding="utf-8"), examples=examples)
+
+
+# ---- Operations ------------------------------------------------------------------------------------------------------
+
+
+def _operation(
+    operation: Operation, failures: Sequence[Failure], gateway: Mapping[int, tuple[str, str]], examples: list[Example]
+) -> Part:
+    described: Part = {
+        "operationId": operation.name,
+        "tags": [next(name for name, (_, names) in TAGS.items() if operation.name in names)],
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": [
+            *_path_parameters(operation),
+            *_sent(operation),
+        ],
+        "responses": {
+            str(operation.success): _success(operation, examples),
+            **{
+                str(status): _problem(operation, status, failures, gateway, examples)
+                for status in sorted({*operation.errors, *gateway})
+            },
+        },
+    }
+    if operation.request is not None:
+        needed = any(field.is_required() for field in operation.request.model_fields.values())
+        requests: Json = _named((each, each["request"]) for each in examples if each["status"] == operation.success)
+        content: Part = {"schema": _reference(operation.request), "examples": requests}
+        described["requestBody"] = {"required": needed, "content": {_JSON: content}}
+    return described
+
+
+def _path_parameters(operation: Operation) -> Iterator[Part]:
+    for name, about in operation.path_parameters.items():
+        schema: Part = {"type": "string", "format": "uuid"}
+        yield {"name": name, "in": "path", "required": True, "description": about, "schema": schema}
+
+
+def _sent(operation: Operation) -> Iterator[Part]:
+    """The header parameters of an operation."""
+    sent = {"X-MCP": True, "Idempotency-Key": operation.idempotent_header, "If-Match": operation.if_match}
+    for name, read in sent.items():
+        if read:
+            yield {"$ref": f"#/components/parameters/{name}"}
+
+
+def _success(operation: Operation, examples: Sequence[Example]) -> Part:
+    headers = ["apigw-requestid"]
+    if operation.success == HTTPStatus.FOUND:
+        return {"description": "Where the file is.", "headers": _headers([*headers, "Location"])}
+    if operation.response is None:
+        return {"description": HTTPStatus(operation.success).phrase, "headers": _headers(headers)}
+    if operation.name == "get":
+        headers.append("ETag")
+    content: Part = {"schema": _reference(operation.response)}
+    answers = _named((each, each["response"]) for each in examples if each["status"] == operation.success)
+    if answers:
+        content["examples"] = answers
+    return {
+        "description": _first_line(operation.response),
+        "headers": _headers(headers),
+        "content": {_JSON: content},
+    }
+
+
+def _problem(
+    operation: Operation,
+    status: int,
+    failures: Sequence[Failure],
+    gateway: Mapping[int, tuple[str, str]],
+    examples: Sequence[Example],
+) -> Part:
+    """An error that an operation may answer, as a problem, as a message of API Gateway, or as either."""
+    possible = [each for each in failures if status in each.statuses and operation.name in each.where]
+    codes = [code for each in possible for code in each.codes]
+    lines = [f"* `{'`, `'.join(each.codes)}`: {each.when}" for each in possible]
+    content: Part = {}
+    headers = ["apigw-requestid"]
+    if codes:
+        enum: Part = {"properties": {"status": {"const": status}, "code": {"enum": [*codes]}}}
+        content[_PROBLEM] = {"schema": {"allOf": [_reference(Problem), enum]}}
+        answers = _named((each, each["response"]) for each in examples if each["status"] == status)
+        if answers:
+            content[_PROBLEM]["examples"] = answers  # type: ignore[index,call-overload]  # a dict, made just above
+        if any("Retry-After" in each.when for each in possible):
+            headers.append("Retry-After")
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers.append("WWW-Authenticate")
+    if status in gateway:
+        said, when = gateway[status]
+        lines.append(f"* API Gateway says *{said}*: {when}")
+        content[_JSON] = {"schema": {"$ref": _REF.format(model="Message")}, "example": {"message": said}}
+    if not content:
+        raise ErrorsPageError(f"{ERRORS.name} has no row for the {status} that {operation.name} may answer")
+    description = "\n".join([HTTPStatus(status).phrase, "", *lines])
+    return {"description": description, "headers": _headers(headers), "content": content}
+
+
+def _headers(names: Iterable[str]) -> Part:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _named(examples: Iterable[tuple[Example, Json]]) -> Part:
+    return {each["name"]: {"summary": each["summary"], "value": value} for each, value in examples}
+
+
+def _of(examples: Iterable[Example], operation: Operation) -> Iterator[Example]:
+    return (each for each in examples if each["operation"] == operation.name)
+
+
+# ---- Components ------------------------------------------------------------------------------------------------------
+
+_SECURITY: Final[Part] = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": (
+            "A key of a group. One that names a profile is enough; one that names none needs a token beside it. "
+            "`make run` prints those of the demo group, `personas key issue` makes others."
+        ),
+    },
+    "Bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": (
+            "A token (RS256 or ES256) of the issuer that the deployment trusts; its subject is the profile's id. "
+            "`personas token` signs one for the local service."
+        ),
+    },
+}
+
+_PARAMETERS: Final[Part] = {
+    "X-MCP": {
+        "name": "X-MCP",
+        "in": "header",
+        "description": "Whether the call came through an MCP server: true, 1 or yes. What it makes is marked `mcp`.",
+        "schema": {"type": "string", "examples": ["true"]},
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": (
+            "A key of the caller's own making. A repeat within 24 hours gets the first answer; the same key with "
+            "another body is refused."
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag that `get` answered: the update is made only if it still holds. For one item only.",
+        "schema": {"type": "string", "examples": ['"3"']},
+    },
+}
+
+_HEADERS: Final[Part] = {
+    "apigw-requestid": {
+        "description": "The id of this call; a problem has it as `request_id`, the logs as `correlation_id`.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "The persona's version; absent for the form of a new one.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    },
+    "Location": {
+        "description": "A link that needs no key and works for five minutes.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before trying again, where waiting helps.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to say who is calling.",
+        "required": True,
+        "schema": {"type": "string", "examples": [challenge()]},
+    },
+}
+
+_MESSAGE: Final[Part] = {
+    "type": "object",
+    "description": "What API Gateway answers by itself, before or instead of a function.",
+    "properties": {"message": {"type": "string"}},
+    "required": ["message"],
+}
+
+
+def _schemas() -> Part:
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+    for operation in ROUTES.values():
+        models += [(operation.request, "validation")] if operation.request else []
+        models += [(operation.response, "serialization")] if operation.response else []
+    _, schemas = models_json_schema(models, ref_template=_REF, schema_generator=_Schemas)
+    _, requests = models_json_schema(
+        [each for each in models if each[1] == "validation"], ref_template=_REF, schema_generator=_Schemas
+    )
+    definitions: Part = schemas["$defs"]
+    for name in definitions.keys() - requests["$defs"].keys():
+        # Fields may be added to an answer: a client passes over what it does not know.
+        if isinstance(definition := definitions[name], dict):
+            definition.pop("additionalProperties", None)
+    return dict(sorted(definitions.items()))
+
+
+def _reference(model: type[BaseModel]) -> Part:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").partition("\n")[0]
+
+
+# ---- The page of errors ----------------------------------------------------------------------------------------------
+
+
+def _failures(page: str) -> Iterator[Failure]:
+    """The rows of the table of what the functions answer."""
+    for statuses, codes, where, when, _ in _rows(page, "status", "code", "where", "when", "what to do"):
+        named = tuple(_CODE.findall(codes))
+        yield Failure(tuple(map(int, statuses.split(","))), named, frozenset(_operations(where)), when)
+
+
+def _operations(where: str) -> Iterator[str]:
+    kinds: dict[str, Callable[[Operation], bool]] = {
+        "all": lambda _: True,
+        "a body": lambda operation: operation.request is not None,
+        "writing": lambda operation: operation.writes,
+        "keyed": lambda operation: operation.idempotent_header,
+    }
+    if where in kinds:
+        yield from (name for name, operation in ROUTES.items() if kinds[where](operation))
+        return
+    for name in where.split(", "):
+        if name not in ROUTES:
+            raise ErrorsPageError(f"{ERRORS.name}: {name!r} is neither an operation nor one of {', '.join(kinds)}")
+        yield name
+
+
+def _gateway_answers(page: str) -> Iterator[tuple[int, tuple[str, str]]]:
+    """What API Gateway answers by itself, by status: what it says and when."""
+    for status, message, when in _rows(page, "status", "message", "when"):
+        if int(status) != HTTPStatus.NOT_FOUND:  # that is for paths that are none of the operations
+            yield int(status), (message, when)
+
+
+def _rows(page: str, *columns: str) -> Iterator[list[str]]:
+    """The rows of the table that has these columns."""
+    header = f"| {' | '.join(columns)} |\n"
+    before, found, behind = page.partition(header)
+    if not found:
+        raise ErrorsPageError(f"{ERRORS.name} has no table with the columns {', '.join(columns)}")
+    for line in behind.splitlines()[1:]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if len(cells) != len(columns):
+            raise ErrorsPageError(f"{ERRORS.name}: a row of {len(cells)} cells where {len(columns)} are needed: {line}")
+        yield cells
