@@ -89,10 +89,15 @@ EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annot
 requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
 	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
 
+.PHONY: examples
+examples: $(DEV) $(MINISTACK) ## Record docs/examples.json anew: what a fresh demo answers to the requests in it
+	@RECORD_EXAMPLES=1 .venv/bin/pytest --quiet tests/docs/test_openapi.py -k demo_answers
+
 .PHONY: openapi
 openapi: $(DEV) ## Write docs/openapi.json from the models, docs/errors.md and docs/examples.json
 	@.venv/bin/personas openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+
 .PHONY: monitoring
 monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
 	@.venv/bin/python -m personas_tools.monitoring template.yaml

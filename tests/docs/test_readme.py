@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from personas_tools.cli import main
+from support.described import described
 from support.server import serving
+from support.tap import tapping
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
@@ -84,8 +86,8 @@ def test_the_session_prints_what_the_readme_says(
         assert any(f'"$API/{operation}"' in step.commands for step in steps)
     script = checkout / "session.sh"
     script.write_text("\n".join(f"{step.commands}\necho '=== end ==='" for step in steps), encoding="utf-8")
-    with serving(tmp_path / "local") as (_, port):
-        monkeypatch.setenv("PORT", str(port))
+    with serving(tmp_path / "local") as (_, port), tapping(port) as tap:
+        monkeypatch.setenv("PORT", str(tap.port))
         monkeypatch.setenv("PERSONAS_LOCAL", str(tmp_path / "local"))
         # when its blocks are pasted into one shell,
         session = subprocess.run(  # noqa: S603  # the README's own words
@@ -97,7 +99,7 @@ def test_the_session_prints_what_the_readme_says(
             timeout=120,
             check=False,
         )
-    # then each prints what stands behind it.
+    # then each prints what stands behind it,
     printed = session.stdout.split("=== end ===\n")
     assert all(step.shown for step in steps)
     assert len(printed) == len(steps) + 1, session.stdout
@@ -105,6 +107,12 @@ def test_the_session_prints_what_the_readme_says(
         expected, lines = step.shown.splitlines(), output.splitlines()
         same = len(expected) == len(lines) and all(map(resembles, expected, lines))
         assert same, f"{step.commands}\nprinted:\n{output}\ninstead of:\n{step.shown}"
+    # and every request and every answer in it is as openapi.json describes it.
+    assert {each.path.rpartition("/")[2] for each in tap.exchanges} >= set(OPERATIONS)
+    for sent in tap.exchanges:
+        line = (sent.method, sent.path)
+        assert described().request_faults(*line, sent.request_headers, sent.request_body) == []
+        assert described().answer_faults(*line, sent.status, sent.headers, sent.body) == []
 
 
 def test_every_make_target_that_a_document_names_exists() -> None:

@@ -52,9 +52,7 @@ class Described:
             faults += self._content_faults(described["content"], sent.get("content-type", ""), body)
         return faults
 
-    def answer_faults(
-        self, method: str, path: str, status: int, headers: Mapping[str, str], body: str
-    ) -> list[str]:
+    def answer_faults(self, method: str, path: str, status: int, headers: Mapping[str, str], body: str) -> list[str]:
         """What of an answer is not as described."""
         operation = self.operation(method, path)
         if operation is None:

@@ -380,7 +380,7 @@ def _gateway_answers(page: str) -> Iterator[tuple[int, tuple[str, str]]]:
 def _rows(page: str, *columns: str) -> Iterator[list[str]]:
     """The rows of the table that has these columns."""
     header = f"| {' | '.join(columns)} |\n"
-    before, found, behind = page.partition(header)
+    _, found, behind = page.partition(header)
     if not found:
         raise ErrorsPageError(f"{ERRORS.name} has no table with the columns {', '.join(columns)}")
     for line in behind.splitlines()[1:]:

@@ -157,9 +157,9 @@ def lay_out(
         search=request.parameter_field_search,
         only_selected=request.parameter_field_show_selected is True,
     )
-    shown_fields = dict.fromkeys(
+    shown_fields = {
         link.field_id for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}
-    )
+    }
 
     flags = {flag_id: _flag(flag_id, row) for flag_id, row in catalogue.flags.items()}
     made: dict[str, sections.Section] = {
@@ -231,7 +231,11 @@ def lay_out(
     return Layout(
         sections=made,
         steps={step: not catalogue.ai_kinds.isdisjoint(kinds) for step, kinds in STEPS.items()},
-        fields=[_field(each, field_rows[each]) for each in shown_fields],
+        # In the order of the options; the catalogue has them as they happened to be loaded.
+        fields=[
+            _field(each, field_rows[each])
+            for each in sorted(shown_fields, key=lambda each: (fold(str(field_rows[each]["name"])), each))
+        ],
         resolved_parameter_ids=resolved,
     )
 
