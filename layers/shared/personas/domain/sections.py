@@ -143,7 +143,7 @@ def lay_out(
     )
     picked = [each for each in request.parameter_ids if each in parameters] if request.parameter_ids else None
     offering = set(parameters if picked is None else picked)
-    field_rows = catalogue.rows("fields")
+    field_rows, parameter_rows = catalogue.rows("fields"), catalogue.rows("parameters")
     all_parameter_fields = {
         link.id: _parameter_field(link.id, link.parameter_id, link.field_id, field_rows[link.field_id])
         for link in catalogue.parameter_fields.values()
@@ -157,9 +157,10 @@ def lay_out(
         search=request.parameter_field_search,
         only_selected=request.parameter_field_show_selected is True,
     )
-    shown_fields = {
-        link.field_id for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}
-    }
+    # Parameters in the order of the options, not as they happened to be loaded; the fields of each in their own.
+    shown = [link for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}]
+    shown.sort(key=lambda link: (fold(str(parameter_rows[link.parameter_id]["name"])), link.parameter_id))
+    shown_fields = dict.fromkeys(link.field_id for link in shown)
 
     flags = {flag_id: _flag(flag_id, row) for flag_id, row in catalogue.flags.items()}
     made: dict[str, sections.Section] = {
@@ -231,11 +232,7 @@ def lay_out(
     return Layout(
         sections=made,
         steps={step: not catalogue.ai_kinds.isdisjoint(kinds) for step, kinds in STEPS.items()},
-        # In the order of the options; the catalogue has them as they happened to be loaded.
-        fields=[
-            _field(each, field_rows[each])
-            for each in sorted(shown_fields, key=lambda each: (fold(str(field_rows[each]["name"])), each))
-        ],
+        fields=[_field(each, field_rows[each]) for each in shown_fields],
         resolved_parameter_ids=resolved,
     )
 
