@@ -13,6 +13,7 @@ from personas.api import GATEWAY_WAITS
 from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
 from personas.settings import Settings
+from personas.store.exports import EXPORT_LIFE
 from personas.view.snapshot import SUPERSEDED
 from personas_tools import monitoring, template
 from personas_tools.template import Function, Node, Route, TableRequest
@@ -20,9 +21,6 @@ from support.aws import lambda_environment
 
 ROOT: Final = Path(__file__).parents[2]
 TEMPLATE: Final = ROOT / "template.yaml"
-
-NOT_YET: Final = frozenset({"download", "export"})
-"""Operations that are described in the registry and have no function yet."""
 
 POWERTOOLS: Final = {
     "POWERTOOLS_SERVICE_NAME": "personas",
@@ -35,6 +33,7 @@ FEED: Final = (CHANGES, "Query", ("group#*",))
 IDEMPOTENCY: Final = (LOCKS, "DeleteItem GetItem PutItem UpdateItem", ())
 TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
 VIEWS: Final = "Bucket/views/*"
+FILES: Final = "Bucket/exports/*"
 LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
 
 ALLOWED: Final = {
@@ -71,6 +70,17 @@ ALLOWED: Final = {
         (VIEWS, "s3:GetObject", ()),
         ("RefreshQueue", "sqs:SendMessage", ()),
     },
+    "ExportFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "BatchGetItem GetItem", ("group#*",)),
+        (TABLE, "PutItem", ("export#*",)),
+        (VIEWS, "s3:GetObject", ()),
+        (FILES, "s3:AbortMultipartUpload s3:PutObject", ()),
+        ("RefreshQueue", "sqs:SendMessage", ()),
+    },
+    "DownloadFunction": {IDENTITY, (TABLE, "GetItem", ("export#*",)), (FILES, "s3:GetObject", ())},
     "RefreshFunction": {
         IDENTITY,
         FEED,
@@ -130,9 +140,7 @@ def test_a_function_is_named_after_its_folder(deployed_functions: Mapping[str, F
 
 def test_routes_are_those_of_the_registry(deployed_functions: Mapping[str, Function]) -> None:
     routes = {function.folder.name: function.routes for function in deployed_functions.values()}
-    expected = {
-        name: (Route(operation.method, operation.path),) for name, operation in ROUTES.items() if name not in NOT_YET
-    }
+    expected = {name: (Route(operation.method, operation.path),) for name, operation in ROUTES.items()}
     assert routes == expected
 
 
@@ -216,6 +224,12 @@ def test_only_what_is_superseded_expires_among_the_views(resources: Mapping[str,
         "superseded-views": "views/",
         "exports": "exports/",
     }
+
+
+def test_exports_expire_with_their_records(resources: Mapping[str, Mapping[str, Node]]) -> None:
+    lifecycle = _mapping(_mapping(resources["Bucket"]["Properties"])["LifecycleConfiguration"])
+    (rule,) = (_mapping(rule) for rule in _items(lifecycle["Rules"]) if _mapping(rule)["Id"] == "exports")
+    assert (rule["Prefix"], rule["ExpirationInDays"]) == ("exports/", EXPORT_LIFE.days)
 
 
 def test_every_function_may_do_exactly_this(deployed_functions: Mapping[str, Function]) -> None:

@@ -130,6 +130,11 @@ class Api(APIGatewayHttpResolver):
         self.exception_handler(Exception)(self._defect)
 
     @property
+    def rule(self) -> str:
+        """The path of its operation with its parameters as Powertools writes them: ``<name>``."""
+        return self.operation.path.replace("{", "<").replace("}", ">")
+
+    @property
     def caller(self) -> Caller:
         """Who is calling, in a route."""
         return cast("Caller", self.context["caller"])
@@ -223,6 +228,11 @@ def build_app(operation: Operation) -> Api:
     """
     services()
     return Api(operation)
+
+
+def redirect(address: str) -> Response[None]:
+    """An answer that leads elsewhere, once: the address is a secret of its caller for as long as it works."""
+    return Response(302, headers={"Location": address, "Cache-Control": "no-store"})
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:

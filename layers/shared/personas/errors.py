@@ -15,7 +15,8 @@
     ├── Invalid                 422
     ├── Unavailable             503
     │   ├── OutcomeUnknown      503
-    │   └── ViewRebuilding      503
+    │   ├── ViewRebuilding      503
+    │   └── ExportUnfinished    503
     └── NothingSaved            the status that its items agree on, else 422
 """
 
@@ -174,6 +175,19 @@ class ViewRebuilding(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "This group's view is being built anew, which takes longer than a request. Try again shortly.",
+            retry_after=30,
+        )
+
+
+class ExportUnfinished(Unavailable):
+    """The time of a request was over before all rows of a file were written: there is no file."""
+
+    default_code = "export_unfinished"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These personas could not be written within the time of one request, and no file was kept. Try again "
+            "shortly, or export them in parts, by filters.",
             retry_after=30,
         )
 

@@ -19,6 +19,7 @@ from personas.store.texts import TextDirectory
 from personas.view.catalogue import CatalogueView
 
 if TYPE_CHECKING:
+    from personas.store.exports import ExportStore
     from personas.store.queue import RefreshQueue
     from personas.view.offers import OfferViews
     from personas.view.personas import PersonaViews
@@ -91,6 +92,13 @@ class Services:
             self.parallel,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
         )
+
+    @cached_property
+    def exports(self) -> ExportStore:
+        """The exports."""
+        from personas.store.exports import ExportStore  # noqa: PLC0415  # for export and download alone
+
+        return ExportStore(self.table, s3(), self.settings.bucket)
 
     @cached_property
     def refresh_queue(self) -> RefreshQueue:

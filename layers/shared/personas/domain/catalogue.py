@@ -114,16 +114,22 @@ class Catalogue:
         return ids[0]
 
     def label(self, kind: LinkKind, entry_id: str) -> str | None:
-        """The value that names an entry and that ``find`` turns back into its id; None where there is none."""
+        """The value that names an entry and that ``find`` turns back into its id; None where there is no entry.
+
+        Where no value does, because others go by it too or the entry is no longer active, it is the entry's name.
+        """
         if kind == "parameter_fields":
             link = self.parameter_fields.get(entry_id)
             if link is None:
                 return None
             name = str(self.rows("fields")[link.field_id]["name"])
-            alone = len(self._names(kind).get(fold(name), ())) == 1
-            return name if alone else f"{self.rows('parameters')[link.parameter_id]['name']}: {name}"
-        row = (self.flags if kind == "flags" else self.rows(kind)).get(entry_id)
-        return None if row is None else str(row[_NAMED_BY[kind][0]])
+            names = [name, f"{self.rows('parameters')[link.parameter_id]['name']}: {name}"]
+        else:
+            row = (self.flags if kind == "flags" else self.rows(kind)).get(entry_id)
+            if row is None:
+                return None
+            names = [str(row[column]) for column in _NAMED_BY[kind] if row.get(column)]
+        return next((name for name in names if self._names(kind).get(fold(name)) == [entry_id]), names[0])
 
     @cached_property
     def _indexes(self) -> dict[str, dict[str, list[str]]]:

@@ -90,6 +90,11 @@ def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
     return ALLOWED
 
 
+def may_download(caller: Caller, group_id: str, profile_id: str) -> bool:
+    """Whether an export of that profile of that group exists for the caller."""
+    return caller.group_id == group_id and (caller.profile_id == profile_id or caller.role == SUPERADMIN)
+
+
 def departments_of_copy(caller: Caller, persona: Guarded) -> tuple[str, ...]:
     """The departments of a copy that the caller makes: those of the source that are the caller's own.
 

@@ -13,21 +13,23 @@ from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger, tell_refresh_age
 from personas.operations.upkeep import clean_texts, left_behind
+from personas.operations.whole import WHOLE_AT_ONCE, read_whole
 from personas.runtime import FEED_WINDOW
 from personas.services import Services
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, Stored
-from personas.store.table import BATCH_READ_MAX, Change, LostRace, integer, mapping
+from personas.store.table import Change, LostRace, integer, mapping
 from personas.view import export
 from personas.view.codec import Base, Snapshot, encode
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
+from personas.view.envelope import SnapshotDamaged
 from personas.view.export import EXPORT_VIEW, Entry, Manifest
 from personas.view.index import Index
-from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW, read_object
+from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW
 from personas.view.personas import SEARCH_VIEW, apply, snapshot_since
 from personas.view.popular import Popular
+from personas.view.snapshot import read_object
 from personas.view.texts import TextsView
 
 VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
@@ -38,8 +40,6 @@ CLEAN_UP: Final = "text_clean_up"
 """Where a group's record says from which part of its text directory on the clean-up goes on; None: it is done."""
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
 """With less than this left, a queued group is left to the next invocation."""
-WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
-"""So many changed personas are held whole: in 8 batches side by side they come as fast as a collection gives them."""
 
 
 @dataclass
@@ -224,13 +224,7 @@ def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterato
     """
     for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), WHOLE_AT_ONCE, strict=False):
         _check_time(services)
-        calls = [
-            partial(services.personas.get_many, group_id, [persona_id for persona_id, _ in each])
-            for each in batched(some, BATCH_READ_MAX, strict=False)
-        ]
-        found: dict[str, Stored] = {}
-        for batch in services.parallel.run(calls):
-            found |= batch
+        found = read_whole(services, group_id, [persona_id for persona_id, _ in some])
         for persona_id, seq in some:
             stored = found.get(persona_id)
             # A tombstone that is gone by now still stands for its persona's end.
@@ -295,13 +289,8 @@ def _texts(services: Services, record: GroupRecord) -> TextsView | None:
 def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
     """The manifest of the export view, or None where there is none that can be used with all of its segments."""
     pointer = record.pointer(EXPORT_VIEW)
-    content = services.snapshots.read(pointer.key) if pointer else None
-    if content is None:
-        return None
-    try:
-        manifest = export.decode(content)
-    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
-        logger.warning("a snapshot cannot be used", extra={"key": pointer and pointer.key, "reason": str(error)})
+    manifest = read_object(services.snapshots, pointer, export.decode) if pointer else None
+    if manifest is None:
         return None
     lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])
     if lengths != [each.length for each in manifest.segments]:

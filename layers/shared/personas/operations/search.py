@@ -1,8 +1,10 @@
 """search: one page of the personas that match, and what else there is to filter by, with true counts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, cast
 
+from personas.contract.filters import PersonaFilter
 from personas.contract.search import (
     ListFilterOption,
     ListFilterSection,
@@ -30,18 +32,8 @@ class _Standing(NamedTuple):
 
 def search_personas(services: Services, caller: Caller, request: SearchPersonaRequest) -> SearchPersonaResponse:
     """Search the group's view, brought up to date by one round."""
-    evictions = services.persona_views.evictions
-    view = services.persona_views.current(caller.group_id)
-    note_view(services.persona_views.size_bytes, services.persona_views.evictions - evictions)
-    query = Query(
-        caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
-        text=request.search,
-        scenario_ids=request.scenario_ids or (),
-        field_ids=request.field_ids or (),
-        department_ids=request.filter_department_ids or (),
-        page_size=request.page_size,
-        page_offset=request.page_offset,
-    )
+    view = current_view(services, caller.group_id)
+    query = replace(query_of(caller, request), page_size=request.page_size, page_offset=request.page_offset)
     found = view.index.search(query, view.field_of)
 
     def section(facet: Facet, search: str | None, selected: Sequence[str] | None = None) -> ListFilterSection:
@@ -59,6 +51,31 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
         instruction_filter=section("instructions", request.instruction_search),
         total_count=found.total,
         import_fields=list(IMPORT_FIELDS),
+    )
+
+
+def current_view(services: Services, group_id: str) -> PersonaView:
+    """The group's view, brought up to date by one round.
+
+    Raises:
+        ViewRebuilding: the view lacks more than can be read in time; the group is queued.
+        Unavailable: the store cannot be read.
+    """
+    views = services.persona_views
+    evictions = views.evictions
+    view = views.current(group_id)
+    note_view(views.size_bytes, views.evictions - evictions)
+    return view
+
+
+def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
+    """What the caller looks for, among what it may see."""
+    return Query(
+        caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
+        text=conditions.search,
+        scenario_ids=conditions.scenario_ids or (),
+        field_ids=conditions.field_ids or (),
+        department_ids=conditions.filter_department_ids or (),
     )
 
 

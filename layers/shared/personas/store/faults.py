@@ -28,6 +28,8 @@ _THROTTLED: Final = frozenset(
     }
 )
 _SERVER: Final = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError"})
+_UNSURE: Final = frozenset({"NoSuchUpload"})
+"""What a repeated completion of an upload is told after the first one took effect and its answer was lost."""
 _LOWEST_SERVER_STATUS: Final = 500
 
 
@@ -47,7 +49,7 @@ class Meaning(Enum):
 
 
 def meaning(error: ClientError | BotoCoreError) -> Meaning:
-    """Sort an error of a DynamoDB call."""
+    """Sort an error of a call to DynamoDB, S3 or SQS."""
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -57,7 +59,7 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
             return _cancellation(error)
         if code in _THROTTLED:
             return Meaning.THROTTLED
-        if code in _SERVER or status >= _LOWEST_SERVER_STATUS:
+        if code in _SERVER or code in _UNSURE or status >= _LOWEST_SERVER_STATUS:
             return Meaning.UNKNOWN
         return Meaning.DEFECT
     if isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError):

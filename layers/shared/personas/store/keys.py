@@ -88,6 +88,11 @@ def text(group_id: str, kind: TextKind, entry_id: str) -> Key:
     return Key(texts_partition(group_id, int(entry_id[:2], 16)), f"{kind}#{entry_id}")
 
 
+def export(upload_id: str) -> Key:
+    """The record of an export, found without knowing its group: who may see it is read from it."""
+    return Key(f"export#{upload_id}", "export")
+
+
 def profile(profile_id: str) -> Key:
     """A profile, found without knowing its group: its group is read from it."""
     return Key(f"profile#{profile_id}", "profile")

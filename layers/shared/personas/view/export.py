@@ -16,7 +16,7 @@ import heapq
 import json
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, cast
@@ -121,70 +121,77 @@ def read(manifest: Manifest, fetch: Fetch) -> Iterator[Persona]:
     return map(_persona, _living(_newest(_ranked(manifest.segments, fetch, None))))
 
 
-def lookup(manifest: Manifest, persona_ids: Collection[str], fetch: Fetch) -> Iterator[Persona]:
-    """Those of the personas that exist, in the order of their ids. Only the blocks that they can lie in are fetched.
+def lookup(manifest: Manifest, wanted: Sequence[str], fetch: Fetch) -> Iterator[Persona]:
+    """Those of the ``wanted`` personas that exist. The ids come in their order, each once, and so do the personas.
+
+    Only the blocks that they can lie in are fetched, and no more than some of those is held at a time.
 
     Raises:
         SnapshotDamaged: a segment is missing, or not what was written.
     """
-    wanted = sorted(set(persona_ids))
     return map(_persona, _living(_newest(_ranked(manifest.segments, fetch, wanted))))
 
 
-def _ranked(segments: Sequence[Segment], fetch: Fetch, wanted: list[str] | None) -> list[Iterator[_Ranked]]:
+def _ranked(segments: Sequence[Segment], fetch: Fetch, wanted: Sequence[str] | None) -> list[Iterator[_Ranked]]:
     return [_records(segment, -number, fetch, wanted) for number, segment in enumerate(segments)]
 
 
-def _records(segment: Segment, rank: int, fetch: Fetch, wanted: list[str] | None) -> Iterator[_Ranked]:
+def _records(segment: Segment, rank: int, fetch: Fetch, wanted: Sequence[str] | None) -> Iterator[_Ranked]:
     """What a segment holds of the ``wanted`` (None: all), in the order of the ids."""
-    chosen = None if wanted is None else frozenset(wanted)
-    for block, content in _contents(segment, _places(segment.blocks, wanted), fetch):
-        for record in _unpacked(segment, block, content):
+    for place, content in _contents(segment, _places(segment.blocks, wanted), fetch):
+        chosen = None if wanted is None else frozenset(wanted[place.first : place.last])
+        for record in _unpacked(segment, place.block, content):
             persona_id, seq = cast("tuple[str, int]", (record[0], record[1]))
             if chosen is None or persona_id in chosen:
                 yield persona_id, -seq, rank, record
 
 
-def _places(blocks: Sequence[Block], wanted: list[str] | None) -> Iterator[tuple[int, Block]]:
-    """Where each block lies in its segment, without those in which none of the sorted ``wanted`` can be."""
-    offset = 0
+class _Place(NamedTuple):
+    """Where a block lies in its segment, and which of the wanted can be in it: ``first`` to the one before ``last``."""
+
+    block: Block
+    offset: int
+    first: int
+    last: int
+
+
+def _places(blocks: Sequence[Block], wanted: Sequence[str] | None) -> Iterator[_Place]:
+    """The places of all blocks, without those in which none of the ``wanted`` can be."""
+    offset = first = 0
     for number, block in enumerate(blocks):
-        behind = blocks[number + 1].first if number + 1 < len(blocks) else None
-        if wanted is None or _any_in(wanted, block.first, behind):
-            yield offset, block
+        last = 0
+        if wanted is not None:
+            first = bisect_left(wanted, block.first, first)
+            end = number + 1 == len(blocks)
+            last = len(wanted) if end else bisect_left(wanted, blocks[number + 1].first, first)
+        if wanted is None or first < last:
+            yield _Place(block, offset, first, last)
         offset += block.length
 
 
-def _any_in(ordered: list[str], first: str, behind: str | None) -> bool:
-    """Whether any of them lies from ``first`` on and before ``behind`` (None: the end)."""
-    at = bisect_left(ordered, first)
-    return at < len(ordered) and (behind is None or ordered[at] < behind)
-
-
-def _contents(segment: Segment, places: Iterable[tuple[int, Block]], fetch: Fetch) -> Iterator[tuple[Block, bytes]]:
+def _contents(segment: Segment, places: Iterable[_Place], fetch: Fetch) -> Iterator[tuple[_Place, bytes]]:
     """The blocks with their bytes; those that lie side by side are fetched together."""
-    run: list[Block] = []
-    start = end = 0
-    for offset, block in places:
-        if run and (offset != end or end - start + block.length > READ_AHEAD):
-            yield from _fetched(segment, start, run, fetch)
-            run = []
-        if not run:
-            start = offset
-        run.append(block)
-        end = offset + block.length
+    run: list[_Place] = []
+    end = length = 0
+    for place in places:
+        if run and (place.offset != end or length + place.block.length > READ_AHEAD):
+            yield from _fetched(segment, run, length, fetch)
+            run, length = [], 0
+        run.append(place)
+        length += place.block.length
+        end = place.offset + place.block.length
     if run:
-        yield from _fetched(segment, start, run, fetch)
+        yield from _fetched(segment, run, length, fetch)
 
 
-def _fetched(segment: Segment, start: int, run: Sequence[Block], fetch: Fetch) -> Iterator[tuple[Block, bytes]]:
-    content = fetch(segment.key, start, sum(block.length for block in run))
+def _fetched(segment: Segment, run: Sequence[_Place], length: int, fetch: Fetch) -> Iterator[tuple[_Place, bytes]]:
+    content = fetch(segment.key, run[0].offset, length)
     if content is None:
         raise SnapshotDamaged(f"{segment.key} is missing")
     offset = 0
-    for block in run:
-        yield block, content[offset : offset + block.length]
-        offset += block.length
+    for place in run:
+        yield place, content[offset : offset + place.block.length]
+        offset += place.block.length
 
 
 def _unpacked(segment: Segment, block: Block, content: bytes) -> list[_Record]:

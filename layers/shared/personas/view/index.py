@@ -13,11 +13,11 @@ Nothing here knows AWS, and nothing here is made for several threads.
 """
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import chain
 from operator import and_
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from pyroaring import BitMap
 
@@ -48,12 +48,45 @@ from personas.view.rows import (
     unpacked,
 )
 
-__all__ = ["FACETS", "Facet", "Found", "Frozen", "Index", "Option", "OptionNames", "PersonaRow", "Query"]
+__all__ = ["FACETS", "Facet", "Found", "Frozen", "Index", "Option", "OptionNames", "PersonaRow", "Query", "Selection"]
 
 
 class _Tombstone(NamedTuple):
     seq: int
     expires_at: int
+
+
+class Selection(Sequence[str]):
+    """The ids of what a query found, in their own order, each with the seq that it is known at.
+
+    It holds four bytes a persona and looks the rest up in the index: read it before that changes.
+    """
+
+    def __init__(self, ids: array[int], seqs: array[int], slots: BitMap) -> None:
+        self._ids = ids
+        self._seqs = seqs
+        self._slots = array("I", sorted(slots, key=self._key_of))
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [unpacked(self._key_of(slot)) for slot in self._slots[at]]
+        return unpacked(self._key_of(self._slots[at]))
+
+    def seqs(self, at: slice) -> list[int]:
+        """The seqs of some of them."""
+        return [self._seqs[slot] for slot in self._slots[at]]
+
+    def _key_of(self, slot: int) -> bytes:
+        return self._ids[ID_BYTES * slot : ID_BYTES * (slot + 1)].tobytes()
 
 
 class Index:
@@ -199,6 +232,16 @@ class Index:
         self._use_fields(field_of)
         matches, _ = self._matches(query)
         return list(map(self._id, self._order.window(matches, 0, len(matches))))
+
+    def selection(self, query: Query, field_of: Mapping[str, str], only: str | None = None) -> "Selection":
+        """All that a query finds, whatever page it asks for, in the order of the ids; of ``only``, where given."""
+        self._settle()
+        self._use_fields(field_of)
+        matches, _ = self._matches(query)
+        if only is not None:
+            slot = self._slot_of().get(key_of(only))
+            matches = matches & BitMap(() if slot is None else (slot,))
+        return Selection(self._columns["id"], self._columns["seq"], matches)
 
     @property
     def version(self) -> int:

@@ -9,17 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from personas.contract.views import TEXTS
-from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.domain.catalogue import Catalogue
 from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
-from personas.observability import logger
 from personas.runtime import Parallel
-from personas.store.groups import Pointer
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
 from personas.view.popular import Popular
-from personas.view.snapshot import SnapshotStore
+from personas.view.snapshot import SnapshotStore, pointer_to, read_object
 from personas.view.texts import TextsView
 
 TEXTS_VIEW: Final = TEXTS.name
@@ -79,8 +76,7 @@ class OfferViews:
     def _object[T: _Sized](
         self, held: OrderedDict[str, _Held[T]], catalogue: Catalogue, view: str, decode: Callable[[bytes], T]
     ) -> T | None:
-        snapshots = catalogue.group.get(SNAPSHOTS)
-        pointer = Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+        pointer = pointer_to(catalogue, view)
         if pointer is None:
             return None
         own = held.get(catalogue.group_id)
@@ -100,19 +96,3 @@ class OfferViews:
             total -= self._texts.popitem(last=False)[1].size_bytes
         while total > self._budget_bytes and len(self._popular) > 1:
             total -= self._popular.popitem(last=False)[1].size_bytes
-
-
-def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
-    """What a pointer names, or None where it is missing or cannot be used, which the log then says.
-
-    Raises:
-        Unavailable: S3 is busy or out of reach.
-    """
-    content = snapshots.read(pointer.key)
-    try:
-        if content is not None:
-            return decode(content)
-        logger.warning("a snapshot is missing", extra={"key": pointer.key})
-    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
-        logger.warning("a snapshot cannot be used", extra={"key": pointer.key, "reason": str(error)})
-    return None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from personas.contract.views import SEARCH
-from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.domain.catalogue import Catalogue
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
 from personas.runtime import FEED_WINDOW, Parallel
@@ -18,7 +18,7 @@ from personas.store.table import Change, Table
 from personas.view.catalogue import CatalogueView
 from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode
 from personas.view.index import Facet, Index, OptionNames
-from personas.view.snapshot import SnapshotStore
+from personas.view.snapshot import SnapshotStore, pointer_to
 
 SEARCH_VIEW: Final = SEARCH.name
 LOOK_BACK: Final = timedelta(minutes=15)
@@ -42,12 +42,6 @@ _NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
     "icons": ("icons", "name"),
     "voices": ("voices", "voice"),
 }
-
-
-def pointer_to(catalogue: Catalogue) -> Pointer | None:
-    """Where the group's search view lies, as far as the feed has told."""
-    snapshots = catalogue.group.get(SNAPSHOTS)
-    return Pointer.read(snapshots.get(SEARCH_VIEW)) if isinstance(snapshots, Mapping) else None
 
 
 def snapshot_since(pointer: Pointer) -> datetime:
@@ -153,7 +147,7 @@ class PersonaViews:
             lambda: self._catalogues.current(group_id),
             lambda: self.changes(group_id, view.read_at - FEED_WINDOW),
         )
-        pointer = pointer_to(catalogue)
+        pointer = pointer_to(catalogue, SEARCH_VIEW)
         if pointer != view.pointer:
             # A refresh came by. It looks back further than the window, and so does who learns of it: a change that a
             # writer's clock has hidden from the window since the last such look is found here at the latest.
@@ -165,7 +159,7 @@ class PersonaViews:
     def _load(self, group_id: str) -> PersonaView:
         started = self._table.now()
         catalogue = self._catalogues.current(group_id)
-        pointer = pointer_to(catalogue)
+        pointer = pointer_to(catalogue, SEARCH_VIEW)
         snapshot = self.snapshot(group_id, pointer) if pointer else None
         since = snapshot_since(pointer) if pointer and snapshot else None
         changes = self.changes(group_id, since)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from personas.errors import Unavailable
-from personas.store.faults import Meaning, meaning
+from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.observability import logger
+from personas.store.groups import Pointer
+from personas.store.objects import put_parts, translated
+from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 SUPERSEDED: Final = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
 """The tag by which the bucket's lifecycle rule knows what it may remove."""
 
-PART_BYTES: Final = 8 * 1024 * 1024
-"""How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
 _ABSENT: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
 _READS: Final = 3
 """How often an object is read whose bytes break off on their way: botocore tries a request again, but not this."""
@@ -57,7 +55,7 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with _translated():
+        with translated():
             try:
                 return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
             except ClientError as error:
@@ -71,14 +69,14 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with _translated():
+        with translated():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=f"views/{group_id}/"
             )
             return [each["Key"] for page in pages for each in page.get("Contents", ()) if each["LastModified"] < before]
 
     def _read(self, key: str, wanted: str) -> bytes | None:
-        with _translated():
+        with translated():
             for attempt in range(_READS):
                 try:
                     return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)["Body"].read()
@@ -98,7 +96,7 @@ class SnapshotStore:
             Unavailable: S3 is busy or out of reach.
         """
         key = self._new_key(group_id, view, watermark)
-        with _translated():
+        with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
         return key
 
@@ -111,34 +109,8 @@ class SnapshotStore:
             Unavailable: S3 is busy or out of reach.
         """
         key = self._new_key(group_id, view, watermark)
-        portions = _portions(parts)
-        first, second = next(portions), next(portions, None)
-        if second is None:
-            with _translated():
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=first)
-            return key
-        with _translated():
-            upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
-        with ExitStack() as undo:
-            undo.callback(self._abort, key, upload)
-            done: list[CompletedPartTypeDef] = []
-            for number, portion in enumerate(chain((first, second), portions), 1):
-                with _translated():
-                    answer = self._client.upload_part(
-                        Bucket=self._bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion
-                    )
-                done.append({"ETag": answer["ETag"], "PartNumber": number})
-            with _translated():
-                self._client.complete_multipart_upload(
-                    Bucket=self._bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done}
-                )
-            undo.pop_all()
+        put_parts(self._client, self._bucket, key, parts)
         return key
-
-    def _abort(self, key: str, upload: str) -> None:
-        # Where this fails too, the bucket's lifecycle rule removes the parts.
-        with suppress(ClientError, BotoCoreError):
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
 
     @staticmethod
     def _new_key(group_id: str, view: str, watermark: datetime) -> str:
@@ -150,30 +122,30 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with _translated():
+        with translated():
             try:
                 self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=SUPERSEDED)  # type: ignore[arg-type]  # a TypedDict by another name
             except self._client.exceptions.NoSuchKey:
                 return
 
 
-def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in portions of 8 MB, the last one less; at least one."""
-    held = bytearray()
-    for part in parts:
-        held += part
-        while len(held) > PART_BYTES:
-            yield bytes(held[:PART_BYTES])
-            del held[:PART_BYTES]
-    yield bytes(held)
+def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
+    """Where a view of the group lies, as far as the feed has told."""
+    snapshots = catalogue.group.get(SNAPSHOTS)
+    return Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Errors of S3 that pass, as this service tells them."""
+def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
+    """What a pointer names, or None where it is missing or cannot be used, which the log then says.
+
+    Raises:
+        Unavailable: S3 is busy or out of reach.
+    """
+    content = snapshots.read(pointer.key)
     try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        if meaning(error) is Meaning.DEFECT:
-            raise
-        raise Unavailable("The store of the views is busy or out of reach. Try again shortly.") from error
+        if content is not None:
+            return decode(content)
+        logger.warning("a snapshot is missing", extra={"key": pointer.key})
+    except (SnapshotDamaged, SnapshotVersionUnknown) as error:
+        logger.warning("a snapshot cannot be used", extra={"key": pointer.key, "reason": str(error)})
+    return None

@@ -1,0 +1,148 @@
+"""export: the personas that a search would find, as a CSV file."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from uuid import uuid4
+
+from personas.contract.export import ExportPersonasRequest, ExportPersonasResponse
+from personas.domain.exporting import HEADER, Rows
+from personas.domain.permissions import may_see
+from personas.domain.persona import Persona
+from personas.domain.profile import Caller
+from personas.errors import ExportUnfinished, NotFound, Unavailable
+from personas.observability import logger
+from personas.operations.search import current_view, query_of
+from personas.operations.whole import WHOLE_AT_ONCE, read_whole
+from personas.services import Services
+from personas.store.exports import Export
+from personas.store.table import mapping
+from personas.view.envelope import SnapshotDamaged
+from personas.view.export import EXPORT_VIEW, decode, lookup
+from personas.view.index import Index, Query, Selection
+from personas.view.personas import PersonaView
+from personas.view.snapshot import pointer_to, read_object
+
+
+def export_personas(services: Services, caller: Caller, request: ExportPersonasRequest) -> ExportPersonasResponse:
+    """Write the file, then the record by which it is found. Without the record, the file is nobody's and expires.
+
+    Raises:
+        NotFound: ``persona_id`` cannot be seen.
+        ExportUnfinished: there is no time left; no file is kept.
+        ViewRebuilding: the group's view lacks more than can be read in time.
+        Unavailable: the table or S3 is busy or out of reach; no file is kept, or none that anyone can find.
+    """
+    view = current_view(services, caller.group_id)
+    if request.persona_id is not None:
+        row = view.index.row(request.persona_id)
+        if row is None or not may_see(caller, row["dp"]):
+            raise NotFound(f"There is no persona {request.persona_id}.")
+    upload_id = str(uuid4())
+    file = _File(_Wanted(services, view, query_of(caller, request), request.persona_id))
+    services.exports.write_file(caller.group_id, upload_id, file)
+    export = Export(
+        id=upload_id,
+        group_id=caller.group_id,
+        profile_id=caller.profile_id,
+        file_name=f"personas_export_{services.table.now():%Y-%m-%d_%H%M%S}.csv",
+        row_count=file.row_count,
+    )
+    services.exports.put(export)
+    return ExportPersonasResponse(upload_id=upload_id, file_name=export.file_name, row_count=export.row_count)
+
+
+class _Wanted:
+    """The personas that a query finds, whole, each as it stood at some moment after the call began.
+
+    What they are and which of them match is what the view says: search's own selection, in the order of the ids. What
+    is in them comes from the blocks of the export view where these hold the very state that the view knows, and from
+    the table where the persona was written since. Where the blocks are lost, that is all of them.
+    """
+
+    def __init__(self, services: Services, view: PersonaView, query: Query, only: str | None) -> None:
+        self.view = view
+        self._services = services
+        self._group_id = view.catalogue.group_id
+        self._query = query
+        self._selection = view.index.selection(query, view.field_of, only)
+
+    def __iter__(self) -> Iterator[list[Persona]]:
+        """The personas, some at a time.
+
+        Raises:
+            ExportUnfinished: there is no time left for more.
+        """
+        selection = self._selection
+        stream = self._from_blocks(selection)
+        ahead = next(stream, None)
+        for first in range(0, len(selection), WHOLE_AT_ONCE):
+            if not self._services.table.has_time_for_another_item():
+                raise ExportUnfinished
+            some = slice(first, first + WHOLE_AT_ONCE)
+            seqs = dict(zip(selection[some], selection.seqs(some), strict=True))
+            last = next(reversed(seqs))
+            found: dict[str, Persona] = {}
+            while ahead is not None and ahead.id <= last:
+                if ahead.seq == seqs.get(ahead.id):
+                    found[ahead.id] = ahead
+                ahead = next(stream, None)
+            missing = {persona_id: seq for persona_id, seq in seqs.items() if persona_id not in found}
+            if missing:
+                found |= self._from_table(missing)
+            yield [found[persona_id] for persona_id in seqs if persona_id in found]
+
+    def _from_blocks(self, selection: Selection) -> Iterator[Persona]:
+        """The wanted as of the last refresh, as far as the blocks can be read."""
+        snapshots = self._services.snapshots
+        pointer = pointer_to(self.view.catalogue, EXPORT_VIEW)
+        if pointer is None:
+            return
+        manifest = read_object(snapshots, pointer, decode)
+        try:
+            if manifest is not None:
+                yield from lookup(manifest, selection, snapshots.read_range)
+                return
+        except SnapshotDamaged as error:
+            logger.warning("the export view cannot be used", extra={"key": pointer.key, "reason": str(error)})
+        try:
+            self._services.refresh_queue.send([self._group_id])
+        except Unavailable:
+            # The table serves as well, and the next export tries again.
+            logger.warning("a group could not be queued", extra={"group": self._group_id})
+
+    def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
+        """Those of the personas that still match. What was written since the view was read is judged by itself."""
+        stored = read_whole(self._services, self._group_id, seqs)
+        newer = Index()
+        for persona_id, each in stored.items():
+            if each.persona is not None and each.seq != seqs[persona_id]:
+                newer.upsert(persona_id, each.seq, mapping(each.item, "row"))
+        still = frozenset(newer.ids(self._query, self.view.field_of))
+        return {
+            persona_id: each.persona
+            for persona_id, each in stored.items()
+            if each.persona is not None and (each.seq == seqs[persona_id] or persona_id in still)
+        }
+
+
+class _File:
+    """The bytes of a CSV file, some at a time; ``row_count`` says how many rows they are, when all are taken."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self._wanted = wanted
+        self.row_count = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        rows = Rows(self._wanted.view.catalogue)
+        yield _lines([HEADER])
+        for personas in self._wanted:
+            self.row_count += len(personas)
+            yield _lines([rows.row(persona) for persona in personas])
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> bytes:
+    """Rows as RFC 4180 has them: commas, CRLF, quotes where they are needed."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode()

@@ -1,0 +1,78 @@
+"""Objects of the bucket that are written bit by bit, and what S3's errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from personas.errors import Unavailable
+from personas.store.faults import Meaning, meaning
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+PART_BYTES: Final = 8 * 1024 * 1024
+"""How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
+
+
+def put_parts(
+    client: S3Client, bucket: str, key: str, parts: Iterable[bytes], content_type: str = "application/octet-stream"
+) -> None:
+    """Store an object that is made bit by bit, in constant memory.
+
+    Where making or storing it fails, there is no object, and nothing of it is left in S3.
+
+    Raises:
+        Unavailable: S3 is busy or out of reach.
+    """
+    portions = _portions(parts)
+    first, second = next(portions), next(portions, None)
+    if second is None:
+        with translated():
+            client.put_object(Bucket=bucket, Key=key, Body=first, ContentType=content_type)
+        return
+    with translated():
+        upload = client.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type)["UploadId"]
+    with ExitStack() as undo:
+        undo.callback(_abort, client, bucket, key, upload)
+        done: list[CompletedPartTypeDef] = []
+        for number, portion in enumerate(chain((first, second), portions), 1):
+            with translated():
+                answer = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion)
+            done.append({"ETag": answer["ETag"], "PartNumber": number})
+        with translated():
+            client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done})
+        undo.pop_all()
+
+
+def _abort(client: S3Client, bucket: str, key: str, upload: str) -> None:
+    # Where this fails too, the bucket's lifecycle rule removes the parts.
+    with suppress(ClientError, BotoCoreError):
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+
+
+def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in portions of 8 MB, the last one less; at least one."""
+    held = bytearray()
+    for part in parts:
+        held += part
+        while len(held) > PART_BYTES:
+            yield bytes(held[:PART_BYTES])
+            del held[:PART_BYTES]
+    yield bytes(held)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of S3 that pass, as this service tells them."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        if meaning(error) is Meaning.DEFECT:
+            raise
+        raise Unavailable("The store of files and views is busy or out of reach. Try again shortly.") from error
