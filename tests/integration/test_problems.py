@@ -12,7 +12,7 @@ from personas.domain.profile import digest_of
 from support.client import Answer, event
 from support.world import GROUP, NEEDED, NOBODY, World, fault, pointers
 
-OPERATIONS = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs")
+OPERATIONS = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export")
 WITH_BODY = tuple(operation for operation in OPERATIONS if operation != "drafts")
 MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from personas.identity import CACHE_LIFE, Authenticator
-from personas.runtime import THREADS, dynamodb, retrying_dynamodb
+from personas.runtime import THREADS, dynamodb, retrying_dynamodb, s3
 from personas.services import services
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
@@ -383,6 +383,36 @@ class TestDuplicate:
         with rounds.counting():
             answered(client.call("duplicate", {"persona_id": persona_id}))
         assert 2 <= rounds.taken <= 3
+
+
+class TestExport:
+    @pytest.fixture
+    def upload_id(self, client: Client, rounds: Rounds) -> str:
+        """An export of a group that is refreshed and of which this environment holds the view."""
+        rounds.watch(s3())
+        create(client, persona(), persona())
+        answered(client.call("refresh"))
+        return str(answered(client.call("export", {}))["upload_id"])
+
+    @pytest.mark.usefixtures("upload_id")
+    def test_one_that_fits_a_part_takes_five_rounds(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answered(client.call("export", {}))
+        # The view brought up to date; the manifest, the blocks, the file and its record, one after the other.
+        assert rounds.requests == ["Query", "Query", "GetObject", "GetObject", "PutObject", "PutItem"]
+        assert rounds.taken == 5
+
+    @pytest.mark.usefixtures("upload_id")
+    def test_what_was_written_since_costs_one_more(self, client: Client, rounds: Rounds) -> None:
+        create(client, persona(), persona())
+        with rounds.counting():
+            assert answered(client.call("export", {}))["row_count"] == 4
+        assert rounds.taken == 6
+
+    def test_a_download_takes_one(self, upload_id: str, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            answer = client.call("download", {"upload_id": upload_id})
+        assert (answer.status, rounds.taken, rounds.requests) == (302, 1, ["GetItem"])
 
 
 def test_an_idempotency_key_costs_the_three_rounds_of_its_record(client: Client, rounds: Rounds) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from personas.contract.registry import ROUTES
 
@@ -58,13 +58,21 @@ def load_handler(operation: str) -> Handler:
 
 
 def event(operation: str, body: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """An event of API Gateway's HTTP API, payload version 2.0. A string body is sent as it is."""
+    """An event of API Gateway's HTTP API, payload version 2.0. A string body is sent as it is.
+
+    Where the path has parameters, there is no body: ``body`` holds what to put into the path.
+    """
     described = ROUTES[operation]
+    path = described.path
+    parameters = dict.fromkeys(described.path_parameters, "")
+    if parameters:
+        parameters |= cast("Mapping[str, str]", body)
+        path, body = path.format_map(parameters), None
     sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
     return {
         "version": "2.0",
         "routeKey": f"{described.method} {described.path}",
-        "rawPath": described.path,
+        "rawPath": path,
         "rawQueryString": "",
         "headers": sent,
         "requestContext": {
@@ -74,7 +82,7 @@ def event(operation: str, body: object = None, headers: Mapping[str, str] | None
             "domainPrefix": "api",
             "http": {
                 "method": described.method,
-                "path": described.path,
+                "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
                 "userAgent": "pytest",
@@ -86,6 +94,7 @@ def event(operation: str, body: object = None, headers: Mapping[str, str] | None
             "timeEpoch": 1795521600000,
         },
         "isBase64Encoded": False,
+        **({"pathParameters": parameters} if parameters else {}),
         **({} if body is None else {"body": body if isinstance(body, str) else json.dumps(body)}),
     }
 

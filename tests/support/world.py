@@ -11,6 +11,7 @@ from functools import cache
 from itertools import count
 from typing import Any, Final, cast
 
+from personas.contract.registry import ROUTES
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
@@ -238,8 +239,7 @@ class World:
         self.personas = PersonaStore(self.table)
         self.profiles = ProfileStore(self.table)
         self.resources = ResourceStore(self.table)
-        operations = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "search", "refresh")
-        self._handlers = {operation: self._handler(operation) for operation in operations}
+        self._handlers = {operation: self._handler(operation) for operation in ROUTES}
         self._load_catalogue()
 
     # ---- The group ---------------------------------------------------------------------------------------------------

@@ -113,8 +113,9 @@ class LocalStack:
         """The environment by which an AWS SDK reaches the emulator. The credentials are of no use elsewhere."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            # The emulator's root key: it takes any key, but judges signed addresses by those it knows.
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
