@@ -165,8 +165,9 @@ class Refreshes(RuleBasedStateMachine):
     @rule(some=st.lists(st.sampled_from([*IDS, str(UUID(int=0)), str(UUID(int=2**128 - 1))])))
     def some_are_looked_up(self, some: list[str]) -> None:
         self.refresh(again=False)
-        expected = [(self.true[each], self.true[each].seq) for each in sorted(set(some)) if each in self.true]
-        assert states(lookup(self.manifest, some, self.objects.fetch)) == expected
+        wanted = sorted(set(some))
+        expected = [(self.true[each], self.true[each].seq) for each in wanted if each in self.true]
+        assert states(lookup(self.manifest, wanted, self.objects.fetch)) == expected
 
     @invariant()
     def segments_are_few_and_changes_are_less_than_a_quarter(self) -> None:

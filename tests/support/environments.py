@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
 
+import personas.api  # noqa: F401  # lest the first import of it find the services patched
 from personas.runtime import Parallel, deadline, dynamodb, s3, sqs, utc_now
 from personas.services import Services
 from personas.settings import Settings
