@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import json
 import time
@@ -94,8 +93,8 @@ def read_body(event: APIGatewayProxyEventV2) -> dict[str, object]:
     sent = event.body or ""
     try:
         raw = base64.b64decode(sent, validate=True) if event.is_base64_encoded else sent.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise NotJson("The body is not UTF-8.") from error
+    except ValueError as error:
+        raise NotJson("The body is neither UTF-8 nor base64 of it.") from error
     if len(raw) > BODY_MAX:
         raise TooLarge(f"The body has {len(raw)} bytes; at most {BODY_MAX} are read.")
     if not raw.strip():

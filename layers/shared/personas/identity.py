@@ -139,7 +139,7 @@ class Authenticator:
         if not key and not bearer:
             raise Unauthenticated("Send an API key in X-Api-Key, or a token in Authorization: Bearer.")
         subject, token_session = self._subject(bearer) if bearer else (None, "")
-        if len(key) > _CREDENTIAL_MAX:
+        if len(key) > _CREDENTIAL_MAX or not key.isascii():
             raise Unauthenticated("The API key is not one of ours.")
         digest = digest_of(key) if key else None
 
@@ -183,7 +183,8 @@ class Authenticator:
     def _subject(self, header: str) -> tuple[str, str]:
         """The profile that a bearer token names, once the token has proved itself, and what tells its session."""
         scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip() or len(token) > _CREDENTIAL_MAX:
+        sendable = token.strip() and token.isascii() and len(token) <= _CREDENTIAL_MAX
+        if scheme.lower() != "bearer" or not sendable:
             raise Unauthenticated("Authorization must be: Bearer, a space, and a token.")
         if not self._settings.accepts_tokens:
             raise Unauthenticated("This deployment accepts no bearer tokens. Send an API key in X-Api-Key.")
@@ -205,9 +206,12 @@ class Authenticator:
         except jwt.InvalidTokenError as error:
             raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from error
         try:
-            return str(UUID(claims["sub"])), f"{claims.get('sid', '')}/{claims.get('iat', '')}"
+            subject = str(UUID(claims["sub"]))
         except ValueError as error:
             raise Unauthenticated("The token's subject is not a profile's id.") from error
+        session = f"{claims.get('sid', '')}/{claims.get('iat', '')}"
+        # An issuer may write what no UTF-8 can hold.
+        return subject, session.encode(errors="backslashreplace").decode()
 
 
 def challenge() -> str:

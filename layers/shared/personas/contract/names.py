@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
-from unicodedata import normalize
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
+from personas.contract.composing import composed
 from personas.contract.problems import FieldError, field_errors
 
 NAME_MAX: Final = 200
@@ -81,7 +81,7 @@ def tidy_text(limit: int) -> Callable[[object], object]:
             return text
         if len(text) > limit * NFC_SHRINKS_BY:
             raise PydanticKnownError("string_too_long", {"max_length": limit})
-        return normalize("NFC", text)
+        return composed(text)
 
     return tidy
 

@@ -1,0 +1,215 @@
+"""Raw requests straight into the handlers: no 5xx, no hang, the contract's errors, and what was accepted is there.
+
+``make fuzz`` sends many; ordinary tests a few of each operation. A failure tells its seed; FUZZ_SEED repeats it.
+"""
+
+import io
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any, Final
+from unicodedata import normalize
+
+import pytest
+
+from personas.contract.problems import Problem
+from personas.contract.registry import OPERATIONS
+from support.client import FUNCTIONS, Answer, Client, Handler
+from support.hostile import Gun, Json, Shot
+from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, NOBODY, STAR, TEAL, World, load_once
+
+SEED: Final = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
+BODIES: Final = int(os.environ.get("FUZZ_BODIES") or 0)
+"""How many to send to all operations together; 0 stands for the few of an ordinary run."""
+FEW: Final = 120
+SECONDS_MAX: Final = 5.0
+"""Of processor time for one call, which is less than a tenth as a rule; what is squared by length takes far more."""
+ANSWER_MAX: Final = 6 * 1024 * 1024
+BUILT: Final = [name for name in OPERATIONS if (FUNCTIONS / name / "handler.py").exists()]
+SHARES: Final[Mapping[str, int]] = {"create": 5, "update": 5, "draft": 5, "get": 3, "search": 3, "delete": 2}
+"""How many shots an operation gets, as a ratio; others get one."""
+
+
+class Range:
+    """The handlers without what stands before them, and personas and drafts to shoot at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.key = {"x-api-key": world.key("root")}
+        self.client = Client(self.key, {name: self._handler(name) for name in BUILT})
+        self.persona_ids = [world.save(department_ids=[CARE], examples=["One.", "Two."]) for _ in range(5)]
+        self.draft_id = world.draft("root", name="Draft")
+        self.draft_version = 1
+        world.restart()
+
+    def _handler(self, operation: str) -> Handler:
+        """A handler under its function's policies. All share what is held in memory, and so are quick."""
+
+        def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
+            with self.world.guard.acting_as(f"{operation.capitalize()}Function"):
+                return load_once(operation)(event, context)
+
+        return handle
+
+    def sound(self, operation: str) -> Any:
+        """What makes a body that the operation accepts."""
+
+        def make(chance: Random) -> Json:
+            persona_id = chance.choice((*self.persona_ids, NOBODY))
+            links = {"department_ids": [CARE], "parameter_field_ids": [MOOD_CALM], "voice_ids": [ALTO]}
+            values = {**NEEDED, "description": "Sends.", "examples": ["One.", "Two."], "active_flag": False}
+            ids = {"color_id": TEAL, "icon_id": STAR, "active_flag_id": ACTIVE, **links}
+            draft = {"input_draft_id": self.draft_id, "expected_version": self.draft_version}
+            bodies: dict[str, Json] = {
+                "get": {"persona_id": persona_id, "color_search": "T", "parameter_ids": [NOBODY], "icon_search": None},
+                "search": {"search": "a", "field_ids": [], "page_size": 5, "page_offset": 0, "color_search": "e"},
+                "create": {"personas": [dict(values) for _ in range(chance.choice((1, 1, 3)))]},
+                "update": {"personas": [{"persona_id": persona_id, **values, "expected_version": None}]},
+                "duplicate": {"persona_id": persona_id},
+                "delete": {"persona_ids": [chance.choice((NOBODY, self.persona_ids[-1])), NOBODY]},
+                "draft": {
+                    "name": "Di",
+                    "instructions": "Go.",
+                    "examples": ["A"],
+                    **ids,
+                    **chance.choice((draft, draft, {})),
+                },
+                "docs": {"entity_id": persona_id},
+                "export": {"search": "a", "persona_id": persona_id, "field_ids": []},
+            }
+            return bodies.get(operation, {})
+
+        return make
+
+    # ---- What was accepted is there ----------------------------------------------------------------------------------
+
+    def check_accepted(self, operation: str, shot: Shot, answer: Answer) -> None:
+        """What the service said it took can be read, and is what was sent."""
+        if OPERATIONS[operation].request is None:
+            return
+        assert shot.body is not None
+        sent = json.loads(shot.body) if shot.body.strip() else {}
+        match operation:
+            case "create" | "update":
+                for item, result in zip(sent["personas"], answer.body["results"], strict=True):
+                    if result["success"]:
+                        self.check_form(item, self.form(persona_id=result["persona_id"]))
+            case "draft":
+                draft_id = answer.body["draft_id"]
+                self.check_form(sent, self.form(draft_id=draft_id))
+                if draft_id == self.draft_id:
+                    self.draft_version = answer.body["new_version"]
+            case "delete":
+                for persona_id, result in zip(sent["persona_ids"], answer.body["results"], strict=True):
+                    assert not result["success"] or self.client.call("get", {"persona_id": persona_id}).status == 404
+                self.persona_ids[-1] = self.world.save()
+            case "search":
+                filters = {
+                    name: answer.body[f"{name.removesuffix('_search')}_filter"] for name in sent if name in FACETS
+                }
+                assert {name: sent[name] for name in filters} == {
+                    name: each["search"] for name, each in filters.items()
+                }
+            case "duplicate":
+                was, now = self.form(persona_id=sent["persona_id"]), self.form(persona_id=answer.body["persona_id"])
+                assert now["instructions"] == was["instructions"]
+
+    def form(self, **which: str) -> dict[str, Any]:
+        """The form that get answers with."""
+        answer = self.client.call("get", which)
+        assert answer.status == 200, answer.text
+        return answer.body
+
+    def check_form(self, sent: Mapping[str, Any], form: Mapping[str, Any]) -> None:
+        """The texts and links of a form are those that were sent."""
+        for name, section, inner in TEXTS:
+            if name in sent and not sent.get(f"{name}_id"):
+                resource = form[section]["resource"]
+                assert (resource[inner] if resource else None) == tidied(sent[name])
+        if "examples" in sent and not sent.get("example_ids"):
+            wanted = list(dict.fromkeys(tidied(each) for each in sent["examples"] or () if each.strip()))
+            assert [each["example"] for each in form["examples"]["current"]] == wanted
+        for name, section in (("color_id", "colors"), ("icon_id", "icons")):
+            if sent.get(name):
+                assert form[section]["resource"]["id"] == sent[name].lower()
+
+
+FACETS: Final = tuple(f"{each}_search" for each in ("scenario", "field", "department", "color", "icon", "voice"))
+TEXTS: Final = (
+    ("name", "names", "name"),
+    ("description", "descriptions", "description"),
+    ("instructions", "instructions", "template"),
+)
+
+
+def tidied(text: str | None) -> str | None:
+    """A text as the contract says it is kept."""
+    return normalize("NFC", text.strip()) or None if text else None
+
+
+def check_answer(operation: str, answer: Answer) -> None:
+    """An answer is the operation's or a problem, in the contract's shape."""
+    assert answer.status < 500, answer.text
+    assert len(answer.text) <= ANSWER_MAX
+    if answer.status == 200:
+        assert answer.headers["Content-Type"] == "application/json"
+        OPERATIONS[operation].response.model_validate(answer.body)
+        return
+    assert answer.status in OPERATIONS[operation].errors
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert Problem.model_validate(answer.body).status == answer.status
+    assert all(each["field"] == "" or each["field"].startswith("/") for each in answer.body.get("errors", ()))
+
+
+@pytest.fixture
+def logged(world: World) -> Iterator[io.StringIO]:
+    """What the functions log, metrics aside."""
+    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
+
+    stream = io.StringIO()
+    handler = logger.registered_handler
+    before = handler.setStream(stream)  # type: ignore[attr-defined]
+    yield stream
+    handler.setStream(before)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("operation", BUILT)
+def test_raw_bodies(world: World, logged: io.StringIO, capsys: pytest.CaptureFixture[str], operation: str) -> None:
+    target = Range(world)
+    total = sum(SHARES.get(name, 1) for name in BUILT)
+    shots = -(-BODIES * SHARES.get(operation, 1) // total) or FEW
+    chance = Random(f"{SEED}/{operation}")  # noqa: S311  # repeatable is what it has to be
+    gun = Gun(operation, target.sound(operation), chance, target.key)
+    statuses: Counter[int] = Counter()
+    slowest = 0.0
+
+    for number in range(shots):
+        shot = gun.shot()
+        began = time.process_time()
+        try:
+            answer = target.client.invoke(operation, shot.event)
+            took = time.process_time() - began
+            check_answer(operation, answer)
+            if answer.status == 200:
+                target.check_accepted(operation, shot, answer)
+            assert took < SECONDS_MAX, f"{took:.1f} s"
+        except Exception as error:
+            error.add_note(f"FUZZ_SEED={SEED}, shot {number}: {ascii(shot.event)[:3_000]}")
+            raise
+        statuses[answer.status] += 1
+        slowest = max(slowest, took)
+        # Nothing that was sent makes a line of its own in a log.
+        lines = logged.getvalue().splitlines() + capsys.readouterr().out.splitlines()
+        assert all(json.loads(line).get("message") != "forged" for line in lines)
+        logged.seek(0)
+        logged.truncate()
+
+    if BODIES:
+        with capsys.disabled():
+            counts = ", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items()))
+            sys.stdout.write(f"\n{operation}: {shots:,} bodies, seed {SEED}; {counts}; slowest {slowest:.2f} s")
