@@ -62,6 +62,11 @@ histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, chec
 soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (about 10 minutes)
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
 
+# FUZZ_SEED=... repeats a run.
+.PHONY: fuzz
+fuzz: $(DEV) ## 50,000 raw bodies straight into the handlers (about 8 minutes of one core)
+	@FUZZ_BODIES=$${FUZZ_BODIES:-50000} .venv/bin/pytest tests/abuse/test_raw_bodies.py --show-capture=no
+
 .PHONY: check
 check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, OpenAPI, template
 	.venv/bin/ruff format --check .

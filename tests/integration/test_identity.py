@@ -96,6 +96,7 @@ class TestKeys:
             "psk.AAAAAAAAAAAAAAAAAAAAAA.x",
             "psk.!!!!.x",
             "psk.\N{EURO SIGN}.x",
+            "psk.\ud800.x",
             "k" * 10_000,
         ],
     )
@@ -183,7 +184,20 @@ class TestTokens:
     def test_the_scheme_has_no_case(self, token_door: Door, issuer: Issuer, scheme: str) -> None:
         assert token_door.admit(authorization=f"{scheme} {issuer.token(COACH)}").profile_id == COACH
 
-    @pytest.mark.parametrize("header", ["Basic dTpw", "Bearer", "Bearer ", "Token x", "x", "Bearer a.b.c", "Bearer .."])
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "Basic dTpw",
+            "Bearer",
+            "Bearer ",
+            "Token x",
+            "x",
+            "Bearer a.b.c",
+            "Bearer ..",
+            "Bearer \u20ac",
+            "Bearer \ud800",
+        ],
+    )
     def test_other_headers_are_refused(self, token_door: Door, header: str) -> None:
         assert token_door.refuses(authorization=header)
 
@@ -226,6 +240,9 @@ class TestTokens:
         token = issuer.token(COACH.upper())
 
         assert token_door.admit(authorization=f"Bearer {token}").profile_id == COACH
+
+    def test_may_hold_what_no_utf8_can(self, token_door: Door, issuer: Issuer) -> None:
+        assert token_door.admit(authorization=f"Bearer {issuer.token(COACH, sid='\ud800')}").profile_id == COACH
 
     def test_with_another_signature_are_refused(self, token_door: Door, issuer: Issuer) -> None:
         head, payload, _ = issuer.token(COACH).split(".")

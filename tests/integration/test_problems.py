@@ -133,8 +133,9 @@ class TestBody:
 
         assert fault(world.client("root").invoke("draft", raw)) == (400, "invalid_json")
 
-    def test_not_base64_is_400(self, world: World) -> None:
-        raw = event("draft", "{}!", {"x-api-key": world.key("root")})
+    @pytest.mark.parametrize("body", ["{}!", "e30", "\u20ac", "\ud800"])
+    def test_not_base64_is_400(self, world: World, body: str) -> None:
+        raw = event("draft", body, {"x-api-key": world.key("root")})
         raw["isBase64Encoded"] = True
 
         assert fault(world.client("root").invoke("draft", raw)) == (400, "invalid_json")
