@@ -14,6 +14,7 @@ OWN_UV := $(filter .local/%,$(UV))
 DEV := .venv/.ready
 SAM := .local/sam/.ready
 MINISTACK := .local/ministack/.ready
+CHECKOV := .local/checkov/.ready
 LOCKED := uv.lock pyproject.toml .python-version
 
 PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
@@ -40,11 +41,11 @@ run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... change
 	@exec .venv/bin/personas serve
 
 .PHONY: setup
-setup: $(DEV) $(SAM) $(MINISTACK) ## Install everything that the other targets need
+setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the other targets need
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not built" $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not built and not sam" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
@@ -68,11 +69,12 @@ fuzz: $(DEV) ## 50,000 raw bodies straight into the handlers (about 8 minutes of
 	@FUZZ_BODIES=$${FUZZ_BODIES:-50000} .venv/bin/pytest tests/abuse/test_raw_bodies.py --show-capture=no
 
 .PHONY: check
-check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, OpenAPI, template
+check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, OpenAPI, template, security
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/bandit --quiet --configfile pyproject.toml --recursive layers/shared/personas functions tools
 	$(UV) lock --check
 	@$(UV) export $(EXPORT) | diff -u layers/shared/requirements.txt - \
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: make requirements"; exit 1; }
@@ -81,6 +83,7 @@ check: $(DEV) $(SAM) ## Formatting, lint, types, import rules, lock, OpenAPI, te
 	.local/sam/bin/cfn-lint template.yaml
 	@$(OFFLINE) .local/sam/bin/sam validate
 	@$(OFFLINE) .local/sam/bin/sam validate --lint
+	.local/checkov/bin/checkov --config-file .checkov.yaml
 	.venv/bin/pytest --quiet -m "not emulator" tests/template
 
 .PHONY: format
@@ -134,7 +137,7 @@ test-build: $(DEV) $(MINISTACK) build-local ## Run every built function on its e
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .aws-sam .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -160,6 +163,12 @@ $(MINISTACK): $(LOCKED) | $(OWN_UV)
 	@$(find-python)
 	@echo "Installing ministack, the local DynamoDB and S3, into .local/ministack"
 	@UV_PROJECT_ENVIRONMENT=.local/ministack $(UV) sync --quiet --frozen --only-group ministack --no-install-project
+	@touch $@
+
+$(CHECKOV): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing checkov into .local/checkov"
+	@UV_PROJECT_ENVIRONMENT=.local/checkov $(UV) sync --quiet --frozen --only-group checkov --no-install-project
 	@touch $@
 
 .local/uv/bin/uv:

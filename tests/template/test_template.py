@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -13,105 +14,12 @@ from personas.api import GATEWAY_WAITS
 from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
 from personas.settings import Settings
-from personas.store.exports import EXPORT_LIFE
-from personas.view.snapshot import SUPERSEDED
 from personas_tools import monitoring, template
-from personas_tools.template import Function, Node, Route, TableRequest
+from personas_tools.template import Function, Node, TableRequest
 from support.aws import lambda_environment
 
 ROOT: Final = Path(__file__).parents[2]
 TEMPLATE: Final = ROOT / "template.yaml"
-
-POWERTOOLS: Final = {
-    "POWERTOOLS_SERVICE_NAME": "personas",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-}
-
-TABLE, CHANGES, LOCKS = "PersonasTable", "PersonasTable/index/changes", "IdempotencyTable"
-IDENTITY: Final = (TABLE, "BatchGetItem", ("key#*", "profile#*"))
-FEED: Final = (CHANGES, "Query", ("group#*",))
-IDEMPOTENCY: Final = (LOCKS, "DeleteItem GetItem PutItem UpdateItem", ())
-TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
-VIEWS: Final = "Bucket/views/*"
-FILES: Final = "Bucket/exports/*"
-LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
-
-ALLOWED: Final = {
-    "GetFunction": {
-        IDENTITY,
-        FEED,
-        LISTING,
-        (TABLE, "GetItem", ("draft#*", "group#*")),
-        (VIEWS, "s3:GetObject", ()),
-    },
-    "CreateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem", ("group#*",))},
-    "UpdateFunction": {
-        IDENTITY,
-        FEED,
-        TEXTS,
-        IDEMPOTENCY,
-        (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",)),
-    },
-    "DuplicateFunction": {
-        IDENTITY,
-        IDEMPOTENCY,
-        (TABLE, "GetItem PutItem UpdateItem", ("group#*",)),
-        (TABLE, "BatchWriteItem", ("text#*",)),
-    },
-    "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",))},
-    "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "PutItem UpdateItem", ("draft#*",))},
-    "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
-    "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
-    "SearchFunction": {
-        IDENTITY,
-        FEED,
-        LISTING,
-        (TABLE, "GetItem", ("group#*",)),
-        (VIEWS, "s3:GetObject", ()),
-        ("RefreshQueue", "sqs:SendMessage", ()),
-    },
-    "ExportFunction": {
-        IDENTITY,
-        FEED,
-        LISTING,
-        (TABLE, "BatchGetItem GetItem", ("group#*",)),
-        (TABLE, "PutItem", ("export#*",)),
-        (VIEWS, "s3:GetObject", ()),
-        (FILES, "s3:AbortMultipartUpload s3:PutObject", ()),
-        ("RefreshQueue", "sqs:SendMessage", ()),
-    },
-    "DownloadFunction": {IDENTITY, (TABLE, "GetItem", ("export#*",)), (FILES, "s3:GetObject", ())},
-    "RefreshFunction": {
-        IDENTITY,
-        FEED,
-        LISTING,
-        ("PersonasTable/index/due", "Query", ("0",)),
-        (TABLE, "BatchGetItem DeleteItem GetItem PutItem Query", ("group#*",)),
-        (TABLE, "Query", ("draft#*",)),
-        (CHANGES, "Query", ("draft#*",)),
-        (TABLE, "DeleteItem Query", ("text#*",)),
-        (VIEWS, "s3:AbortMultipartUpload s3:GetObject s3:PutObject s3:PutObjectTagging", ()),
-        ("RefreshQueue", "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage", ()),
-    },
-}
-"""All that each function may do: resource, actions, patterns of partition keys or of what is listed of a bucket."""
-
-PHYSICAL_NAMES: Final = frozenset(
-    {
-        "AlarmName",
-        "BucketName",
-        "DashboardName",
-        "FunctionName",
-        "LayerName",
-        "LogGroupName",
-        "Name",
-        "PolicyName",
-        "QueueName",
-        "RoleName",
-        "TableName",
-        "TopicName",
-    }
-)
 
 
 @pytest.fixture(scope="module")
@@ -122,43 +30,6 @@ def document() -> dict[str, Node]:
 @pytest.fixture(scope="module")
 def resources(document: Mapping[str, Node]) -> dict[str, dict[str, Node]]:
     return {name: _mapping(node) for name, node in _mapping(document["Resources"]).items()}
-
-
-def test_every_function_folder_has_one_function_and_the_other_way_round(
-    deployed_functions: Mapping[str, Function],
-) -> None:
-    folders = sorted(path.parent for path in (ROOT / "functions").glob("*/handler.py"))
-    assert sorted(function.folder for function in deployed_functions.values()) == folders
-    assert {function.handler for function in deployed_functions.values()} == {"handler.lambda_handler"}
-
-
-def test_a_function_is_named_after_its_folder(deployed_functions: Mapping[str, Function]) -> None:
-    assert set(deployed_functions) == {
-        f"{function.folder.name.capitalize()}Function" for function in deployed_functions.values()
-    }
-
-
-def test_routes_are_those_of_the_registry(deployed_functions: Mapping[str, Function]) -> None:
-    routes = {function.folder.name: function.routes for function in deployed_functions.values()}
-    expected = {name: (Route(operation.method, operation.path),) for name, operation in ROUTES.items()}
-    assert routes == expected
-
-
-def test_every_route_is_of_the_one_api_in_format_2(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    for properties in _of_type(resources, "AWS::Serverless::Function").values():
-        for event in map(_mapping, _mapping(properties.get("Events")).values()):
-            settings = _mapping(event["Properties"])
-            if event["Type"] == "HttpApi":
-                assert settings["ApiId"] == {"Ref": "Api"}
-                assert settings["PayloadFormatVersion"] == "2.0"
-
-
-def test_the_environment_is_what_the_settings_read(deployed_functions: Mapping[str, Function]) -> None:
-    # What begins with AWS_ is given by Lambda itself and cannot be set.
-    aliases = {str(field.alias) for field in Settings.model_fields.values() if not str(field.alias).startswith("AWS_")}
-    for function in deployed_functions.values():
-        assert set(function.environment) == aliases | set(POWERTOOLS)
-        assert function.environment.items() >= POWERTOOLS.items()
 
 
 def test_the_defaults_of_the_parameters_make_valid_settings(deployed_functions: Mapping[str, Function]) -> None:
@@ -214,66 +85,13 @@ def test_the_schedule_sends_what_the_handler_knows(resources: Mapping[str, Mappi
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
 
 
-def test_only_what_is_superseded_expires_among_the_views(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    lifecycle = _mapping(_mapping(resources["Bucket"]["Properties"])["LifecycleConfiguration"])
-    rules = {str(_mapping(rule)["Id"]): _mapping(rule) for rule in _items(lifecycle["Rules"])}
-    assert rules["superseded-views"]["Prefix"] == "views/"
-    assert rules["superseded-views"]["TagFilters"] == [SUPERSEDED["TagSet"][0]]
-    assert rules["superseded-views"]["ExpirationInDays"] == 1
-    assert {name: rule["Prefix"] for name, rule in rules.items() if "ExpirationInDays" in rule} == {
-        "superseded-views": "views/",
-        "exports": "exports/",
-    }
-
-
-def test_exports_expire_with_their_records(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    lifecycle = _mapping(_mapping(resources["Bucket"]["Properties"])["LifecycleConfiguration"])
-    (rule,) = (_mapping(rule) for rule in _items(lifecycle["Rules"]) if _mapping(rule)["Id"] == "exports")
-    assert (rule["Prefix"], rule["ExpirationInDays"]) == ("exports/", EXPORT_LIFE.days)
-
-
-def test_every_function_may_do_exactly_this(deployed_functions: Mapping[str, Function]) -> None:
-    stated = {
-        logical_id: {
-            (
-                statement.resource,
-                " ".join(action.removeprefix("dynamodb:") for action in statement.actions),
-                statement.leading_keys or statement.prefixes,
-            )
-            for statement in function.statements
-        }
-        for logical_id, function in deployed_functions.items()
-    }
-    assert stated == ALLOWED
-
-
-def test_policies_are_literal(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    for logical_id, properties in _of_type(resources, "AWS::Serverless::Function").items():
-        assert "Role" not in properties, logical_id
-        for policy in _items(properties["Policies"]):
-            assert set(_mapping(policy)) == {"Version", "Statement"}, f"{logical_id} uses a policy template"
-
-
-def test_every_reference_names_something_that_exists(document: Mapping[str, Node]) -> None:
-    known = set(_mapping(document["Resources"])) | set(_mapping(document["Parameters"]))
-    dangling = {name for name in _references(document) if not name.startswith("AWS::") and name not in known}
-    assert not dangling
-
-
-def test_two_stacks_cannot_collide(resources: Mapping[str, Mapping[str, Node]], document: Mapping[str, Node]) -> None:
-    named = {
-        f"{logical_id}.{name}": value
-        for logical_id, resource in resources.items()
-        for name, value in _physical_names(_mapping(resource["Properties"]))
-    }
-    for place, value in named.items():
-        if isinstance(value, dict) and "Ref" in value:
-            continue  # the name of another resource of this stack
-        text = value.get("Fn::Sub") if isinstance(value, dict) else value
-        assert "${AWS::StackName}" in str(text), f"{place} is the same in every stack"
-    # SAM names a layer after its logical id if nothing else is said.
-    assert "SharedLayer.LayerName" in named
-    assert not [name for name, output in _mapping(document["Outputs"]).items() if "Export" in _mapping(output)]
+def test_samconfig_sets_parameters_that_exist_for_stacks_of_their_own(document: Mapping[str, Node]) -> None:
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    del environments["version"]
+    stacks = [each["deploy"]["parameters"] for each in environments.values()]
+    assert len({stack["stack_name"] for stack in stacks}) == len(stacks)
+    given = {pair.partition("=")[0] for stack in stacks for pair in stack["parameter_overrides"].split()}
+    assert given <= set(_mapping(document["Parameters"]))
 
 
 def test_neither_account_nor_region_is_written_down() -> None:
@@ -306,35 +124,6 @@ def test_the_tables_are_those_of_the_design(table_definitions: Mapping[str, Tabl
     assert idempotency.partition_key == "id"
 
 
-def test_what_people_made_outlives_the_stack(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    for logical_id in ("PersonasTable", "Bucket"):
-        assert resources[logical_id]["DeletionPolicy"] == "Retain"
-        assert resources[logical_id]["UpdateReplacePolicy"] == "Retain"
-    recovery = _mapping(_mapping(resources["PersonasTable"]["Properties"])["PointInTimeRecoverySpecification"])
-    assert recovery == {"PointInTimeRecoveryEnabled": True}
-
-
-def test_everything_at_rest_is_encrypted(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    for logical_id, properties in _of_type(resources, "AWS::DynamoDB::Table").items():
-        assert properties.get("SSESpecification") == {"SSEEnabled": True}, logical_id
-    for logical_id, properties in _of_type(resources, "AWS::S3::Bucket").items():
-        assert "BucketEncryption" in properties, logical_id
-    for logical_id, properties in _of_type(resources, "AWS::SQS::Queue").items():
-        assert properties.get("SqsManagedSseEnabled") is True, logical_id
-
-
-def test_the_bucket_is_private_and_speaks_tls_only(resources: Mapping[str, Mapping[str, Node]]) -> None:
-    block = _mapping(_mapping(resources["Bucket"]["Properties"])["PublicAccessBlockConfiguration"])
-    assert block == dict.fromkeys(
-        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
-    )
-    policy = _mapping(_mapping(resources["BucketPolicy"]["Properties"])["PolicyDocument"])
-    (statement,) = map(_mapping, _items(policy["Statement"]))
-    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
-
-
 def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
     cors = template.cors(TEMPLATE)
     assert set(cors.allow_headers) == {
@@ -362,45 +151,6 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
 
 
-def _of_type(resources: Mapping[str, Mapping[str, Node]], kind: str) -> dict[str, dict[str, Node]]:
-    return {name: _mapping(resource["Properties"]) for name, resource in resources.items() if resource["Type"] == kind}
-
-
-def _physical_names(properties: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
-    """The properties of a resource that name it, and those of its SAM events."""
-    for name in PHYSICAL_NAMES & properties.keys():
-        yield name, properties[name]
-    for event, node in _mapping(properties.get("Events") or {}).items():
-        settings = _mapping(_mapping(node)["Properties"])
-        # SAM names a schedule after the function and the event alone if nothing else is said.
-        if _mapping(node)["Type"] == "ScheduleV2" or "Name" in settings:
-            yield f"{event}.Name", settings.get("Name")
-
-
-def _references(node: Node | Mapping[str, Node]) -> Iterator[str]:
-    """The logical ids and parameters that a part of the template refers to."""
-    if isinstance(node, list):
-        for inner in node:
-            yield from _references(inner)
-    if not isinstance(node, Mapping):
-        return
-    for name, inner in node.items():
-        match name, inner:
-            case "Ref", str():
-                yield inner
-            case "Fn::GetAtt", [str(logical_id), *_]:
-                yield logical_id
-            case "Fn::Sub", str():
-                yield from (place.partition(".")[0] for place in re.findall(r"\$\{([^!}][^}]*)\}", inner))
-            case _:
-                yield from _references(inner)
-
-
 def _mapping(node: Node) -> dict[str, Node]:
     assert isinstance(node, dict)
-    return node
-
-
-def _items(node: Node) -> list[Node]:
-    assert isinstance(node, list)
     return node

@@ -1,0 +1,123 @@
+"""template.yaml as SAM transforms it: what CloudFormation is given, with the roles and routes that SAM makes."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from personas_tools.template import Node, TemplateError
+
+ROOT: Final = Path(__file__).parents[2]
+SAM_PYTHON: Final = ROOT / ".local/sam/bin/python"
+_PLACE: Final = re.compile(r"\$\{([^!}][^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A transformed template."""
+
+    document: Mapping[str, Node]
+
+    @property
+    def resources(self) -> dict[str, dict[str, Node]]:
+        """All resources by logical id."""
+        return {name: mapping(node) for name, node in mapping(self.document["Resources"]).items()}
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Node]]:
+        """The properties of all resources of that type, by logical id."""
+        return {
+            name: mapping(resource.get("Properties", {}))
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
+
+    def type_of(self, logical_id: str) -> str | None:
+        """The type of a resource, or None where there is no such."""
+        resource = self.resources.get(logical_id)
+        return None if resource is None else str(resource["Type"])
+
+    @property
+    def functions(self) -> dict[str, dict[str, Node]]:
+        """The properties of the functions, by logical id."""
+        return self.of_type("AWS::Lambda::Function")
+
+    def role_of(self, function: str) -> dict[str, Node]:
+        """The properties of a function's role; empty where it is none of this template."""
+        role = self.functions[function].get("Role")
+        name = target(role)
+        return self.of_type("AWS::IAM::Role").get(name, {}) if name else {}
+
+
+def transform(documents: Sequence[Mapping[str, Node]]) -> list[Deployed | str]:
+    """What SAM makes of each of these templates, or why it cannot; one process for all, it takes a second to start.
+
+    Raises:
+        AssertionError: SAM is not installed, or fails over something else than the template.
+    """
+    assert SAM_PYTHON.exists(), "SAM is not installed: make setup"
+    done = subprocess.run(  # noqa: S603  # our own script, in the environment that the Makefile made
+        [str(SAM_PYTHON), str(ROOT / "tools/personas_tools/transform.py")],
+        input=json.dumps(documents),
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "eu-central-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    results: list[dict[str, dict[str, Node] | str]] = json.loads(done.stdout)
+    return [
+        Deployed(found) if isinstance(found := result.get("template"), dict) else str(result["error"])
+        for result in results
+    ]
+
+
+def mapping(node: Node) -> dict[str, Node]:
+    """The node as a mapping.
+
+    Raises:
+        TemplateError: it is none.
+    """
+    if not isinstance(node, dict):
+        raise TemplateError(f"a mapping is expected, not {node!r}")
+    return node
+
+
+def items(node: Node) -> list[Node]:
+    """The node as a list; a single value stands for a list of one, as it does for CloudFormation."""
+    return node if isinstance(node, list) else [] if node is None else [node]
+
+
+def target(node: Node) -> str | None:
+    """The logical id that a Ref, or a GetAtt of an ARN, leads to."""
+    match node:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name
+    return None
+
+
+def references(node: Node | Mapping[str, Node]) -> Iterator[str]:
+    """The logical ids and parameters that a part of a template refers to."""
+    if isinstance(node, list):
+        for inner in node:
+            yield from references(inner)
+    if not isinstance(node, Mapping):
+        return
+    for name, inner in node.items():
+        match name, inner:
+            case "Ref", str():
+                yield inner
+            case "Fn::GetAtt", [str(logical_id), *_]:
+                yield logical_id
+            case "Fn::Sub", str():
+                yield from (place.partition(".")[0] for place in _PLACE.findall(inner))
+            case "Fn::Sub", [str(text), dict(own)]:
+                places = (place.partition(".")[0] for place in _PLACE.findall(text))
+                yield from (place for place in places if place not in own)
+                yield from references(own)
+            case _:
+                yield from references(inner)

@@ -1,0 +1,634 @@
+"""What must hold of the transformed template. A check yields a sentence for each fault; none: it holds.
+
+The tests run all of them over template.yaml, and over copies of it that were broken on purpose.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from personas.contract.registry import ROUTES
+from personas.settings import Settings
+from personas.store.exports import EXPORT_LIFE
+from personas.view.snapshot import SUPERSEDED
+from personas_tools.template import Node
+from support.deployed import ROOT, Deployed, items, mapping, references, target
+
+type Check = Callable[[Deployed], Iterator[str]]
+
+# ---- What is allowed ---------------------------------------------------------------------------------------------
+
+TABLE, CHANGES, LOCKS = "PersonasTable", "PersonasTable/index/changes", "IdempotencyTable"
+IDENTITY: Final = (TABLE, "BatchGetItem", ("key#*", "profile#*"))
+FEED: Final = (CHANGES, "Query", ("group#*",))
+IDEMPOTENCY: Final = (LOCKS, "DeleteItem GetItem PutItem UpdateItem", ())
+TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
+VIEWS: Final = "Bucket/views/*"
+FILES: Final = "Bucket/exports/*"
+LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
+
+ALLOWED: Final = {
+    "GetFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "GetItem", ("draft#*", "group#*")),
+        (VIEWS, "s3:GetObject", ()),
+    },
+    "CreateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem", ("group#*",))},
+    "UpdateFunction": {
+        IDENTITY,
+        FEED,
+        TEXTS,
+        IDEMPOTENCY,
+        (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",)),
+    },
+    "DuplicateFunction": {
+        IDENTITY,
+        IDEMPOTENCY,
+        (TABLE, "GetItem PutItem UpdateItem", ("group#*",)),
+        (TABLE, "BatchWriteItem", ("text#*",)),
+    },
+    "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",))},
+    "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "PutItem UpdateItem", ("draft#*",))},
+    "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
+    "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
+    "SearchFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "GetItem", ("group#*",)),
+        (VIEWS, "s3:GetObject", ()),
+        ("RefreshQueue", "sqs:SendMessage", ()),
+    },
+    "ExportFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "BatchGetItem GetItem", ("group#*",)),
+        (TABLE, "PutItem", ("export#*",)),
+        (VIEWS, "s3:GetObject", ()),
+        (FILES, "s3:AbortMultipartUpload s3:PutObject", ()),
+        ("RefreshQueue", "sqs:SendMessage", ()),
+    },
+    "DownloadFunction": {IDENTITY, (TABLE, "GetItem", ("export#*",)), (FILES, "s3:GetObject", ())},
+    "RefreshFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        ("PersonasTable/index/due", "Query", ("0",)),
+        (TABLE, "BatchGetItem DeleteItem GetItem PutItem Query", ("group#*",)),
+        (TABLE, "Query", ("draft#*",)),
+        (CHANGES, "Query", ("draft#*",)),
+        (TABLE, "DeleteItem Query", ("text#*",)),
+        (VIEWS, "s3:AbortMultipartUpload s3:GetObject s3:PutObject s3:PutObjectTagging", ()),
+        ("RefreshQueue", "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage", ()),
+    },
+}
+"""All that each function may do: resource, actions, patterns of partition keys or of what is listed of a bucket."""
+
+BASIC: Final = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+MANAGED: Final = {BASIC: "SAM attaches it to every role: to write logs, of any group, and nothing else"}
+"""The policies that are not literal, and why each is there. A function may have no other."""
+
+MADE_BY_SAM: Final = {
+    "RefreshFunctionRole": {("ScheduleDeadLetters", "sqs:SendMessage", ())},
+    "RefreshFunctionScheduleRole": {
+        ("RefreshFunction", "lambda:InvokeFunction", ()),
+        ("ScheduleDeadLetters", "sqs:SendMessage", ()),
+    },
+}
+"""What SAM allows besides, by role: to leave what failed with the dead letters, and the schedule to invoke."""
+
+WILDCARDS: Final[Mapping[str, str]] = {}
+"""Statements (role and Sid) that may name every resource or action, with the reason. There is none."""
+
+POWERTOOLS: Final = {"POWERTOOLS_SERVICE_NAME": {"Ref": "AWS::StackName"}, "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"}}
+
+PHYSICAL_NAMES: Final = frozenset(
+    {
+        "AlarmName",
+        "BucketName",
+        "DashboardName",
+        "FunctionName",
+        "GroupName",
+        "LayerName",
+        "LogGroupName",
+        "Name",
+        "QueueName",
+        "RoleName",
+        "TableName",
+        "TopicName",
+    }
+)
+NAMES_OTHERS: Final = frozenset(
+    {"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
+)
+"""Types whose FunctionName is that of another resource."""
+
+METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
+    # As the services' documentation lists them. An HTTP API has 4xx and 5xx, a REST API 4XXError and 5XXError.
+    **dict.fromkeys(
+        [("AWS/ApiGateway", name) for name in ("4xx", "5xx", "Count", "IntegrationLatency", "Latency")],
+        (("ApiId",), ("ApiId", "Stage")),
+    ),
+    **dict.fromkeys(
+        [("AWS/Lambda", name) for name in ("ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles")],
+        ((), ("FunctionName",)),
+    ),
+    **dict.fromkeys(
+        [("AWS/DynamoDB", name) for name in ("ReadThrottleEvents", "WriteThrottleEvents")],
+        (("TableName",), ("GlobalSecondaryIndexName", "TableName")),
+    ),
+    **dict.fromkeys(
+        [("AWS/SQS", name) for name in ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible")],
+        (("QueueName",),),
+    ),
+    # What personas.observability writes; tests/integration/test_metrics.py looks at what comes out.
+    **dict.fromkeys([("Personas", name) for name in ("Conflicts", "RefreshAge", "ViewEvictions")], (("service",),)),
+}
+"""The metrics that exist, and the sets of dimensions that each is kept by."""
+
+DIMENSIONS: Final[Mapping[str, tuple[str, Node]]] = {
+    "ApiId": ("AWS::ApiGatewayV2::Api", "Ref"),
+    "FunctionName": ("AWS::Lambda::Function", "Ref"),
+    "QueueName": ("AWS::SQS::Queue", "QueueName"),
+    "TableName": ("AWS::DynamoDB::Table", "Ref"),
+}
+"""What the value of a dimension is: of which type, and got by Ref or by which attribute."""
+
+WATCHED: Final = frozenset(
+    {
+        ("AWS/ApiGateway", "5xx"),
+        ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/DynamoDB", "ReadThrottleEvents"),
+        ("AWS/DynamoDB", "WriteThrottleEvents"),
+        ("Personas", "Conflicts"),
+        ("Personas", "RefreshAge"),
+        ("Personas", "ViewEvictions"),
+    }
+)
+"""What at least one alarm looks at, besides the errors of every function and the messages of dead-letter queues."""
+
+
+# ---- Functions ---------------------------------------------------------------------------------------------------
+
+
+def functions_and_folders(deployed: Deployed) -> Iterator[str]:
+    """One function a folder, named after it."""
+    folders = {f"functions/{path.parent.name}/" for path in (ROOT / "functions").glob("*/handler.py")}
+    taken = set()
+    for name, function in deployed.functions.items():
+        folder = str(mapping(function["Code"]).get("S3Key"))
+        taken.add(folder)
+        if name != f"{folder.strip('/').rpartition('/')[2].capitalize()}Function":
+            yield f"{name} is not named after its folder {folder}"
+        if function.get("Handler") != "handler.lambda_handler":
+            yield f"{name} is not entered at handler.lambda_handler"
+    yield from (f"{folder} has no function" for folder in sorted(folders - taken))
+    yield from (f"{folder} of a function does not exist" for folder in sorted(taken - folders))
+
+
+def functions_run_alike(deployed: Deployed) -> Iterator[str]:
+    """The same runtime and processor for all, the layer, and limits of their own."""
+    for name, function in deployed.functions.items():
+        if function.get("Runtime") != "python3.13":
+            yield f"{name} does not run on python3.13"
+        if function.get("Architectures") != [{"Ref": "Architecture"}]:
+            yield f"{name} does not run on the stack's processor"
+        if [str(target(layer))[: len("SharedLayer")] for layer in items(function.get("Layers"))] != ["SharedLayer"]:
+            yield f"{name} does not have the shared layer alone"
+        yield from (f"{name} has no {limit}" for limit in ("MemorySize", "Timeout") if limit not in function)
+
+
+def environment_is_what_the_settings_read(deployed: Deployed) -> Iterator[str]:
+    """Every function is given what ``Settings`` reads and what Powertools does, and nothing else."""
+    # What begins with AWS_ is given by Lambda itself and cannot be set.
+    aliases = {str(field.alias) for field in Settings.model_fields.values() if not str(field.alias).startswith("AWS_")}
+    for name, function in deployed.functions.items():
+        variables = mapping(mapping(function.get("Environment", {})).get("Variables", {}))
+        expected = aliases | set(POWERTOOLS)
+        yield from (f"{name} lacks the variable {each}" for each in sorted(expected - set(variables)))
+        yield from (f"{name} has a variable {each} that nobody reads" for each in sorted(set(variables) - expected))
+        for each, value in POWERTOOLS.items():
+            if variables.get(each, value) != value:
+                yield f"{name} has another {each}"
+
+
+def every_function_has_a_log_group(deployed: Deployed) -> Iterator[str]:
+    """Each function its own, in JSON, and records go after the days that the parameter says."""
+    groups = deployed.of_type("AWS::Logs::LogGroup")
+    taken: dict[str, str] = {}
+    for name, function in deployed.functions.items():
+        logging = mapping(function.get("LoggingConfig", {}))
+        group = target(logging.get("LogGroup"))
+        if group not in groups:
+            yield f"{name} has no log group"
+            continue
+        if group in taken:
+            yield f"{name} logs to the group of {taken[group]}"
+        taken[group] = name
+        if logging.get("LogFormat") != "JSON":
+            yield f"{name} does not log JSON"
+    for group, properties in groups.items():
+        if properties.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
+            yield f"{group} keeps its records for another time than LogRetentionDays"
+
+
+# ---- Policies ----------------------------------------------------------------------------------------------------
+
+type Grant = tuple[str, str, tuple[str, ...]]
+
+
+def roles_allow_exactly_what_is_listed(deployed: Deployed) -> Iterator[str]:
+    """Of every role: the statements that are listed and no other; of policies managed elsewhere, those listed."""
+    expected: dict[str, set[Grant]] = {f"{name}Role": set(grants) for name, grants in ALLOWED.items()}
+    for role, grants in MADE_BY_SAM.items():
+        expected[role] = expected.get(role, set()) | grants
+    roles = deployed.of_type("AWS::IAM::Role")
+    for role in sorted(expected.keys() - roles.keys()):
+        yield f"{role} is missing"
+    for role, properties in roles.items():
+        found = {_grant(statement) for _, statement in _statements(properties)}
+        allowed = expected.get(role, set())
+        yield from (f"{role} allows {grant}, which is not listed" for grant in sorted(found - allowed))
+        yield from (f"{role} does not allow {grant}" for grant in sorted(allowed - found))
+        for policy in items(properties.get("ManagedPolicyArns")):
+            if policy not in MANAGED:
+                yield f"{role} has the policy {policy}"
+    for name in deployed.functions:
+        if deployed.functions[name].get("Role") != {"Fn::GetAtt": [f"{name}Role", "Arn"]}:
+            yield f"{name} acts under another role than its own"
+
+
+def no_statement_is_a_wildcard(deployed: Deployed) -> Iterator[str]:
+    """No action and no resource stands for all of them, unless a reason is given."""
+    for role, properties in deployed.of_type("AWS::IAM::Role").items():
+        for sid, statement in _statements(properties):
+            place = f"{role}.{sid}"
+            if place in WILDCARDS:
+                continue
+            for action in items(statement.get("Action")):
+                if "*" in str(action):
+                    yield f"{place} allows the action {action}"
+            for resource in items(statement.get("Resource")):
+                if not list(references(resource)):
+                    yield f"{place} names the resource {resource}, which is none of this stack"
+
+
+def _statements(role: Mapping[str, Node]) -> Iterator[tuple[str, dict[str, Node]]]:
+    for policy in items(role.get("Policies")):
+        for node in items(mapping(mapping(policy)["PolicyDocument"])["Statement"]):
+            statement = mapping(node)
+            yield str(statement.get("Sid", mapping(policy)["PolicyName"])), statement
+
+
+def _grant(statement: Mapping[str, Node]) -> Grant:
+    """What a statement allows, in the words of ``ALLOWED``."""
+    match statement["Resource"]:
+        case {"Fn::GetAtt": [str(name), "Arn"]}:
+            resource = name
+        case {"Fn::Sub": str(text)}:
+            resource = re.sub(r"^\$\{(\w+)\.Arn\}", r"\1", text)
+        case other:
+            resource = json.dumps(other)
+    actions = sorted(str(action).removeprefix("dynamodb:") for action in items(statement["Action"]))
+    patterns: list[str] = []
+    for operator, keys in mapping(statement.get("Condition", {})).items():
+        for key, values in mapping(keys).items():
+            if (operator, key) not in _CONDITIONS:
+                return (resource, f"{' '.join(actions)} where {operator} {key}", ())
+            patterns += map(str, items(values))
+    effect = "" if statement.get("Effect") == "Allow" else f"{statement.get('Effect')} "
+    return (resource, effect + " ".join(actions), tuple(patterns))
+
+
+_CONDITIONS: Final = frozenset(
+    {("ForAllValues:StringLike", "dynamodb:LeadingKeys"), ("StringLikeIfExists", "s3:prefix")}
+)
+
+
+# ---- Sources of events -------------------------------------------------------------------------------------------
+
+
+def what_fails_unseen_is_kept(deployed: Deployed) -> Iterator[str]:
+    """Every asynchronous source leaves what fails with a queue: schedules, invocations without an answer, queues."""
+    queues = deployed.of_type("AWS::SQS::Queue")
+    invoked = set()
+    for name, schedule in deployed.of_type("AWS::Scheduler::Schedule").items():
+        aim = mapping(schedule["Target"])
+        invoked.add(target(aim.get("Arn")))
+        if target(mapping(aim.get("DeadLetterConfig", {})).get("Arn")) not in queues:
+            yield f"{name} has no dead-letter queue"
+        if not mapping(aim.get("RetryPolicy", {})).get("MaximumRetryAttempts"):
+            yield f"{name} is not tried again"
+    for rule in deployed.of_type("AWS::Events::Rule").values():
+        invoked |= {target(mapping(aim).get("Arn")) for aim in items(rule.get("Targets"))}
+    for permission in deployed.of_type("AWS::Lambda::Permission").values():
+        if permission.get("Principal") != "apigateway.amazonaws.com":
+            invoked.add(target(permission.get("FunctionName")))
+    kept = {
+        target(config["FunctionName"]): target(
+            mapping(mapping(config.get("DestinationConfig", {})).get("OnFailure", {})).get("Destination")
+        )
+        for config in deployed.of_type("AWS::Lambda::EventInvokeConfig").values()
+    }
+    for function in sorted(map(str, invoked)):
+        if kept.get(function) not in queues:
+            yield f"{function} is invoked asynchronously and has no on-failure destination"
+    for name, source in deployed.of_type("AWS::Lambda::EventSourceMapping").items():
+        queue = queues.get(str(target(source.get("EventSourceArn"))), {})
+        if target(mapping(queue.get("RedrivePolicy", {})).get("deadLetterTargetArn")) not in queues:
+            yield f"{name} reads a queue without a dead-letter queue"
+        if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} gives up a whole batch for one message"
+
+
+def _dead_letter_queues(deployed: Deployed) -> set[str]:
+    """The queues that something else leaves its failures with."""
+    found = set()
+    for queue in deployed.of_type("AWS::SQS::Queue").values():
+        found.add(target(mapping(queue.get("RedrivePolicy", {})).get("deadLetterTargetArn")))
+    for schedule in deployed.of_type("AWS::Scheduler::Schedule").values():
+        found.add(target(mapping(mapping(schedule["Target"]).get("DeadLetterConfig", {})).get("Arn")))
+    for config in deployed.of_type("AWS::Lambda::EventInvokeConfig").values():
+        failure = mapping(mapping(config.get("DestinationConfig", {})).get("OnFailure", {}))
+        found.add(target(failure.get("Destination")))
+    return {name for name in found if name}
+
+
+# ---- Alarms and dashboard ----------------------------------------------------------------------------------------
+
+
+def alarms_look_at_what_exists(deployed: Deployed) -> Iterator[str]:
+    """Every alarm's metric exists, is kept by these dimensions, and each value leads to a resource of its kind."""
+    for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
+        for metric in _metrics(alarm):
+            series = (str(metric.get("Namespace")), str(metric.get("MetricName")))
+            dimensions = {
+                str(mapping(each)["Name"]): mapping(each)["Value"] for each in items(metric.get("Dimensions"))
+            }
+            if series not in METRICS:
+                yield f"{name} looks at {' '.join(series)}, which nobody writes"
+            elif tuple(sorted(dimensions)) not in METRICS[series]:
+                yield f"{name}: {' '.join(series)} is not kept by {', '.join(dimensions) or 'no dimension'}"
+            for dimension, value in dimensions.items():
+                if not _leads(deployed, dimension, value):
+                    yield f"{name}: {value} is no {dimension}"
+
+
+def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
+    """An alarm tells the topic where there is one, and no more periods are asked for than are looked at."""
+    told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
+        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (told, told):
+            yield f"{name} does not tell the topic of the parameter"
+        if alarm.get("ActionsEnabled", True) is not True:
+            yield f"{name} tells nobody"
+        needed, looked_at = alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods")
+        if not isinstance(needed, int) or not isinstance(looked_at, int) or not 1 <= needed <= looked_at:
+            yield f"{name} asks for {needed} of {looked_at} periods"
+        if not isinstance(alarm.get("Threshold"), int | float):
+            yield f"{name} has no threshold"
+    conditions = mapping(deployed.document.get("Conditions", {}))
+    if conditions.get("HasAlarmTopic") != {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}:
+        yield "HasAlarmTopic is not: AlarmTopicArn is given"
+
+
+def everything_is_watched(deployed: Deployed) -> Iterator[str]:
+    """There is an alarm on each thing that is to be watched, and the dashboard shows it."""
+    alarms = deployed.of_type("AWS::CloudWatch::Alarm")
+    seen: set[tuple[str, str]] = set()
+    of_one: set[tuple[str, str]] = set()
+    for alarm in alarms.values():
+        for metric in _metrics(alarm):
+            seen.add((str(metric["Namespace"]), str(metric["MetricName"])))
+            of_one |= {(str(metric["MetricName"]), name) for name in references(metric.get("Dimensions"))}
+    for namespace, metric_name in sorted(WATCHED - seen):
+        yield f"no alarm looks at {namespace} {metric_name}"
+    for function in deployed.functions:
+        if ("Errors", function) not in of_one:
+            yield f"no alarm looks at the errors of {function}"
+    for queue in sorted(_dead_letter_queues(deployed)):
+        if ("ApproximateNumberOfMessagesVisible", queue) not in of_one:
+            yield f"no alarm looks at {queue}"
+    shown = _shown(deployed)
+    for name, alarm in alarms.items():
+        for metric in _metrics(alarm):
+            values = "".join(sorted(references(metric.get("Dimensions"))))
+            if (str(metric["Namespace"]), str(metric["MetricName"]), values) not in shown:
+                yield f"no dashboard shows what {name} looks at"
+
+
+def _shown(deployed: Deployed) -> set[tuple[str, str, str]]:
+    """The series on the dashboards: namespace, name, the resources of the dimensions."""
+    shown = set()
+    for dashboard in deployed.of_type("AWS::CloudWatch::Dashboard").values():
+        body: dict[str, Node] = json.loads(str(mapping(dashboard["DashboardBody"])["Fn::Sub"]))
+        for widget in items(body["widgets"]):
+            for line in items(mapping(mapping(widget)["properties"])["metrics"]):
+                texts = [each for each in items(line) if isinstance(each, str)]
+                if texts:
+                    values = references([{"Fn::Sub": value} for value in texts[3::2]])
+                    shown.add((texts[0], texts[1], "".join(sorted(values))))
+    return shown
+
+
+def _metrics(alarm: Mapping[str, Node]) -> Iterable[dict[str, Node]]:
+    if "Metrics" not in alarm:
+        return [dict(alarm)]
+    queries = [mapping(query) for query in items(alarm["Metrics"])]
+    return [mapping(mapping(query["MetricStat"])["Metric"]) for query in queries if "MetricStat" in query]
+
+
+def _leads(deployed: Deployed, dimension: str, value: Node) -> bool:
+    if dimension == "service":
+        return value == POWERTOOLS["POWERTOOLS_SERVICE_NAME"]
+    if dimension not in DIMENSIONS:
+        return False
+    kind, attribute = DIMENSIONS[dimension]
+    match value:
+        case {"Ref": str(name)}:
+            return attribute == "Ref" and deployed.type_of(name) == kind
+        case {"Fn::GetAtt": [str(name), str(got)]}:
+            return attribute == got and deployed.type_of(name) == kind
+    return False
+
+
+# ---- The API -----------------------------------------------------------------------------------------------------
+
+
+def routes_registry_and_events_agree(deployed: Deployed) -> Iterator[str]:
+    """The routes of the API are those of the registry, each leads to its function, and each has an event to try it."""
+    expected: dict[tuple[str, str], str] = {
+        (route.method, route.path): name for name, route in ROUTES.items()
+    }
+    found: dict[tuple[str, str], str] = {}
+    for api in deployed.of_type("AWS::ApiGatewayV2::Api").values():
+        for path, methods in mapping(mapping(api["Body"])["paths"]).items():
+            for method, route in mapping(methods).items():
+                if method == "options":
+                    continue
+                integration = mapping(mapping(route)["x-amazon-apigateway-integration"])
+                (function,) = (name for name in references(integration["uri"]) if not name.startswith("AWS::"))
+                found[method.upper(), path] = function
+                if integration.get("payloadFormatVersion") != "2.0":
+                    yield f"{method} {path} is sent in another format than 2.0"
+    for (method, path), function in found.items():
+        name = expected.get((method, path))
+        if name is None:
+            yield f"{method} {path} is in no registry"
+        elif function != f"{name.capitalize()}Function":
+            yield f"{method} {path} leads to {function}"
+    yield from (f"{method} {path} has no route" for method, path in sorted(expected.keys() - found.keys()))
+    for (method, path), name in expected.items():
+        event = ROOT / "events" / f"{name}.json"
+        if not event.exists():
+            yield f"{name} has no event in events/"
+        elif json.loads(event.read_text(encoding="utf-8"))["routeKey"] != f"{method} {path}":
+            yield f"events/{name}.json is for another route"
+
+
+def the_api_is_bounded_and_logged(deployed: Deployed) -> Iterator[str]:
+    """Throttled by parameters, its access logged in JSON, open to the pages of the parameter alone."""
+    stages = deployed.of_type("AWS::ApiGatewayV2::Stage")
+    if not stages:
+        yield "there is no stage"
+    for name, stage in stages.items():
+        settings = mapping(stage.get("DefaultRouteSettings", {}))
+        for setting, parameter in {
+            "ThrottlingRateLimit": "RequestsPerSecond",
+            "ThrottlingBurstLimit": "RequestBurst",
+            "DetailedMetricsEnabled": "DetailedMetrics",
+        }.items():
+            if settings.get(setting) != {"Ref": parameter}:
+                yield f"{name}: {setting} is not the parameter {parameter}"
+        access = mapping(stage.get("AccessLogSettings", {}))
+        if deployed.type_of(str(target(access.get("DestinationArn")))) != "AWS::Logs::LogGroup":
+            yield f"{name} logs no access"
+            continue
+        try:
+            fields = json.loads(str(access.get("Format")))
+        except json.JSONDecodeError:
+            yield f"{name} does not log its access in JSON"
+        else:
+            for field in ("$context.requestId", "$context.routeKey", "$context.status", "$context.responseLatency"):
+                if field not in fields.values():
+                    yield f"{name} does not log {field}"
+    for name, api in deployed.of_type("AWS::ApiGatewayV2::Api").items():
+        cors = mapping(mapping(api["Body"]).get("x-amazon-apigateway-cors", {}))
+        if cors.get("allowOrigins") != ["of CorsOrigins"]:
+            yield f"{name} answers pages of other origins than CorsOrigins"
+
+
+# ---- Storage -----------------------------------------------------------------------------------------------------
+
+
+def the_bucket_is_closed(deployed: Deployed) -> Iterator[str]:
+    """No bucket is public, each speaks TLS only, and of what it holds only exports and superseded views expire."""
+    policies = {str(target(each.get("Bucket"))): each for each in deployed.of_type("AWS::S3::BucketPolicy").values()}
+    for name, bucket in deployed.of_type("AWS::S3::Bucket").items():
+        block = mapping(bucket.get("PublicAccessBlockConfiguration", {}))
+        for switch in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"):
+            if block.get(switch) is not True:
+                yield f"{name}: {switch} is not on"
+        if "BucketEncryption" not in bucket:
+            yield f"{name} is not encrypted"
+        statements = items(mapping(policies.get(name, {}).get("PolicyDocument", {})).get("Statement"))
+        if _tls_only(name) not in statements or len(statements) != 1:
+            yield f"{name} may be spoken to without TLS, or its policy allows something"
+        rules = [mapping(rule) for rule in items(mapping(bucket.get("LifecycleConfiguration", {})).get("Rules"))]
+        expires = {str(rule.get("Prefix")): rule for rule in rules if "ExpirationInDays" in rule}
+        if expires.keys() != {"exports/", "views/"}:
+            yield f"{name}: other things expire than exports and superseded views: {sorted(expires)}"
+            continue
+        if expires["exports/"]["ExpirationInDays"] != EXPORT_LIFE.days:
+            yield f"{name}: exports do not expire with their records"
+        if expires["views/"]["ExpirationInDays"] != 1:
+            yield f"{name}: superseded views do not expire after a day"
+        if expires["views/"].get("TagFilters") != [SUPERSEDED["TagSet"][0]]:
+            yield f"{name}: views expire that nothing has superseded"
+
+
+def _tls_only(bucket: str) -> dict[str, Node]:
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [{"Fn::GetAtt": [bucket, "Arn"]}, {"Fn::Sub": f"${{{bucket}.Arn}}/*"}],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def what_people_made_outlives_the_stack(deployed: Deployed) -> Iterator[str]:
+    """The table and the bucket stay; the table can be restored and is not deleted by mistake."""
+    for name in ("PersonasTable", "Bucket"):
+        resource = deployed.resources.get(name, {})
+        if (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
+            yield f"{name} goes with the stack"
+    table = deployed.of_type("AWS::DynamoDB::Table").get("PersonasTable", {})
+    recovery = mapping(table.get("PointInTimeRecoverySpecification", {}))
+    if recovery.get("PointInTimeRecoveryEnabled") is not True:
+        yield "PersonasTable cannot be restored"
+    if table.get("DeletionProtectionEnabled") is not True:
+        yield "PersonasTable can be deleted by mistake"
+
+
+def everything_at_rest_is_encrypted(deployed: Deployed) -> Iterator[str]:
+    """Tables and queues; for the bucket see its own check."""
+    for name, table in deployed.of_type("AWS::DynamoDB::Table").items():
+        if table.get("SSESpecification") != {"SSEEnabled": True}:
+            yield f"{name} is not encrypted"
+    for name, queue in deployed.of_type("AWS::SQS::Queue").items():
+        if queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name} is not encrypted"
+
+
+# ---- The stack ---------------------------------------------------------------------------------------------------
+
+
+def two_stacks_cannot_collide(deployed: Deployed) -> Iterator[str]:
+    """Every physical name holds the stack's; nothing is exported from it."""
+    for name, resource in deployed.resources.items():
+        for key, value in mapping(resource.get("Properties", {})).items():
+            if key not in PHYSICAL_NAMES or (key == "FunctionName" and resource["Type"] in NAMES_OTHERS):
+                continue
+            if "AWS::StackName" not in references(value):
+                yield f"{name}.{key} is the same in every stack"
+        if resource["Type"] == "AWS::Scheduler::Schedule" and "Name" not in mapping(resource["Properties"]):
+            yield f"{name} is named by SAM, the same in every stack"
+    for name, output in mapping(deployed.document.get("Outputs", {})).items():
+        if "Export" in mapping(output):
+            yield f"{name} is exported under a name of the region"
+
+
+def every_reference_leads_somewhere(deployed: Deployed) -> Iterator[str]:
+    """What is referred to is a resource, a parameter or one of CloudFormation's own."""
+    known = deployed.resources.keys() | mapping(deployed.document.get("Parameters", {})).keys()
+    for name in sorted(set(references(deployed.document))):
+        if name not in known and not name.startswith("AWS::"):
+            yield f"{name} is referred to and does not exist"
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    functions_and_folders,
+    functions_run_alike,
+    environment_is_what_the_settings_read,
+    every_function_has_a_log_group,
+    roles_allow_exactly_what_is_listed,
+    no_statement_is_a_wildcard,
+    what_fails_unseen_is_kept,
+    alarms_look_at_what_exists,
+    alarms_can_go_on,
+    everything_is_watched,
+    routes_registry_and_events_agree,
+    the_api_is_bounded_and_logged,
+    the_bucket_is_closed,
+    what_people_made_outlives_the_stack,
+    everything_at_rest_is_encrypted,
+    two_stacks_cannot_collide,
+    every_reference_leads_somewhere,
+)

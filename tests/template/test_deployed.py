@@ -1,0 +1,227 @@
+"""The checks of the transformed template hold, and each of them finds the faults that it is there for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from personas_tools import template
+from support import template_checks
+from support.deployed import Deployed, transform
+from support.template_checks import CHECKS, Check
+
+TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
+WHOLE: Final = "the template as it is"
+
+pytestmark = pytest.mark.sam
+
+
+class Mutation(NamedTuple):
+    """A fault: what stands in its place in template.yaml, the check that finds it, and words of what it says."""
+
+    before: str
+    after: str
+    found_by: Check
+    says: str
+
+
+MUTATIONS: Final[Mapping[str, Mutation]] = {
+    "an action is a wildcard": Mutation(
+        "Action: [s3:GetObject]",
+        "Action: ['s3:*']",
+        template_checks.no_statement_is_a_wildcard,
+        "GetFunctionRole.Views allows the action s3:*",
+    ),
+    "a resource is a wildcard": Mutation(
+        'Action: [s3:GetObject]\n              Resource: !Sub "${Bucket.Arn}/views/*"',
+        'Action: [s3:GetObject]\n              Resource: "*"',
+        template_checks.no_statement_is_a_wildcard,
+        "GetFunctionRole.Views names the resource *",
+    ),
+    "an action more than is listed": Mutation(
+        "Action: [s3:GetObject]",
+        "Action: [s3:GetObject, s3:DeleteObject]",
+        template_checks.roles_allow_exactly_what_is_listed,
+        "GetFunctionRole allows ('Bucket/views/*', 's3:DeleteObject s3:GetObject'",
+    ),
+    "a statement without its condition": Mutation(
+        "              Condition:\n                ForAllValues:StringLike:"
+        ' { "dynamodb:LeadingKeys": ["key#*", "profile#*"] }\n',
+        "",
+        template_checks.roles_allow_exactly_what_is_listed,
+        "GetFunctionRole allows ('PersonasTable', 'BatchGetItem', ())",
+    ),
+    "no on-failure destination": Mutation(
+        "        DestinationConfig:\n          OnFailure:\n            Type: SQS\n"
+        "            Destination: !GetAtt ScheduleDeadLetters.Arn\n",
+        "",
+        template_checks.what_fails_unseen_is_kept,
+        "RefreshFunction is invoked asynchronously and has no on-failure destination",
+    ),
+    "the schedule's dead letters are missing": Mutation(
+        "            DeadLetterConfig:\n              Arn: !GetAtt ScheduleDeadLetters.Arn\n",
+        "",
+        template_checks.what_fails_unseen_is_kept,
+        "RefreshFunctionSchedule has no dead-letter queue",
+    ),
+    "the queue's dead letters are missing": Mutation(
+        "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt RefreshDeadLetters.Arn\n"
+        "        maxReceiveCount: 3\n",
+        "",
+        template_checks.what_fails_unseen_is_kept,
+        "RefreshQueueMapping reads a queue without a dead-letter queue",
+    ),
+    "an alarm by another dimension": Mutation(
+        "MetricName: 5xx\n      Dimensions: [{Name: ApiId, Value: !Ref Api}]",
+        "MetricName: 5xx\n      Dimensions: [{Name: ApiName, Value: !Ref Api}]",
+        template_checks.alarms_look_at_what_exists,
+        "AWS/ApiGateway 5xx is not kept by ApiName",
+    ),
+    "an alarm of another resource's dimension": Mutation(
+        "Dimensions: [{Name: FunctionName, Value: !Ref SearchFunction}]",
+        "Dimensions: [{Name: FunctionName, Value: !GetAtt SearchFunction.Arn}]",
+        template_checks.alarms_look_at_what_exists,
+        "is no FunctionName",
+    ),
+    "an alarm on a metric that nobody writes": Mutation(
+        "MetricName: 5xx\n      Dim",
+        "MetricName: 5XXError\n      Dim",
+        template_checks.alarms_look_at_what_exists,
+        "AWS/ApiGateway 5XXError, which nobody writes",
+    ),
+    "an alarm that tells nobody": Mutation(
+        "      AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]\n",
+        "",
+        template_checks.alarms_can_go_on,
+        "ServerErrorsAlarm does not tell the topic",
+    ),
+    "dead letters that nobody looks at": Mutation(
+        "Value: !GetAtt ScheduleDeadLetters.QueueName",
+        "Value: !GetAtt RefreshDeadLetters.QueueName",
+        template_checks.everything_is_watched,
+        "no alarm looks at ScheduleDeadLetters",
+    ),
+    "a variable renamed": Mutation(
+        "        REFRESH_QUEUE_URL: !Ref RefreshQueue\n",
+        "        QUEUE_URL: !Ref RefreshQueue\n",
+        template_checks.environment_is_what_the_settings_read,
+        "SearchFunction lacks the variable REFRESH_QUEUE_URL",
+    ),
+    "a function without a log group": Mutation(
+        "      LoggingConfig:\n        LogGroup: !Ref SearchLogs\n",
+        "",
+        template_checks.every_function_has_a_log_group,
+        "SearchFunction has no log group",
+    ),
+    "a log group kept for ever": Mutation(
+        '      LogGroupName: !Sub "/personas/${AWS::StackName}/search"\n      RetentionInDays: !Ref LogRetentionDays\n',
+        '      LogGroupName: !Sub "/personas/${AWS::StackName}/search"\n',
+        template_checks.every_function_has_a_log_group,
+        "SearchLogs keeps its records for another time",
+    ),
+    "a route that is in no registry": Mutation(
+        "Path: /api/v5/artifacts/personas/search",
+        "Path: /api/v5/artifacts/personas/find",
+        template_checks.routes_registry_and_events_agree,
+        "POST /api/v5/artifacts/personas/find is in no registry",
+    ),
+    "a function of another folder": Mutation(
+        "CodeUri: functions/search/",
+        "CodeUri: functions/get/",
+        template_checks.functions_and_folders,
+        "functions/search/ has no function",
+    ),
+    "a bucket without a public-access block": Mutation(
+        "      PublicAccessBlockConfiguration:\n        BlockPublicAcls: true\n        BlockPublicPolicy: true\n"
+        "        IgnorePublicAcls: true\n        RestrictPublicBuckets: true\n",
+        "",
+        template_checks.the_bucket_is_closed,
+        "Bucket: BlockPublicAcls is not on",
+    ),
+    "a bucket that speaks without TLS": Mutation(
+        'aws:SecureTransport: "false"',
+        'aws:SecureTransport: "true"',
+        template_checks.the_bucket_is_closed,
+        "Bucket may be spoken to without TLS",
+    ),
+    "a schedule with a fixed name": Mutation(
+        'Name: !Sub "${AWS::StackName}-refresh"',
+        "Name: personas-refresh",
+        template_checks.two_stacks_cannot_collide,
+        "RefreshFunctionSchedule.Name is the same in every stack",
+    ),
+    "a schedule without a name": Mutation(
+        '            Name: !Sub "${AWS::StackName}-refresh"\n',
+        "",
+        template_checks.two_stacks_cannot_collide,
+        "RefreshFunctionSchedule",
+    ),
+    "a table that goes with the stack": Mutation(
+        "    Type: AWS::DynamoDB::Table\n    DeletionPolicy: Retain",
+        "    Type: AWS::DynamoDB::Table\n    DeletionPolicy: Delete",
+        template_checks.what_people_made_outlives_the_stack,
+        "PersonasTable goes with the stack",
+    ),
+    "a queue in clear text": Mutation(
+        "      SqsManagedSseEnabled: true\n",
+        "",
+        template_checks.everything_at_rest_is_encrypted,
+        "RefreshQueue is not encrypted",
+    ),
+    "an access log that is no JSON": Mutation(
+        '{"requestId": "$context.requestId", ',
+        '{requestId: "$context.requestId", ',
+        template_checks.the_api_is_bounded_and_logged,
+        "does not log its access in JSON",
+    ),
+    "a function without a time limit": Mutation(
+        "      Timeout: 29\n",
+        "",
+        template_checks.functions_run_alike,
+        "GetFunction has no Timeout",
+    ),
+    "a reference to nothing": Mutation(
+        "    Value: !Ref AccessLogs\n",
+        "    Value: !Ref Logs\n",
+        template_checks.every_reference_leads_somewhere,
+        "Logs is referred to and does not exist",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed | str]:
+    """The template and its mutations as SAM transforms them, by name."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    path = tmp_path_factory.mktemp("templates") / "template.yaml"
+    documents = {}
+    for name, (before, after) in {WHOLE: ("", ""), **{name: each[:2] for name, each in MUTATIONS.items()}}.items():
+        assert before in text, name
+        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+        documents[name] = template.load(path)
+    return dict(zip(documents, transform(list(documents.values())), strict=True))
+
+
+def deployed(transformed: Mapping[str, Deployed | str], name: str) -> Deployed:
+    found = transformed[name]
+    assert isinstance(found, Deployed), f"{name}: {found}"
+    return found
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_it_holds(transformed: Mapping[str, Deployed | str], check: Check) -> None:
+    assert list(check(deployed(transformed, WHOLE))) == []
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_fault_is_found(transformed: Mapping[str, Deployed | str], name: str) -> None:
+    mutation = MUTATIONS[name]
+
+    faults = list(mutation.found_by(deployed(transformed, name)))
+
+    assert [fault for fault in faults if mutation.says in fault], faults
+
+
+def test_every_check_finds_something() -> None:
+    assert {mutation.found_by for mutation in MUTATIONS.values()} == set(CHECKS)
