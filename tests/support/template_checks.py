@@ -460,8 +460,11 @@ def _leads(deployed: Deployed, dimension: str, value: Node) -> bool:
 # ---- The API -----------------------------------------------------------------------------------------------------
 
 
-def routes_registry_and_events_agree(deployed: Deployed) -> Iterator[str]:
-    """The routes of the API are those of the registry, each leads to its function, and each has an event to try it."""
+def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
+    """The routes of the API are those of the registry, each leads to its function, and has an event to try it.
+
+    docs/openapi.json describes all of the registry.
+    """
     expected: dict[tuple[str, str], str] = {
         (route.method, route.path): name for name, route in ROUTES.items()
     }
@@ -489,6 +492,10 @@ def routes_registry_and_events_agree(deployed: Deployed) -> Iterator[str]:
             yield f"{name} has no event in events/"
         elif json.loads(event.read_text(encoding="utf-8"))["routeKey"] != f"{method} {path}":
             yield f"events/{name}.json is for another route"
+    described = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))["paths"]
+    documented = {(method.upper(), path) for path, methods in described.items() for method in methods}
+    for method, path in sorted(documented ^ {(str(route.method), route.path) for route in ROUTES.values()}):
+        yield f"{method} {path} is either in the registry or in docs/openapi.json alone"
 
 
 def the_api_is_bounded_and_logged(deployed: Deployed) -> Iterator[str]:
@@ -624,7 +631,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     alarms_look_at_what_exists,
     alarms_can_go_on,
     everything_is_watched,
-    routes_registry_and_events_agree,
+    routes_and_what_describes_them_agree,
     the_api_is_bounded_and_logged,
     the_bucket_is_closed,
     what_people_made_outlives_the_stack,

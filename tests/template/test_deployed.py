@@ -123,7 +123,7 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
     "a route that is in no registry": Mutation(
         "Path: /api/v5/artifacts/personas/search",
         "Path: /api/v5/artifacts/personas/find",
-        template_checks.routes_registry_and_events_agree,
+        template_checks.routes_and_what_describes_them_agree,
         "POST /api/v5/artifacts/personas/find is in no registry",
     ),
     "a function of another folder": Mutation(
