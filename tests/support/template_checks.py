@@ -465,9 +465,7 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
 
     docs/openapi.json describes all of the registry.
     """
-    expected: dict[tuple[str, str], str] = {
-        (route.method, route.path): name for name, route in ROUTES.items()
-    }
+    expected: dict[tuple[str, str], str] = {(route.method, route.path): name for name, route in ROUTES.items()}
     found: dict[tuple[str, str], str] = {}
     for api in deployed.of_type("AWS::ApiGatewayV2::Api").values():
         for path, methods in mapping(mapping(api["Body"])["paths"]).items():
