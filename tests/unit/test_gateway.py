@@ -20,6 +20,7 @@ from personas_tools.gateway import (
     Response,
     Scope,
     Sent,
+    document,
     match,
     to_event,
     to_response,
@@ -281,8 +282,10 @@ class TestGateway:
         assert [event["function"] for event in functions.events] == ["exact", "one", "greedy"]
         assert functions.events[1]["pathParameters"] == {"p": "y"}
 
-    def test_serves_its_own_documents(self) -> None:
-        gateway = Gateway({GET: "f"}, None, answering({}), documents={"/.well-known/jwks.json": {"keys": []}})
+    def test_serves_its_own_pages(self) -> None:
+        gateway = Gateway(
+            {GET: "f"}, None, answering({}), pages={"/.well-known/jwks.json": document(200, {"keys": []})}
+        )
         assert json.loads(answered(gateway, "GET", "/.well-known/jwks.json").body) == {"keys": []}
         assert answered(gateway, "POST", "/.well-known/jwks.json").status == 404
 

@@ -13,13 +13,13 @@ import uvicorn
 
 from personas.errors import PersonasError
 from personas_tools import openapi as described
+from personas_tools import reference, worker
 from personas_tools import stack as local
-from personas_tools import worker
 from personas_tools.background import Background
 from personas_tools.commands import register
 from personas_tools.demo import load_if_empty
 from personas_tools.emulator import EmulatorError
-from personas_tools.gateway import Gateway
+from personas_tools.gateway import Gateway, document
 from personas_tools.importer.command import import_file
 from personas_tools.library_file import LibraryError
 
@@ -111,13 +111,8 @@ class _Server(uvicorn.Server):
 
 
 def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.socket, lines: list[str]) -> None:
-    index: worker.Json = {
-        "name": "personas",
-        "stack": local.NAME,
-        "routes": [f"{route.method} {route.path}" for route in stack.routes],
-        "jwks": f"{stack.address}{local.JWKS_PATH}",
-    }
-    gateway = Gateway(stack.routes, stack.cors, workers, documents={"/": index, local.JWKS_PATH: stack.jwks()})
+    pages = reference.pages() | {local.JWKS_PATH: document(200, stack.jwks())}
+    gateway = Gateway(stack.routes, stack.cors, workers, pages=pages)
     config = uvicorn.Config(
         gateway,
         http="h11",
@@ -132,7 +127,10 @@ def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.so
     background = Background(stack.sqs(), workers, stack.schedules, stack.queue_sources)
     with background:
         try:
-            _Server(config, "\n".join([f"Personas API at {stack.address}", *lines])).run(sockets=[listener])
+            _Server(
+                config,
+                "\n".join([f"Personas API at {stack.address}", f"Read it and try it at {stack.address}/", *lines]),
+            ).run(sockets=[listener])
         finally:
             background.stop()
             workers.close()  # lest the end wait for a function in the background

@@ -261,9 +261,9 @@ def _header_value(name: str, value: Json) -> str:
 class Gateway:
     """The ASGI application.
 
-    ``routes`` lead to functions by their physical names; without ``cors`` there is none. ``documents`` are JSON
-    documents that the server itself answers to GET, by path, where no route claims the path. As many functions run
-    at a time as the invoker has room for; further requests wait for their turn, up to ``patience`` seconds.
+    ``routes`` lead to functions by their physical names; without ``cors`` there is none. ``pages`` are what the
+    server itself answers to GET, by path, where no route claims the path. As many functions run at a time as the
+    invoker has room for; further requests wait for their turn, up to ``patience`` seconds.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class Gateway:
         cors: Cors | None,
         invoker: Invoker,
         *,
-        documents: Mapping[str, Json] | None = None,
+        pages: Mapping[str, Response] | None = None,
         patience: float = PATIENCE,
     ) -> None:
         # The most specific route wins: a full path before one with parameters, those before a greedy one.
@@ -281,7 +281,7 @@ class Gateway:
         )
         self._cors = cors
         self._invoker = invoker
-        self._documents = documents or {}
+        self._pages = pages or {}
         self._patience = patience
         self._threads = ThreadPoolExecutor(invoker.parallel, thread_name_prefix="invoke")
 
@@ -321,8 +321,8 @@ class Gateway:
             if parameters is not None:
                 event = to_event(request, route, parameters, request_id, datetime.now(UTC))
                 return await self._invoke(function, event, origin)
-        if request.method == "GET" and request.path in self._documents:
-            return document(200, self._documents[request.path])
+        if request.method == "GET" and request.path in self._pages:
+            return self._pages[request.path]
         return message(404, "Not Found")
 
     async def _invoke(self, function: str, event: Json, origin: str | None) -> Response:

@@ -42,8 +42,8 @@ _CODE: Final = re.compile(r"`(\w+)`")
 _INTRODUCTION: Final = f"""{ABOUT}
 
 **Calling.** Send `X-Api-Key`, or `Authorization: Bearer` with a token, or both. The profile behind them says what may
-be seen and changed; what a caller may not see is answered as if it did not exist. `make run` prints a key for each role
-of the demo group: paste one under *Authorize*, and the examples below can be sent as they are.
+be seen and changed; what a caller may not see is answered as if it did not exist. The examples are the demo group's,
+their lists and texts cut short.
 
 **Bodies** are JSON. Reading operations pass over fields that they do not know, writing ones refuse them by name. A
 persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts, a call at most {ITEMS_MAX} items.
@@ -209,10 +209,11 @@ def _problem(
     headers = ["apigw-requestid"]
     if codes:
         enum: Part = {"properties": {"status": {"const": status}, "code": {"enum": [*codes]}}}
-        content[_PROBLEM] = {"schema": {"allOf": [_reference(Problem), enum]}}
-        answers = _named((each, each["response"]) for each in examples if each["status"] == status)
-        if answers:
-            content[_PROBLEM]["examples"] = answers  # type: ignore[index,call-overload]  # a dict, made just above
+        recorded = _named((each, each["response"]) for each in examples if each["status"] == status)
+        content[_PROBLEM] = {
+            "schema": {"allOf": [_reference(Problem), enum]},
+            "examples": recorded or dict(_made_up(status, possible)),
+        }
         if any("Retry-After" in each.when for each in possible):
             headers.append("Retry-After")
         if status == HTTPStatus.UNAUTHORIZED:
@@ -225,6 +226,21 @@ def _problem(
         raise ErrorsPageError(f"{ERRORS.name} has no row for the {status} that {operation.name} may answer")
     description = "\n".join([HTTPStatus(status).phrase, "", *lines])
     return {"description": description, "headers": _headers(headers), "content": content}
+
+
+def _made_up(status: int, possible: Iterable[Failure]) -> Iterator[tuple[str, Json]]:
+    """A problem for each code, for a status that no recorded call has; its detail is what the page of errors says."""
+    for failure in possible:
+        said = failure.when.replace("`", "")
+        for code in failure.codes:
+            problem = Problem(
+                title=HTTPStatus(status).phrase,
+                status=status,
+                detail=f"{said[0].upper()}{said[1:]}.",
+                code=code,
+                request_id="wWy1r_YE7AJxW0s=",
+            )
+            yield code, {"summary": code, "value": problem.model_dump(mode="json", exclude_none=True)}
 
 
 def _headers(names: Iterable[str]) -> Part:
@@ -242,15 +258,6 @@ def _of(examples: Iterable[Example], operation: Operation) -> Iterator[Example]:
 # ---- Components ------------------------------------------------------------------------------------------------------
 
 _SECURITY: Final[Part] = {
-    "ApiKey": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Api-Key",
-        "description": (
-            "A key of a group. One that names a profile is enough; one that names none needs a token beside it. "
-            "`make run` prints those of the demo group, `personas key issue` makes others."
-        ),
-    },
     "Bearer": {
         "type": "http",
         "scheme": "bearer",
@@ -258,6 +265,16 @@ _SECURITY: Final[Part] = {
         "description": (
             "A token (RS256 or ES256) of the issuer that the deployment trusts; its subject is the profile's id. "
             "`personas token` signs one for the local service."
+        ),
+    },
+    # Last, for a form puts the cursor into its last field, and most callers have a key.
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": (
+            "A key of a group. One that names a profile is enough; one that names none needs a token beside it. "
+            "`make run` prints those of the demo group, `personas key issue` makes others."
         ),
     },
 }
