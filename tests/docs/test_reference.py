@@ -1,0 +1,178 @@
+"""The page to read and try the API on: by itself, and in a browser as a person uses it."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from personas.contract.registry import ROUTES
+from personas_tools import openapi
+from personas_tools.reference import pages
+from support.server import demo_key, serving
+
+CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+"""The browser. CI names it, so that there the test runs or fails."""
+
+# Parallel tests share two cores.
+expect.set_options(timeout=30_000)
+
+SEARCH: Final = "#operations-Find-search"
+DEMO_PERSONAS: Final = 24
+
+
+class TestParts:
+    def test_have_their_types(self) -> None:
+        types = {path: response.headers["content-type"].partition(";")[0] for path, response in pages().items()}
+        assert types == {
+            "/": "text/html",
+            "/openapi.json": "application/json",
+            "/reference/page.css": "text/css",
+            "/reference/page.js": "text/javascript",
+            "/reference/swagger-ui.css": "text/css",
+            "/reference/swagger-ui-bundle.js": "text/javascript",
+            "/reference/favicon-32x32.png": "image/png",
+        }
+
+    def test_refer_to_each_other_only(self) -> None:
+        html = pages()["/"].body.decode()
+        assert set(re.findall(r'(?:src|href)="([^"]+)"', html)) <= pages().keys()
+        assert "<script>" not in html
+        for path in ("/", "/reference/page.css", "/reference/page.js"):
+            assert "://" not in pages()[path].body.decode()
+        assert not re.search(r"url\((?!\"?data:)|@import", pages()["/reference/swagger-ui.css"].body.decode())
+
+    def test_forbid_the_browser_to_go_elsewhere(self) -> None:
+        for response in pages().values():
+            policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
+            assert policy["default-src"] == "'none'"
+            assert (policy["script-src"], policy["connect-src"]) == ("'self'", "'self'")
+
+    def test_show_the_committed_document(self) -> None:
+        assert pages()["/openapi.json"].body == openapi.DOCUMENT.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a running service with the demo in it, and the key of its superadmin."""
+    folder = tmp_path_factory.mktemp("reference")
+    with serving(folder) as (_, port):
+        yield f"http://127.0.0.1:{port}", demo_key(folder, "superadmin")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("No Chromium is installed here; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        # Chromium's sandbox cannot be set up by root, who runs CI's container.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(service: tuple[str, str], browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page as it opens; whatever it asked for elsewhere, or complained of, fails the test at its end."""
+    address, _ = service
+    width = getattr(request, "param", 1280)
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    elsewhere: list[str] = []
+    complaints: list[str] = []
+
+    def asked(sent: Request) -> None:
+        if not sent.url.startswith((f"{address}/", "data:")):
+            elsewhere.append(sent.url)
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    opened.on("request", asked)
+    opened.on("console", said)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(f"{address}/")
+    yield opened
+    context.close()
+    assert elsewhere == []
+    assert complaints == []
+
+
+def authorise(page: Page, key: str) -> None:
+    page.locator(".scheme-container button.authorize").click()
+    form = page.locator(".auth-container", has_text="X-Api-Key")
+    expect(form.locator("input")).to_be_focused()
+    form.locator("input").fill(key)
+    form.get_by_role("button", name="Apply credentials").click()
+    page.locator(".modal-ux-header button").click()
+
+
+def send_search(page: Page) -> None:
+    page.locator(f"{SEARCH} .opblock-summary-control").click()
+    page.locator(f"{SEARCH} button.execute").click()
+
+
+@pytest.mark.emulator
+class TestInABrowser:
+    def test_shows_every_operation(self, page: Page) -> None:
+        expect(page.locator(".opblock")).to_have_count(len(ROUTES))
+        expect(page.locator(".info .title")).to_contain_text("Personas")
+        for name, operation in ROUTES.items():
+            block = page.locator(f"[id^='operations-'][id$='-{name}']")
+            expect(block.locator(".opblock-summary-description")).to_have_text(operation.summary)
+
+    def test_says_how_to_get_a_key(self, page: Page) -> None:
+        expect(page.locator(".start")).to_contain_text("make run")
+        page.locator(".scheme-container button.authorize").click()
+        expect(page.locator(".auth-container", has_text="X-Api-Key")).to_contain_text("make run")
+
+    def test_sends_a_search_and_shows_the_24_personas(self, page: Page, service: tuple[str, str]) -> None:
+        # Given a person who has pasted the demo's key,
+        authorise(page, service[1])
+        # when they send the search that the page proposes,
+        with page.expect_response(lambda response: response.url.endswith("/search")) as received:
+            send_search(page)
+        # then all of the demo answer, and the page shows it.
+        assert received.value.request.headers["x-api-key"] == service[1]
+        answer = json.loads(received.value.body())
+        assert (len(answer["personas"]), answer["total_count"]) == (DEMO_PERSONAS, DEMO_PERSONAS)
+        shown = page.locator(f"{SEARCH} .live-responses-table .response-col_description pre").first
+        expect(page.locator(f"{SEARCH} .live-responses-table tbody .response-col_status")).to_contain_text("200")
+        expect(shown).to_contain_text(answer["personas"][0]["name"])
+        assert shown.inner_text().count('"persona_id"') == DEMO_PERSONAS
+
+    def test_keeps_the_key_over_a_reload(self, page: Page, service: tuple[str, str]) -> None:
+        authorise(page, service[1])
+        page.reload()
+        with page.expect_response(lambda response: response.url.endswith("/search")) as received:
+            send_search(page)
+        assert received.value.status == 200
+
+    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
+    def test_fits_the_width_of_the_screen(self, page: Page) -> None:
+        page.locator(f"{SEARCH} .opblock-summary-control").click()
+        expect(page.locator(f"{SEARCH} button.execute")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.emulator
+def test_the_page_shows_a_refusal_as_it_was_answered(service: tuple[str, str], browser: Browser) -> None:
+    # The browser reports every 401 on its console, so this page is not held to silence.
+    page = browser.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(service[0])
+    send_search(page)
+    expect(page.locator(f"{SEARCH} .live-responses-table")).to_contain_text("unauthenticated")
+    page.close()
+
+
+def test_the_browser_that_ci_names_exists() -> None:
+    assert CHROMIUM is None or Path(CHROMIUM).exists()
