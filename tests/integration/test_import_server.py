@@ -1,21 +1,29 @@
 """`personas import` as a process of its own, against the server that `make run` starts."""
 
 import csv
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import batched
 from pathlib import Path
 from typing import Final
 
+import httpx2
 import pytest
 
 from personas.contract.search import SearchPersonaResponse
 from personas_tools.http_api import Api
-from support.server import ROOT, demo_key, serving
+from support.hazards import LIBRARY, personas
+from support.server import ROOT, new_group, serving
 
 ROWS: Final = 10_000
+HOSTILE: Final = 5_000
 PAGE: Final = 100
 
 pytestmark = [pytest.mark.emulator, pytest.mark.slow]
@@ -39,13 +47,11 @@ def answered_batches(folder: Path) -> int:
     return sum(max(0, path.read_bytes().count(b"\n") - 1) for path in folder.glob("*.jsonl"))
 
 
-def names_found(api: Api, text: str) -> list[str]:
-    """The names of all personas that search finds."""
+def names_in(api: Api) -> list[str]:
+    """The names of all personas of the group."""
     names: list[str] = []
     while True:
-        page = SearchPersonaResponse.model_validate(
-            api.read("search", {"search": text, "page_size": PAGE, "page_offset": len(names)})
-        )
+        page = SearchPersonaResponse.model_validate(api.read("search", {"page_size": PAGE, "page_offset": len(names)}))
         if not page.personas:
             assert page.total_count == len(names)
             return names
@@ -61,9 +67,9 @@ def test_ten_thousand_rows_killed_half_way_are_ten_thousand_personas(tmp_path: P
         writer = csv.writer(text)
         writer.writerow(["name", "description", "color", "icon", "instructions", "active_flag"])
         for number in range(ROWS):
-            writer.writerow([f"Imported {number:05}", f"No. {number}", "Teal", "graduation-cap", "Be kind.", "true"])
+            writer.writerow([f"Imported {number:05}", f"No. {number}", "Teal", "star", "Be kind.", "true"])
     with serving(tmp_path / "local") as (server, port):
-        key = demo_key(tmp_path / "local", "superadmin")
+        key = new_group(tmp_path / "local", LIBRARY)
         with importing(file, port, key) as killed:
             while answered_batches(folder) < ROWS // PAGE // 2:
                 assert killed.poll() is None, killed.communicate()
@@ -80,6 +86,55 @@ def test_ten_thousand_rows_killed_half_way_are_ten_thousand_personas(tmp_path: P
         assert out == f"{ROWS} created, 0 updated, 0 rejected.\n"
         assert sorted(path.name for path in folder.iterdir()) == ["file.csv"]
         with Api(f"http://127.0.0.1:{port}", key) as api:
-            assert names_found(api, "imported ") == [f"Imported {number:05}" for number in range(ROWS)]
+            assert names_in(api) == [f"Imported {number:05}" for number in range(ROWS)]
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=60) == 0
+
+
+def test_five_thousand_hostile_personas_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "file.csv"
+    with serving(tmp_path / "local") as (server, port):
+        key = new_group(tmp_path / "local", LIBRARY)
+        with Api(f"http://127.0.0.1:{port}", key) as api:
+            # Given an export of personas with hostile texts
+            for number, items in enumerate(batched(personas(HOSTILE), PAGE, strict=True)):
+                each_done(api, "create", {"personas": items}, f"create-{number}")
+            file.write_bytes(exported(api, key))
+            before = rows_of(file.read_bytes())
+            assert len(before) == HOSTILE
+            # When the group is emptied, and the file imported
+            for number, some in enumerate(batched(before, PAGE, strict=True)):
+                each_done(api, "delete", {"persona_ids": [row[0] for row in some]}, f"delete-{number}")
+            assert rows_of(exported(api, key)) == []
+            with importing(file, port, key) as process:
+                out, err = process.communicate()
+            assert out == f"{HOSTILE} created, 0 updated, 0 rejected.\n", err
+            # Then another export is the same, but for the ids.
+            after = rows_of(exported(api, key))
+        assert Counter(tuple(row[1:]) for row in after) == Counter(tuple(row[1:]) for row in before)
+        assert {row[0] for row in after}.isdisjoint(row[0] for row in before)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0
+
+
+def each_done(api: Api, operation: str, body: object, idempotency_key: str) -> None:
+    """Call an operation of which each item must succeed."""
+    answer = api.call(operation, json.dumps(body).encode(), idempotency_key=idempotency_key)
+    results = answer.body.get("results")
+    assert isinstance(results, list), answer
+    assert all(result["success"] for result in results), answer
+
+
+def exported(api: Api, key: str) -> bytes:
+    """The file of an export of the whole group."""
+    upload_id = api.read("export", {})["upload_id"]
+    place = httpx2.get(
+        f"{api.address}/api/v5/uploads/{upload_id}/download", headers={"X-Api-Key": key}, trust_env=False, timeout=60
+    )
+    assert place.status_code == 302, place.text
+    return httpx2.get(place.headers["location"], trust_env=False, timeout=60).raise_for_status().content
+
+
+def rows_of(file: bytes) -> Sequence[list[str]]:
+    """The rows of a CSV file below its header."""
+    return list(csv.reader(io.StringIO(file.decode(), newline=""), strict=True))[1:]

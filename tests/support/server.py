@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+from click.testing import CliRunner
+
+from personas_tools.cli import main
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/api/v5/artifacts/personas"
@@ -64,3 +69,17 @@ class Session:
         answer = json.loads(response.read())
         assert isinstance(answer, dict)
         return response.status, answer
+
+
+def new_group(folder: Path, library: str) -> str:
+    """Load a library into a group of its own, beside the demo's; the API key of its one superadmin."""
+    group, options = str(uuid4()), ("--folder", str(folder))
+
+    def run(*arguments: str, stdin: str | None = None) -> str:
+        result = CliRunner().invoke(main, [*arguments, "--group", group, *options], input=stdin)
+        assert result.exit_code == 0, result.output
+        return result.stdout.strip()
+
+    run("library", "load", "-", stdin=library)
+    profile = run("profile", "put", "--name", "Root", "--role", "superadmin")
+    return run("key", "issue", "--profile", profile)

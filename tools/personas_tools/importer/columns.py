@@ -135,7 +135,7 @@ class Columns:
         Raises:
             RowError: it does not fit the header, or a cell is not what its column holds.
         """
-        if len(row.cells) > self.width:
+        if any(map(str.strip, row.cells[self.width :])):
             raise RowError(f"has {len(row.cells)} cells, and the header names {self.width}: is a text not quoted?")
         if row.cut_off:
             raise RowError(f"the file ends within this row, after {len(row.cells)} of {self.width} cells")
