@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.exported import cells, content, values
 
 from personas_tools import http_api, library
 from personas_tools.cli import main
 from personas_tools.http_api import Api
 from personas_tools.library import parse
+from support.exported import cells, content, values
 from support.hazards import LIBRARY, personas
 from support.transport import Handlers
 from support.world import GROUP, World
