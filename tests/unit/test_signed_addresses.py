@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from personas.runtime import s3
 
 
 @pytest.fixture(autouse=True)
-def _clients_of_their_own() -> Iterator[None]:
+def _client_of_its_own() -> Iterator[None]:
+    # The session keeps region and credentials as well.
     s3.cache_clear()
+    boto3.setup_default_session()
     yield
     s3.cache_clear()
+    boto3.setup_default_session()
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-2"])
