@@ -97,14 +97,21 @@ class TestRefreshAge:
         assert written(capsys) == {"RefreshAge": 0}
 
 
+@pytest.mark.parametrize(("operation", "views"), [("search", "persona_views"), ("get", "offers")])
 def test_views_that_are_dropped_for_want_of_memory_are_counted(
-    env: Environment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    env: Environment,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    views: str,
 ) -> None:
     env.save()
-    env.search()
-    monkeypatch.setattr(env.services.persona_views, "_budget_bytes", 0)
+    for who in ("root", "stranger"):
+        env.call("refresh", who=who)
+    env.call(operation)
+    monkeypatch.setattr(getattr(env.services, views), "_budget_bytes", 0)
 
-    env.call("search", {}, who="stranger")
+    env.call(operation, who="stranger")
 
     assert written(capsys) == {"ViewEvictions": 1}
 

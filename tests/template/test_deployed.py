@@ -7,12 +7,14 @@ from typing import Final, NamedTuple
 import pytest
 
 from personas_tools import template
+from personas_tools.template import Node
 from support import template_checks
 from support.deployed import Deployed, transform
 from support.template_checks import CHECKS, Check
 
 TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 WHOLE: Final = "the template as it is"
+TRACED: Final = "the template with tracing"
 
 pytestmark = pytest.mark.sam
 
@@ -196,7 +198,8 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed 
     text = TEMPLATE.read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("templates") / "template.yaml"
     documents = {}
-    for name, (before, after) in {WHOLE: ("", ""), **{name: each[:2] for name, each in MUTATIONS.items()}}.items():
+    changes = {WHOLE: ("", ""), TRACED: ("Default: Disabled", "Default: Active")}
+    for name, (before, after) in {**changes, **{name: each[:2] for name, each in MUTATIONS.items()}}.items():
         assert before in text, name
         path.write_text(text.replace(before, after, 1), encoding="utf-8")
         documents[name] = template.load(path)
@@ -221,6 +224,26 @@ def test_a_fault_is_found(transformed: Mapping[str, Deployed | str], name: str) 
     faults = list(mutation.found_by(deployed(transformed, name)))
 
     assert [fault for fault in faults if mutation.says in fault], faults
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "policies"),
+    [
+        (WHOLE, None, [template_checks.BASIC]),
+        (
+            TRACED,
+            {"Mode": {"Ref": "Tracing"}},
+            [template_checks.BASIC, "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"],
+        ),
+    ],
+)
+def test_functions_may_send_traces_where_they_are_traced(
+    transformed: Mapping[str, Deployed | str], name: str, config: Node, policies: list[str]
+) -> None:
+    stack = deployed(transformed, name)
+    for function, properties in stack.functions.items():
+        assert properties.get("TracingConfig") == config
+        assert stack.role_of(function)["ManagedPolicyArns"] == policies
 
 
 def test_every_check_finds_something() -> None:

@@ -197,7 +197,7 @@ def watches(functions: Iterable[str]) -> tuple[Watch, ...]:
             [
                 Alarm(
                     "ViewEvictionsAlarm",
-                    "More than one group a minute is dropped from memory to be loaded again: give search more of it",
+                    "More than one group a minute is dropped from memory and loaded again: a function needs more of it",
                     {"evictions": own(VIEW_EVICTIONS, "Sum")},
                     threshold=60,
                     period=3600,

@@ -37,11 +37,10 @@ def note_error(error: PersonasError) -> None:
         _tell(CONFLICTS, MetricUnit.Count, 1)
 
 
-def note_view(size_bytes: int, evictions: int) -> None:
-    """Tell how much memory the views of this environment take, and count those that were dropped for want of it."""
-    note(view_bytes=size_bytes)
-    if evictions:
-        _tell(VIEW_EVICTIONS, MetricUnit.Count, evictions)
+def tell_evictions(views: int) -> None:
+    """Count views of groups that were dropped for want of memory."""
+    if views:
+        _tell(VIEW_EVICTIONS, MetricUnit.Count, views)
 
 
 def tell_refresh_age(oldest: timedelta) -> None:

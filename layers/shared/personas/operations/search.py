@@ -15,7 +15,7 @@ from personas.contract.search import (
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
-from personas.observability import note_view
+from personas.observability import note
 from personas.services import Services
 from personas.view.index import Facet, Found, PersonaRow, Query
 from personas.view.personas import PersonaView
@@ -62,9 +62,8 @@ def current_view(services: Services, group_id: str) -> PersonaView:
         Unavailable: the store cannot be read.
     """
     views = services.persona_views
-    evictions = views.evictions
     view = views.current(group_id)
-    note_view(views.size_bytes, views.evictions - evictions)
+    note(view_bytes=views.size_bytes)
     return view
 
 

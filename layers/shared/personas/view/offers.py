@@ -14,6 +14,7 @@ from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
+from personas.observability import tell_evictions
 from personas.runtime import Parallel
 from personas.view.popular import Popular
 from personas.view.snapshot import SnapshotStore, pointer_to, read_object
@@ -92,7 +93,9 @@ class OfferViews:
         """Whole views go first: a companion is asked for by every call."""
         total = sum(each.size_bytes for each in self._texts.values())
         total += sum(each.size_bytes for each in self._popular.values())
+        held = len(self._texts) + len(self._popular)
         while total > self._budget_bytes and len(self._texts) > 1:
             total -= self._texts.popitem(last=False)[1].size_bytes
         while total > self._budget_bytes and len(self._popular) > 1:
             total -= self._popular.popitem(last=False)[1].size_bytes
+        tell_evictions(held - len(self._texts) - len(self._popular))

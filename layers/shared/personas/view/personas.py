@@ -8,7 +8,7 @@ from typing import Final, cast
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
 from personas.errors import Unavailable, ViewRebuilding
-from personas.observability import logger
+from personas.observability import logger, tell_evictions
 from personas.runtime import FEED_WINDOW, Parallel
 from personas.store import keys
 from personas.store.groups import GroupStore, Pointer
@@ -111,7 +111,6 @@ class PersonaViews:
         self._parallel = parallel
         self._budget_bytes = budget_bytes
         self._views: OrderedDict[str, PersonaView] = OrderedDict()
-        self.evictions = 0
 
     @property
     def size_bytes(self) -> int:
@@ -211,8 +210,8 @@ class PersonaViews:
 
     def _evict(self) -> None:
         sizes = {group_id: view.index.size_bytes() for group_id, view in self._views.items()}
-        total = sum(sizes.values())
+        total, held = sum(sizes.values()), len(sizes)
         while total > self._budget_bytes and len(self._views) > 1:
             group_id, _ = self._views.popitem(last=False)
             total -= sizes[group_id]
-            self.evictions += 1
+        tell_evictions(held - len(self._views))
