@@ -20,7 +20,7 @@ import pytest
 
 from personas.contract.problems import Problem
 from personas.contract.registry import OPERATIONS
-from support.client import FUNCTIONS, Answer, Client, Handler
+from support.client import Answer, Client, Handler
 from support.hostile import Gun, Json, Shot
 from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, NOBODY, STAR, TEAL, World, load_once
 
@@ -31,7 +31,6 @@ FEW: Final = 120
 SECONDS_MAX: Final = 5.0
 """Of processor time for one call, which is less than a tenth as a rule; what is squared by length takes far more."""
 ANSWER_MAX: Final = 6 * 1024 * 1024
-BUILT: Final = [name for name in OPERATIONS if (FUNCTIONS / name / "handler.py").exists()]
 SHARES: Final[Mapping[str, int]] = {"create": 5, "update": 5, "draft": 5, "get": 3, "search": 3, "delete": 2}
 """How many shots an operation gets, as a ratio; others get one."""
 PART: Final = 500
@@ -40,10 +39,10 @@ PART: Final = 500
 
 def parts() -> list[tuple[str, int]]:
     """The operations, each as often as it takes to send its share."""
-    total = sum(SHARES.get(name, 1) for name in BUILT)
+    total = sum(SHARES.get(name, 1) for name in OPERATIONS)
     return [
         (name, part)
-        for name in BUILT
+        for name in OPERATIONS
         for part in range(ceil(BODIES * SHARES.get(name, 1) / total / PART) if BODIES else 1)
     ]
 
@@ -57,7 +56,7 @@ class Range:
     def __init__(self, world: World) -> None:
         self.world = world
         self.key = {"x-api-key": world.key("root")}
-        self.client = Client(self.key, {name: self._handler(name) for name in BUILT})
+        self.client = Client(self.key, {name: self._handler(name) for name in OPERATIONS})
         self.persona_ids = [world.save(department_ids=[CARE], examples=["One.", "Two."]) for _ in range(5)]
         self.draft_id = world.draft("root", name="Draft")
         self.draft_version = 1
