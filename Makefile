@@ -91,11 +91,18 @@ format: $(DEV) ## Format the code and mend what the linter can mend
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-EXPORT := --quiet --frozen --only-group layer --no-hashes --no-header --no-annotate
+EXPORT := --quiet --frozen --only-group layer --no-header --no-annotate
 
 .PHONY: requirements
 requirements: | $(OWN_UV) ## Write what ships in the layer, from uv.lock
 	@$(UV) export $(EXPORT) --output-file layers/shared/requirements.txt
+
+.PHONY: sbom
+sbom: $(DEV) ## Write the bill of materials of the layer (CycloneDX, licences included) to .aws-sam/sbom.cdx.json
+	@mkdir -p .aws-sam
+	@$(UV) export --quiet --frozen --only-group layer --format cyclonedx1.5 --preview-features sbom-export \
+		| .venv/bin/python -m personas_tools.sbom >.aws-sam/sbom.cdx.json
+	@echo "Wrote .aws-sam/sbom.cdx.json"
 
 .PHONY: examples
 examples: $(DEV) $(MINISTACK) ## Record docs/examples.json anew: what a fresh demo answers to the requests in it
@@ -113,7 +120,8 @@ monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yam
 # Deployed is arm64. What runs on this machine is built for its own processor, beside it.
 HOST := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 LOCAL_BUILD := .aws-sam/local/build
-SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
+# sam has pip fetch wheels for another processor by name, once more: the constraint holds those to the locked hashes too.
+SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" PIP_CONSTRAINT="$(CURDIR)/layers/shared/requirements.txt" SAM_CLI_TELEMETRY=0 .local/sam/bin/sam build
 FINISH := PYTHONPATH=tools .local/sam/bin/python -m personas_tools.bundle
 
 .PHONY: build

@@ -139,12 +139,11 @@ def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
     assert "*" not in cors.allow_origins
 
 
-def test_the_layer_ships_exact_versions_and_no_boto3() -> None:
-    lines = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8").splitlines()
-    names = {line.partition("==")[0] for line in lines}
+def test_the_layer_ships_no_boto3() -> None:
+    requirements = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")
+    names = set(re.findall(r"^([a-z0-9-]+)==", requirements, re.MULTILINE))
     assert names >= {"aws-lambda-powertools", "pydantic", "pyjwt", "cryptography"}
     assert not names & {"boto3", "botocore"}
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ;.+)?", line) for line in lines)
 
 
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:
