@@ -325,13 +325,16 @@ class Bench:
             self.measure("duplicate", "duplicate", lambda: ({"persona_id": each} for each in some)),
             self.measure("delete", "delete", deletions),
         ]
-        costs += self.optional()
+        self.client.call("refresh", {})
+        self.passed += runtime.FEED_WINDOW
+        exported = self.client.call("export", {}).body["upload_id"]
+        costs += [
+            self.measure("docs", "docs", lambda: ({} for _ in range(repeats + 1))),
+            self.measure("export of all", "export", lambda: ({} for _ in range(5))),
+            self.measure("download", "download", lambda: ({"upload_id": exported} for _ in range(repeats + 1))),
+        ]
         costs.append(self.measure("refresh of 10 changes", "refresh", refreshes))
         return costs
-
-    def optional(self) -> list[Cost]:
-        """Export, download and docs."""
-        return []
 
     def stored(self) -> Stored:
         """What DynamoDB stores of a persona; its 100 bytes an item and an index entry included."""
@@ -379,6 +382,8 @@ A_PERSON = {
     "update": 40,
     "duplicate": 2,
     "delete": 3,
+    "export of all": 0.5,
+    "download": 0.5,
 }
 """Assumed: what an active person calls in a month. A form that saves itself makes most of it."""
 REFRESHES_OF_A_GROUP = 4 * 9 * 22
