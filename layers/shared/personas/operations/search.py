@@ -82,8 +82,9 @@ def _section(
     view: PersonaView, found: Found, facet: Facet, search: str | None, selected: list[str]
 ) -> ListFilterSection:
     options = []
+    rows, kind = view.catalogue.rows(facet), facet.removesuffix("s")
     for option in found.options(facet, view.names(facet), search, selected):
-        row = view.catalogue.rows(facet).get(option.id, {})
+        row = rows.get(option.id, {})
         options.append(
             ListFilterOption(
                 id=option.id,
@@ -91,7 +92,7 @@ def _section(
                 count=option.count,
                 hex_code=cast("str | None", row.get("hex_code")) if facet == "colors" else None,
                 value=cast("str | None", row.get("value")) if facet == "icons" else None,
-                type=facet.removesuffix("s"),
+                type=kind,
             )
         )
     return ListFilterSection(options=options, selected_ids=selected, search=search)

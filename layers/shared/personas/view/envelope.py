@@ -80,7 +80,7 @@ def unpack_numbers(typecode: str, stored: bytes | memoryview) -> array[int]:
 
 def pack_texts(texts: Sequence[str]) -> bytes:
     """Texts, none of which holds U+0000, deflated."""
-    return zlib.compress("".join(f"{text}\0" for text in texts).encode(), LEVEL)
+    return zlib.compress("\0".join((*texts, "")).encode(), LEVEL)
 
 
 def unpack_texts(stored: bytes | memoryview) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from personas.domain.folding import fold_all
 
@@ -39,13 +39,9 @@ class Option:
     count: int
 
 
-class Offer(NamedTuple):
-    """An option, in the order of the options: ``less`` is the count, negated."""
-
-    less: int
-    folded: str
-    id: str
-    name: str
+type Offer = tuple[int, str, str, str]
+"""An option, in the order of the options: its count, negated, its folded name, its id, its name. It is a plain tuple,
+because there may be a thousand of them at every search."""
 
 
 class OptionNames:
@@ -59,7 +55,7 @@ class OptionNames:
         """Options that have a name here, and one that contains the needle."""
         names, folded = self._names, self._folded
         return [
-            Offer(-count, folded[each], each, names[each])
+            (-count, folded[each], each, names[each])
             for each, count in counts
             if each in names and needle in folded[each]
         ]

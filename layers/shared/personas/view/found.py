@@ -98,7 +98,7 @@ class Found:
             kept = names.offers((each, counts.get(each, 0)) for each in chosen)
             best = names.offers((each for each in counts.items() if each[0] not in chosen), needle)
         offers = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
-        return [Option(offer.id, offer.name, -offer.less) for offer in offers]
+        return [Option(each, name, -less) for less, _, each, name in offers]
 
     def _slots(self, facet: Facet) -> BitMap:
         if self._index.version != self._version:

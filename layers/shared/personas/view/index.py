@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import chain
 from operator import and_
-from typing import NamedTuple, overload
+from typing import Final, NamedTuple, overload
 
 from pyroaring import BitMap
 
@@ -49,6 +49,10 @@ from personas.view.rows import (
 )
 
 __all__ = ["FACETS", "Facet", "Found", "Frozen", "Index", "Option", "OptionNames", "PersonaRow", "Query", "Selection"]
+
+
+_WEIGHED_EVERY: Final = 100
+"""To weigh 100,000 personas takes 3 ms, because their words have 15,000 bitmaps; 100 changes take 0.1 MB at most."""
 
 
 class _Tombstone(NamedTuple):
@@ -135,6 +139,7 @@ class Index:
         self._composed_fields: dict[str, list[str]] = {}
         self._changes = 0
         self._version = 0
+        self._weighed: tuple[tuple[int, int], int] | None = None
         self.bases = 0
         """How many new bases have taken the place of the one that it was made with."""
         if late is not None:
@@ -265,11 +270,14 @@ class Index:
         return self._instructions.offered(chosen, slots), self._instructions.best(slots, needle, chosen, len(self))
 
     def size_bytes(self) -> int:
-        """About how much memory the index takes."""
-        columns = bytes_of(chain(self._columns.values(), self._examples.arrays("").values()))
-        options = sum(each.size_bytes() for each in self._options.values())
-        entries = len(self._slots or ()) + len(self._tombstones) + len(self._order)
-        return columns + options + self._texts.size_bytes() + ENTRY_BYTES * entries
+        """About how much memory the index takes. It is weighed anew when it has changed by more than a little."""
+        state = self.bases, self._changes // _WEIGHED_EVERY
+        if self._weighed is None or self._weighed[0] != state:
+            columns = bytes_of(chain(self._columns.values(), self._examples.arrays("").values()))
+            options = sum(each.size_bytes() for each in self._options.values())
+            entries = len(self._slots or ()) + len(self._tombstones) + len(self._order)
+            self._weighed = state, columns + options + self._texts.size_bytes() + ENTRY_BYTES * entries
+        return self._weighed[1]
 
     def frozen(self) -> Frozen:
         """Everything as columns, in a new base. They are the index's own, and change with it."""

@@ -188,7 +188,7 @@ class Labelled(Options):
         bitmaps, labels = self.bitmaps or [], [self.labels[code] for code in codes]
         counts = map(slots.intersection_cardinality, map(bitmaps.__getitem__, codes))
         return [
-            Offer(-count, folded, self.ids[code], label)
+            (-count, folded, self.ids[code], label)
             for code, label, folded, count in zip(codes, labels, fold_all(labels), counts, strict=True)
             if count >= least and needle in folded
         ]

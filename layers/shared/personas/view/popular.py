@@ -14,8 +14,9 @@ where this is more than ``KIND_BYTES`` the entries that rank lowest in every cla
 import zlib
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
+from functools import cache
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, repeat
 from operator import add, floordiv, mod, neg
@@ -241,8 +242,9 @@ def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[i
     totals = list(map(tally.__getitem__, range(len(uses.entries))))
     sooner: dict[int, tuple[int, int]] = {}
     hundredth: dict[str, int] = {}
+    room = cache(lambda entry: wire_bytes(uses.entries[entry]))
     for department, best in _firsts(uses, totals, sets).items():
-        first, least = _fitting(uses.entries, best)
+        first, least = _fitting(best, room)
         if department is not None:
             hundredth[department] = least
         for position, entry in enumerate(first):
@@ -309,14 +311,13 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
     return found
 
 
-def _fitting(entries: Sequence[str], best: _First) -> tuple[list[int], int]:
+def _fitting(best: _First, room: Callable[[int], int]) -> tuple[list[int], int]:
     """The first entries of a class up to the one at which a section is full, and how often that one is used.
 
-    Where all of them find room, the second is 0.
+    Where all of them find room, the second is 0. ``room`` says how many bytes of a section an entry takes.
     """
     first = [entry for _, entry in best]
-    room = accumulate(wire_bytes(entries[entry]) for entry in first)
-    fitting = sum(1 for taken in room if taken <= SECTION_BYTES)
+    fitting = sum(1 for taken in accumulate(map(room, first)) if taken <= SECTION_BYTES)
     full = fitting < len(first) or len(first) == OPTIONS_MAX
     return first[: fitting + 1], -best[min(fitting, len(best) - 1)][0] if full else 0
 

@@ -11,6 +11,7 @@ would be half of the object.
 import json
 import zlib
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -204,11 +205,13 @@ class TextsView:
             codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
             lengths = gathered(lengths, kept)
         if late:
-            code_of = dict(zip(values, count(), strict=False))
+            known, code_of = len(values), dict[str, int]()
             for entry in dict.fromkeys(chain.from_iterable(late)):
-                if entry not in code_of:
-                    code_of[entry] = len(values)
+                code = bisect_left(values, entry, hi=known)
+                if code == known or values[code] != entry:
+                    code = len(values)
                     values.append(entry)
+                code_of[entry] = code
             lengths = lengths + array("B", map(len, late))
             codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(late)))
         gone = released.difference(codes) if released else released
@@ -268,6 +271,8 @@ class TextsView:
         """All uses of a kind."""
         self._merge()
         column, (_, set_of) = self._columns[kind], self._department_sets()
+        if column.lengths.tobytes().count(1) == len(column.lengths):
+            return Uses(column.values, column.codes, set_of)
         return Uses(column.values, column.codes, array("I", self._of_personas(kind, set_of)))
 
     def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
