@@ -606,6 +606,30 @@ class TestFresh:
 # ---- Requests ------------------------------------------------------------------------------------------------------
 
 
+class TestMemory:
+    def test_what_has_been_dropped_is_found_again(
+        self, env: Environment, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given room for one group only,
+        monkeypatch.setattr(env.services.persona_views, "_budget_bytes", 0)
+        env.save(name="Ada")
+        env.refresh()
+        for number, name in enumerate(("Bob", "Cid", "Dan")):
+            # when another group is searched in between, and somebody else writes,
+            assert env.found(who="stranger") == []
+            Environment(world).save(name=name)
+            # then the next search knows of it, and so does the one after that.
+            assert env.found() == env.found() == ["Ada", "Bob", "Cid", "Dan"][: number + 2]
+        assert env.services.persona_views.evictions == 5
+
+    def test_what_is_held_is_weighed(self, env: Environment) -> None:
+        env.search()
+        empty = env.services.persona_views.size_bytes
+        _many(env, 100)
+        env.search()
+        assert env.services.persona_views.size_bytes > empty + 100 * 100
+
+
 class TestRequests:
     def test_no_body_is_an_empty_one(self, env: Environment) -> None:
         env.save()
