@@ -15,6 +15,7 @@ DEV := .venv/.ready
 SAM := .local/sam/.ready
 MINISTACK := .local/ministack/.ready
 CHECKOV := .local/checkov/.ready
+RUNTIME := .local/runtime/.ready
 LOCKED := uv.lock pyproject.toml .python-version
 
 PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
@@ -140,12 +141,16 @@ build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam
 	@$(FINISH) $(LOCAL_BUILD) --architecture $(HOST)
 
 .PHONY: test-build
-test-build: $(DEV) $(MINISTACK) build-local ## Run every built function on its event, from the folder it was built into
+test-build: $(DEV) $(MINISTACK) $(RUNTIME) build-local ## Run every built function on its event, from the folder it was built into
 	@.venv/bin/pytest -m "built" $(ARGS) tests/build
+
+.PHONY: cold-start
+cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built function takes to start (3 minutes)
+	@.venv/bin/python benchmarks/cold_start.py $(ARGS)
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .aws-sam .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .aws-sam .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -177,6 +182,12 @@ $(CHECKOV): $(LOCKED) | $(OWN_UV)
 	@$(find-python)
 	@echo "Installing checkov into .local/checkov"
 	@UV_PROJECT_ENVIRONMENT=.local/checkov $(UV) sync --quiet --frozen --only-group checkov --no-install-project
+	@touch $@
+
+$(RUNTIME): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing what Lambda's Python runtime brings into .local/runtime"
+	@UV_PROJECT_ENVIRONMENT=.local/runtime $(UV) sync --quiet --frozen --only-group runtime --no-install-project
 	@touch $@
 
 .local/uv/bin/uv:

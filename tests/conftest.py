@@ -109,14 +109,9 @@ def iam(
     """The policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
     partition_keys = {aws.names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
     guard = Guard(deployed_functions, aws.names, partition_keys)
-    boto3.setup_default_session()
-    session = boto3.DEFAULT_SESSION
-    assert session is not None
-    for service in ("dynamodb", "s3", "sqs"):
-        session.events.register(f"provide-client-params.{service}", guard.check)
-    forget()
-    yield guard
-    boto3.setup_default_session()
+    with guard.watching():
+        forget()
+        yield guard
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import pytest
 
 from personas_tools.template import TableRequest
@@ -20,9 +18,10 @@ pytestmark = [pytest.mark.built, pytest.mark.emulator]
 
 BUILD: Final = ROOT / ".aws-sam" / "local" / "build"
 BOOT: Final = ROOT / "tests" / "support" / "boot.py"
-RUNTIME: Final = Path(boto3.__file__).parents[1]
-RUNTIME_PACKAGES: Final = frozenset({"boto3", "botocore", "certifi", "dateutil", "s3transfer", "six", "urllib3"})
-"""What Lambda's runtime brings, and certifi, which botocore takes where it finds it; all else is the layer's."""
+RUNTIME: Final = ROOT / ".local" / "runtime" / "lib" / "python3.13" / "site-packages"
+"""What Lambda's runtime brings."""
+RUNTIME_PACKAGES: Final = frozenset({"boto3", "botocore", "dateutil", "s3transfer", "six", "urllib3"})
+"""Packages of it that a function uses; all else is the layer's."""
 PROCESS: Final = frozenset({"__main__", "__mp_main__"})
 """The script that invokes the function."""
 
@@ -54,7 +53,8 @@ class Processes:
 @pytest.fixture(scope="module")
 def processes(ministack: str, table_definitions: Mapping[str, TableRequest]) -> Iterator[tuple[Walk, Processes]]:
     """A walk through all events, one process an invocation, on tables of the emulator."""
-    assert BUILD.is_dir(), "make build-local"
+    assert BUILD.is_dir(), "make test-build"
+    assert RUNTIME.is_dir(), "make test-build"
     with pytest.MonkeyPatch.context() as patch:
         aws = emulated_aws(ministack, table_definitions, functions(), patch)
         aws.s3.create_bucket(

@@ -103,13 +103,8 @@ def cloud(
         partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
         guard = Guard(deployed_functions, names, partition_keys)
         # The clients above are of the session before, and nobody guards them.
-        boto3.setup_default_session()
-        session = boto3.DEFAULT_SESSION
-        assert session is not None
-        for service in ("dynamodb", "s3", "sqs"):
-            session.events.register(f"provide-client-params.{service}", guard.check)
-        yield aws, guard
-        boto3.setup_default_session()
+        with guard.watching():
+            yield aws, guard
 
 
 @pytest.fixture

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, Protocol, cast
+from unittest.mock import patch
+
+import boto3
+from botocore.handlers import BUILTIN_HANDLERS
 
 from personas_tools.template import Function, Statement
 
@@ -59,7 +63,7 @@ class Asked:
 class Guard:
     """Refuses calls that a function's policies do not allow, by failing the test.
 
-    It sees the calls of clients that were made after its fixture, such as those of the code under test. ``names`` are
+    It sees the calls of clients that are made ``watching``, such as those of the code under test. ``names`` are
     physical names by logical id, ``partition_keys`` attributes by the physical name of their table. Of S3 it knows
     objects and the listing of a bucket, of SQS the sending of messages.
     """
@@ -69,6 +73,15 @@ class Guard:
     partition_keys: Mapping[str, str]
     _acting: Function | None = None
     _refused: list[Asked] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within it, every session of botocore is watched that is made anew; boto3's default one is."""
+        checks = [(f"provide-client-params.{service}", self.check) for service in ("dynamodb", "s3", "sqs")]
+        with patch("botocore.handlers.BUILTIN_HANDLERS", [*BUILTIN_HANDLERS, *checks]):
+            boto3.setup_default_session()
+            yield
+        boto3.setup_default_session()
 
     @contextmanager
     def acting_as(self, logical_id: str) -> Iterator[None]:

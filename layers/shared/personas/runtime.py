@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-import boto3
+# botocore alone: boto3 would import s3transfer and multiprocessing, a fifth of a cold start, to make the same clients.
 from botocore.config import Config
+from botocore.session import Session, get_session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -105,26 +106,31 @@ def parallel() -> Parallel:
 @cache
 def dynamodb() -> DynamoDBClient:
     """A client that never retries by itself: ``store.table`` does, with a new stamp for every attempt."""
-    return boto3.client("dynamodb", config=_config(attempts=1))
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_config(attempts=1)))
 
 
 @cache
 def retrying_dynamodb() -> DynamoDBClient:
     """A client with botocore's own retry, for writes that carry no stamp."""
-    return boto3.client("dynamodb", config=_config(attempts=2))
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_config(attempts=2)))
 
 
 @cache
 def s3() -> S3Client:
     """A client for the bucket. Its writes carry no stamp, so botocore retries them."""
     # In us-east-1 botocore signs addresses by version 2 unless told otherwise, which S3 takes for old buckets only.
-    return boto3.client("s3", config=_config(attempts=4).merge(Config(signature_version="s3v4")))
+    return cast("S3Client", _session().create_client("s3", config=_config(attempts=4).merge(Config(signature_version="s3v4"))))
 
 
 @cache
 def sqs() -> SQSClient:
     """A client for the refresh queue."""
-    return boto3.client("sqs", config=_config(attempts=4))
+    return cast("SQSClient", _session().create_client("sqs", config=_config(attempts=4)))
+
+
+@cache
+def _session() -> Session:
+    return get_session()
 
 
 def _config(attempts: int) -> Config:
