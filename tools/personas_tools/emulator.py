@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -41,10 +41,13 @@ class Emulator:
     lives, whatever became of the process that started it, and the pid in the file is truly its own.
     """
 
-    def __init__(self, binary: Path, folder: Path, port: int | None = None) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, port: int | None = None, services: Sequence[str] = ("dynamodb", "s3", "sqs")
+    ) -> None:
         self._binary = binary
         self._folder = folder
         self._port = port
+        self._services = services
         self._owner: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded = False
@@ -129,7 +132,7 @@ class Emulator:
                 | {
                     "BIND_HOST": "127.0.0.1",
                     "GATEWAY_PORT": str(self._port),
-                    "SERVICES": "dynamodb,s3,sqs",
+                    "SERVICES": ",".join(self._services),
                     "PERSIST_STATE": "1",
                     "STATE_DIR": str(state),
                     "S3_PERSIST": "1",
