@@ -32,12 +32,12 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from personas_tools import template  # noqa: E402  # the path comes first
-from personas_tools.bundle import compile_all, layers  # noqa: E402
+from personas_tools.bundle import compile_all, layers, native_architecture  # noqa: E402
 
 BUILD: Final = ROOT / ".aws-sam" / "local" / "build"
 RUNTIME: Final = ROOT / ".local" / "runtime" / "bin" / "python"
 RAPID: Final = ROOT / ".local/sam/lib/python3.13/site-packages/samcli/local/rapid"
-EMULATOR: Final = RAPID / f"aws-lambda-rie-{'arm64' if platform.machine() in {'aarch64', 'arm64'} else 'x86_64'}"
+EMULATOR: Final = RAPID / f"aws-lambda-rie-{native_architecture()}"
 
 BARE: Final = "bare boto3"
 BARE_HANDLER: Final = """

@@ -8,6 +8,7 @@ some four hundred modules, nor does it take out what wheels carry along for debu
 
 import argparse
 import compileall
+import platform
 import py_compile
 import struct
 import sys
@@ -80,6 +81,11 @@ def finish(build: Path, architecture: str) -> None:
         compile_all(layer, "/opt")
     for function in functions(build):
         compile_all(function, "/var/task")
+
+
+def native_architecture() -> str:
+    """This machine's, as the template's parameter names it."""
+    return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 
 
 def layers(build: Path) -> list[Path]:

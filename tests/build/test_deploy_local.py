@@ -1,0 +1,145 @@
+"""`sam deploy` of the template as it is, to ministack; every function is then invoked through the Lambda API."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+import pytest
+
+from personas_tools.bundle import native_architecture
+from personas_tools.emulator import Emulator
+from support.walk import ROOT, Walk, succeeded, targets
+
+pytestmark = [pytest.mark.built, pytest.mark.emulator]
+
+BUILT: Final = ROOT / ".aws-sam" / "local" / "build" / "template.yaml"
+SAM: Final = ROOT / ".local" / "sam" / "bin" / "sam"
+MINISTACK: Final = ROOT / ".local" / "ministack" / "bin" / "ministack"
+STACK: Final = "personas-deployed"
+ARTIFACTS: Final = "artifacts-of-sam"
+SERVICES: Final = (
+    "apigateway",
+    "cloudformation",
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "monitoring",
+    "s3",
+    "scheduler",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
+"""What the template has resources of."""
+_DRAINED_WITHIN: Final = 30.0
+
+
+@dataclass
+class Deployed:
+    """The stack: physical ids of its resources by logical id, its outputs, and a Lambda client."""
+
+    physical: dict[str, str]
+    outputs: dict[str, str]
+
+    def __call__(self, function: str, event: dict[str, Any]) -> object:
+        answer = boto3.client("lambda").invoke(FunctionName=self.physical[function], Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty ministack with all services that the template needs; the environment leads to it."""
+    assert BUILT.exists(), "make deploy-local"
+    emulator = Emulator(MINISTACK, tmp_path_factory.mktemp("deployed"), services=SERVICES)
+    address = emulator.launch()
+    try:
+        emulator.wait()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", address)
+            patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+            yield address
+    finally:
+        emulator.stop()
+
+
+@pytest.fixture(scope="module")
+def deployed(address: str) -> Deployed:
+    """The stack, as `sam deploy` made it."""
+    region = os.environ["AWS_REGION"]
+    boto3.client("s3").create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]  # any region
+    words = ["--template-file", BUILT, "--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", region]
+    words += ["--config-env", "none", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"]
+    words += ["--parameter-overrides", f"Architecture={native_architecture()}"]
+    done = subprocess.run(  # noqa: S603  # the project's own SAM
+        [SAM, "deploy", *words],
+        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    cloudformation = boto3.client("cloudformation")
+    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    outputs = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    return Deployed(
+        {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources},
+        {each["OutputKey"]: each["OutputValue"] for each in outputs},
+    )
+
+
+@pytest.fixture(scope="module")
+def walk(deployed: Deployed) -> Walk:
+    """A walk through all events, each through the Lambda API."""
+    return Walk(deployed.outputs["PersonasTableName"], deployed).run()
+
+
+@pytest.mark.parametrize("name", targets())
+def test_a_deployed_function_answers_its_event(walk: Walk, name: str) -> None:
+    assert succeeded(name, walk.answers[name]), walk.answers[name]
+
+
+def test_what_was_saved_lies_in_the_stack_s_own_table_and_bucket(walk: Walk, deployed: Deployed) -> None:
+    # Given a walk that created and copied a persona and refreshed the group,
+    table, bucket = deployed.outputs["PersonasTableName"], deployed.outputs["BucketName"]
+    # when the table and the bucket of the stack's outputs are looked into,
+    personas = boto3.client("dynamodb").query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues={":pk": {"S": f"group#{walk.group}"}, ":sk": {"S": "persona#"}},
+    )["Items"]
+    objects = boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    # then both personas are there, and the group's views, and its export where there are exports.
+    assert len(personas) == 2
+    folders = {each["Key"].partition("/")[0] for each in objects}
+    assert folders == {"views", "exports"} & {"views", *(["exports"] if "export" in walk.answers else [])}
+
+
+def test_the_queue_feeds_the_function(walk: Walk, deployed: Deployed) -> None:
+    # Given the messages that the scheduled event left on the queue,
+    assert walk.answers["scheduled"]["queued"] > 0
+    sqs, queue = boto3.client("sqs"), deployed.outputs["RefreshQueueUrl"]
+    # when the stack's own event source has had a moment,
+    ends = time.monotonic() + _DRAINED_WITHIN
+    while waiting(sqs, queue) and time.monotonic() < ends:
+        time.sleep(0.5)
+    # then they are done.
+    assert waiting(sqs, queue) == 0
+
+
+def waiting(sqs: Any, queue: str) -> int:
+    """How many messages of a queue are not done."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
