@@ -142,7 +142,11 @@ build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam
 
 .PHONY: test-build
 test-build: $(DEV) $(MINISTACK) $(RUNTIME) build-local ## Run every built function on its event, from the folder it was built into
-	@.venv/bin/pytest -m "built" $(ARGS) tests/build
+	@.venv/bin/pytest $(ARGS) tests/build/test_layer.py tests/build/test_boot.py
+
+.PHONY: deploy-local
+deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to ministack by `sam deploy` and invoke every function there
+	@.venv/bin/pytest --verbose $(ARGS) tests/build/test_deploy_local.py
 
 .PHONY: cold-start
 cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built function takes to start (3 minutes)

@@ -1,0 +1,96 @@
+"""What a handler imports before its first event: every module of it is part of each cold start."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import pytest
+
+from support.aws import lambda_environment
+from support.walk import ROOT, functions
+
+MOST: Final = 650
+"""Modules, those of the standard library and of botocore included."""
+
+NEVER: Final = (
+    "aws_lambda_powertools.event_handler.openapi.swagger_ui",
+    "aws_xray_sdk",
+    "boto3",
+    "cryptography",
+    "jwt",
+    "multiprocessing",
+    "pydantic.v1",
+    "s3transfer",
+)
+"""What no handler imports; tokens and Idempotency-Keys bring in what they need when one comes."""
+
+ONLY: Final[Mapping[str, frozenset[str]]] = {
+    "pyroaring": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
+    "stringzilla": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
+    "personas.contract.registry": frozenset({"DocsFunction"}),
+    "aws_lambda_powertools.utilities.batch": frozenset({"RefreshFunction"}),
+}
+"""What some handlers may import, and no other."""
+
+IMPORT: Final = """
+import json, sys
+import handler
+from personas import runtime
+clients = {name: getattr(runtime, name).cache_info().currsize for name in ("dynamodb", "s3", "sqs")}
+print(json.dumps({"modules": sorted(sys.modules), "clients": clients}))
+"""
+
+
+@cache
+def imported(logical_id: str) -> dict[str, Any]:
+    """What a process holds that has imported a function's handler: its modules, and the AWS clients it has made."""
+    function = functions()[logical_id]
+    names = dict.fromkeys(("RefreshQueue",), "https://localhost/queue")
+    names |= {each: f"test-{each.lower()}" for each in ("PersonasTable", "IdempotencyTable", "Bucket")}
+    ran = subprocess.run(  # noqa: S603  # this interpreter
+        [sys.executable, "-P", "-c", IMPORT],
+        env={
+            **os.environ,
+            **function.environment_with(names),
+            **lambda_environment(function),
+            "PYTHONPATH": os.pathsep.join([str(function.folder), str(ROOT / "layers" / "shared")]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert isinstance(told, dict)
+    return told
+
+
+def within(package: str, modules: list[str]) -> list[str]:
+    """The modules that are of a package."""
+    return [name for name in modules if f"{name}.".startswith(f"{package}.")]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_handler_imports_nothing_that_it_does_not_need(function: str) -> None:
+    modules = imported(function)["modules"]
+    assert within("personas.api", modules)
+    forbidden = [*NEVER, *(package for package, users in ONLY.items() if function not in users)]
+    assert {package: within(package, modules) for package in forbidden if within(package, modules)} == {}
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_handler_imports_a_bounded_number_of_modules(function: str) -> None:
+    assert len(imported(function)["modules"]) <= MOST
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_start_makes_the_client_of_the_table_and_no_other(function: str) -> None:
+    assert imported(function)["clients"] == {"dynamodb": 1, "s3": 0, "sqs": 0}
+
+
+def test_every_user_of_a_package_is_a_function() -> None:
+    assert set().union(*ONLY.values()) <= functions().keys()
