@@ -148,6 +148,10 @@ test-build: $(DEV) $(MINISTACK) $(RUNTIME) build-local ## Run every built functi
 deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to ministack by `sam deploy` and invoke every function there
 	@.venv/bin/pytest --verbose $(ARGS) tests/build/test_deploy_local.py
 
+.PHONY: sam-local
+sam-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Run every event by `sam local invoke`, the README's session by start-api, in Docker
+	@.venv/bin/pytest --verbose -rs $(ARGS) tests/build/test_sam_local.py
+
 .PHONY: cold-start
 cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built function takes to start (3 minutes)
 	@.venv/bin/python benchmarks/cold_start.py $(ARGS)

@@ -2,12 +2,9 @@
 
 import ast
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import click
 import pytest
@@ -15,11 +12,10 @@ import yaml
 
 from personas_tools.cli import main
 from support.described import described
+from support.readme import FENCE, README, ROOT, checkout_in, run_session, session_of
 from support.server import serving
 from support.tap import tapping
 
-ROOT: Final = Path(__file__).parents[2]
-README: Final = ROOT / "README.md"
 DOCUMENTS: Final = (README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
@@ -28,85 +24,31 @@ OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
 NEVER_RAISED: Final = {"forbidden", "conflict"}
 """Codes of classes that are always raised with a code of their own."""
 
-_FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_ANY: Final = "…"
-
-
-class Step(NamedTuple):
-    """A block of the session and what the README says that it prints."""
-
-    commands: str
-    shown: str
-
-
-def session_of(text: str) -> list[Step]:
-    """The bash blocks of a document, each with the text block behind it."""
-    blocks = [(language, content) for _, language, content in _FENCE.findall(text)]
-    return [
-        Step(content, blocks[position + 1][1] if blocks[position + 1][0] == "text" else "")
-        for position, (language, content) in enumerate(blocks)
-        if language == "bash"
-    ]
 
 
 def code_in(text: str) -> Iterator[str]:
     """The lines of a document's code: those of fenced blocks, and lines of text with only their code spans left."""
-    for _, _, content in _FENCE.findall(text):
+    for _, _, content in FENCE.findall(text):
         yield from content.splitlines()
-    for line in _FENCE.sub("", text).splitlines():
+    for line in FENCE.sub("", text).splitlines():
         yield " | ".join(_SPAN.findall(line))
 
 
-def resembles(expected: str, printed: str) -> bool:
-    """Whether a line is the expected one; "…" stands for anything but nothing."""
-    return re.fullmatch(".+".join(map(re.escape, expected.split(_ANY))), printed) is not None
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder in which the README's command line is this interpreter's."""
-    command = tmp_path / "checkout" / ".venv" / "bin" / "personas"
-    command.parent.mkdir(parents=True)
-    path = f"{ROOT / 'tools'}:{ROOT / 'layers' / 'shared'}"
-    run = shlex.join(["env", f"PYTHONPATH={path}", sys.executable, "-m", "personas_tools.cli"])
-    command.write_text(f'#!/bin/sh\nexec {run} "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
-    return tmp_path / "checkout"
-
-
 @pytest.mark.emulator
-def test_the_session_prints_what_the_readme_says(
-    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_session_prints_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a server on an empty store,
     steps = session_of(README.read_text(encoding="utf-8"))
     for operation in OPERATIONS:
         assert any(f'"$API/{operation}"' in step.commands for step in steps)
-    script = checkout / "session.sh"
-    script.write_text("\n".join(f"{step.commands}\necho '=== end ==='" for step in steps), encoding="utf-8")
     with serving(tmp_path / "local") as (_, port), tapping(port) as tap:
         monkeypatch.setenv("PORT", str(tap.port))
         monkeypatch.setenv("PERSONAS_LOCAL", str(tmp_path / "local"))
         # when its blocks are pasted into one shell,
-        session = subprocess.run(  # noqa: S603  # the README's own words
-            ["bash", str(script)],  # noqa: S607  # whichever bash a reader has
-            cwd=checkout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        differences, _ = run_session(checkout_in(tmp_path))
     # then each prints what stands behind it,
-    printed = session.stdout.split("=== end ===\n")
-    assert all(step.shown for step in steps)
-    assert len(printed) == len(steps) + 1, session.stdout
-    for step, output in zip(steps, printed, strict=False):
-        expected, lines = step.shown.splitlines(), output.splitlines()
-        same = len(expected) == len(lines) and all(map(resembles, expected, lines))
-        assert same, f"{step.commands}\nprinted:\n{output}\ninstead of:\n{step.shown}"
+    assert differences == []
     # and every request and every answer in it is as openapi.json describes it.
     assert {each.path.rpartition("/")[2] for each in tap.exchanges} >= set(OPERATIONS)
     for sent in tap.exchanges:
@@ -154,7 +96,7 @@ def test_every_command_and_option_that_a_document_names_exists() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     broken = []
-    for target in _LINK.findall(_FENCE.sub("", document.read_text(encoding="utf-8"))):
+    for target in _LINK.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
         if re.match(r"\w+:", target):
             continue
         path, _, anchor = target.partition("#")
@@ -166,7 +108,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def anchors_of(text: str) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final
+from urllib.parse import urlsplit
 
 START_LIMIT: Final = 60.0
 STOP_LIMIT: Final = 120.0
@@ -42,12 +43,18 @@ class Emulator:
     """
 
     def __init__(
-        self, binary: Path, folder: Path, port: int | None = None, services: Sequence[str] = ("dynamodb", "s3", "sqs")
+        self,
+        binary: Path,
+        folder: Path,
+        port: int | None = None,
+        services: Sequence[str] = ("dynamodb", "s3", "sqs"),
+        host: str = "127.0.0.1",
     ) -> None:
         self._binary = binary
         self._folder = folder
         self._port = port
         self._services = services
+        self._host = host
         self._owner: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded = False
@@ -86,7 +93,7 @@ class Emulator:
         if process is None:
             raise EmulatorError("The emulator was not launched.")
         deadline = time.monotonic() + START_LIMIT
-        while not _answers(self._port or 0):
+        while not _answers(self._host, self._port or 0):
             if process.poll() is not None:
                 raise EmulatorError(f"ministack ended with {process.returncode} at its start. See {self._log_file()}.")
             if time.monotonic() > deadline:
@@ -119,18 +126,18 @@ class Emulator:
             self._release()
 
     def _spawn(self, alive: IO[str]) -> str:
-        self._port = self._port or _free_port()
+        self._port = self._port or _free_port(self._host)
         state = self._folder / "state"
         logs = self._folder / "logs"
         for folder in (state, logs):
             folder.mkdir(exist_ok=True)
-        address = f"http://127.0.0.1:{self._port}"
+        address = f"http://{self._host}:{self._port}"
         with alive, self._log_file().open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the emulator that the project, or its developer, names
                 [self._binary],
                 env={name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
                 | {
-                    "BIND_HOST": "127.0.0.1",
+                    "BIND_HOST": self._host,
                     "GATEWAY_PORT": str(self._port),
                     "SERVICES": ",".join(self._services),
                     "PERSIST_STATE": "1",
@@ -171,7 +178,10 @@ def running(folder: Path) -> str | None:
         return None
     content = path.read_text(encoding="utf-8")
     address: str | None = json.loads(content)["address"] if content else None
-    return address if address and _answers(int(address.rpartition(":")[2])) else None
+    if address is None:
+        return None
+    place = urlsplit(address)
+    return address if _answers(place.hostname or "", place.port or 0) else None
 
 
 def _stop_leftover(folder: Path) -> IO[str]:
@@ -206,15 +216,15 @@ def _write(file: IO[str], content: str) -> None:
     file.flush()
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/_ministack/health")
         return connection.getresponse().status == http.HTTPStatus.OK
