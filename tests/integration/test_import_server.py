@@ -1,7 +1,6 @@
 """`personas import` as a process of its own, against the server that `make run` starts."""
 
 import csv
-import io
 import json
 import os
 import signal
@@ -14,7 +13,6 @@ from itertools import batched
 from pathlib import Path
 from typing import Final
 
-import httpx2
 import pytest
 
 from personas.contract.search import SearchPersonaResponse
@@ -99,18 +97,17 @@ def test_five_thousand_hostile_personas_come_back(tmp_path: Path) -> None:
             # Given an export of personas with hostile texts
             for number, items in enumerate(batched(personas(HOSTILE), PAGE, strict=True)):
                 each_done(api, "create", {"personas": items}, f"create-{number}")
-            file.write_bytes(exported(api, key))
-            before = rows_of(file.read_bytes())
+            before = exported(api, file)
             assert len(before) == HOSTILE
             # When the group is emptied, and the file imported
             for number, some in enumerate(batched(before, PAGE, strict=True)):
                 each_done(api, "delete", {"persona_ids": [row[0] for row in some]}, f"delete-{number}")
-            assert rows_of(exported(api, key)) == []
+            assert exported(api, tmp_path / "none.csv") == []
             with importing(file, port, key) as process:
                 out, err = process.communicate()
             assert out == f"{HOSTILE} created, 0 updated, 0 rejected.\n", err
             # Then another export is the same, but for the ids.
-            after = rows_of(exported(api, key))
+            after = exported(api, tmp_path / "again.csv")
         assert Counter(tuple(row[1:]) for row in after) == Counter(tuple(row[1:]) for row in before)
         assert {row[0] for row in after}.isdisjoint(row[0] for row in before)
         server.send_signal(signal.SIGTERM)
@@ -125,16 +122,8 @@ def each_done(api: Api, operation: str, body: object, idempotency_key: str) -> N
     assert all(result["success"] for result in results), answer
 
 
-def exported(api: Api, key: str) -> bytes:
-    """The file of an export of the whole group."""
-    upload_id = api.read("export", {})["upload_id"]
-    place = httpx2.get(
-        f"{api.address}/api/v5/uploads/{upload_id}/download", headers={"X-Api-Key": key}, trust_env=False, timeout=60
-    )
-    assert place.status_code == 302, place.text
-    return httpx2.get(place.headers["location"], trust_env=False, timeout=60).raise_for_status().content
-
-
-def rows_of(file: bytes) -> Sequence[list[str]]:
-    """The rows of a CSV file below its header."""
-    return list(csv.reader(io.StringIO(file.decode(), newline=""), strict=True))[1:]
+def exported(api: Api, file: Path) -> Sequence[list[str]]:
+    """The rows of an export of the whole group, which is then in a file."""
+    api.download(str(api.read("export", {})["upload_id"]), file)
+    with file.open(encoding="utf-8", newline="") as text:
+        return list(csv.reader(text, strict=True))[1:]

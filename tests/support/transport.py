@@ -15,22 +15,28 @@ class Handlers(httpx2.BaseTransport):
     """Answers requests by the handlers, as the caller whose key a request carries.
 
     ``before`` and ``after`` are called with the operation of each request, around its handler: what they raise is
-    raised in the client. ``calls`` has the operations that were asked for.
+    raised in the client. ``calls`` has the operations that were asked for, ``keys`` their Idempotency-Keys.
+    Addresses of the bucket are answered by ``stored``, the file under a key.
     """
 
     client: Client
     before: Callable[[str], None] = lambda operation: None
     after: Callable[[str], None] = lambda operation: None
     calls: list[str] = field(default_factory=list)
+    stored: Callable[[str], bytes] | None = None
     keys: list[str | None] = field(default_factory=list)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        operation = request.url.path.rpartition("/")[2]
+        if self.stored is not None and "X-Amz-Signature" in request.url.params:
+            assert "x-api-key" not in request.headers
+            return httpx2.Response(200, content=self.stored(request.url.path[1:]))
+        *_, given, operation = request.url.path.split("/")
         self.before(operation)
         self.calls.append(operation)
         self.keys.append(request.headers.get("idempotency-key"))
         headers = {name: request.headers[name] for name in request.headers if name in ("x-api-key", "idempotency-key")}
+        body: object = {"upload_id": given} if operation == "download" else request.read().decode()
         with redirect_stdout(io.StringIO()):  # a function writes its metrics there, and the command its answer
-            answer = self.client.invoke(operation, event(operation, request.read().decode(), headers))
+            answer = self.client.invoke(operation, event(operation, body, headers))
         self.after(operation)
         return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.text.encode())

@@ -1,7 +1,9 @@
 """Calls over HTTP: which are made again, when, and how often."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -105,3 +107,32 @@ def test_another_page_at_the_address() -> None:
     outcome, _, _ = asked(httpx2.Response(200, text="<html>"))
     assert isinstance(outcome, ApiError)
     assert "is it the address of a Personas service?" in str(outcome)
+
+
+def test_a_file_comes_whole_or_not_at_all(tmp_path: Path) -> None:
+    # Given a store that answers each of three downloads otherwise
+    def cut_off() -> Iterator[bytes]:
+        yield b"half"
+        raise httpx2.ReadError("cut")
+
+    files = iter(
+        [httpx2.Response(200, content=cut_off()), httpx2.Response(403), httpx2.Response(200, content=b"whole")]
+    )
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "store.example":
+            assert "x-api-key" not in request.headers
+            return next(files)
+        assert request.url.path == "/api/v5/uploads/one/download"
+        return httpx2.Response(302, headers={"Location": "https://store.example/file?signed"})
+
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"before")
+    with Api("https://example.com", "secret", transport=httpx2.MockTransport(answer)) as api:
+        for said in ("did not come whole", "403"):
+            with pytest.raises(ApiError, match=said):
+                api.download("one", path)
+            assert path.read_bytes() == b"before"
+        api.download("one", path)
+    assert path.read_bytes() == b"whole"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.csv"]

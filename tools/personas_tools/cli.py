@@ -19,6 +19,7 @@ from personas_tools.background import Background
 from personas_tools.commands import register
 from personas_tools.demo import load_if_empty
 from personas_tools.emulator import EmulatorError
+from personas_tools.exporting import export_file
 from personas_tools.gateway import Gateway, document
 from personas_tools.importer.command import import_file
 from personas_tools.library_file import LibraryError
@@ -33,6 +34,7 @@ def main() -> None:
 
 
 register(main)
+main.add_command(export_file)
 main.add_command(import_file)
 
 

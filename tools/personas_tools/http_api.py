@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import wraps
+from functools import partial, wraps
+from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, Final, Self
 
@@ -14,6 +15,7 @@ import click
 import httpx2
 import pydantic_core
 
+from personas.contract.download import OPERATION as DOWNLOAD
 from personas.contract.operation import PREFIX
 
 TRIES: Final = 8
@@ -23,6 +25,7 @@ LONGEST_RETRY_AFTER: Final = 120.0
 """Seconds. Who is told to wait for longer gives up for now."""
 
 _OK: Final = 200
+_FOUND: Final = 302
 _BUSY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _BUSY_CODES: Final = frozenset({"idempotency_in_progress", "outcome_unknown"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -92,6 +95,7 @@ class Api:
             trust_env=url.host not in _LOOPBACK,  # a proxy of the environment cannot reach this machine's loopback
         )
         self.address = str(url).rstrip("/")
+        self._transport = transport
         self._pause = pause
         self.waiting = waiting
 
@@ -123,24 +127,58 @@ class Api:
         headers = {"Content-Type": "application/json"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
+        post = partial(self._client.post, f"{PREFIX}/{operation}", content=body, headers=headers)
+        answer, _ = self._asked(operation, post, begun=idempotency_key is not None)
+        return answer
+
+    def download(self, upload_id: str, path: Path) -> None:
+        """Write the file of an export to ``path``, as a whole or not at all.
+
+        Raises:
+            ApiError: there is no such file for this caller, or it did not come whole.
+            OSError: it cannot be written.
+        """
+        place = DOWNLOAD.path.format(upload_id=upload_id)
+        answer, response = self._asked("download", partial(self._client.get, place), begun=True)
+        if answer.status != _FOUND:
+            raise ApiError(f"{self.address} refused download: {answer.told}")
+        address = response.headers["Location"]
+        draft = path.with_name(f"{path.name}.new")
+        # Another client: the key is nothing for the store to know.
+        trusted = httpx2.URL(address).host not in _LOOPBACK
+        with httpx2.Client(transport=self._transport, trust_env=trusted, timeout=_TIMEOUT) as store:
+            try:
+                with store.stream("GET", address) as file, draft.open("wb") as written:
+                    if file.status_code != _OK:
+                        raise ApiError(f"The store refused the file: {file.status_code}, {file.reason_phrase}.")
+                    for part in file.iter_bytes():
+                        written.write(part)
+                draft.replace(path)
+            except httpx2.TransportError as error:
+                raise ApiError(f"The file did not come whole ({str(error) or type(error).__name__}).") from error
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def _asked(self, what: str, send: Callable[[], httpx2.Response], *, begun: bool) -> tuple[Answer, httpx2.Response]:
+        """The first answer that is none of a busy service. ``begun``: there is something to be patient for."""
         for attempt in range(TRIES):
             retry_after = 0.0
             try:
-                response = self._client.post(f"{PREFIX}/{operation}", content=body, headers=headers)
+                response = send()
             except httpx2.TransportError as error:
-                if isinstance(error, httpx2.ConnectError) and idempotency_key is None:
-                    # Nothing has begun yet, so it is better to say at once that the address may be wrong.
+                if isinstance(error, httpx2.ConnectError) and not begun:
+                    # It is better to say at once that the address may be wrong.
                     raise ApiError(f"Nobody answers at {self.address} ({error}).") from error
                 reason = f"no answer from {self.address} ({str(error) or type(error).__name__})"
             else:
                 answer = _answer(response)
                 if not (answer.status in _BUSY_STATUSES or answer.code in _BUSY_CODES):
-                    return answer
+                    return answer, response
                 reason = answer.told
                 retry_after = _retry_after(response.headers.get("Retry-After"))
             if attempt == TRIES - 1 or retry_after > LONGEST_RETRY_AFTER:
                 asked = f"; it asks to wait {retry_after:.0f} s" if retry_after else ""
-                raise ApiError(f"{operation} failed after {attempt + 1} tries: {reason}{asked}")
+                raise ApiError(f"{what} failed after {attempt + 1} tries: {reason}{asked}")
             backoff = min(2.0**attempt, LONGEST_PAUSE)
             # Half of it at random, so that several importers do not come back at the same moment.
             seconds = max(retry_after, backoff * random.uniform(0.5, 1))  # noqa: S311  # jitter, not a secret
