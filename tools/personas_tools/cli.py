@@ -113,7 +113,7 @@ class _Server(uvicorn.Server):
 
 
 def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.socket, lines: list[str]) -> None:
-    pages = reference.pages() | {local.JWKS_PATH: document(200, stack.jwks())}
+    pages = reference.pages(store=stack.endpoint) | {local.JWKS_PATH: document(200, stack.jwks())}
     gateway = Gateway(stack.routes, stack.cors, workers, pages=pages)
     config = uvicorn.Config(
         gateway,

@@ -24,22 +24,25 @@ _SWAGGER_UI: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.p
 # Nothing may come from elsewhere, and no key go there. Swagger UI styles elements in place and draws with data: URLs.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self' {store}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def pages() -> dict[str, Response]:
+def pages(store: str) -> dict[str, Response]:
     """What to answer to GET, by path: the page at ``/``, its parts, and the document that it shows.
+
+    ``store`` is the address of the local bucket, to which a download leads; no other than it and its own may be asked.
 
     Raises:
         FileNotFoundError: the package with Swagger UI is not installed, or has other files.
     """
     own = files(__name__)
+    policy = _POLICY.format(store=store)
     return {
-        "/": _response("index.html", own.joinpath("index.html").read_bytes()),
-        "/openapi.json": _response(DOCUMENT.name, DOCUMENT.read_bytes()),
-        **{f"{FOLDER}/{name}": _response(name, own.joinpath(name).read_bytes()) for name in _OWN},
-        **{f"{FOLDER}/{name}": _response(name, (_swagger_ui() / name).read_bytes()) for name in _SWAGGER_UI},
+        "/": _response("index.html", own.joinpath("index.html").read_bytes(), policy),
+        "/openapi.json": _response(DOCUMENT.name, DOCUMENT.read_bytes(), policy),
+        **{f"{FOLDER}/{name}": _response(name, own.joinpath(name).read_bytes(), policy) for name in _OWN},
+        **{f"{FOLDER}/{name}": _response(name, (_swagger_ui() / name).read_bytes(), policy) for name in _SWAGGER_UI},
     }
 
 
@@ -51,10 +54,10 @@ def _swagger_ui() -> Path:
     return Path(spec.submodule_search_locations[0]) / "dist"
 
 
-def _response(name: str, content: bytes) -> Response:
+def _response(name: str, content: bytes, policy: str) -> Response:
     headers = {
         "content-type": _TYPES[Path(name).suffix],
-        "content-security-policy": _POLICY,
+        "content-security-policy": policy,
         "cache-control": "no-cache",
         "x-content-type-options": "nosniff",
     }
