@@ -119,7 +119,9 @@ def retrying_dynamodb() -> DynamoDBClient:
 def s3() -> S3Client:
     """A client for the bucket. Its writes carry no stamp, so botocore retries them."""
     # In us-east-1 botocore signs addresses by version 2 unless told otherwise, which S3 takes for old buckets only.
-    return cast("S3Client", _session().create_client("s3", config=_config(attempts=4).merge(Config(signature_version="s3v4"))))
+    return cast(
+        "S3Client", _session().create_client("s3", config=_config(attempts=4).merge(Config(signature_version="s3v4")))
+    )
 
 
 @cache
