@@ -41,7 +41,9 @@ def put_parts(
     with ExitStack() as undo:
         undo.callback(_abort, client, bucket, key, upload)
         done: list[CompletedPartTypeDef] = []
-        for number, portion in enumerate(chain((first, second), portions), 1):
+        numbered = enumerate(chain((first, second), portions), 1)
+        del first, second  # lest they be held to the end
+        for number, portion in numbered:
             with translated():
                 answer = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion)
             done.append({"ETag": answer["ETag"], "PartNumber": number})
@@ -62,8 +64,11 @@ def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
     for part in parts:
         held += part
         while len(held) > PART_BYTES:
-            yield bytes(held[:PART_BYTES])
+            with memoryview(held) as view:
+                portion = bytes(view[:PART_BYTES])
             del held[:PART_BYTES]
+            yield portion
+            del portion
     yield bytes(held)
 
 
