@@ -242,7 +242,8 @@ def in_a_process(stack: LocalStack, patience: float, *arguments: str) -> dict[st
 
 def line(size: int, case: str, found: Mapping[str, Any]) -> str:
     """A row of the table."""
-    requests = ", ".join(f"{count} {name}" for name, count in sorted(found["requests"].items()))
+    told = {name.removesuffix("MultipartUpload"): count for name, count in found["requests"].items()}
+    requests = ", ".join(f"{count} {name}" for name, count in sorted(told.items()))
     more = found["peak_mb"] - found["loaded_mb"]
     return (
         f"| {size:,} | {case} | {found['rows']:,} | {found['file_mb']:.1f} MB | {found['seconds']:.1f} s | "
