@@ -16,6 +16,7 @@ SAM := .local/sam/.ready
 MINISTACK := .local/ministack/.ready
 CHECKOV := .local/checkov/.ready
 RUNTIME := .local/runtime/.ready
+SCHEMATHESIS := .local/schemathesis/.ready
 LOCKED := uv.lock pyproject.toml .python-version
 
 PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
@@ -63,6 +64,11 @@ histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, chec
 .PHONY: soak-search
 soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (about 10 minutes)
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
+
+# SCHEMATHESIS_SEED=... repeats a run, as far as the answers are the same.
+.PHONY: schemathesis
+schemathesis: $(DEV) $(MINISTACK) $(SCHEMATHESIS) ## All checks of docs/openapi.json on the local service (6 minutes)
+	@SCHEMATHESIS=.local/schemathesis/bin/schemathesis .venv/bin/pytest -s tests/abuse/test_described_api.py
 
 # FUZZ_SEED=... repeats a run.
 .PHONY: fuzz
@@ -158,7 +164,8 @@ cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .aws-sam .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/schemathesis .aws-sam \
+		.mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -196,6 +203,12 @@ $(RUNTIME): $(LOCKED) | $(OWN_UV)
 	@$(find-python)
 	@echo "Installing what Lambda's Python runtime brings into .local/runtime"
 	@UV_PROJECT_ENVIRONMENT=.local/runtime $(UV) sync --quiet --frozen --only-group runtime --no-install-project
+	@touch $@
+
+$(SCHEMATHESIS): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing schemathesis into .local/schemathesis"
+	@UV_PROJECT_ENVIRONMENT=.local/schemathesis $(UV) sync --quiet --frozen --only-group schemathesis --no-install-project
 	@touch $@
 
 .local/uv/bin/uv:

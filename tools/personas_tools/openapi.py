@@ -184,6 +184,7 @@ def _success(operation: Operation, examples: Sequence[Example]) -> Part:
     if operation.name == "get":
         headers.append("ETag")
     content: Part = {"schema": _reference(operation.response)}
+    links: Part = {"links": _LINKS[operation.name]} if operation.name in _LINKS else {}
     answers = _named((each, each["response"]) for each in examples if each["status"] == operation.success)
     if answers:
         content["examples"] = answers
@@ -191,6 +192,7 @@ def _success(operation: Operation, examples: Sequence[Example]) -> Part:
         "description": _first_line(operation.response),
         "headers": _headers(headers),
         "content": {_JSON: content},
+        **links,
     }
 
 
@@ -253,6 +255,33 @@ def _named(examples: Iterable[tuple[Example, Json]]) -> Part:
 
 def _of(examples: Iterable[Example], operation: Operation) -> Iterator[Example]:
     return (each for each in examples if each["operation"] == operation.name)
+
+
+def _link(operation: str, **request: Json) -> Part:
+    return {"operationId": operation, "requestBody": request}
+
+
+def _links_of_persona(persona_id: str) -> Part:
+    """What can be done with a persona whose id an answer tells."""
+    return {
+        "get": _link("get", persona_id=persona_id),
+        "update": _link("update", personas=[{"persona_id": persona_id}]),
+        "duplicate": _link("duplicate", persona_id=persona_id),
+        "delete": _link("delete", persona_ids=[persona_id]),
+    }
+
+
+_DRAFT: Final = "$response.body#/draft_id"
+_LINKS: Final[Mapping[str, Part]] = {
+    "create": _links_of_persona("$response.body#/results/0/persona_id"),
+    "duplicate": _links_of_persona("$response.body#/persona_id"),
+    "draft": {
+        "get": _link("get", draft_id=_DRAFT),
+        "draft": _link("draft", input_draft_id=_DRAFT, expected_version="$response.body#/new_version"),
+    },
+    "export": {"download": {"operationId": "download", "parameters": {"upload_id": "$response.body#/upload_id"}}},
+}
+"""Which operations take what an operation answers."""
 
 
 # ---- Components ------------------------------------------------------------------------------------------------------

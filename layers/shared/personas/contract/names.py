@@ -98,6 +98,11 @@ def _null_as(default: int) -> Callable[[object], object]:
     return lambda value: default if value is None else value
 
 
+def _whole(value: object) -> object:
+    # JSON knows numbers alone: 1.0 is an integer too, and some clients write it so.
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= NUMBER_MAX else value
+
+
 def _each_once(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
@@ -155,10 +160,11 @@ FilterIds = Annotated[list[Id], Field(max_length=LIST_MAX), AfterValidator(_each
 """Ids that narrow a reading: none given and null are the same."""
 
 Switch = Annotated[bool, Field(strict=True)]
-Version = Annotated[int, Field(strict=True, ge=0, le=NUMBER_MAX)]
+Version = Annotated[Annotated[int, Field(strict=True, ge=0, le=NUMBER_MAX)], BeforeValidator(_whole)]
 VersionOrZero = Annotated[Version, BeforeValidator(_null_as(0))]
 PageSize = Annotated[
     Annotated[int, Field(strict=True, ge=1, le=PAGE_SIZE_MAX)],
+    BeforeValidator(_whole),
     BeforeValidator(_null_as(PAGE_SIZE_DEFAULT)),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}, {"type": "null"}]}),
 ]
