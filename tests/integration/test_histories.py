@@ -6,7 +6,8 @@ what the clients choose.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import pytest
@@ -32,23 +33,34 @@ ORDER: Final = "what ended before something began comes after it"
 pytestmark = pytest.mark.emulator
 
 
+type Anew = Callable[[], AbstractContextManager[World]]
+
+
 @pytest.fixture
-def world(
+def anew(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
-) -> Iterator[World]:
-    """An empty group on the emulator."""
-    with pytest.MonkeyPatch.context() as patch:
-        aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
-        aws.s3.create_bucket(
-            Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-        )
-        yield unguarded_world(aws)
+) -> Anew:
+    """An empty group on the emulator, with tables of its own each time."""
+
+    @contextmanager
+    def made() -> Iterator[World]:
+        with pytest.MonkeyPatch.context() as patch:
+            aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
+            aws.s3.create_bucket(
+                Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
+            )
+            yield unguarded_world(aws)
+            for logical_id in table_definitions:
+                aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+
+    return made
 
 
-def test_what_the_clients_are_told_is_linearizable(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_clients_are_told_is_linearizable(anew: Anew, capsys: pytest.CaptureFixture[str]) -> None:
     done, seed = 0, SEED
     while done < OPERATIONS:
-        history = played(world, seed, min(CALLS_AT_ONCE, OPERATIONS - done))
+        with anew() as world:
+            history = played(world, seed, min(CALLS_AT_ONCE, OPERATIONS - done))
         done += history.operations
         with capsys.disabled():
             told = f"{history.calls} calls, {history.operations} operations, {counts(history.events)}"
@@ -67,6 +79,7 @@ def test_what_the_clients_are_told_is_linearizable(world: World, capsys: pytest.
         pytest.param(Lagging, ORDER, id="stale-feed"),
     ],
 )
-def test_a_broken_store_is_found_out(world: World, store: type[Table], rule: str) -> None:
-    history = played(world, SEED, CALLS_TO_FIND_OUT, 4, store)
+def test_a_broken_store_is_found_out(anew: Anew, store: type[Table], rule: str) -> None:
+    with anew() as world:
+        history = played(world, SEED, CALLS_TO_FIND_OUT, 4, store)
     assert rule in {each.rule for each in check(history.events)}
