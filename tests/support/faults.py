@@ -1,4 +1,4 @@
-"""What can go wrong between this service and DynamoDB, on demand.
+"""What can go wrong between this service and DynamoDB, S3 and SQS, on demand.
 
 ``Faults`` stands where botocore hands one HTTP request over and takes its answer: below botocore's own retries, above
 moto's or the emulator's answer. So a request can take effect while its answer is lost, which no stub of a client can
@@ -12,10 +12,11 @@ show. A test says which requests it means and what becomes of the next ones amon
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, Unpack, cast
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -29,6 +30,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.exceptions import ConnectionError as NotConnected
+from botocore.response import StreamingBody
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -46,21 +48,37 @@ _ADDRESS: Final = "https://dynamodb.test"
 type Error = HTTPClientError | NotConnected
 type Answered = tuple[tuple[AWSResponse, dict[str, object]] | None, Exception | None]
 """What botocore's endpoint makes of a request: the response with its parsed body, or an error of the connection."""
-type Send = Callable[[], Answered]
-type Outcome = Callable[[Send], Answered]
+type Outcome = Callable[[Sending], Answered]
 """What becomes of one request: it may send it, or not, and answers as the network would."""
+
+
+@dataclass
+class Sending:
+    """A request that is about to be sent; calling it sends it."""
+
+    request: "AWSPreparedRequest"
+    deliver: Callable[[], Answered]
+
+    def __call__(self) -> Answered:
+        """Send it."""
+        return self.deliver()
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A request that was handed over. ``keys`` are the sort keys in it, or the ids of idempotency records."""
+    """A request that was handed over.
+
+    ``keys`` are the sort keys in it, or the ids of idempotency records, or the object of S3 that it is about.
+    """
 
     operation: str
     body: Mapping[str, object]
+    service: str = "dynamodb"
+    path: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return tuple(_keys_in(self.body))
+        return (self.path,) if self.service == "s3" else tuple(_keys_in(self.body))
 
     @property
     def table(self) -> str:
@@ -106,7 +124,7 @@ def slow_to_connect() -> Error:
 # ---- What becomes of a request ---------------------------------------------------------------------------------------
 
 
-def passed(send: Send) -> Answered:
+def passed(send: Sending) -> Answered:
     """It goes through."""
     return send()
 
@@ -114,14 +132,14 @@ def passed(send: Send) -> Answered:
 def lost_after(error: Error) -> Outcome:
     """It takes effect, and its answer is lost."""
 
-    def outcome(send: Send) -> Answered:
+    def outcome(send: Sending) -> Answered:
         send()
         return None, error
 
     return outcome
 
 
-def lost_as_500(send: Send) -> Answered:
+def lost_as_500(send: Sending) -> Answered:
     """It takes effect, and the answer is an error of the server."""
     send()
     return refused("InternalServerError", 500)(send)
@@ -145,11 +163,63 @@ throttled: Final = refused("ThrottlingException")
 """The service has no room."""
 
 
+def slow(seconds: float, waiting: "Waiting") -> Outcome:
+    """It goes through, and its answer takes that long."""
+
+    def outcome(send: Sending) -> Answered:
+        answered = send()
+        waiting.passes(seconds)
+        return answered
+
+    return outcome
+
+
+def half_done(send: Sending) -> Answered:
+    """The service works off the first half of a batch, rounded down, and hands the rest back."""
+    body = json.loads(cast("bytes", send.request.body))
+    ((table, wanted),) = body["RequestItems"].items()
+    entries = wanted["Keys"] if isinstance(wanted, dict) else wanted
+    done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+
+    def part(some: Sequence[object]) -> object:
+        return {**wanted, "Keys": some} if isinstance(wanted, dict) else some
+
+    if done:
+        send.request.body = json.dumps({**body, "RequestItems": {table: part(done)}}).encode()
+        answered, error = send()
+    else:
+        answered, error = (AWSResponse(_ADDRESS, 200, HTTPHeaders(), _Raw(b"{}")), _nothing_of(table)), None
+    if answered is not None:
+        answered[1]["UnprocessedKeys" if isinstance(wanted, dict) else "UnprocessedItems"] = {table: part(left)}
+    return answered, error
+
+
+def _nothing_of(table: str) -> dict[str, object]:
+    return {
+        "Responses": {table: []},
+        "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0},
+    }
+
+
+def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
+    """An object of S3 arrives with other contents; where it is not ``whole``, as if its end were still to come."""
+
+    def outcome(send: Sending) -> Answered:
+        answered, error = send()
+        if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
+            stored = body.read()
+            sent = content(stored)
+            answered[1]["Body"] = StreamingBody(_Raw(sent), len(sent) if whole else len(stored))
+        return answered, error
+
+    return outcome
+
+
 class Killed(BaseException):
     """The execution environment is gone, in the middle of everything: no code of the function runs on."""
 
 
-def killed(_: Send) -> Answered:
+def killed(_: Sending) -> Answered:
     """The execution environment is killed before the request is sent."""
     raise Killed
 
@@ -157,7 +227,7 @@ def killed(_: Send) -> Answered:
 def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
     """That outcome, and right after it, before the caller learns of it, ``act``: somebody else's move."""
 
-    def both(send: Send) -> Answered:
+    def both(send: Sending) -> Answered:
         answered = outcome(send)
         act()
         return answered
@@ -168,7 +238,7 @@ def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
 def preceded(act: Callable[[], object], outcome: Outcome) -> Outcome:
     """``act``, somebody else's move after the caller decided what to send, and then that outcome."""
 
-    def both(send: Send) -> Answered:
+    def both(send: Sending) -> Answered:
         act()
         return outcome(send)
 
@@ -194,26 +264,27 @@ class _Plan:
 
 @dataclass
 class Faults:
-    """Decides what becomes of DynamoDB requests; without a plan they go through. ``sent`` are all of them, in order."""
+    """Decides what becomes of requests to ``services``; without a plan they go through. ``sent`` are all, in order."""
 
+    services: Container[str] = ("dynamodb",)
     sent: list[Sent] = field(default_factory=list)
     _plans: list[_Plan] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _others: threading.local = field(default_factory=threading.local)
 
     @classmethod
-    def installed(cls, patch: pytest.MonkeyPatch) -> "Faults":
-        """Put into botocore, until ``patch`` is undone."""
-        faults = cls()
+    def installed(cls, patch: pytest.MonkeyPatch, *services: str) -> "Faults":
+        """Put into botocore, until ``patch`` is undone; for DynamoDB where nothing else is named."""
+        faults = cls(services or ("dynamodb",))
         real = vars(Endpoint)["_do_get_response"]
 
         def answered(
             endpoint: Endpoint, request: "AWSPreparedRequest", model: "OperationModel", context: dict[str, object]
         ) -> Answered:
-            def send() -> Answered:
+            def deliver() -> Answered:
                 return cast("Answered", real(endpoint, request, model, context))
 
-            return faults._decide(model, request, send)
+            return faults._decide(model, Sending(request, deliver))
 
         patch.setattr(Endpoint, "_do_get_response", answered)
         return faults
@@ -239,10 +310,13 @@ class Faults:
         """How many planned outcomes have not been met."""
         return sum(len(plan.outcomes) for plan in self._plans)
 
-    def _decide(self, model: "OperationModel", request: "AWSPreparedRequest", send: Send) -> Answered:
-        if model.service_model.service_name != "dynamodb" or getattr(self._others, "moving", False):
+    def _decide(self, model: "OperationModel", send: Sending) -> Answered:
+        service = model.service_model.service_name
+        if service not in self.services or getattr(self._others, "moving", False):
             return send()
-        sent = Sent(model.name, json.loads(cast("bytes", request.body)))
+        in_json = service != "s3"
+        body = json.loads(cast("bytes", send.request.body)) if in_json else {}
+        sent = Sent(model.name, body, service, "" if in_json else urlsplit(send.request.url).path)
         with self._lock:
             self.sent.append(sent)
             outcome = next((each for plan in self._plans if plan.match(sent) and (each := plan.next())), passed)
