@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from personas.domain.persona import Persona
 from personas.errors import OutcomeUnknown
 from personas.store.personas import PersonaStore
-from personas.store.table import Table
+from personas.store.table import Table, Written
 from support.world import (
     NEEDED,
     NOBODY,
@@ -394,6 +395,26 @@ class TestCutOff:
 
         assert (fault(first), again.status) == ((503, "outcome_unknown"), 200)
         assert world.names() == ["Ada"]
+
+    def test_one_unknown_outcome_among_others_is_completed_too(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        insert = PersonaStore.insert
+
+        def unanswered(store: PersonaStore, group: str, persona: Persona, *others: Any) -> Written:
+            if persona.name.text == "Bo":
+                raise OutcomeUnknown("no answer came")
+            return insert(store, group, persona, *others)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PersonaStore, "insert", unanswered)
+            first = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        again = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        assert [result(first, each)["success"] for each in (0, 1)] == [True, False]
+        assert [result(again, each)["success"] for each in (0, 1)] == [True, True]
+        assert world.names() == ["Ada", "Bo"]
 
     @pytest.mark.parametrize("writes", [0, 1, 2, 3])
     def test_create(self, world: World, scissors: Scissors, writes: int) -> None:

@@ -28,6 +28,7 @@ from personas.errors import (
     Invalid,
     NotFound,
     NotJson,
+    PartlyUnknown,
     PersonasError,
     TooLarge,
     Unauthenticated,
@@ -153,28 +154,33 @@ class Api(APIGatewayHttpResolver):
         Raises:
             PersonasError: whatever ``work`` raises, and what ``store.idempotency.answer_once`` does.
         """
-        key = self.header("idempotency-key")
-        if key is None:
-            answer = work(OneTime())
-        else:
-            from personas.store.idempotency import answer_once  # noqa: PLC0415  # only a keyed call pays for its import
-
-            caller = self.caller
-            sent = {"body": read_body(self.current_event), "if": self.header("if-match")}
-            answer = response.model_validate(
-                answer_once(
-                    table=services().settings.idempotency_table,
-                    scope=f"{caller.group_id}/{caller.profile_id}/{self.operation.name}",
-                    key=key.strip(),
-                    body=json.dumps(sent, sort_keys=True),
-                    context=self.lambda_context,
-                    work=lambda intent: work(intent).model_dump(mode="json"),
-                )
-            )
+        try:
+            answer = self._answer_once(response, work)
+        except PartlyUnknown as unknown:
+            answer = response.model_validate({"results": unknown.results})
         results: list[object] = getattr(answer, "results", [answer])
         saved = sum(getattr(result, "success", False) is True for result in results)
         note(saved=saved, failed=len(results) - saved)
         return answer
+
+    def _answer_once(self, response: type[M], work: Callable[[Intent], M]) -> M:
+        key = self.header("idempotency-key")
+        if key is None:
+            return work(OneTime())
+        from personas.store.idempotency import answer_once  # noqa: PLC0415  # only a keyed call pays for its import
+
+        caller = self.caller
+        sent = {"body": read_body(self.current_event), "if": self.header("if-match")}
+        return response.model_validate(
+            answer_once(
+                table=services().settings.idempotency_table,
+                scope=f"{caller.group_id}/{caller.profile_id}/{self.operation.name}",
+                key=key.strip(),
+                body=json.dumps(sent, sort_keys=True),
+                context=self.lambda_context,
+                work=lambda intent: work(intent).model_dump(mode="json"),
+            )
+        )
 
     def problem(self, error: PersonasError) -> Response[str]:
         """The answer to an error: problem+json, logged with its code."""

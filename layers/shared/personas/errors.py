@@ -17,7 +17,8 @@
     │   ├── OutcomeUnknown      503
     │   ├── ViewRebuilding      503
     │   └── ExportUnfinished    503
-    └── NothingSaved            the status that its items agree on, else 422
+    ├── NothingSaved            the status that its items agree on, else 422
+    └── PartlyUnknown           200, with results
 """
 
 from collections.abc import Mapping, Sequence
@@ -204,7 +205,10 @@ class NothingSaved(PersonasError):
         detail = first.detail if len(failures) == 1 else f"None of the {len(failures)} items was saved: see results."
         if unsure is not None and len(failures) > 1:
             code = unsure.code
-            detail = f"Some of the {len(failures)} items may have been saved: see results. Repeating the call is safe."
+            detail = (
+                f"Some of the {len(failures)} items may have been saved: see results. Repeat with the same"
+                " Idempotency-Key, or read first."
+            )
         super().__init__(
             detail,
             code=code,
@@ -215,3 +219,17 @@ class NothingSaved(PersonasError):
         self.may_have_saved = any(failure.may_have_saved for failure in failures)
         self.status = first.status if alike else Invalid.status
         self.title = first.title if alike else Invalid.title
+
+
+class PartlyUnknown(PersonasError):
+    """A bulk call that saved some of its items, and cannot tell of others whether they are saved.
+
+    It is answered with its ``results`` like any that saved something, but not remembered under its Idempotency-Key: the
+    repeat finds what was saved and completes the rest.
+    """
+
+    may_have_saved = True
+
+    def __init__(self, results: Sequence[Mapping[str, object]]) -> None:
+        super().__init__("Of some items it is not known whether they were saved.")
+        self.results = list(results)

@@ -7,7 +7,17 @@ from typing import Final
 from pydantic import BaseModel
 
 from personas.contract.names import CATALOGUE_VALUE_MAX, Rejected
-from personas.errors import FAULTS_MAX, Conflict, Fault, Invalid, NothingSaved, PersonasError, Unavailable, internal
+from personas.errors import (
+    FAULTS_MAX,
+    Conflict,
+    Fault,
+    Invalid,
+    NothingSaved,
+    PartlyUnknown,
+    PersonasError,
+    Unavailable,
+    internal,
+)
 from personas.observability import logger
 from personas.services import Services
 from personas.store.table import LostRace
@@ -85,6 +95,7 @@ def answered[T, R: BaseModel](
 
     Raises:
         NothingSaved: no item succeeded.
+        PartlyUnknown: some did, and of others it is not known.
     """
     ordered = [outcomes[position] for position in sorted(outcomes)]
     failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
@@ -94,4 +105,6 @@ def answered[T, R: BaseModel](
     results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
+    if any(failure.may_have_saved for failure in failures):
+        raise PartlyUnknown([result.model_dump(mode="json") for result in results])
     return results

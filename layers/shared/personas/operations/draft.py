@@ -13,8 +13,7 @@ from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
 from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
 from personas.domain.text import Reference
-from personas.errors import Fault, Forbidden, NotFound, Unavailable, VersionConflict
-from personas.observability import logger
+from personas.errors import Fault, Forbidden, NotFound, VersionConflict
 from personas.operations.bulk import at
 from personas.services import Services
 from personas.store.table import LostRace
@@ -59,6 +58,9 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
     for batch in directory.writes(caller.group_id, text_values(caller.group_id, request)):
         calls.append(partial(directory.write, caller.group_id, batch))
+    if not services.drafts.announced(caller.group_id, caller.profile_id):
+        # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
+        calls.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
     services.parallel.run(calls)
 
     catalogue = catalogues[0] if catalogues else catalogue
@@ -99,10 +101,7 @@ def _begin(
         updated_at=now,
     )
     try:
-        stored, _ = services.parallel.pair(
-            lambda: services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id()),
-            lambda: _announce(services, caller),
-        )
+        stored = services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id())
     except LostRace as lost:
         # Only an Idempotency-Key whose first call was cut off, and that now comes with another body, gets here.
         raise VersionConflict(f"The draft {draft.id} was begun with other contents.") from lost
@@ -119,18 +118,15 @@ def _patch(
 ) -> PatchPersonaDraftResponse:
     fields, texts = fields_of(changes)
     try:
-        (version, draft), _ = services.parallel.pair(
-            lambda: services.drafts.patch(
-                caller.group_id,
-                caller.profile_id,
-                draft_id,
-                fields,
-                texts,
-                expected_version=request.expected_version,
-                updated_at=services.table.now().isoformat(),
-                write_id=intent.write_id(),
-            ),
-            lambda: _announce(services, caller),
+        version, draft = services.drafts.patch(
+            caller.group_id,
+            caller.profile_id,
+            draft_id,
+            fields,
+            texts,
+            expected_version=request.expected_version,
+            updated_at=services.table.now().isoformat(),
+            write_id=intent.write_id(),
         )
     except LostRace as lost:
         stored = services.drafts.draft_in(lost)
@@ -138,15 +134,6 @@ def _patch(
             raise NotFound(f"You have no draft {draft_id}.") from None
         raise _conflict(stored, request.expected_version, fields) from None
     return _answer(draft_id, version, draft, "The draft was saved.")
-
-
-def _announce(services: Services, caller: Caller) -> None:
-    """Beside the draft's own write, so that it costs no round. The clean-up of the text directory asks for it."""
-    try:
-        services.drafts.announce(caller.group_id, caller.profile_id)
-    except Unavailable:
-        # The draft is what counts, and its texts are safe for 30 days: its next write says it again.
-        logger.warning("a profile is not listed among the drafters of its group")
 
 
 def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> VersionConflict:

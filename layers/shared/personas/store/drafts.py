@@ -35,8 +35,13 @@ class DraftStore:
         self._clock = clock
         self._announced: dict[tuple[str, str], float] = {}
 
+    def announced(self, group_id: str, profile_id: str) -> bool:
+        """Whether this environment has just listed the profile: see ``announce``."""
+        last = self._announced.get((group_id, profile_id))
+        return last is not None and self._clock() - last < ANNOUNCED_EVERY.total_seconds()
+
     def announce(self, group_id: str, profile_id: str) -> None:
-        """List the profile among those of its group that may have drafts, unless this environment has just done so.
+        """List the profile among those of its group that may have drafts.
 
         So the group's drafts are found without a look at the whole table. The mention outlives every draft that is
         written until it is put again.
@@ -44,9 +49,6 @@ class DraftStore:
         Raises:
             Unavailable: it could not be written.
         """
-        last = self._announced.get((group_id, profile_id))
-        if last is not None and self._clock() - last < ANNOUNCED_EVERY.total_seconds():
-            return
         announcing = self._clock()
         until = self._table.now() + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
         self._table.put_plain(keys.drafter(group_id, profile_id), {"expires_at": int(until.timestamp())})

@@ -531,7 +531,8 @@ class _Tries:
         if left < LAST_CALL + timedelta(seconds=pause):
             if unknown:
                 raise OutcomeUnknown(
-                    "The store did not answer in time: the write may or may not have been saved. Repeating it is safe."
+                    "The store did not answer in time: the write may or may not have been saved. Repeat it with the"
+                    " same Idempotency-Key, or read first."
                 ) from cause
             raise Unavailable("The store is busy or out of reach, and nothing was saved. Try again shortly.") from cause
         time.sleep(pause)
