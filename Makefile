@@ -75,6 +75,10 @@ schemathesis: $(DEV) $(MINISTACK) $(SCHEMATHESIS) ## All checks of docs/openapi.
 fuzz: $(DEV) ## 50,000 raw bodies straight into the handlers (about 8 minutes of one core)
 	@FUZZ_BODIES=$${FUZZ_BODIES:-50000} .venv/bin/pytest tests/abuse/test_raw_bodies.py --show-capture=no
 
+.PHONY: faults
+faults: $(DEV) ## Every operation under every fault at every call that it makes to AWS
+	@FAULTS_EVERY=1 .venv/bin/pytest tests/integration/test_fault_matrix.py
+
 .PHONY: check
 check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, OpenAPI, template, security
 	.venv/bin/ruff format --check .
