@@ -67,7 +67,7 @@ soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search tha
 
 # SCHEMATHESIS_SEED=... repeats a run, as far as the answers are the same.
 .PHONY: schemathesis
-schemathesis: $(DEV) $(MINISTACK) $(SCHEMATHESIS) ## All checks of docs/openapi.json on the local service (6 minutes)
+schemathesis: $(DEV) $(MINISTACK) $(SCHEMATHESIS) ## All checks of docs/openapi.json on the local service (10 minutes)
 	@SCHEMATHESIS=.local/schemathesis/bin/schemathesis .venv/bin/pytest -s tests/abuse/test_described_api.py
 
 # FUZZ_SEED=... repeats a run.

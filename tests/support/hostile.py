@@ -14,6 +14,8 @@ type Json = Any
 """A JSON value, as it is made up."""
 
 MEGABYTE: Final = 1_000_000
+EVENT_MAX: Final = 6_000_000
+"""Bytes of a body: Lambda takes no larger request."""
 SMALL: Final = 2_000
 """Characters of what may be repeated a thousand times."""
 
@@ -169,7 +171,7 @@ class Gun:
         text = json.dumps(body, ensure_ascii=self.chance.random() < 0.6)
         for place, raw in self._raw.items():
             text = text.replace(place, raw)
-        return text.encode(errors="surrogatepass")
+        return text.encode(errors="surrogatepass")[:EVENT_MAX]
 
     def _torn(self, raw: bytes) -> bytes:  # noqa: PLR0912  # a list of ways to tear, one a line or two
         """The bytes as they are, mostly."""
