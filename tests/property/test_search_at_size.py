@@ -98,7 +98,6 @@ class Held:
 
     view: PersonaView
     size_bytes: int = 0
-    evictions: int = 0
 
     def current(self, _group_id: str) -> PersonaView:
         return self.view
