@@ -47,11 +47,15 @@ setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the othe
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not built and not sam" $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not large and not built and not sam" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
 	@.venv/bin/pytest --numprocesses auto --dist worksteal -m slow $(ARGS)
+
+.PHONY: test-large
+test-large: $(DEV) $(MINISTACK) ## Run the tests at full size: 10,000 rows imported, 5,000 hostile ones there and back (20 minutes)
+	@.venv/bin/pytest -m large $(ARGS)
 
 .PHONY: soak
 soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes against the local server (2 to 3 minutes)

@@ -24,7 +24,7 @@ ROWS: Final = 10_000
 HOSTILE: Final = 5_000
 PAGE: Final = 100
 
-pytestmark = [pytest.mark.emulator, pytest.mark.slow]
+pytestmark = [pytest.mark.emulator, pytest.mark.large]
 
 
 def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:

@@ -197,7 +197,7 @@ def test_every_count_is_what_choosing_the_option_finds(seed: int) -> None:
     check_counts(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize("first", range(4, SEARCHES, 28))
 def test_every_count_is_what_choosing_the_option_finds_in_many_searches(first: int) -> None:
     for seed in range(first, min(first + 28, SEARCHES)):
