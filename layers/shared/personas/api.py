@@ -285,26 +285,26 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
 
 def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
     """Decorates what takes one message of a queue, a JSON object; the messages at which it raises stay on the queue."""
-    from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415  # only who has a queue pays for its import
-        BatchProcessor,
-        EventType,
-        process_partial_response,
-    )
 
     def decorate(take: Callable[[dict[str, str]], None]) -> Handler:
         def take_record(record: SQSRecord) -> None:
             take(record.json_body)
 
-        processor = BatchProcessor(
-            EventType.SQS,
-            # Where no message succeeds, an invocation that fails would tell no more than its answer does.
-            raise_on_entire_batch_failure=False,
-            logger=logger,  # type: ignore[arg-type]  # Powertools' own logger has the same methods
-        )
-
         @background_function(name)
         @functools.wraps(take)
         def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415  # a request need not wait for its import
+                BatchProcessor,
+                EventType,
+                process_partial_response,
+            )
+
+            processor = BatchProcessor(
+                EventType.SQS,
+                # Where no message succeeds, an invocation that fails would tell no more than its answer does.
+                raise_on_entire_batch_failure=False,
+                logger=logger,  # type: ignore[arg-type]  # Powertools' own logger has the same methods
+            )
             return dict(process_partial_response(event, take_record, processor, context))
 
         return handler
