@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import count
 from statistics import fmean
 from typing import Final
@@ -248,7 +249,7 @@ class Bench:
     def create(self, number: int, **headers: str) -> list[str]:
         """Create so many personas in one call; their ids."""
         answer = self.client.call("create", {"personas": [self.persona() for _ in range(number)]}, **headers)
-        if answer.status != 200:  # noqa: PLR2004  # the status
+        if answer.status != HTTPStatus.OK:
             raise RuntimeError(answer.text)
         return [result(answer, position)["persona_id"] for position in range(number)]
 
@@ -421,7 +422,7 @@ def monthly(customer: Customer, prices: dict[str, float], stored: float, fixed: 
 def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
     """Measure and print the tables."""
     real, output = sys.stdout, Output()
-    sys.stdout = output  # type: ignore[assignment]  # what Powertools writes to
+    sys.stdout = output  # what Powertools writes to
     functions = template.functions(TEMPLATE)
     try:
         with mock_aws(), pytest.MonkeyPatch.context() as patch:

@@ -38,7 +38,7 @@ from personas.runtime import dynamodb, s3, sqs
 from personas.store.groups import GroupStore, Pointer
 from personas.store.personas import PersonaStore, _row
 from personas.store.profiles import ProfileStore
-from personas.store.resources import Entry, ResourceStore
+from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
 from personas.view import export
 from personas.view.codec import Snapshot, encode
@@ -97,7 +97,7 @@ def personas(group: str, size: int) -> Iterator[Persona]:
 def prepare(stack: LocalStack, group: str, size: int) -> str:
     """A refreshed group of so many personas, and a key of a superadmin of it."""
     table = local_table(stack)
-    catalogue: Mapping[str, tuple[int, Mapping[str, str]]] = {
+    catalogue: Mapping[ResourceKind, tuple[int, Mapping[str, str]]] = {
         "departments": (DEPARTMENTS, {"name": "Department"}),
         "colors": (COLORS, {"name": "Color", "hex_code": "#00000"}),
         "icons": (1, {"name": "Icon", "value": "icon"}),
@@ -106,7 +106,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
     for kind, (count, row) in catalogue.items():
         for number in range(count):
             numbered = {name: f"{value} {number}" for name, value in row.items()}
-            ResourceStore(table).put(group, Entry(kind, made_id(group, kind, number), numbered), uuid4().hex)  # type: ignore[arg-type]  # a known kind
+            ResourceStore(table).put(group, Entry(kind, made_id(group, kind, number), numbered), uuid4().hex)
     snapshots, watermark = SnapshotStore(stack.s3(), stack.names["Bucket"]), table.now()
     index = Index()
 

@@ -22,6 +22,7 @@ OPTION_NUMBERS: Mapping[Facet, int] = {
     "voices": 20,
     "instructions": 500,
 }
+SYLLABLE = 2
 VARIANTS = 40  # more than the view remembers findings for
 NAME_CHARACTERS, DESCRIPTION_CHARACTERS = 20, 90
 
@@ -50,6 +51,11 @@ class Library:
         # Words of consonants that no other word contains: one in 5 personas, one in 1 % of them.
         self.rare = [f"zq{number:02d}x" for number in range(VARIANTS)]
         self.frequent = [f"xj{number:02d}z" for number in range(VARIANTS)]
+
+    @property
+    def syllables(self) -> list[str]:
+        """The words of two letters."""
+        return [word for word in self.words if len(word) == SYLLABLE]
 
     @cached_property
     def planted(self) -> dict[int, list[str]]:

@@ -47,7 +47,6 @@ from personas.view.index import FACETS, Facet, Found, Index, Query
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHANGES = 1_000
-SYLLABLE = 2
 LOADED_AT_ONCE = 50_000
 LONGEST = 2  # times the seconds that a kind of question may take, a turn is given up
 
@@ -76,13 +75,12 @@ def cells_of(library: Library) -> list[Cell]:
     def member(text: str | None = None) -> Query:
         return Query(caller_departments=chance.sample(departments, 3), text=text)
 
-    syllables = [word for word in library.words if len(word) == SYLLABLE]
     return [
         Cell("no filter", "all", [Query(caller_departments=None)]),
         Cell("no filter, a member of 3 departments", "member", [member() for _ in range(VARIANTS)]),
         Cell("text, 5 hits", "text", [Query(caller_departments=None, text=word) for word in library.rare]),
         Cell("text, 1 % hits", "text", [Query(caller_departments=None, text=word) for word in library.frequent]),
-        Cell("text of 2 letters, a member", "member, text", [member(word) for word in syllables[:VARIANTS]]),
+        Cell("text of 2 letters, a member", "member, text", [member(word) for word in library.syllables[:VARIANTS]]),
         Cell("3 departments + 5 fields", "filters", [filtered() for _ in range(VARIANTS)]),
     ]
 
