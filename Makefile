@@ -95,6 +95,8 @@ check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, 
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: make requirements"; exit 1; }
 	@.venv/bin/personas openapi | diff -u docs/openapi.json - \
 		|| { echo "docs/openapi.json is not what the models and docs/errors.md say: make openapi"; exit 1; }
+	@.venv/bin/python -m personas_tools.documentation | diff -u $(DOCUMENTATION) - \
+		|| { echo "$(DOCUMENTATION) is not what the models say: make openapi"; exit 1; }
 	.local/sam/bin/cfn-lint template.yaml
 	@$(OFFLINE) .local/sam/bin/sam validate
 	@$(OFFLINE) .local/sam/bin/sam validate --lint
@@ -105,6 +107,8 @@ check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, 
 format: $(DEV) ## Format the code and mend what the linter can mend
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+DOCUMENTATION := layers/shared/personas/operations/documentation.json
 
 EXPORT := --quiet --frozen --only-group layer --no-header --no-annotate
 
@@ -124,9 +128,11 @@ examples: $(DEV) $(MINISTACK) ## Record docs/examples.json anew: what a fresh de
 	@RECORD_EXAMPLES=1 .venv/bin/pytest --quiet tests/docs/test_openapi.py -k demo_answers
 
 .PHONY: openapi
-openapi: $(DEV) ## Write docs/openapi.json from the models, docs/errors.md and docs/examples.json
+openapi: $(DEV) ## Write docs/openapi.json and the answer of docs, from the models, docs/errors.md and docs/examples.json
 	@.venv/bin/personas openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+	@.venv/bin/python -m personas_tools.documentation > $(DOCUMENTATION).new
+	@mv $(DOCUMENTATION).new $(DOCUMENTATION)
 
 .PHONY: monitoring
 monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions

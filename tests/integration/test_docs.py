@@ -1,10 +1,6 @@
 """docs: what the documentation says, held against what the service works with and what it really stores."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,13 +8,12 @@ from jsonschema import Draft202012Validator
 
 from personas.contract.registry import OPERATIONS
 from personas.domain.permissions import WRITING_ROLES
-from personas.store import keys, layout
+from personas.store import keys
 from personas.store.attributes import Item, decode_item
-from personas.store.layout import Attribute
+from personas_tools import layout
+from personas_tools.layout import Attribute
 from personas_tools.template import TableRequest
 from support.world import CARE, LEGAL, NEEDED, NOBODY, SALES, World
-
-ROOT: Final = Path(__file__).parents[2]
 
 RESOURCES: Final = {
     "names", "descriptions", "colors", "icons", "instructions", "flags", "departments", "examples",
@@ -222,20 +217,3 @@ class TestLayout:
         )
         assert named(documentation["resources"])["parameter_fields"]["tables"] == []
         assert keys.PERSONAS == "persona#"
-
-
-def test_the_function_loads_no_index(world: World) -> None:
-    script = (
-        "import importlib.util, json, sys\n"
-        f"spec = importlib.util.spec_from_file_location('handler', {str(ROOT / 'functions/docs/handler.py')!r})\n"
-        "spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
-        "from personas.operations.docs import documentation\n"
-        "documentation()\n"
-        "print(json.dumps(sorted(sys.modules)))"
-    )
-    ended = subprocess.run(  # noqa: S603  # our own words
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
-    loaded = set(json.loads(ended.stdout))
-    assert "personas.operations.docs" in loaded
-    assert not loaded & {"pyroaring", "stringzilla", "personas.view.index", "personas.view.personas"}

@@ -23,6 +23,7 @@ NEVER: Final = (
     "cryptography",
     "jwt",
     "multiprocessing",
+    "personas.contract.registry",
     "pydantic.v1",
     "s3transfer",
 )
@@ -31,7 +32,6 @@ NEVER: Final = (
 ONLY: Final[Mapping[str, frozenset[str]]] = {
     "pyroaring": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
     "stringzilla": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
-    "personas.contract.registry": frozenset({"DocsFunction"}),
     "aws_lambda_powertools.utilities.batch": frozenset({"RefreshFunction"}),
 }
 """What some handlers may import, and no other."""

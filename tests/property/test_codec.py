@@ -87,6 +87,7 @@ def test_comes_out_as_it_went_in(
     after = snapshot.index.search(EVERYTHING, {})
     assert (snapshot.watermark, snapshot.metadata) == (watermark, metadata)
     assert after.personas == before.personas
+    assert [snapshot.index.row(each) for each, _ in after.personas] == [index.row(each) for each, _ in before.personas]
     assert [after.counts(facet) for facet in FACETS] == expected
     assert encode(snapshot) == data
     for persona_id, seq, _ in writes:

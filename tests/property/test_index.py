@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from personas.domain.folding import fold
 from personas.view import codec, found, matching, options, order
 from personas.view.codec import Snapshot, decode, encode
-from personas.view.index import FACETS, Facet, Index, Option, OptionNames, Query
+from personas.view.index import FACETS, Facet, Index, ListedRow, Option, OptionNames, Query
 
 type Row = dict[str, Any]  # made here, so that what it holds is known
 
@@ -209,7 +209,8 @@ def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) ->
     found = index.search(query, FIELD_OF)
     page = want[query.page_offset : query.page_offset + query.page_size]
     assert found.total == len(want)
-    assert found.personas == [(persona_id, model.rows[persona_id]) for persona_id in page]
+    assert found.personas == [(persona_id, listed(model.rows[persona_id])) for persona_id in page]
+    assert [index.row(persona_id) for persona_id in page] == [model.rows[persona_id] for persona_id in page]
     assert index.ids(query, FIELD_OF) == want
     for facet in FACETS:
         assert found.counts(facet) == model.counts(query, facet)
@@ -320,6 +321,15 @@ def test_offers_the_best_of_many_instructions(
                 assert found == model.options(query, "instructions", labels, search, ["3"], 3)
 
 
+def listed(row: Row) -> Row:
+    """What a list shows of a row."""
+    return {key: row[key] for key in ListedRow.__annotations__}
+
+
+def rows_of(index: Index) -> dict[str, object]:
+    return {persona_id: index.row(persona_id) for persona_id in index.ids(EVERYTHING, {})}
+
+
 def a_row(**changes: object) -> Row:
     row: Row = {"n": "Ada", "d": None, "ii": "i", "c": "c", "i": "i", "f": None, "dp": [], "pf": [], "ex": [], "vo": []}
     return row_of(row | {"sc": [], "as": [], "np": 0, "g": False, "m": False, "ct": None, "ut": None} | changes)
@@ -415,7 +425,7 @@ def test_refuses_what_is_no_row_and_stays_as_it_was(bad: Row) -> None:
     index.upsert(PERSONAS[0], 1, a_row())
     with pytest.raises(ValueError, match=r"persona|id|isoformat|hexadecimal"):
         index.upsert(PERSONAS[0], 2, a_row() | bad)
-    assert index.search(EVERYTHING, {}).personas == [(PERSONAS[0], a_row())]
+    assert rows_of(index) == {PERSONAS[0]: a_row()}
     assert index.upsert(PERSONAS[0], 2, a_row(n="Grace"))
 
 
@@ -424,9 +434,9 @@ def test_refuses_a_seq_that_is_none_and_stays_as_it_was() -> None:
     index.upsert(PERSONAS[0], 1, a_row())
     with pytest.raises(OverflowError):
         index.upsert(PERSONAS[0], 2**64, a_row(n="Grace"))
-    assert index.search(EVERYTHING, {}).personas == [(PERSONAS[0], a_row())]
+    assert rows_of(index) == {PERSONAS[0]: a_row()}
     assert index.upsert(PERSONAS[0], 2**64 - 1, a_row(n="Grace"))
-    assert index.search(EVERYTHING, {}).personas == [(PERSONAS[0], a_row(n="Grace"))]
+    assert rows_of(index) == {PERSONAS[0]: a_row(n="Grace")}
 
 
 @pytest.mark.parametrize("persona_id", ["", "ada", PERSONAS[0].upper().replace("0", "A"), "{" + PERSONAS[0] + "}"])

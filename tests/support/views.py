@@ -74,7 +74,7 @@ class Views:
         index: Index = decode(self.content(self.key(SEARCH_VIEW))).index
         if with_feed:
             apply(index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None))
-        return dict(index.search(EVERYTHING, {}).personas)
+        return {each: row for each in index.ids(EVERYTHING, {}) if (row := index.row(each))}
 
     def agree(self) -> None:
         """Assert that all views say what the table says."""

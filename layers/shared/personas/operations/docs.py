@@ -1,42 +1,20 @@
-"""docs: the documentation of the persona artifact, composed of what the service itself works with.
+"""docs: the documentation of the persona artifact.
 
-Models, the registry, the rules of permission, the views and the layout of the table say what they are in their own
-place; here it is only put together, once an execution environment.
+It is the same for every caller and every deployment of a version, so it is composed where the version is made
+(`personas_tools.documentation`) and read here: the models of all operations would be a third of this function's start.
 """
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Final, cast, get_args
+from pathlib import Path
+from typing import Final, cast
 
-from pydantic import BaseModel
-
-from personas.contract import draft, drafts, get, search
-from personas.contract.docs import (
-    DocsApiResponse,
-    DocsColumn,
-    DocsResponse,
-    DocsTable,
-    DocsView,
-    OperationInfo,
-    OperationParam,
-    PageTitle,
-    PersonaDocsRequest,
-    PersonaDocsResponse,
-)
-from personas.contract.registry import ABOUT, OPERATIONS, Operation
-from personas.contract.schemas import Param, params_of, returns_of
-from personas.contract.views import SEARCH, TEXTS, View
-from personas.domain.permissions import PERMISSIONS, may_see
+from personas.contract.docs import DocsApiResponse, PersonaDocsRequest, PersonaDocsResponse
+from personas.domain.permissions import may_see
 from personas.domain.profile import Caller
-from personas.domain.text import TextKind
 from personas.errors import NotFound
 from personas.services import Services
-from personas.store.layout import CATALOGUE_ENTRY, DRAFT, PERSONA, TABLE, TEXT_ENTRY, Attribute
-from personas.store.resources import RESOURCE_KINDS
 
-_SUFFIXES: Final = ("_show_selected", "_search", "_ids", "_id")
-"""What the name of a field has behind the name of the resource that it is about."""
+_COMPOSED: Final = Path(__file__).with_name("documentation.json")
 
 
 def describe(services: Services, caller: Caller, request: PersonaDocsRequest) -> PersonaDocsResponse:
@@ -45,152 +23,17 @@ def describe(services: Services, caller: Caller, request: PersonaDocsRequest) ->
     Raises:
         NotFound: the persona cannot be seen.
     """
-    title = "Persona"
-    if request.entity_id:
-        stored = services.personas.get(caller.group_id, request.entity_id)
-        persona = stored.persona if stored else None
-        if persona is None or not may_see(caller, persona.department_ids):
-            raise NotFound(f"There is no persona {request.entity_id}.")
-        title = persona.name.text
-    pages = DocsApiResponse(
-        list=PageTitle(title="Personas", description=search.OPERATION.summary),
-        detail=PageTitle(title=title, description=get.OPERATION.summary),
-        new=PageTitle(title="New persona", description=OPERATIONS["create"].summary),
-    )
-    return documentation().model_copy(update={"page_metadata": pages})
+    if not request.entity_id:
+        return _documentation()
+    stored = services.personas.get(caller.group_id, request.entity_id)
+    persona = stored.persona if stored else None
+    if persona is None or not may_see(caller, persona.department_ids):
+        raise NotFound(f"There is no persona {request.entity_id}.")
+    pages = cast("DocsApiResponse", _documentation().page_metadata)
+    detail = pages.detail.model_copy(update={"title": persona.name.text})
+    return _documentation().model_copy(update={"page_metadata": pages.model_copy(update={"detail": detail})})
 
 
 @cache
-def documentation() -> PersonaDocsResponse:
-    """The documentation without the headings of the pages: the same for every caller."""
-    of_drafts = (draft.OPERATION, drafts.OPERATION)
-    operations = {name: _operation(operation) for name, operation in OPERATIONS.items()}
-    return PersonaDocsResponse(
-        name="persona",
-        type="artifact",
-        description=ABOUT,
-        artifact=DocsResponse(
-            name="persona",
-            type="artifact",
-            description=ABOUT,
-            materialized_view=_view(SEARCH, search.ListPersonaApiPersona),
-            tables=[_table(PERSONA)],
-            operations=[info for name, info in operations.items() if OPERATIONS[name] not in of_drafts],
-        ),
-        entries=[
-            DocsResponse(
-                name="persona_drafts",
-                type="entry",
-                description=draft.OPERATION.description,
-                tables=[_table(DRAFT)],
-                operations=[operations[operation.name] for operation in of_drafts],
-            )
-        ],
-        resources=list(_resources()),
-        permissions=[_permission(name, rules) for name, rules in PERMISSIONS.items()],
-        api_operations=list(operations.values()),
-    )
-
-
-def _operation(operation: Operation) -> OperationInfo:
-    return OperationInfo(
-        name=operation.name,
-        description=f"{operation.description} ({operation.method} {operation.path})",
-        params=[_param(param) for param in params_of(operation.request)],
-        returns=returns_of(operation.response) if operation.response else None,
-    )
-
-
-def _resources() -> Iterator[DocsResponse]:
-    """What a form has a section for, and the fields of the parameters in it."""
-    models = dict(_resource_models())
-    stems = {name.removesuffix("s"): name for name in models}
-    about: dict[str, list[OperationInfo]] = {name: [] for name in models}
-    for operation in OPERATIONS.values():
-        params: dict[str, list[OperationParam]] = {}
-        for param in params_of(operation.request):
-            params.setdefault(_resource_of(param.name, stems), []).append(_param(param))
-        for name, infos in about.items():
-            answers = operation is get.OPERATION
-            if name in params or answers:
-                infos.append(
-                    OperationInfo(
-                        name=operation.name,
-                        description=operation.description,
-                        params=params.get(name, []),
-                        returns=returns_of(models[name]) if answers else None,
-                    )
-                )
-    for name, model in models.items():
-        is_text = name in get_args(TextKind)
-        # A parameter field is stored nowhere: it follows from a parameter and one of its fields.
-        items = TEXT_ENTRY if is_text else CATALOGUE_ENTRY if name in RESOURCE_KINDS else None
-        yield DocsResponse(
-            name=name,
-            type="resource",
-            description=_prose(model),
-            materialized_view=_view(TEXTS, model) if is_text else None,
-            tables=[_table(items)] if items else [],
-            operations=about[name],
-        )
-
-
-def _resource_models() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in get.GetPersonaResponse.model_fields.items():
-        for section in _models_in(field.annotation):
-            listed = section.model_fields.get("resources")
-            for model in _models_in(listed.annotation) if listed else [section]:
-                yield name, model
-
-
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _resource_of(param: str, stems: Mapping[str, str]) -> str:
-    """The resource that a field of a body is about: the one with the longest name that its own ends with; or ""."""
-    name = param.rpartition(".")[2]
-    suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
-    stem = name.removesuffix(suffix).removesuffix("s")
-    found = [each for each in stems if stem == each or stem.endswith(f"_{each}")]
-    return stems[max(found, key=len)] if found else ""
-
-
-def _permission(name: str, rules: Iterable[Callable[..., object]]) -> OperationInfo:
-    rules = list(rules)
-    needed = {
-        parameter.name: getattr(parameter.annotation, "__name__", str(parameter.annotation))
-        for rule in rules
-        for parameter in inspect.signature(rule).parameters.values()
-    }
-    return OperationInfo(
-        name=name,
-        description=" ".join(_prose(rule) for rule in rules),
-        params=[OperationParam(name=each, type=kind, required=True) for each, kind in needed.items()],
-        returns={"type": "boolean"},
-    )
-
-
-def _param(param: Param) -> OperationParam:
-    return OperationParam(name=param.name, type=param.type, required=param.required, default=param.default)
-
-
-def _table(attributes: Iterable[Attribute]) -> DocsTable:
-    columns = [DocsColumn(name=each.name, type=each.type, nullable=not each.always) for each in attributes]
-    return DocsTable(name=TABLE, columns=columns)
-
-
-def _view(view: View, rows: type[BaseModel]) -> DocsView:
-    columns = [
-        DocsColumn(name=each.name, type=each.type.removesuffix(" | null"), nullable=each.type.endswith(" | null"))
-        for each in params_of(rows)
-    ]
-    return DocsView(name=view.name, definition=view.definition, columns=columns)
-
-
-def _prose(documented: object) -> str:
-    """A docstring as running text."""
-    return " ".join(cast("str", inspect.getdoc(documented)).split())
+def _documentation() -> PersonaDocsResponse:
+    return PersonaDocsResponse.model_validate_json(_COMPOSED.read_bytes())

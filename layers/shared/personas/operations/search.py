@@ -17,7 +17,7 @@ from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_wr
 from personas.domain.profile import Caller
 from personas.observability import note
 from personas.services import Services
-from personas.view.index import Facet, Found, PersonaRow, Query
+from personas.view.index import Facet, Found, ListedRow, Query
 from personas.view.personas import PersonaView
 
 INSTRUCTION_NAME_MAX: Final = 100
@@ -98,7 +98,7 @@ def _section(
     return ListFilterSection(options=options, selected_ids=selected, search=search)
 
 
-def _row(persona_id: str, row: PersonaRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
+def _row(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
     standing = _Standing(tuple(row["dp"]), tuple(row["as"]))
     color = view.catalogue.rows("colors").get(row["c"] or "", {})
     icon = view.catalogue.rows("icons").get(row["i"] or "", {})

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from personas.domain.folding import fold
 from personas.view.facets import OPTIONS_MAX, Facet, Offer, Option, OptionNames
-from personas.view.rows import PersonaRow
+from personas.view.rows import ListedRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class _Counting(Protocol):
 
 
 class Found:
-    """What a search found: ``total`` in all, and ``personas``, ids and rows, as far as the page goes.
+    """What a search found: ``total`` in all, and ``personas``, ids and listed rows, as far as the page goes.
 
     Counts are made when they are asked for, from the index as it was: ask before it changes.
     """
@@ -53,7 +53,7 @@ class Found:
         self,
         index: _Counting,
         total: int,
-        personas: list[tuple[str, PersonaRow]],
+        personas: list[tuple[str, ListedRow]],
         matches: BitMap,
         aside: Mapping[Facet, BitMap],
     ) -> None:

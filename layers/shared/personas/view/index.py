@@ -41,6 +41,7 @@ from personas.view.rows import (
     MCP,
     SINGLE_KEYS,
     Cells,
+    ListedRow,
     PersonaRow,
     cells_of,
     key_of,
@@ -48,7 +49,19 @@ from personas.view.rows import (
     unpacked,
 )
 
-__all__ = ["FACETS", "Facet", "Found", "Frozen", "Index", "Option", "OptionNames", "PersonaRow", "Query", "Selection"]
+__all__ = [
+    "FACETS",
+    "Facet",
+    "Found",
+    "Frozen",
+    "Index",
+    "ListedRow",
+    "Option",
+    "OptionNames",
+    "PersonaRow",
+    "Query",
+    "Selection",
+]
 
 
 _WEIGHED_EVERY: Final = 100
@@ -229,7 +242,7 @@ class Index:
         self._use_fields(field_of)
         matches, aside = self._matches(query)
         slots = self._order.window(matches, query.page_offset, query.page_size)
-        return Found(self, len(matches), [(self._id(slot), self._row(slot)) for slot in slots], matches, aside)
+        return Found(self, len(matches), [(self._id(slot), self._listed(slot)) for slot in slots], matches, aside)
 
     def ids(self, query: Query, field_of: Mapping[str, str]) -> list[str]:
         """The ids of all that a query finds, in the order of the list, whatever page it asks for."""
@@ -361,33 +374,40 @@ class Index:
     def _id(self, slot: int) -> str:
         return unpacked(self._id_at(slot))
 
-    def _row(self, slot: int) -> PersonaRow:
+    def _listed(self, slot: int) -> ListedRow:
         columns, options = self._columns, self._options
         flags = columns["flags"][slot]
         name, description = self._texts.written_at(slot)
-        ids = slice(ID_BYTES * slot, ID_BYTES * slot + ID_BYTES)
-        examples = self._examples.at(slot).tobytes()
         return {
             "n": name,
-            "ni": unpacked(columns["name_id"][ids].tobytes()) if flags & HAS_NAME_ID else None,
             "d": description if flags & HAS_DESCRIPTION else None,
-            "di": unpacked(columns["description_id"][ids].tobytes()) if flags & HAS_DESCRIPTION_ID else None,
-            "ii": options["ii"].id_at(slot),
-            "ih": self._instructions.labels[self._instructions.cells.values[slot]],
             "c": options["c"].id_at(slot),
             "i": options["i"].id_at(slot),
             "f": options["f"].id_at(slot),
             "dp": options["dp"].ids_at(slot),
             "pf": options["pf"].ids_at(slot),
-            "ex": [unpacked(examples[at : at + ID_BYTES]) for at in range(0, len(examples), ID_BYTES)],
-            "vo": options["vo"].ids_at(slot),
             "sc": options["sc"].ids_at(slot),
             "as": options["as"].ids_at(slot),
             "np": columns["profiles"][slot],
             "g": bool(flags & GENERATED),
             "m": bool(flags & MCP),
-            "ct": time_of(columns["created"][slot]) if flags & HAS_CREATED else None,
             "ut": time_of(columns["updated"][slot]) if flags & HAS_UPDATED else None,
+        }
+
+    def _row(self, slot: int) -> PersonaRow:
+        columns, options = self._columns, self._options
+        flags = columns["flags"][slot]
+        ids = slice(ID_BYTES * slot, ID_BYTES * slot + ID_BYTES)
+        examples = self._examples.at(slot).tobytes()
+        return {
+            **self._listed(slot),
+            "ni": unpacked(columns["name_id"][ids].tobytes()) if flags & HAS_NAME_ID else None,
+            "di": unpacked(columns["description_id"][ids].tobytes()) if flags & HAS_DESCRIPTION_ID else None,
+            "ii": options["ii"].id_at(slot),
+            "ih": self._instructions.labels[self._instructions.cells.values[slot]],
+            "ex": [unpacked(examples[at : at + ID_BYTES]) for at in range(0, len(examples), ID_BYTES)],
+            "vo": options["vo"].ids_at(slot),
+            "ct": time_of(columns["created"][slot]) if flags & HAS_CREATED else None,
         }
 
     # -- The order of the list

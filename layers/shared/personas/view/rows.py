@@ -4,34 +4,42 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypedDict
 
-PersonaRow = TypedDict(
-    "PersonaRow",
+ListedRow = TypedDict(
+    "ListedRow",
     {
         "n": str,
-        "ni": str | None,
         "d": str | None,
-        "di": str | None,
-        "ii": str | None,
-        "ih": str,
         "c": str | None,
         "i": str | None,
         "f": str | None,
         "dp": list[str],
         "pf": list[str],
-        "ex": list[str],
-        "vo": list[str],
         "sc": list[str],
         "as": list[str],
         "np": int,
         "g": bool,
         "m": bool,
-        "ct": str | None,
         "ut": str | None,
     },
 )
-"""A persona's row as the store writes it (`personas.store.personas`). What a row leaves out is None, "", 0, False or
-empty here; ids come without repeats, times in UTC. Keys that are not listed are not kept: whoever adds one raises the
-format version of the snapshots, so that they are made anew."""
+"""The part of a persona's row that a list shows."""
+
+
+class PersonaRow(ListedRow):
+    """A persona's row as the store writes it (`personas.store.personas`).
+
+    What a row leaves out is None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that are not
+    listed are not kept: whoever adds one raises the format version of the snapshots, so that they are made anew.
+    """
+
+    ni: str | None
+    di: str | None
+    ii: str | None
+    ih: str
+    ex: list[str]
+    vo: list[str]
+    ct: str | None
+
 
 SINGLE_KEYS: Final = ("c", "i", "f", "ii")
 MANY_KEYS: Final = ("dp", "pf", "vo", "sc", "as")
