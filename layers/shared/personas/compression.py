@@ -9,7 +9,7 @@ from typing import Final, cast
 
 WORTH_IT: Final = 1_400
 """Answers below this many bytes fit into one packet anyway."""
-_LEVEL: Final = 6
+_LEVEL: Final = 4
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 

@@ -1,6 +1,6 @@
 """A group's catalogue as it stands: what a persona can link to, and how a value names an entry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, Literal, NamedTuple, cast
 
@@ -44,10 +44,17 @@ class Catalogue:
     def __init__(self, group_id: str, rows: Mapping[str, Mapping[str, Row]]) -> None:
         self.group_id = group_id
         self._rows = rows
+        self._derived: dict[object, object] = {}
 
     def rows(self, kind: str) -> Mapping[str, Row]:
         """The stored entries of a kind, by id."""
         return self._rows.get(kind, {})
+
+    def derived[T](self, make: Callable[["Catalogue"], T]) -> T:
+        """What ``make`` makes of this catalogue, made once."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("T", self._derived[make])
 
     @property
     def group(self) -> Row:

@@ -1,7 +1,7 @@
 """The sections of a persona's form: what is selected, what else could be, and how the form shows it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Final, NamedTuple, cast
 
 from personas.contract import resources as wire
@@ -144,8 +144,9 @@ def lay_out(
     picked = [each for each in request.parameter_ids if each in parameters] if request.parameter_ids else None
     offering = set(parameters if picked is None else picked)
     field_rows, parameter_rows = catalogue.rows("fields"), catalogue.rows("parameters")
+    every_parameter_field = catalogue.derived(_parameter_fields)
     all_parameter_fields = {
-        link.id: _parameter_field(link.id, link.parameter_id, link.field_id, field_rows[link.field_id])
+        link.id: every_parameter_field[link.id]
         for link in catalogue.parameter_fields.values()
         if link.id in form.parameter_field_ids
         or (link.parameter_id in offering and _is_offered(field_rows[link.field_id], caller))
@@ -161,6 +162,7 @@ def lay_out(
     shown = [link for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}]
     shown.sort(key=lambda link: (fold(str(parameter_rows[link.parameter_id]["name"])), link.parameter_id))
     shown_fields = dict.fromkeys(link.field_id for link in shown)
+    every_field = catalogue.derived(_fields)
 
     flags = {flag_id: _flag(flag_id, row) for flag_id, row in catalogue.flags.items()}
     made: dict[str, sections.Section] = {
@@ -232,7 +234,7 @@ def lay_out(
     return Layout(
         sections=made,
         steps={step: not catalogue.ai_kinds.isdisjoint(kinds) for step, kinds in STEPS.items()},
-        fields=[_field(each, field_rows[each]) for each in shown_fields],
+        fields=[every_field[each] for each in shown_fields],
         resolved_parameter_ids=resolved,
     )
 
@@ -261,15 +263,11 @@ def _options[R](
 
 def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Text]:
     """What is selected, then what is offered, as far as a section holds it: at most 100, and at most 1 MB."""
-    kept = list(dict.fromkeys(selected))
-    room = SECTION_BYTES - sum(wire_bytes(each.text) for each in kept)
-    for each in offered:
-        if each not in selected:
-            room -= wire_bytes(each.text)
-            if room < 0 or len(kept) == OPTIONS_MAX:
-                break
-            kept.append(each)
-    return kept
+    chosen = dict.fromkeys(selected)
+    kept = list(dict.fromkeys([*chosen, *offered]))[: max(OPTIONS_MAX, len(chosen))]
+    taken = accumulate(wire_bytes(each.text) for each in kept)
+    fitting = sum(size <= SECTION_BYTES for size in taken)
+    return kept[: max(fitting, len(chosen))]
 
 
 def _just[T](value: T | None) -> tuple[T, ...]:
@@ -330,23 +328,27 @@ def _flag(flag_id: str, row: Row) -> wire.PersonaFlagConfig:
     )
 
 
-def _parameter_field(link_id: str, parameter_id: str, field_id: str, row: Row) -> wire.ParameterField:
-    return wire.ParameterField(
-        id=link_id,
-        field_id=field_id,
-        parameter_id=parameter_id,
-        name=str(row["name"]),
-        description=str(row["description"]),
-        generated=_made(row),
-    )
+def _parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
+    rows = catalogue.rows("fields")
+    return {
+        link.id: wire.ParameterField(
+            id=link.id,
+            field_id=link.field_id,
+            parameter_id=link.parameter_id,
+            name=str(rows[link.field_id]["name"]),
+            description=str(rows[link.field_id]["description"]),
+            generated=_made(rows[link.field_id]),
+        )
+        for link in catalogue.parameter_fields.values()
+    }
 
 
 def _parameter(parameter_id: str, row: Row) -> wire.Parameter:
     return wire.Parameter.model_validate({**row, "id": parameter_id})
 
 
-def _field(field_id: str, row: Row) -> wire.Field:
-    return wire.Field.model_validate({**row, "id": field_id})
+def _fields(catalogue: Catalogue) -> dict[str, wire.Field]:
+    return {each: wire.Field.model_validate({**row, "id": each}) for each, row in catalogue.rows("fields").items()}
 
 
 def _made(row: Row) -> bool:

@@ -1,16 +1,15 @@
 """Ids that follow from what they name: the same text has the same id, from anyone, without a look-up."""
 
-import json
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
+
+import pydantic_core
 
 TextKind = Literal["names", "descriptions", "instructions", "examples"]
 
 NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")
 """The namespace of every derived id of this service (RFC 9562, version 5). It can never change."""
-
-_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 class Text(NamedTuple):
@@ -49,4 +48,4 @@ def utf8_bytes(texts: Iterable[str]) -> int:
 
 def wire_bytes(text: str) -> int:
     """The length of the text in an answer: UTF-8, and what JSON has to escape escaped."""
-    return len(_JSON.encode(text).encode())
+    return len(pydantic_core.to_json(text))
