@@ -1,12 +1,16 @@
 """DynamoDB's attribute values to Python's and back."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.parsers import JSONParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personas.runtime import dynamodb
 from personas.store.attributes import Item, Value, decode, decode_item, encode, encode_item
 
 # DynamoDB keeps 38 digits of a number.
@@ -33,6 +37,20 @@ class TestThereAndBack:
 
     def test_a_tuple_comes_back_as_a_list(self) -> None:
         assert decode(encode(("a", "b"))) == ["a", "b"]
+
+
+class TestOnTheWire:
+    @given(st.dictionaries(st.text(min_size=1), values, min_size=1, max_size=5))
+    def test_an_item_in_an_answer_is_the_json_that_was_sent(self, item: Item) -> None:
+        # Given an item as DynamoDB sends it,
+        sent = json.loads(json.dumps(encode_item(item), default=lambda value: base64.b64encode(value).decode()))
+        # when the service's own client reads it from an answer,
+        shape = dynamodb().meta.service_model.operation_model("GetItem").output_shape
+        answer = {"status_code": 200, "headers": {}, "body": json.dumps({"Item": sent}).encode()}
+        read = JSONParser().parse(answer, shape)["Item"]
+        # then it has looked at none of the values, and they mean what they meant.
+        assert read == sent
+        assert decode_item(read) == item
 
 
 class TestEncode:
