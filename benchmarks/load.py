@@ -3,6 +3,7 @@
 
     .venv/bin/python benchmarks/load.py                 # 1 to 32 clients, 15 s each, through `make run`'s gateway
     .venv/bin/python benchmarks/load.py --soak 20       # and then 20 minutes of 8 clients
+    .venv/bin/python benchmarks/load.py --runtime       # the same against the built functions in the runtime emulator
 
 The mix is 70 % get and search, 20 % draft patches and 10 % writes: creates, updates and as many deletes, so that the
 library stays as large as it was. Everything runs on this machine: functions, gateway, emulator and clients share its
@@ -25,11 +26,13 @@ from http.client import HTTPException
 from pathlib import Path
 from statistics import quantiles
 from threading import Thread
-from typing import Any, Final, Protocol, Self
+from types import FrameType
+from typing import Any, Final, NoReturn, Protocol, Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import click
+from built_functions import serving_built
 from footprint import FUNCTIONS, Process, cpu_between, family, growth, still, sums
 
 from personas.runtime import FEED_WINDOW
@@ -44,6 +47,7 @@ SAMPLE_SECONDS: Final = 10.0
 """Between two looks at the processes in a soak. A minute has six, so that a short soak can be judged as well."""
 OWN_MAX: Final = 3
 """Personas that a client has created and not yet deleted."""
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MIX: Final[Mapping[str, int]] = {"get": 35, "search": 35, "draft": 20, "create": 4, "update": 3, "delete": 3}
 
 
@@ -309,14 +313,23 @@ def gateway() -> Iterator[Connect]:
             process.wait(60)
 
 
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """End what was started, and let nothing interrupt that."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @click.command()
 @click.option("--seconds", default=15.0, show_default=True, help="How long each number of clients is tried; 0: not.")
 @click.option("--soak", "minutes", default=0.0, help="Minutes of eight clients afterwards.")
-def main(seconds: float, minutes: float) -> None:
+@click.option("--runtime", is_flag=True, help="Call the built functions in the runtime emulator (make build-local).")
+def main(seconds: float, minutes: float, runtime: bool) -> None:
     """Start the service in a folder of its own, load it, and print the tables; fails where functions grow."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended then, too
+    for signum in ENDING:
+        signal.signal(signum, interrupt)
     flat = True
-    with gateway() as connect:
+    with serving_built([*MIX, "refresh"]) if runtime else gateway() as connect:
         library = fill(connect)
         if seconds:
             levels(connect, library, seconds)
