@@ -21,7 +21,7 @@ from runtime_emulator import BUILD, INVOCATIONS, emulated, process_environment, 
 
 from personas_tools.background import Background
 from personas_tools.demo import load_if_empty
-from personas_tools.gateway import PATIENCE, Request, to_event, to_response
+from personas_tools.gateway import PATIENCE, Request, Response, to_event, to_response
 from personas_tools.stack import NAME, LocalStack, connected
 from personas_tools.template import Route
 from personas_tools.worker import Answer, Failure, Function, Json
@@ -99,12 +99,16 @@ class Session:
         outcome = self._environments.invoke(function, to_event(request, route, {}, str(uuid4()), datetime.now(UTC)))
         if isinstance(outcome, Failure):
             return 503 if outcome.timed_out else 500, {"message": outcome.reason}
-        response = to_response(outcome.payload)
-        zipped = response.headers.get("content-encoding") == "gzip"
-        answer = json.loads(gzip.decompress(response.body) if zipped else response.body)
-        if not isinstance(answer, dict):
-            raise TypeError("no object was answered")
-        return response.status, answer
+        return read(to_response(outcome.payload))
+
+
+def read(response: Response) -> tuple[int, dict[str, Any]]:
+    """The status and body of a response."""
+    zipped = response.headers.get("content-encoding") == "gzip"
+    answer = json.loads(gzip.decompress(response.body) if zipped else response.body)
+    if not isinstance(answer, dict):
+        raise TypeError("no object was answered")
+    return response.status, answer
 
 
 @contextlib.contextmanager
