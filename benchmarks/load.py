@@ -326,6 +326,8 @@ def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 @click.option("--runtime", is_flag=True, help="Call the built functions in the runtime emulator (make build-local).")
 def main(seconds: float, minutes: float, runtime: bool) -> None:
     """Start the service in a folder of its own, load it, and print the tables; fails where functions grow."""
+    if 0 < minutes < 1:
+        raise click.UsageError("less than a minute says nothing of growth")
     for signum in ENDING:
         signal.signal(signum, interrupt)
     flat = True
