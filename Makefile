@@ -176,6 +176,15 @@ sam-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Run every event by `sam loc
 cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built function takes to start (3 minutes)
 	@.venv/bin/python benchmarks/cold_start.py $(ARGS)
 
+.PHONY: load
+load: $(DEV) $(SAM) $(MINISTACK) $(RUNTIME) build-local ## 1 to 32 clients against the local server, then the built functions (5 minutes; ARGS="--soak 20": 45)
+	@.venv/bin/python benchmarks/load.py $(ARGS)
+	@.venv/bin/python benchmarks/load.py --runtime $(ARGS)
+
+.PHONY: profile
+profile: $(DEV) $(MINISTACK) ## Where the CPU time of a warm get, search and draft goes (1 minute; ARGS="--seconds 60": 4)
+	@.venv/bin/python benchmarks/sampled.py $(ARGS)
+
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
 	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/schemathesis .aws-sam \

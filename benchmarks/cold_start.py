@@ -10,32 +10,25 @@ the CPU time of a process that imports the handler, which a busy machine changes
 """
 
 import argparse
-import contextlib
 import http.client
 import json
 import os
 import platform
 import re
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from personas_tools import template
-from personas_tools.bundle import compile_all, layers, native_architecture
+import runtime_emulator
+from runtime_emulator import BUILD, INVOCATIONS, ROOT, RUNTIME, emulated, require
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-BUILD: Final = ROOT / ".aws-sam" / "local" / "build"
-RUNTIME: Final = ROOT / ".local" / "runtime" / "bin" / "python"
-RAPID: Final = ROOT / ".local/sam/lib/python3.13/site-packages/samcli/local/rapid"
-EMULATOR: Final = RAPID / f"aws-lambda-rie-{native_architecture()}"
+from personas_tools import template
+from personas_tools.bundle import compile_all
 
 BARE: Final = "bare boto3"
 BARE_HANDLER: Final = """
@@ -88,9 +81,7 @@ def process_environment(subject: Subject) -> dict[str, str]:
     """The whole environment of its process."""
     return {
         **subject.environment,
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(subject.folder), *(str(layer / "python") for layer in layers(BUILD))]),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **runtime_emulator.process_environment(subject.folder),
         "AWS_REGION": "eu-central-1",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "none",
@@ -102,10 +93,10 @@ def process_environment(subject: Subject) -> dict[str, str]:
 
 def start(subject: Subject) -> float:
     """Start it once in the emulator; the milliseconds that its init took."""
-    with tempfile.TemporaryFile() as log, _emulator(subject, log.fileno()) as port:
+    with tempfile.TemporaryFile() as log, emulated(subject.folder, process_environment(subject), log.fileno()) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         # The init runs when the first event comes in; the answer to it is of no interest.
-        connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps({"version": "2.0"}))
+        connection.request("POST", INVOCATIONS, json.dumps({"version": "2.0"}))
         connection.getresponse().read()
         connection.close()
         log.seek(0)
@@ -114,46 +105,6 @@ def start(subject: Subject) -> float:
     if found is None or "INIT RTDONE(status: success)" not in text:
         raise SystemExit(f"{subject.name} did not start:\n{text}")
     return float(found[1])
-
-
-@contextlib.contextmanager
-def _emulator(subject: Subject, log: int) -> Iterator[int]:
-    port, runtime_port = _free_ports()
-    command = [EMULATOR, "--log-level", "info"]
-    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{runtime_port}"]
-    command += [RUNTIME, "-m", "awslambdaric", "handler.lambda_handler"]
-    process = subprocess.Popen(  # noqa: S603  # the emulator of the aws-sam-cli wheel
-        command,
-        cwd=subject.folder,
-        env=process_environment(subject),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    try:
-        ends = time.monotonic() + _PATIENCE
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > ends:
-                raise SystemExit(f"The runtime emulator did not start for {subject.name}.")
-            time.sleep(0.02)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def import_once(subject: Subject) -> float:
@@ -184,9 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the cold starts of the built functions.")
     parser.add_argument("--rounds", type=int, default=15, help="starts of each function (default 15)")
     arguments = parser.parse_args()
-    for needed in (BUILD, RUNTIME, EMULATOR):
-        if not needed.exists():
-            raise SystemExit(f"There is no {needed}: make cold-start")
+    require()
     with tempfile.TemporaryDirectory() as folder:
         bare = Subject(BARE, Path(folder), {"AWS_LAMBDA_FUNCTION_TIMEOUT": "29"})
         (bare.folder / "handler.py").write_text(BARE_HANDLER, encoding="utf-8")

@@ -1,61 +1,98 @@
 # ruff: noqa: S311, T201  # Chance as in dice, not in keys; a program: what it prints is its result.
-"""Load on the local service, from one client to many, and a soak that watches memory and open files.
+"""Load on the local service, from one client to many, and a soak that judges memory and open files.
 
-    .venv/bin/python benchmarks/load.py                 # 1 to 32 clients, 15 s each
+    .venv/bin/python benchmarks/load.py                 # 1 to 32 clients, 15 s each, through `make run`'s gateway
     .venv/bin/python benchmarks/load.py --soak 20       # and then 20 minutes of 8 clients
+    .venv/bin/python benchmarks/load.py --runtime       # the same against the built functions in the runtime emulator
 
 The mix is 70 % get and search, 20 % draft patches and 10 % writes: creates, updates and as many deletes, so that the
 library stays as large as it was. Everything runs on this machine: functions, gateway, emulator and clients share its
 cores, so throughput says little about AWS. What carries over is the CPU time of the function processes a request, and
-whether they keep their size.
+whether they keep their size. Fails where they do not.
 """
 
+import contextlib
 import random
-import resource
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
-from statistics import fmean, median, quantiles
+from statistics import quantiles
 from threading import Thread
+from types import FrameType
+from typing import Any, Final, NoReturn, Protocol, Self
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import click
+from built_functions import serving_built
+from footprint import FUNCTIONS, Process, cpu_between, family, growth, still, sums
 
+from personas.runtime import FEED_WINDOW
 from support.server import Session, demo_key, serving
 
-PERSONAS = 300
-LEVELS = (1, 2, 4, 8, 16, 32)
-SOAK_CLIENTS = 8
-OWN_MAX = 3
+PERSONAS: Final = 300
+LEVELS: Final = (1, 2, 4, 8, 16, 32)
+WARM_SECONDS: Final = 4.0
+"""All clients of a level call for so long before anything is counted: their functions are started in it."""
+SOAK_CLIENTS: Final = 8
+SAMPLE_SECONDS: Final = 10.0
+"""Between two looks at the processes in a soak. A minute has six, so that a short soak can be judged as well."""
+OWN_MAX: Final = 3
 """Personas that a client has created and not yet deleted."""
-TICKS = 100
-"""Of a second, in /proc: USER_HZ."""
-PAGE = resource.getpagesize()
-MIX = {"get": 35, "search": 35, "draft": 20, "create": 4, "update": 3, "delete": 3}
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+MIX: Final[Mapping[str, int]] = {"get": 35, "search": 35, "draft": 20, "create": 4, "update": 3, "delete": 3}
+
+
+class Caller(Protocol):
+    """One client of the service, as a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        ...
+
+
+type Connect = Callable[[], Caller]
+"""Makes another client."""
 
 
 @dataclass
 class Told:
-    """What a client was told: seconds by operation, and how often each status but 200."""
+    """What a client was told: seconds by operation, and how often each failure of an operation."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    failures: Counter[tuple[str, int]] = field(default_factory=Counter)
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def times(self) -> list[float]:
+        """The seconds of all calls."""
+        return [each for times in list(self.seconds.values()) for each in times]
+
+    def failed(self) -> str:
+        """The failures by kind."""
+        return ", ".join(f"{number} × {name} {kind}" for (name, kind), number in self.failures.most_common()) or "0"
 
 
 class Author:
     """A client: its own draft, its own personas to write, and those of the library to read."""
 
-    def __init__(self, number: int, port: int, key: str, library: list[str]) -> None:
+    def __init__(self, number: int, connect: Connect, library: list[str], mix: Mapping[str, int] = MIX) -> None:
         self._chance = random.Random(number)
         self._number = number
-        self._session = Session(port, key)
+        self._session = connect()
         self._library = library
+        self._mix = mix
         self._own: list[str] = []
         self._draft: str | None = None
         self._version = 0
@@ -63,7 +100,7 @@ class Author:
 
     def work(self, until: float, told: Told) -> None:
         """Call after call, until then."""
-        operations, weights = list(MIX), list(MIX.values())
+        operations, weights = list(self._mix), list(self._mix.values())
         with self._session as session:
             while time.monotonic() < until:
                 (operation,) = self._chance.choices(operations, weights)
@@ -73,12 +110,17 @@ class Author:
                     operation = "delete"
                 body = self._body(operation)
                 began = time.monotonic()
-                status, answer = session.call(operation, body)
+                try:
+                    status, answer = session.call(operation, body, Accept_Encoding="gzip")
+                except (OSError, HTTPException, ValueError) as error:
+                    told.failures[operation, type(error).__name__] += 1
+                    session.__exit__()  # a connection in the middle of an answer is of no more use
+                    continue
                 told.seconds[operation].append(time.monotonic() - began)
                 if status == HTTPStatus.OK:
                     self._learn(operation, answer)
                 else:
-                    told.failures[operation, status] += 1
+                    told.failures[operation, f"{status} {answer.get('code') or answer.get('message', '')}"] += 1
 
     def _body(self, operation: str) -> dict[str, object]:
         self._edits += 1
@@ -129,92 +171,9 @@ def ids_in(answer: dict[str, object]) -> list[str]:
     return [each["persona_id"] for each in results]
 
 
-# ---- The processes --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process of the service: CPU seconds, resident bytes, open files."""
-
-    role: str
-    cpu: float
-    resident: int
-    files: int
-
-
-def processes(root: int) -> list[Process]:
-    """The server process, its functions and its emulator."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    family = {root}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    return list(_described(family))
-
-
-def _described(family: set[int]) -> Iterator[Process]:
-    for pid in sorted(family):
-        folder = Path("/proc") / str(pid)
-        try:
-            command = (folder / "cmdline").read_bytes().decode()
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            files = len(list((folder / "fd").iterdir()))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        role = "functions" if "personas_tools.worker" in command else "store" if "ministack" in command else "gateway"
-        user, system, ended_user, ended_system = map(int, fields[11:15])
-        yield Process(role, (user + system) / TICKS, int(fields[21]) * PAGE, files)
-        if role == "gateway":
-            # Functions that have idled too long are ended by the gateway, and what they took is counted there.
-            yield Process("ended", (ended_user + ended_system) / TICKS, 0, 0)
-
-
-def sums(found: list[Process]) -> dict[str, tuple[float, int, int, int]]:
-    """By role: CPU seconds, resident bytes, open files, processes."""
-    return {
-        role: (
-            sum(each.cpu for each in found if each.role == role or (role, each.role) == ("functions", "ended")),
-            sum(each.resident for each in found if each.role == role),
-            sum(each.files for each in found if each.role == role),
-            sum(each.role == role for each in found),
-        )
-        for role in ("functions", "gateway", "store")
-    }
-
-
-# ---- Measuring ------------------------------------------------------------------------------------------------------
-
-
-def loaded(authors: list[Author], seconds: float) -> Told:
-    """What so many clients are told in that time, all together."""
-    until = time.monotonic() + seconds
-    tolds = [Told() for _ in authors]
-    threads = [Thread(target=author.work, args=(until, told)) for author, told in zip(authors, tolds, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    whole = Told()
-    for told in tolds:
-        whole.failures += told.failures
-        for operation, times in told.seconds.items():
-            whole.seconds[operation] += times
-    return whole
-
-
-def percentile(times: list[float], share: int) -> float:
-    """In milliseconds."""
-    return quantiles(times, n=100)[share - 1] * 1000 if len(times) > 1 else times[0] * 1000
-
-
-def fill(port: int, key: str) -> list[str]:
+def fill(connect: Connect) -> list[str]:
     """Create the library; its ids."""
-    with Session(port, key) as session:
+    with connect() as session:
         _, form = session.call("get", {})
         COLOR_AND_ICON[:] = [form["colors"]["resources"][0]["id"], form["icons"]["resources"][0]["id"]]
         ids: list[str] = []
@@ -224,34 +183,77 @@ def fill(port: int, key: str) -> list[str]:
             if status != HTTPStatus.OK:
                 raise RuntimeError(answer)
             ids += ids_in(answer)
+        # Until the window of the change feed has passed over them, every search would read all of them again.
+        time.sleep(FEED_WINDOW.total_seconds())
         session.call("refresh", {})
     return ids
 
 
-def levels(pid: int, port: int, key: str, library: list[str], seconds: float) -> None:
-    """A row for each number of clients, and then the operations at eight."""
+# ---- Measuring ------------------------------------------------------------------------------------------------------
+
+
+def begun(authors: list[Author], until: float) -> tuple[list[Thread], list[Told]]:
+    """Have all clients work at once, in daemons: nothing waits for them when the program is interrupted."""
+    tolds = [Told() for _ in authors]
+    threads = [
+        Thread(target=author.work, args=(until, told), daemon=True) for author, told in zip(authors, tolds, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads, tolds
+
+
+def whole(tolds: list[Told]) -> Told:
+    """What they all were told."""
+    result = Told()
+    for told in tolds:
+        result.failures += told.failures
+        for operation, times in list(told.seconds.items()):
+            result.seconds[operation] += times
+    return result
+
+
+def loaded(authors: list[Author], seconds: float) -> Told:
+    """What so many clients are told in that time, all together."""
+    threads, tolds = begun(authors, time.monotonic() + seconds)
+    for thread in threads:
+        thread.join()
+    return whole(tolds)
+
+
+def percentile(times: list[float], share: int) -> float:
+    """In milliseconds."""
+    return quantiles(times, n=100)[share - 1] * 1000 if len(times) > 1 else times[0] * 1000
+
+
+def levels(connect: Connect, library: list[str], seconds: float) -> None:
+    """A row for each number of clients, and then the operations at eight.
+
+    "Started" are function processes that were not there before: where there are any, their start is in the CPU time.
+    """
+    roles = list(sums(family()))
     print(
-        f"{PERSONAS} personas beside the demo's; {seconds:.0f} s a level;"
+        f"{PERSONAS} personas beside the demo's; {seconds:.0f} s a level after {WARM_SECONDS:.0f} s to warm up;"
         f" load average before {Path('/proc/loadavg').read_text()}"
     )
-    print("| clients | calls a second | p50 ms | p99 ms | failures | CPU ms a call: service | store |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(f"| clients | calls a second | p50 ms | p99 ms | failures | started | CPU ms a call: {' | '.join(roles)} |")
+    print(f"| --- | --- | --- | --- | --- | --- |{' --- |' * len(roles)}")
     by_operation: dict[str, list[float]] = {}
     for clients in LEVELS:
-        authors = [Author(1000 * clients + number, port, key, library) for number in range(clients)]
-        loaded(authors[:1], 0.1)
-        authors = [Author(1000 * clients + number, port, key, library) for number in range(clients)]
-        before = sums(processes(pid))
+        authors = [Author(1000 * clients + number, connect, library) for number in range(clients)]
+        loaded(authors, WARM_SECONDS)
+        before = family()
         began = time.monotonic()
         told = loaded(authors, seconds)
         took = time.monotonic() - began
-        after = sums(processes(pid))
-        times = [each for operation in told.seconds.values() for each in operation]
-        cpu = {role: (after[role][0] - before[role][0]) * 1000 / len(times) for role in after}
-        failures = ", ".join(f"{number} × {name} {status}" for (name, status), number in told.failures.items()) or "0"
+        after = family()
+        times = told.times
+        started = sum(each.role == FUNCTIONS for each in after) - len(still(FUNCTIONS, before, after))
+        cpu = " | ".join(f"{used * 1000 / len(times):.1f}" for used in cpu_between(before, after).values())
         print(
             f"| {clients} | {len(times) / took:.0f} | {percentile(times, 50):.1f} | {percentile(times, 99):.0f} |"
-            f" {failures} | {cpu['functions'] + cpu['gateway']:.1f} | {cpu['store']:.1f} |"
+            f" {told.failed()} | {started} | {cpu} |",
+            flush=True,
         )
         if clients == SOAK_CLIENTS:
             by_operation = told.seconds
@@ -260,60 +262,82 @@ def levels(pid: int, port: int, key: str, library: list[str], seconds: float) ->
         print(f"| {operation} | {len(times)} | {percentile(times, 50):.1f} | {percentile(times, 99):.0f} |")
 
 
-def soak(pid: int, port: int, key: str, library: list[str], minutes: float) -> None:
-    """Sizes by the minute, and what became of them."""
-    print(f"\nSoak: {SOAK_CLIENTS} clients for {minutes:.0f} minutes")
-    print("| minute | calls | failures | functions MB, files, processes | gateway MB, files | store MB, files |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    authors = [Author(7_000_000 + number, port, key, library) for number in range(SOAK_CLIENTS)]
-    samples: list[dict[str, tuple[float, int, int, int]]] = []
-    told = Told()
-    until = time.monotonic() + minutes * 60
-    threads = [Thread(target=author.work, args=(until, told)) for author in authors]
-    for thread in threads:
-        thread.start()
-    minute = 0
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(min(60, max(0.5, until - time.monotonic())))
-        minute += 1
-        sizes = sums(processes(pid))
-        samples.append(sizes)
-        calls = sum(map(len, told.seconds.values()))
-        cells = " | ".join(
-            f"{sizes[role][1] / 1e6:.0f}, {sizes[role][2]}" + (f", {sizes[role][3]}" if role == "functions" else "")
-            for role in sizes
-        )
-        print(f"| {minute} | {calls} | {sum(told.failures.values())} | {cells} |", flush=True)
+def soak(connect: Connect, library: list[str], minutes: float) -> bool:
+    """Sizes by the minute; whether the functions have kept theirs."""
+    roles = list(sums(family()))
+    print(f"\nSoak: {SOAK_CLIENTS} clients for {minutes:g} minutes")
+    print(f"| minute | calls | failures | {' | '.join(f'{role}: MB, files, processes' for role in roles)} |")
+    print(f"| --- | --- | --- |{' --- |' * len(roles)}", flush=True)
+    authors = [Author(7_000_000 + number, connect, library) for number in range(SOAK_CLIENTS)]
+    samples: list[list[Process]] = []
+    began = time.monotonic()
+    until = began + minutes * 60
+    threads, tolds = begun(authors, until)
+    printed = 0
+    while (now := time.monotonic()) < until:
+        time.sleep(min(SAMPLE_SECONDS, until - now))
+        samples.append(family())
+        minute = int((time.monotonic() - began + SAMPLE_SECONDS / 2) / 60)
+        if minute > printed:
+            printed, told, sizes = minute, whole(tolds), sums(samples[-1])
+            cells = [
+                f"{sizes[role].resident / 1e6:.0f}, {sizes[role].files}, {sizes[role].processes}" for role in roles
+            ]
+            failures = sum(told.failures.values())
+            print(f"| {minute} | {len(told.times)} | {failures} | {' | '.join(cells)} |", flush=True)
     for thread in threads:
         thread.join()
-    # The first quarter warms up: caches fill, and functions of every kind are started.
-    rest = samples[len(samples) // 4 :]
-    half = len(rest) // 2
-    for role in ("functions", "gateway"):
-        early, late = (fmean(each[role][1] for each in part) for part in (rest[:half], rest[half:]))
-        files = [median(each[role][2] for each in part) for part in (rest[:half], rest[half:])]
-        print(f"{role}: {(late / early - 1):+.1%} memory, {files[1] - files[0]:+.0f} files, second half against first")
+    print(f"\nFailures: {whole(tolds).failed()}")
+    print("The second half against the first, after a quarter to warm up:")
+    for role in roles:
+        if role != FUNCTIONS:
+            print(f"* {growth(samples, role)} (not judged)")
+    judged = growth(samples, FUNCTIONS)
+    print(f"* {judged}")
+    return judged.flat
 
 
-@click.command()
-@click.option("--seconds", default=15.0, show_default=True, help="How long each number of clients is tried.")
-@click.option("--soak", "minutes", default=0.0, help="Minutes of eight clients afterwards.")
-def main(seconds: float, minutes: float) -> None:
-    """Start the service in a folder of its own, load it, and print the tables."""
+@contextlib.contextmanager
+def gateway() -> Iterator[Connect]:
+    """The service as `make run` starts it, in a folder of its own, for a superadmin."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (process, port):
         # What it logs would fill the pipe, and then it would wait.
         if process.stdout is None:
             raise RuntimeError("the server has no output")
         reading = Thread(target=lambda out: [None for _ in out], args=(process.stdout,), daemon=True)
         reading.start()
-        key = demo_key(Path(folder), "superadmin")
-        library = fill(port, key)
+        try:
+            yield partial(Session, port, demo_key(Path(folder), "superadmin"))
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """End what was started, and let nothing interrupt that."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@click.command()
+@click.option("--seconds", default=15.0, show_default=True, help="How long each number of clients is tried; 0: not.")
+@click.option("--soak", "minutes", default=0.0, help="Minutes of eight clients afterwards.")
+@click.option("--runtime", is_flag=True, help="Call the built functions in the runtime emulator (make build-local).")
+def main(seconds: float, minutes: float, runtime: bool) -> None:
+    """Start the service in a folder of its own, load it, and print the tables; fails where functions grow."""
+    if 0 < minutes < 1:
+        raise click.UsageError("less than a minute says nothing of growth")
+    for signum in ENDING:
+        signal.signal(signum, interrupt)
+    flat = True
+    with serving_built([*MIX, "refresh"]) if runtime else gateway() as connect:
+        library = fill(connect)
         if seconds:
-            levels(process.pid, port, key, library, seconds)
+            levels(connect, library, seconds)
         if minutes:
-            soak(process.pid, port, key, library, minutes)
-        process.terminate()
-        process.wait(60)
+            flat = soak(connect, library, minutes)
+    sys.exit(0 if flat else 1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The whole local stack as `make run` starts it: a server process, its workers and its emulator."""
 
 import contextlib
+import gzip
 import json
 import os
 import subprocess
@@ -66,7 +67,8 @@ class Session:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, f"{PREFIX}/{operation}", json.dumps(body or {}), self._headers | more)
         response = self._connection.getresponse()
-        answer = json.loads(response.read())
+        content = response.read()
+        answer = json.loads(gzip.decompress(content) if response.headers["Content-Encoding"] == "gzip" else content)
         assert isinstance(answer, dict)
         return response.status, answer
 
