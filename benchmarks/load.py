@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import click
 from built_functions import serving_built
 from footprint import FUNCTIONS, Process, cpu_between, family, growth, still, sums
+from library import Library
 
 from personas.runtime import FEED_WINDOW
 from support.server import Session, demo_key, serving
@@ -154,12 +155,14 @@ def persona(name: str, number: int) -> dict[str, object]:
     return {
         "name": name,
         "description": f"Number {number} is impatient and wants the refund today.",
-        "instructions": f"{number} Stay polite but firm; ask for the order. ".ljust(1500, "x"),
+        # Made-up words, since gzip makes next to nothing of one letter again and again.
+        "instructions": " ".join(random.Random(number).choices(WORDS, k=250)),
         "color_id": COLOR_AND_ICON[0],
         "icon_id": COLOR_AND_ICON[1],
     }
 
 
+WORDS: Final = Library(1).words
 COLOR_AND_ICON: list[str] = []
 
 
