@@ -43,11 +43,14 @@ def test_the_answer_is_right_or_an_honest_error(lab: Lab, scenario: Scenario, pi
     judged = [lab.judge(case, clean) for case in cases]
     wrong = [each for found in judged for each in found.wrong]
     if COUNTS:
+        # All faults in their order, also those that were not drawn here.
+        tried = Counter(dict.fromkeys((fault.name for fault in lab.all_faults(scenario)), 0))
+        tried.update(case.fault.name for case in cases)
         line = {
             "scenario": scenario.name,
             "operation": scenario.operation,
             "calls": len(clean.sent),
-            "tried": Counter(case.fault.name for case in cases),
+            "tried": tried,
             "left": Counter(each for found in judged for each in found.left),
             "wrong": wrong,
         }

@@ -360,10 +360,14 @@ class Lab:
         made = [content for upload_id, content in self.backend.files.items() if upload_id not in files]
         return Clean(answer, sent, before, self.base(scenario).logical(), made[0] if made else None)
 
+    def all_faults(self, scenario: Scenario) -> tuple[Fault, ...]:
+        """Whatever can go wrong, whether with this scenario or not."""
+        return faults(self.waiting, self.faults, scenario.limit)
+
     def cases(self, scenario: Scenario, clean: Clean) -> Iterator[Case]:
         """All cases of a scenario."""
         kinds = [kind_of(sent) for sent in clean.sent]
-        for fault in faults(self.waiting, self.faults, scenario.limit):
+        for fault in self.all_faults(scenario):
             if fault.skew is not None:
                 yield Case(scenario, fault, 0, Kind("clock"), lasting=False)
             met: set[Kind] = set()
