@@ -15,7 +15,7 @@ from support.aws import Aws
 from support.faults import Faults, Waiting
 from support.matrix import SCENARIOS, InOrder, Lab, Scenario, made
 
-EVERY: Final = int(os.environ.get("FAULTS_EVERY", "29"))
+EVERY: Final = int(os.environ.get("FAULTS_EVERY", "41"))
 COUNTS: Final = os.environ.get("FAULTS_COUNTS", "")
 """The file that gets a line for each test: cases by fault, and what was wrong."""
 ALL: Final = 3
