@@ -79,9 +79,15 @@ schemathesis: $(DEV) $(MINISTACK) $(SCHEMATHESIS) ## All checks of docs/openapi.
 fuzz: $(DEV) ## 50,000 raw bodies straight into the handlers (about 8 minutes of one core)
 	@FUZZ_BODIES=$${FUZZ_BODIES:-50000} .venv/bin/pytest tests/abuse/test_raw_bodies.py --show-capture=no
 
+# Two workers on two cores; what each test tried goes to .local/logs/faults.jsonl, a line each.
+FAULTS_COUNTS := .local/logs/faults.jsonl
+
 .PHONY: faults
-faults: $(DEV) ## Every operation under every fault at every call that it makes to AWS
-	@FAULTS_EVERY=1 .venv/bin/pytest tests/integration/test_fault_matrix.py
+faults: $(DEV) ## Every operation under every fault at every call that it makes to AWS (25 minutes), with a table
+	@mkdir -p $(dir $(FAULTS_COUNTS)) && rm -f $(FAULTS_COUNTS)
+	@FAULTS_EVERY=1 FAULTS_COUNTS=$(FAULTS_COUNTS) .venv/bin/pytest --numprocesses auto --dist worksteal \
+		--show-capture=no $(ARGS) tests/integration/test_fault_matrix.py || failed=1; \
+		PYTHONPATH=tests .venv/bin/python -m support.fault_table $(FAULTS_COUNTS); exit $${failed:-0}
 
 .PHONY: check
 check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, OpenAPI, template, security

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from personas.domain.persona import Persona
-from personas.errors import OutcomeUnknown
+from personas.errors import OutcomeUnknown, Unavailable
 from personas.store.personas import PersonaStore
 from personas.store.table import Table, Written
 from support.world import (
@@ -414,6 +414,28 @@ class TestCutOff:
 
         assert [result(first, each)["success"] for each in (0, 1)] == [True, False]
         assert [result(again, each)["success"] for each in (0, 1)] == [True, True]
+        assert world.names() == ["Ada", "Bo"]
+
+    def test_one_without_time_among_others_is_completed_too(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was told not saved, and to be sent again: under the same key that must not find the old answer."""
+        insert = PersonaStore.insert
+
+        def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any) -> Written:
+            if persona.name.text == "Bo":
+                raise Unavailable("no time was left")
+            return insert(store, group, persona, *others)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PersonaStore, "insert", unavailable)
+            first = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        again = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        assert [result(first, each)["success"] for each in (0, 1)] == [True, False]
+        assert [result(again, each)["success"] for each in (0, 1)] == [True, True]
+        assert result(again)["persona_id"] == result(first)["persona_id"]
         assert world.names() == ["Ada", "Bo"]
 
     @pytest.mark.parametrize("writes", [0, 1, 2, 3])

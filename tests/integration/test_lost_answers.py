@@ -673,6 +673,18 @@ class TestFailuresThatLast:
         assert client.call(operation, body).status == 200
 
 
+def test_a_refresh_says_so_where_it_cannot_know_which_views_the_group_has(client: Client, faults: Faults) -> None:
+    # Given a group whose record cannot be pointed to new views, or may have been
+    created(client, id=PERSONA_ID)
+    faults.always(to("PutItem", "group"), lost_after(timed_out()))
+    # When it is refreshed
+    answer = client.call("refresh")
+    # Then that is what is told, and the repeat is safe
+    assert (answer.status, answer.body["code"]) == (503, "outcome_unknown")
+    faults.clear()
+    assert client.call("refresh").status == 200
+
+
 @pytest.mark.parametrize(
     ("operation", "body"),
     [("get", {"persona_id": PERSONA_ID}), ("drafts", None), ("update", SAVING[1].values[1])],

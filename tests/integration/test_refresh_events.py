@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,11 +14,12 @@ from personas.errors import Unavailable
 from personas.store.groups import GroupStore
 from personas.view.export import EXPORT_VIEW
 from personas.view.personas import SEARCH_VIEW
+from support import background
+from support.background import EVENTS, batch, failed, messages
 from support.environments import Environment, Request, Steps
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, STAR, TEAL, World
 
-EVENTS: Final = Path(__file__).parents[2] / "events"
 THIRD_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e03"
 GROUPS: Final = (GROUP, OTHER_GROUP, THIRD_GROUP)
 
@@ -31,24 +31,7 @@ def env(world: World) -> Environment:
 
 @pytest.fixture
 def schedule() -> dict[str, Any]:
-    """What the schedule sends."""
-    return dict(json.loads((EVENTS / "scheduled.json").read_text(encoding="utf-8")))
-
-
-def batch(*bodies: str) -> dict[str, Any]:
-    """A batch of messages as Lambda hands it over; a message's id is its place."""
-    (like,) = json.loads((EVENTS / "queue.json").read_text(encoding="utf-8"))["Records"]
-    return {"Records": [{**like, "messageId": str(place), "body": body} for place, body in enumerate(bodies)]}
-
-
-def messages(*group_ids: str) -> dict[str, Any]:
-    """A batch that names these groups."""
-    return batch(*(json.dumps({"group_id": group_id}) for group_id in group_ids))
-
-
-def failed(answer: dict[str, Any]) -> list[str]:
-    """The ids of the messages that stay on the queue."""
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return background.schedule()
 
 
 def received(world: World) -> list[str]:

@@ -75,6 +75,7 @@ class Sent:
     body: Mapping[str, object]
     service: str = "dynamodb"
     path: str = ""
+    query: str = ""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -159,6 +160,19 @@ def refused(code: str, status: int = 400) -> Outcome:
     return lambda _: ((AWSResponse(_ADDRESS, status, HTTPHeaders(), _Raw(b"{}")), parsed), None)
 
 
+def cancelled(reason: str) -> Outcome:
+    """A transaction is cancelled for its first action, and nothing of it is done."""
+
+    def outcome(send: Sending) -> Answered:
+        actions = len(json.loads(cast("bytes", send.request.body))["TransactItems"])
+        answered, error = refused("TransactionCanceledException")(send)
+        if answered is not None:
+            answered[1]["CancellationReasons"] = [{"Code": reason}, *[{"Code": "None"}] * (actions - 1)]
+        return answered, error
+
+    return outcome
+
+
 throttled: Final = refused("ThrottlingException")
 """The service has no room."""
 
@@ -194,11 +208,28 @@ def half_done(send: Sending) -> Answered:
     return answered, error
 
 
+def half_queued(send: Sending) -> Answered:
+    """A queue takes the first half of a batch of messages, rounded down, and says of the rest that it failed."""
+    body = json.loads(cast("bytes", send.request.body))
+    entries = body["Entries"]
+    done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+    failed = [{"Id": each["Id"], "SenderFault": False, "Code": "InternalError"} for each in left]
+    if not done:
+        return (AWSResponse(_ADDRESS, 200, HTTPHeaders(), _Raw(b"{}")), {**_ANSWERED, "Failed": failed}), None
+    send.request.body = json.dumps({**body, "Entries": done}).encode()
+    answered, error = send()
+    if answered is not None:
+        answered[1]["Failed"] = failed
+    return answered, error
+
+
 def _nothing_of(table: str) -> dict[str, object]:
-    return {
-        "Responses": {table: []},
-        "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0},
-    }
+    return {**_ANSWERED, "Responses": {table: []}}
+
+
+_ANSWERED: Final[Mapping[str, object]] = {
+    "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+}
 
 
 def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
@@ -221,6 +252,12 @@ class Killed(BaseException):
 
 def killed(_: Sending) -> Answered:
     """The execution environment is killed before the request is sent."""
+    raise Killed
+
+
+def killed_after(send: Sending) -> Answered:
+    """The request takes effect, and the execution environment is killed before it learns of it."""
+    send()
     raise Killed
 
 
@@ -316,7 +353,8 @@ class Faults:
             return send()
         in_json = service != "s3"
         body = json.loads(cast("bytes", send.request.body)) if in_json else {}
-        sent = Sent(model.name, body, service, "" if in_json else urlsplit(send.request.url).path)
+        address = urlsplit("" if in_json else send.request.url)
+        sent = Sent(model.name, body, service, address.path, address.query)
         with self._lock:
             self.sent.append(sent)
             outcome = next((each for plan in self._plans if plan.match(sent) and (each := plan.next())), passed)

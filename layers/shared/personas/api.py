@@ -28,7 +28,7 @@ from personas.errors import (
     Invalid,
     NotFound,
     NotJson,
-    PartlyUnknown,
+    PartlyDone,
     PersonasError,
     TooLarge,
     Unauthenticated,
@@ -156,8 +156,8 @@ class Api(APIGatewayHttpResolver):
         """
         try:
             answer = self._answer_once(response, work)
-        except PartlyUnknown as unknown:
-            answer = response.model_validate({"results": unknown.results})
+        except PartlyDone as partly:
+            answer = response.model_validate({"results": partly.results})
         results: list[object] = getattr(answer, "results", [answer])
         saved = sum(getattr(result, "success", False) is True for result in results)
         note(saved=saved, failed=len(results) - saved)

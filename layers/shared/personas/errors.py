@@ -18,7 +18,7 @@
     │   ├── ViewRebuilding      503
     │   └── ExportUnfinished    503
     ├── NothingSaved            the status that its items agree on, else 422
-    └── PartlyUnknown           200, with results
+    └── PartlyDone              200, with results
 """
 
 from collections.abc import Mapping, Sequence
@@ -221,8 +221,8 @@ class NothingSaved(PersonasError):
         self.title = first.title if alike else Invalid.title
 
 
-class PartlyUnknown(PersonasError):
-    """A bulk call that saved some of its items, and cannot tell of others whether they are saved.
+class PartlyDone(PersonasError):
+    """A bulk call that saved some of its items; for others there was no time or no room, or nobody knows.
 
     It is answered with its ``results`` like any that saved something, but not remembered under its Idempotency-Key: the
     repeat finds what was saved and completes the rest.
@@ -231,5 +231,5 @@ class PartlyUnknown(PersonasError):
     may_have_saved = True
 
     def __init__(self, results: Sequence[Mapping[str, object]]) -> None:
-        super().__init__("Of some items it is not known whether they were saved.")
+        super().__init__("Some items may be saved if the call is repeated.")
         self.results = list(results)

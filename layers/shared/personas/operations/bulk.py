@@ -13,7 +13,7 @@ from personas.errors import (
     Fault,
     Invalid,
     NothingSaved,
-    PartlyUnknown,
+    PartlyDone,
     PersonasError,
     Unavailable,
     internal,
@@ -95,7 +95,7 @@ def answered[T, R: BaseModel](
 
     Raises:
         NothingSaved: no item succeeded.
-        PartlyUnknown: some did, and of others it is not known.
+        PartlyDone: some did, and a repeat of the call may save more.
     """
     ordered = [outcomes[position] for position in sorted(outcomes)]
     failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
@@ -105,6 +105,6 @@ def answered[T, R: BaseModel](
     results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
-    if any(failure.may_have_saved for failure in failures):
-        raise PartlyUnknown([result.model_dump(mode="json") for result in results])
+    if any(failure.may_have_saved or isinstance(failure, Unavailable) for failure in failures):
+        raise PartlyDone([result.model_dump(mode="json") for result in results])
     return results

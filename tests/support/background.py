@@ -1,0 +1,28 @@
+"""The events that come to ``refresh`` from the queue and from the schedule."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+EVENTS: Final = Path(__file__).parents[2] / "events"
+
+
+def schedule() -> dict[str, Any]:
+    """What the schedule sends."""
+    return dict(json.loads((EVENTS / "scheduled.json").read_text(encoding="utf-8")))
+
+
+def batch(*bodies: str) -> dict[str, Any]:
+    """A batch of messages as Lambda hands it over; a message's id is its place."""
+    (like,) = json.loads((EVENTS / "queue.json").read_text(encoding="utf-8"))["Records"]
+    return {"Records": [{**like, "messageId": str(place), "body": body} for place, body in enumerate(bodies)]}
+
+
+def messages(*group_ids: str) -> dict[str, Any]:
+    """A batch that names these groups."""
+    return batch(*(json.dumps({"group_id": group_id}) for group_id in group_ids))
+
+
+def failed(answer: dict[str, Any]) -> list[str]:
+    """The ids of the messages that stay on the queue."""
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
