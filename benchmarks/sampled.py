@@ -10,7 +10,6 @@ cProfile would add to every call of a Python function, and so show small ones as
 samples gets in mostly where a call begins to wait, and shows that as larger.
 """
 
-import contextlib
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import click
 from built_functions import read
 from load import MIX, Author, Told, fill
+from silence import quiet
 
 from personas.runtime import parallel
 from personas_tools.demo import load_if_empty
@@ -148,21 +148,6 @@ def _row(module: str) -> str | None:
     if module.startswith(("personas.", "handler_")):
         return module
     return PACKAGES.get(module.partition(".")[0])
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Log lines are made, and go nowhere."""
-    kept = os.dup(1)
-    sys.stdout.flush()
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def table(samplers: Mapping[str, Sampler], tolds: Mapping[str, Told]) -> Iterator[str]:

@@ -49,6 +49,7 @@ os.environ.update(
 import click
 from aws_in_memory import AwsInMemory
 from library import VARIANTS, Library, Row, made_id
+from silence import quiet
 
 from personas import runtime
 from personas.contract.registry import OPERATIONS
@@ -329,19 +330,6 @@ def measure_refresh(group: Group, changes: int, rounds: int) -> tuple[Times, lis
             if answer["refreshed_views"] != ["personas_search", "personas_texts", "personas_export"]:
                 raise click.ClickException(str(answer))
     return times, list(group.aws.calls)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Log lines and metrics are made, and go nowhere."""
-    kept = os.dup(1)
-    sys.stdout.flush()
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        yield
-        sys.stdout.flush()
-    os.dup2(kept, 1)
-    os.close(kept)
 
 
 @click.command()

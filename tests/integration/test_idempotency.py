@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from personas.domain.persona import Persona
-from personas.errors import OutcomeUnknown, Unavailable
+from personas.errors import OutcomeUnknown, PersonasError, Unavailable
 from personas.store.personas import PersonaStore
 from personas.store.table import Table, Written
 from support.world import (
@@ -396,35 +396,16 @@ class TestCutOff:
         assert (fault(first), again.status) == ((503, "outcome_unknown"), 200)
         assert world.names() == ["Ada"]
 
-    def test_one_unknown_outcome_among_others_is_completed_too(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("failure", [OutcomeUnknown, Unavailable])
+    def test_one_that_may_yet_be_saved_among_others_is_completed_too(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, failure: type[PersonasError]
     ) -> None:
-        insert = PersonaStore.insert
-
-        def unanswered(store: PersonaStore, group: str, persona: Persona, *others: Any) -> Written:
-            if persona.name.text == "Bo":
-                raise OutcomeUnknown("no answer came")
-            return insert(store, group, persona, *others)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(PersonaStore, "insert", unanswered)
-            first = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
-
-        again = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
-
-        assert [result(first, each)["success"] for each in (0, 1)] == [True, False]
-        assert [result(again, each)["success"] for each in (0, 1)] == [True, True]
-        assert world.names() == ["Ada", "Bo"]
-
-    def test_one_without_time_among_others_is_completed_too(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """It was told not saved, and to be sent again: under the same key that must not find the old answer."""
+        """It was told to be sent again, or unknown: under the same key that must not find the old answer."""
         insert = PersonaStore.insert
 
         def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any) -> Written:
             if persona.name.text == "Bo":
-                raise Unavailable("no time was left")
+                raise failure("no answer came, or no time was left")
             return insert(store, group, persona, *others)
 
         with monkeypatch.context() as patch:
