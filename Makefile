@@ -66,7 +66,7 @@ histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, chec
 	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable
 
 .PHONY: soak-search
-soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (about 10 minutes)
+soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (20 minutes)
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
 
 # SCHEMATHESIS_SEED=... repeats a run, as far as the answers are the same.
