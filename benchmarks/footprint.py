@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -116,10 +116,11 @@ def sums(processes: Sequence[Process]) -> dict[str, Sum]:
 
 @dataclass(frozen=True)
 class Growth:
-    """How processes of a role that lived all the time have grown from one half to the other.
+    """How the processes of a role have grown from one half to the other.
 
     ``memory`` is that of all together, ``worst`` that of the one that has grown most, ``files`` the most that one of
-    them has more than before. ``throughout`` of ``all_seen`` processes were there all the time.
+    them has more than before; of those that lived all the time, ``throughout`` of ``all_seen``. Where none did,
+    ``memory`` is that of whichever there were, and ``files`` what one has on average.
     """
 
     role: str
@@ -131,8 +132,8 @@ class Growth:
 
     @property
     def flat(self) -> bool:
-        """Whether that is no growth. Where no process lived long enough to tell, it is not known to be."""
-        return self.throughout > 0 and self.memory <= GROWTH_MAX and self.files <= FILES_MAX
+        """Whether that is no growth. Where there was no process, it is not known to be."""
+        return self.all_seen > 0 and self.memory <= GROWTH_MAX and self.files <= FILES_MAX
 
     def __str__(self) -> str:
         """A line of a report."""
@@ -146,23 +147,32 @@ class Growth:
 def growth(samples: Sequence[Sequence[Process]], role: str) -> Growth:
     """The second half against the first of what follows the first quarter, in which caches fill.
 
-    Only processes that are in every one of these samples are compared, each with itself: the gateway starts and ends
-    function processes as it needs them, and how many there are says nothing about what one keeps.
+    Processes that are in every one of these samples are compared, each with itself: the gateway starts and ends
+    functions as it needs them, and how many there are says nothing about what one keeps.
     """
     rest = samples[len(samples) // 4 :]
     half = len(rest) // 2
     seen = [{each.key: each for each in sample if each.role == role} for sample in rest]
     throughout = still(role, *rest)
     changes = [_change([sample[key] for sample in seen], half) for key in sorted(throughout)]
+    if not changes:
+        # Whoever is ended is followed by another: what they all take is what a machine has to bear.
+        changes = [_change([_together(sample.values()) for sample in seen], half)]
     early, late = sum(each[0] for each in changes), sum(each[1] for each in changes)
     return Growth(
         role,
         late / early - 1 if early else 0.0,
-        max((after / before - 1 for before, after, _ in changes), default=0.0),
+        max((after / before - 1 for before, after, _ in changes if before), default=0.0),
         max((files for _, _, files in changes), default=0.0),
         len(throughout),
         len(set.union(*map(set, seen))),
     )
+
+
+def _together(processes: Collection[Process]) -> Process:
+    """All of them as one: what they take together, and how many files one has on average."""
+    files = round(fmean(each.files for each in processes)) if processes else 0
+    return Process((0, 0), "", 0.0, 0.0, sum(each.resident for each in processes), files)
 
 
 def _change(life: Sequence[Process], half: int) -> tuple[float, float, float]:
