@@ -50,7 +50,7 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-_WRONG: Final = "found wrong"
+_WRONG: Final = "wrong answers; lost or half-saved items"
 _ORDER: Final = [
     *("get", "search", "drafts", "docs"),
     *("create", "update", "delete", "duplicate", "draft", "export", "download"),

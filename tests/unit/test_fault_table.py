@@ -15,6 +15,6 @@ def test_lines_of_an_operation_are_added_up() -> None:
         "| throttled | 3 | 2 | 5 |",
         "| lost | – | 4 | 4 |",
         "| **cases run** | 3 | 6 | 9 |",
-        "| found wrong | 1 | 0 | 1 |",
+        "| wrong answers; lost or half-saved items | 1 | 0 | 1 |",
         "| open upload | 0 | 2 | 2 |",
     ]
