@@ -176,7 +176,7 @@ deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to m
 
 .PHONY: sam-local
 sam-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Run every event by `sam local invoke`, the README's session by start-api, in Docker
-	@.venv/bin/pytest --verbose -rs $(ARGS) tests/build/test_sam_local.py
+	@.venv/bin/pytest --verbose -rsP $(ARGS) tests/build/test_sam_local.py
 
 .PHONY: cold-start
 cold-start: $(DEV) $(SAM) $(RUNTIME) build-local ## Measure how long every built function takes to start (3 minutes)

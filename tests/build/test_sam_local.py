@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ SAM: Final = ROOT / ".local" / "sam" / "bin" / "sam"
 MINISTACK: Final = ROOT / ".local" / "ministack" / "bin" / "ministack"
 _GATEWAY: Final = "{{(index .IPAM.Config 0).Gateway}}"
 _PATIENCE: Final = 120.0
+_SHOWN: Final = 200
+"""So many characters of an answer are shown; `make sam-local` reports what passed."""
 
 
 def bridge() -> str | None:
@@ -128,6 +131,7 @@ def walk(local: Local) -> Walk:
 
 @pytest.mark.parametrize("name", targets())
 def test_an_invoked_function_answers_its_event(walk: Walk, name: str) -> None:
+    sys.stdout.write(f"{name}: {json.dumps(walk.answers[name])[:_SHOWN]}\n")
     assert succeeded(name, walk.answers[name]), walk.answers[name]
 
 
@@ -169,6 +173,7 @@ def test_the_readme_s_session_holds_through_start_api(
         monkeypatch.setenv("PERSONAS_LOCAL", str(local.stack.folder))
         # when the README's blocks are pasted into a shell,
         differences, printed = run_session(checkout_in(tmp_path))
+    sys.stdout.write(printed)
     # then each prints what the README says.
     assert differences == [], (tmp_path / "sam.log").read_text()[-3000:]
     assert "HTTP 200" in printed
