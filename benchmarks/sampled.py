@@ -16,8 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -31,11 +30,12 @@ from built_functions import read
 from load import MIX, Author, Told, fill
 from silence import quiet
 
-from personas.runtime import parallel
+from personas.services import services
 from personas_tools.demo import load_if_empty
 from personas_tools.gateway import to_response
 from personas_tools.stack import connected
 from support.client import Context, Handler, event, load_handler
+from support.in_order import InOrder
 from support.server import demo_key
 
 OPERATIONS: Final = ("get", "search", "draft")
@@ -81,23 +81,6 @@ class InProcess:
 def invoked(handler: Handler, made: dict[str, Any], context: Context) -> dict[str, Any]:
     """The handler's answer. What lies below this frame is the function's, what lies beside it the client's."""
     return handler(made, context)
-
-
-class InTurn(ThreadPoolExecutor):
-    """Makes in the calling thread, one after another, what a function makes side by side.
-
-    Samples are taken there: Python has the main thread alone see to signals, and until that gets in, a short call in
-    another has ended. What is missing is what handing over to threads takes.
-    """
-
-    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """A future that is done."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # it is raised where the result is asked for
-            future.set_exception(error)
-        return future
 
 
 class Sampler:
@@ -192,8 +175,10 @@ def main(seconds: float) -> None:
             if route.path.rpartition("/")[2] in MIX:
                 os.environ.update(named[function])
         connect = partial(InProcess, {}, demo_key(Path(name), "superadmin"))
+        # Python has the main thread alone see to signals, and until that gets in, a short call in another has ended.
+        # What is missing is what handing over to threads takes.
+        services().parallel = InOrder()
         library = fill(connect)
-        parallel()._pool = InTurn()
         for number, operation in enumerate(OPERATIONS):
             author = Author(number, connect, library, {operation: 1})
             author.work(time.monotonic() + WARM_SECONDS, Told())

@@ -37,7 +37,7 @@ from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "layers" / "shared"))
 
-import asyncpg  # type: ignore[import-untyped]  # it ships no types
+import asyncpg
 import click
 from library import VARIANTS, Library, Row, made_id
 

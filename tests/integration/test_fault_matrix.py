@@ -13,7 +13,8 @@ import pytest
 
 from support.aws import Aws
 from support.faults import Faults, Waiting
-from support.matrix import SCENARIOS, InOrder, Lab, Scenario, made
+from support.in_order import InOrder
+from support.matrix import SCENARIOS, Lab, Scenario, made
 
 EVERY: Final = int(os.environ.get("FAULTS_EVERY", "41"))
 COUNTS: Final = os.environ.get("FAULTS_COUNTS", "")

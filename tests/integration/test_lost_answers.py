@@ -25,7 +25,6 @@ from personas.store.resources import Entry, ResourceStore
 from personas.store.table import Table, integer
 from support.aws import Aws
 from support.client import Answer, Client
-from support.environments import OneByOne
 from support.faults import (
     Faults,
     Killed,
@@ -48,6 +47,7 @@ from support.faults import (
     to,
     unreachable,
 )
+from support.in_order import InOrder
 from support.warm import unguarded_world, warm_client
 from support.world import GROUP, NEEDED, PEOPLE, PLUM, STAR, TEAL, World, color, entry_id, result, text_id
 
@@ -787,7 +787,7 @@ def test_a_bulk_create_that_was_killed_half_way_is_completed_by_its_repeat(
 def test_of_a_bulk_call_each_item_is_told_by_itself(world: World, client: Client, faults: Faults) -> None:
     ids = [f"0d6c1a52-5f0b-4b5e-8d0a-2f3f6f1f0b{number:02}" for number in range(5)]
     # One after another, the one at fault last: its waiting uses up the time that all share.
-    services().parallel = OneByOne()
+    services().parallel = InOrder()
     faults.always(to("PutItem", f"persona#{ids[-1]}"), throttled)
     answer = client.call("create", {"personas": [{**NEEDED, "id": each} for each in ids]})
     assert answer.status == 200

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +14,12 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import personas.api  # noqa: F401  # lest the first import of it find the services patched
-from personas.runtime import Parallel, deadline, dynamodb, s3, sqs, utc_now
+from personas.runtime import deadline, dynamodb, s3, sqs, utc_now
 from personas.services import Services
 from personas.settings import Settings
 from personas.store.table import Table
 from support.client import Answer, Context, Handler, event, load_handler
+from support.in_order import InOrder
 from support.world import NEEDED, World, result
 
 _running: Final[list[Services]] = []
@@ -31,14 +32,6 @@ def _handler(operation: str) -> Handler:
     import_module("personas.api")  # first, or what is meant for this handler would be everyone's services
     with patch("personas.services.services", lambda: _running[-1]):
         return load_handler(operation)
-
-
-class OneByOne(Parallel):
-    """Makes the calls one after another, so that a test knows the order of the requests."""
-
-    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of ``calls``, in their order."""
-        return [call() for call in calls]
 
 
 @dataclass(frozen=True)
@@ -139,7 +132,7 @@ class Environment:
     def __post_init__(self) -> None:
         settings = Settings.read(os.environ)
         table = Table(dynamodb(), settings.personas_table, self.clock, deadline())
-        self.services = Services(settings, table, OneByOne())
+        self.services = Services(settings, table, InOrder())
 
     def call(self, operation: str, body: object = None, *, who: str = "root", remaining_ms: int = 29_000) -> Answer:
         """Call an operation as one of the world's people."""

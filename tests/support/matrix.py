@@ -7,7 +7,7 @@ the kind, where it cannot. The answer and all that is stored afterwards are held
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from personas.contract.problems import Problem
 from personas.domain.profile import Profile
 from personas.errors import Conflict, PersonasError
-from personas.runtime import Parallel, deadline, utc_now
+from personas.runtime import deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
 from personas.store.groups import GroupStore, Pointer
@@ -63,23 +63,6 @@ GATEWAY_LIMIT: Final = 29.0
 """The seconds within which a function must answer a request."""
 CUT_OFF: Final = Answer(0, {}, "{}")
 """What a caller has of a function that was ended: nothing."""
-
-
-class InOrder(Parallel):
-    """Makes the calls one after another, all of them, as threads would: so that the requests have numbers."""
-
-    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of ``calls``; the first error is raised once all have been made."""
-        results: list[T] = []
-        errors: list[Exception] = []
-        for call in calls:
-            try:
-                results.append(call())
-            except Exception as error:  # noqa: BLE001  # raised below, as a future would
-                errors.append(error)
-        if errors:
-            raise errors[0]
-        return results
 
 
 # ---- Scenarios -------------------------------------------------------------------------------------------------------

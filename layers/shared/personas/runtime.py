@@ -87,9 +87,10 @@ class Parallel:
 
     def pair[A, B](self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
         """The results of two calls of different types, run side by side."""
-        box: list[B] = []
-        results = self.run([first, lambda: box.append(second())])
-        return results[0], box[0]  # type: ignore[return-value]  # the list mixes both types; its first is A
+        firsts: list[A] = []
+        seconds: list[B] = []
+        self.run([lambda: firsts.append(first()), lambda: seconds.append(second())])
+        return firsts[0], seconds[0]
 
 
 @cache

@@ -80,7 +80,7 @@ def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[
             return call()
         except PersonasError as error:
             return error
-        except Exception:  # noqa: BLE001  # told and logged: others of the call may be saved, and their callers must know
+        except Exception:  # noqa: BLE001  # logged and told; raised, it would keep back that other items are saved
             logger.exception("an item failed")
             return internal()
 

@@ -13,6 +13,8 @@ from personas.store.table import LostRace, Table, integer, mapping
 
 ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
 RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)
+_ATTEMPTS: Final = 3
+"""Of a write that loses the race against others."""
 
 
 class Entry(NamedTuple):
@@ -47,7 +49,7 @@ class ResourceStore:
             LostRace: others keep writing the same entry.
         """
         key = self._key(group_id, entry.kind, entry.id)
-        for attempt in range(3):
+        for attempt in range(1, _ATTEMPTS + 1):
             item = self._table.get(key)
             stored = dict(mapping(item or {}, "row"))
             # A group's record also says where its views lie, which is the refresh's to write.
@@ -63,7 +65,7 @@ class ResourceStore:
             try:
                 self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=based_on)
             except LostRace:
-                if attempt == 2:  # noqa: PLR2004  # the third of three
+                if attempt == _ATTEMPTS:
                     raise
             else:
                 return True

@@ -1,0 +1,22 @@
+"""What a function does side by side, done in order instead: so that requests have numbers, and one thread does all."""
+
+from collections.abc import Callable, Sequence
+
+from personas.runtime import Parallel
+
+
+class InOrder(Parallel):
+    """Makes the calls one after another, in the calling thread, and all of them, as threads would."""
+
+    def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """The results of ``calls``; the first error is raised once all have been made."""
+        results: list[T] = []
+        errors: list[Exception] = []
+        for call in calls:
+            try:
+                results.append(call())
+            except Exception as error:  # noqa: BLE001  # raised below, as a future would
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return results
