@@ -19,6 +19,7 @@ from personas_tools.http_api import Api
 from personas_tools.importer import sending
 from personas_tools.importer.csv_file import REASON
 from personas_tools.importer.journal import Journal
+from support.faults import Killed
 from support.transport import Handlers
 from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World
 
@@ -26,10 +27,6 @@ COLUMNS: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS))
 LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
 
 type Run = Callable[..., Result]
-
-
-class Killed(BaseException):
-    """The end of the process, as far as a test in one process can have it: nothing catches it."""
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from personas.view.export import EXPORT_VIEW
 from personas.view.offers import TEXTS_VIEW
 from personas.view.personas import LOOK_BACK, SEARCH_VIEW
 from personas_tools import library
-from support.environments import Environment, Killed, Request, Steps, of_the_table, shifted, writes
+from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
+from support.faults import Killed
 from support.views import Views
 from support.world import CARE, GROUP, OTHER_GROUP, World, fault
 

@@ -19,6 +19,7 @@ from personas.services import Services
 from personas.settings import Settings
 from personas.store.table import Table
 from support.client import Answer, Context, Handler, event, load_handler
+from support.faults import Killed, is_write
 from support.in_order import InOrder
 from support.world import NEEDED, World, result
 
@@ -47,10 +48,6 @@ class Request:
         return str(self.params.get("Key", ""))
 
 
-class Killed(BaseException):
-    """The environment has ended in the middle of what it did."""
-
-
 def any_request(_request: Request) -> bool:
     """Every request."""
     return True
@@ -58,7 +55,7 @@ def any_request(_request: Request) -> bool:
 
 def writes(request: Request) -> bool:
     """A request that leaves something behind in AWS."""
-    return request.operation.startswith(("Put", "Delete", "Upload", "Create", "Complete", "Send", "Update", "BatchW"))
+    return is_write(request.operation)
 
 
 def of_the_table(request: Request) -> bool:

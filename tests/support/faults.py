@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         WriteRequestUnionTypeDef,
     )
 
+_WRITES: Final = ("Put", "Update", "Delete", "BatchWrite", "Transact", "Upload", "Create", "Complete", "Abort", "Send")
 _ADDRESS: Final = "https://dynamodb.test"
 
 type Error = HTTPClientError | NotConnected
@@ -97,6 +98,11 @@ def to(operation: str, key: str = "") -> Match:
 def any_write(sent: Sent) -> bool:
     """Every request that could change an item."""
     return sent.operation in {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+
+def is_write(operation: str) -> bool:
+    """Whether an operation of AWS leaves something behind."""
+    return operation.startswith(_WRITES)
 
 
 # ---- What the network does -------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from support.faults import (
     closed,
     half_done,
     half_queued,
+    is_write,
     killed,
     killed_after,
     lost_after,
@@ -33,8 +34,6 @@ from support.faults import (
 
 READ_TIMEOUT: Final = 3.0
 """What a request that times out costs, in seconds."""
-
-_WRITES: Final = ("Put", "Update", "Delete", "BatchWrite", "Transact", "Upload", "Create", "Complete", "Abort", "Send")
 
 
 class Fault(NamedTuple):
@@ -109,7 +108,7 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
 
 
 def _writes(sent: Sent) -> bool:
-    return sent.operation.startswith(_WRITES)
+    return is_write(sent.operation)
 
 
 def _any(_: Sent) -> bool:

@@ -58,7 +58,6 @@ __all__ = [
     "ListedRow",
     "Option",
     "OptionNames",
-    "PersonaRow",
     "Query",
     "Selection",
 ]
