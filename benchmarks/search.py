@@ -48,6 +48,7 @@ from personas.view.index import FACETS, Facet, Found, Index, Query
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHANGES = 1_000
 LOADED_AT_ONCE = 50_000
+ROUNDS_BY_PART = 5
 LONGEST = 2  # times the seconds that a kind of question may take, a turn is given up
 
 
@@ -598,6 +599,26 @@ def table_of_views(views: list[View]) -> Iterator[str]:
     yield ""
 
 
+def table_of_parts(library: Library, index: Index) -> Iterator[str]:
+    """Where a search goes, as Markdown: the mean CPU time of each part in µs, the parts of a question one by one."""
+    yield f"| {library.size:,} personas, CPU in µs | finding, and the page | {' | '.join(FACETS)} | all |"
+    yield "| --- " * (len(FACETS) + 3) + "|"
+    for cell in cells_of(library):
+        queries = cell.queries * (ROUNDS_BY_PART * VARIANTS // len(cell.queries))
+        spent = [0] * (len(FACETS) + 1)
+        for query in queries:
+            began = time.thread_time_ns()
+            found = index.search(query, library.field_of)
+            spent[0] += time.thread_time_ns() - began
+            for place, facet in enumerate(FACETS, 1):
+                began = time.thread_time_ns()
+                found.counts(facet)
+                spent[place] += time.thread_time_ns() - began
+        means = [each / len(queries) / 1e3 for each in (*spent, sum(spent))]
+        yield f"| {cell.label} | " + " | ".join(f"{each:.0f}" for each in means) + " |"
+    yield ""
+
+
 async def compare_sides(library: Library, index: Index, rounds: int, seconds: float) -> list[tuple[str, Times, Times]]:
     """Ask both sides, in a server of its own."""
     async with postgres(library) as server:
@@ -628,6 +649,7 @@ def main(sizes: str, rounds: int, seconds: float, both: bool, probed_file: Path 
         if both:
             results = asyncio.run(compare_sides(library, index, rounds, seconds))
             click.echo("\n".join(table_of_cells(size, results)))
+        click.echo("\n".join(table_of_parts(library, index)))
     click.echo("\n".join(table_of_views(views)))
     click.echo(f"Ended on {machine()}.")
 
