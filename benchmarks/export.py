@@ -36,17 +36,17 @@ from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text
 from personas.runtime import dynamodb, s3, sqs
+from personas.search.index import Index
 from personas.store.groups import GroupStore, Pointer
 from personas.store.personas import PersonaStore, _row
 from personas.store.profiles import ProfileStore
 from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
-from personas.view import export
-from personas.view.codec import Snapshot, encode
-from personas.view.export import EXPORT_VIEW, Manifest
-from personas.view.index import Index
-from personas.view.personas import SEARCH_VIEW
-from personas.view.snapshot import SnapshotStore
+from personas.views import export_segments
+from personas.views.export_segments import EXPORT_VIEW, Manifest
+from personas.views.search_views import SEARCH_VIEW
+from personas.views.snapshot_format import Snapshot, encode
+from personas.views.view_objects import SnapshotStore
 from personas_tools.stack import LocalStack, connected
 from personas_tools.target import local_table
 
@@ -111,15 +111,15 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
     snapshots, watermark = SnapshotStore(stack.s3(), stack.names["Bucket"]), table.now()
     index = Index()
 
-    def entries() -> Iterator[export.Entry]:
+    def entries() -> Iterator[export_segments.Entry]:
         for persona in personas(group, size):
             index.upsert(persona.id, persona.seq, _row(persona))
-            yield export.Entry(persona.id, persona.seq, persona)
+            yield export_segments.Entry(persona.id, persona.seq, persona)
 
     store = partial(snapshots.write_parts, group, EXPORT_VIEW, watermark)
-    manifest = export.revise(Manifest(), entries(), size, snapshots.read_range, store)
+    manifest = export_segments.revise(Manifest(), entries(), size, snapshots.read_range, store)
     objects = {
-        EXPORT_VIEW: export.encode(manifest),
+        EXPORT_VIEW: export_segments.encode(manifest),
         SEARCH_VIEW: encode(Snapshot(index, watermark.isoformat())),
     }
     pointers = {

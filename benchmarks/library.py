@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid5
 
-from personas.view.index import Facet
+from personas.search.index import Facet
 
 # A row as the store writes it; what it holds is known here, because it is made here.
 type Row = dict[str, Any]

@@ -42,8 +42,8 @@ import click
 from library import VARIANTS, Library, Row, made_id
 
 from personas.domain.folding import fold
-from personas.view.codec import Snapshot, decode, encode
-from personas.view.index import FACETS, Facet, Found, Index, Query
+from personas.search.index import FACETS, Facet, Found, Index, Query
+from personas.views.snapshot_format import Snapshot, decode, encode
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHANGES = 1_000

@@ -56,19 +56,19 @@ from personas.contract.registry import OPERATIONS
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text, resource_id
+from personas.search.index import Index
 from personas.services import services
 from personas.store.groups import Pointer
 from personas.store.profiles import ProfileStore
 from personas.store.resources import Entry as CatalogueEntry
 from personas.store.resources import ResourceStore
-from personas.view import export
-from personas.view.codec import Snapshot, encode
-from personas.view.export import EXPORT_VIEW, Entry, Manifest
-from personas.view.index import Index
-from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW
-from personas.view.personas import SEARCH_VIEW
-from personas.view.popular import Popular
-from personas.view.texts import TextsView
+from personas.views import export_segments
+from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
+from personas.views.popular import Popular
+from personas.views.search_views import SEARCH_VIEW
+from personas.views.snapshot_format import Snapshot, encode
+from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.text_usage import TextsView
 
 GROUP = made_id("group")
 ROOTS_PROFILE, MEMBERS_PROFILE = made_id("root"), made_id("member")
@@ -193,12 +193,12 @@ class Group:
         def store(parts: Iterator[bytes]) -> str:
             return snapshots.write(GROUP, EXPORT_VIEW, now, b"".join(parts))
 
-        manifest = export.revise(Manifest(), entries(), 0, snapshots.read_range, store)
+        manifest = export_segments.revise(Manifest(), entries(), 0, snapshots.read_range, store)
         contents = {
             SEARCH_VIEW: encode(Snapshot(index, now.isoformat())),
             TEXTS_VIEW: texts.encode(),
             POPULAR_VIEW: Popular.of(texts, self.parameter_of).encode(),
-            EXPORT_VIEW: export.encode(manifest),
+            EXPORT_VIEW: export_segments.encode(manifest),
         }
         pointers = {
             view: Pointer(snapshots.write(GROUP, view, now, content), now, now) for view, content in contents.items()

@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from personas.domain.exporting import HEADER
 from personas.domain.persona import Persona
 from personas.runtime import deadline
-from personas.view.export import EXPORT_VIEW
+from personas.views.export_segments import EXPORT_VIEW
 from support.client import Answer
 from support.environments import Environment, Request, Steps, of_the_table
 from support.exported import cells, content, objects, open_uploads, records, values
@@ -302,7 +302,7 @@ class TestSource:
     def test_where_the_blocks_are_lost_the_table_serves(
         self, harm: Callable[["TestSource", Views], None], env: Environment, views: Views, monkeypatch: Any
     ) -> None:
-        monkeypatch.setattr("personas.view.export.BLOCK_ENTRIES", 2)
+        monkeypatch.setattr("personas.views.export_segments.BLOCK_ENTRIES", 2)
         house(env)
         env.refresh()
         before = exported(env)
@@ -403,7 +403,7 @@ class TestFailures:
         def fail() -> None:
             raise EndpointConnectionError(endpoint_url="https://s3.test")
 
-        monkeypatch.setattr("personas.view.export.READ_AHEAD", 1)
+        monkeypatch.setattr("personas.views.export_segments.READ_AHEAD", 1)
         answer = self.failing(
             env, fail, lambda request: request.operation == "GetObject" and EXPORT_VIEW in request.key
         )

@@ -11,9 +11,9 @@ from personas.domain.profile import Caller
 from personas.domain.text import TextKind, text_id
 from personas.runtime import Parallel
 from personas.store.groups import GroupStore
-from personas.view import popular
-from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW, OfferViews
-from personas.view.snapshot import SnapshotStore
+from personas.views import popular
+from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW, OfferViews
+from personas.views.view_objects import SnapshotStore
 from support.aws import Aws
 from support.house import (
     ACTIVE,

@@ -12,10 +12,10 @@ from personas.operations.refresh import refresh_group
 from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.store.groups import MARK_PAUSE
-from personas.view import codec, export
-from personas.view.export import EXPORT_VIEW
-from personas.view.offers import TEXTS_VIEW
-from personas.view.personas import LOOK_BACK, SEARCH_VIEW
+from personas.views import export_segments, snapshot_format
+from personas.views.export_segments import EXPORT_VIEW
+from personas.views.search_views import LOOK_BACK, SEARCH_VIEW
+from personas.views.suggestions import TEXTS_VIEW
 from personas_tools import library
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
 from support.faults import Killed
@@ -128,7 +128,7 @@ class TestRefreshing:
     def test_many_refreshes_after_one_another(
         self, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(export, "SEGMENTS_MAX", 3)
+        monkeypatch.setattr(export_segments, "SEGMENTS_MAX", 3)
         ids = filled(env, *map(str, range(12)))
         merged = set()
         for number in range(8):
@@ -346,11 +346,11 @@ class TestTombstones:
         ids = filled(env, "Ada", "Bob")
         env.delete(ids["Bob"])
         env.refresh()
-        assert len(codec.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones) == 1
+        assert len(snapshot_format.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones) == 1
         clock.passes(days=31)
         env.save(name="Eve")
         env.refresh()
-        assert codec.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones == []
+        assert snapshot_format.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones == []
 
 
 # ---- Marks ---------------------------------------------------------------------------------------------------------

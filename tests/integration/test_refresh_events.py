@@ -12,8 +12,8 @@ from personas.domain.persona import Persona
 from personas.domain.text import Text
 from personas.errors import Unavailable
 from personas.store.groups import GroupStore
-from personas.view.export import EXPORT_VIEW
-from personas.view.personas import SEARCH_VIEW
+from personas.views.export_segments import EXPORT_VIEW
+from personas.views.search_views import SEARCH_VIEW
 from support import background
 from support.background import EVENTS, batch, failed, messages
 from support.environments import Environment, Request, Steps

@@ -16,8 +16,8 @@ from personas.store.drafts import ANNOUNCED_EVERY, DraftStore
 from personas.store.groups import GroupStore
 from personas.store.table import Table
 from personas.store.texts import KEPT_UNUSED
-from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW
-from personas.view.texts import KEPT
+from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.text_usage import KEPT
 from support.aws import Aws
 from support.house import HOUSE, House, named
 from support.iam import Guard

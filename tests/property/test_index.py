@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from personas.domain.folding import fold
-from personas.view import codec, found, matching, options, order
-from personas.view.codec import Snapshot, decode, encode
-from personas.view.index import FACETS, Facet, Index, ListedRow, Option, OptionNames, Query
+from personas.search import options, ordering, result, text_search
+from personas.search.index import FACETS, Facet, Index, ListedRow, Option, OptionNames, Query
+from personas.views import snapshot_format
+from personas.views.snapshot_format import Snapshot, decode, encode
 
 type Row = dict[str, Any]  # made here, so that what it holds is known
 
@@ -191,7 +192,7 @@ ways = st.fixed_dictionaries(
 
 @contextmanager
 def deciding(way: Mapping[str, float]) -> Iterator[None]:
-    modules = (codec, found, matching, options, order)
+    modules = (snapshot_format, result, text_search, options, ordering)
     with ExitStack() as stack:
         for name, value in way.items():
             deciders = [module for module in modules if hasattr(module, name)]
@@ -199,7 +200,7 @@ def deciding(way: Mapping[str, float]) -> Iterator[None]:
             for module in deciders:
                 stack.enter_context(patch.object(module, name, value))
         if not way["_LATE_LEAST"]:
-            stack.enter_context(patch.object(order, "isqrt", lambda _: 3))
+            stack.enter_context(patch.object(ordering, "isqrt", lambda _: 3))
         yield
 
 

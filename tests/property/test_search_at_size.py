@@ -17,9 +17,9 @@ from personas.domain.folding import fold
 from personas.domain.profile import Caller
 from personas.domain.text import resource_id
 from personas.operations.search import search_personas
+from personas.search.index import Facet, Index
 from personas.services import Services
-from personas.view.index import Facet, Index
-from personas.view.personas import PersonaView
+from personas.views.search_views import PersonaView
 
 SIZE: Final = 10_000
 SEARCHES: Final = 200

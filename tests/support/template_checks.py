@@ -11,7 +11,7 @@ from typing import Final
 from personas.contract.registry import ROUTES
 from personas.settings import Settings
 from personas.store.exports import EXPORT_LIFE
-from personas.view.snapshot import SUPERSEDED
+from personas.views.view_objects import SUPERSEDED
 from personas_tools.template import Node
 from support.deployed import ROOT, Deployed, items, mapping, references, target
 

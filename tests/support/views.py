@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from personas.domain.persona import Persona
+from personas.search.index import Index, Query
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.groups import GroupRecord, GroupStore
 from personas.store.table import mapping
-from personas.view import export
-from personas.view.codec import decode
-from personas.view.export import EXPORT_VIEW, Manifest
-from personas.view.index import Index, Query
-from personas.view.personas import SEARCH_VIEW, apply
+from personas.views import export_segments
+from personas.views.export_segments import EXPORT_VIEW, Manifest
+from personas.views.search_views import SEARCH_VIEW, apply
+from personas.views.snapshot_format import decode
 from support.world import GROUP, World
 
 EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
@@ -52,7 +52,7 @@ class Views:
 
     @property
     def manifest(self) -> Manifest:
-        return export.decode(self.content(self.key(EXPORT_VIEW)))
+        return export_segments.decode(self.content(self.key(EXPORT_VIEW)))
 
     # ---- What they say ---------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Views:
 
     def exported(self) -> dict[str, tuple[Persona, int]]:
         """The personas as the export view has them."""
-        return {each.id: (each, each.seq) for each in export.read(self.manifest, self._fetch)}
+        return {each.id: (each, each.seq) for each in export_segments.read(self.manifest, self._fetch)}
 
     def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
         """The rows as the search view has them, with all of the feed where wanted."""

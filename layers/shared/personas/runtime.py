@@ -34,7 +34,7 @@ CLOCK_SKEW: Final = timedelta(seconds=3)
 FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
 """The longest time from the stamp of a write to the moment from which every reader sees it (12 s).
 
-A reader of the change feed asks this far back before its own last read; see ``view.feed``.
+A reader of the change feed asks this far back before its own last read; see ``views.catalogues``.
 """
 
 FINISHING_TIME: Final = timedelta(seconds=5)

@@ -18,12 +18,12 @@ from personas.store.profiles import ProfileStore
 from personas.store.queue import RefreshQueue
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
-from personas.view.catalogue import CatalogueView
-from personas.view.snapshot import SnapshotStore
+from personas.views.catalogues import CatalogueView
+from personas.views.view_objects import SnapshotStore
 
 if TYPE_CHECKING:
-    from personas.view.offers import OfferViews
-    from personas.view.personas import PersonaViews
+    from personas.views.search_views import PersonaViews
+    from personas.views.suggestions import OfferViews
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Services:
     @cached_property
     def persona_views(self) -> PersonaViews:
         """The groups' personas, to be searched."""
-        from personas.view.personas import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # 14 ms, for who searches
+        from personas.views.search_views import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # 14 ms, for who searches
 
         return PersonaViews(
             self.table,
@@ -82,7 +82,7 @@ class Services:
     @cached_property
     def offers(self) -> OfferViews:
         """What forms offer."""
-        from personas.view.offers import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # 4 ms, for get alone
+        from personas.views.suggestions import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # 4 ms, for get alone
 
         return OfferViews(
             lambda: self.snapshots,

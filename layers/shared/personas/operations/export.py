@@ -14,14 +14,14 @@ from personas.errors import ExportUnfinished, NotFound, Unavailable
 from personas.observability import logger
 from personas.operations.search import current_view, query_of
 from personas.operations.whole import WHOLE_AT_ONCE, read_whole
+from personas.search.index import Index, Query, Selection
 from personas.services import Services
 from personas.store.exports import Export
 from personas.store.table import mapping
-from personas.view.envelope import SnapshotDamaged
-from personas.view.export import EXPORT_VIEW, decode, lookup
-from personas.view.index import Index, Query, Selection
-from personas.view.personas import PersonaView
-from personas.view.snapshot import pointer_to, read_object
+from personas.views.export_segments import EXPORT_VIEW, decode, lookup
+from personas.views.object_format import SnapshotDamaged
+from personas.views.search_views import PersonaView
+from personas.views.view_objects import pointer_to, read_object
 
 
 def export_personas(services: Services, caller: Caller, request: ExportPersonasRequest) -> ExportPersonasResponse:

@@ -15,22 +15,22 @@ from personas.observability import logger, tell_refresh_age
 from personas.operations.upkeep import clean_texts, left_behind
 from personas.operations.whole import WHOLE_AT_ONCE, read_whole
 from personas.runtime import FEED_WINDOW
+from personas.search.index import Index
 from personas.services import Services
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, Stored
 from personas.store.table import Change, LostRace, integer, mapping
-from personas.view import export
-from personas.view.codec import Base, Snapshot, encode
-from personas.view.envelope import SnapshotDamaged
-from personas.view.export import EXPORT_VIEW, Entry, Manifest
-from personas.view.index import Index
-from personas.view.offers import POPULAR_VIEW, TEXTS_VIEW
-from personas.view.personas import SEARCH_VIEW, apply, snapshot_since
-from personas.view.popular import Popular
-from personas.view.snapshot import read_object
-from personas.view.texts import TextsView
+from personas.views import export_segments
+from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
+from personas.views.object_format import SnapshotDamaged
+from personas.views.popular import Popular
+from personas.views.search_views import SEARCH_VIEW, apply, snapshot_since
+from personas.views.snapshot_format import Base, Snapshot, encode
+from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.text_usage import TextsView
+from personas.views.view_objects import read_object
 
 VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
 """What a refresh keeps, in the order in which it tells them. All are made in one pass and swapped in together."""
@@ -248,10 +248,10 @@ def _refresh_search(work: _Pass, index: Index, base: Base | None = None) -> None
 def _refresh_export(work: _Pass, old: Manifest, changes: Iterable[Entry], count: int) -> None:
     snapshots = work.services.snapshots
     store = partial(snapshots.write_parts, work.group_id, EXPORT_VIEW, work.started)
-    manifest = export.revise(old, changes, count, snapshots.read_range, store)
+    manifest = export_segments.revise(old, changes, count, snapshots.read_range, store)
     work.written |= manifest.keys - old.keys
     work.replaced |= old.keys - manifest.keys
-    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export.encode(manifest)))
+    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export_segments.encode(manifest)))
 
 
 def _noted(work: _Pass, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -289,7 +289,7 @@ def _texts(services: Services, record: GroupRecord) -> TextsView | None:
 def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
     """The manifest of the export view, or None where there is none that can be used with all of its segments."""
     pointer = record.pointer(EXPORT_VIEW)
-    manifest = read_object(services.snapshots, pointer, export.decode) if pointer else None
+    manifest = read_object(services.snapshots, pointer, export_segments.decode) if pointer else None
     if manifest is None:
         return None
     lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])

@@ -16,9 +16,9 @@ from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
 from personas.observability import note
+from personas.search.index import Facet, Found, ListedRow, Query
 from personas.services import Services
-from personas.view.index import Facet, Found, ListedRow, Query
-from personas.view.personas import PersonaView
+from personas.views.search_views import PersonaView
 
 INSTRUCTION_NAME_MAX: Final = 100
 

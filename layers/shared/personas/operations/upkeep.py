@@ -10,7 +10,7 @@ from personas.domain.text import Reference
 from personas.runtime import THREADS
 from personas.services import Services
 from personas.store.keys import TEXT_SHARDS
-from personas.view.texts import TextsView
+from personas.views.text_usage import TextsView
 
 LEFT_BEHIND: Final = timedelta(days=1)
 """An object this old that no pointer names is not of a refresh that is still under way."""

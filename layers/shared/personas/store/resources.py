@@ -1,6 +1,6 @@
 """The catalogue: departments, colors, icons, flags, voices, parameters, fields, scenarios, and the group's settings.
 
-Functions read it through the change feed (``view.catalogue``); only the library loader writes it.
+Functions read it through the change feed (``views.catalogues``); only the library loader writes it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -13,7 +13,7 @@ from personas.domain.catalogue import SNAPSHOTS, Catalogue
 from personas.observability import logger
 from personas.store.groups import Pointer
 from personas.store.objects import put_parts, translated
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
+from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

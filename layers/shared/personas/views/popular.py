@@ -24,8 +24,8 @@ from typing import Final, Literal
 
 from personas.domain.offers import Offers
 from personas.domain.text import identified, wire_bytes
-from personas.view.columns import gathered
-from personas.view.envelope import (
+from personas.search.columns import gathered
+from personas.views.object_format import (
     SnapshotDamaged,
     pack_numbers,
     pack_texts,
@@ -34,7 +34,7 @@ from personas.view.envelope import (
     unpack_texts,
     unseal,
 )
-from personas.view.texts import (
+from personas.views.text_usage import (
     KINDS,
     OPTIONS_MAX,
     SECTION_BYTES,

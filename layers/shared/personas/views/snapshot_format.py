@@ -31,9 +31,9 @@ from typing import Final, Literal, NamedTuple, TypedDict
 
 from pyroaring import BitMap
 
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
-from personas.view.frozen import Frozen, Late
-from personas.view.index import Index
+from personas.search.index import Index
+from personas.search.saved_columns import Frozen, Late
+from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
 

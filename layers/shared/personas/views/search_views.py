@@ -10,15 +10,15 @@ from personas.domain.catalogue import Catalogue
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger, tell_evictions
 from personas.runtime import FEED_WINDOW, Parallel
+from personas.search.index import Facet, Index, OptionNames
 from personas.store import keys
 from personas.store.groups import GroupStore, Pointer
 from personas.store.personas import TOMBSTONE_LIFE
 from personas.store.queue import RefreshQueue
 from personas.store.table import Change, Table
-from personas.view.catalogue import CatalogueView
-from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode
-from personas.view.index import Facet, Index, OptionNames
-from personas.view.snapshot import SnapshotStore, pointer_to
+from personas.views.catalogues import CatalogueView
+from personas.views.snapshot_format import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode
+from personas.views.view_objects import SnapshotStore, pointer_to
 
 SEARCH_VIEW: Final = SEARCH.name
 LOOK_BACK: Final = timedelta(minutes=15)

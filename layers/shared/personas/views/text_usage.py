@@ -24,8 +24,8 @@ from uuid import UUID
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Reference, TextKind, text_id, wire_bytes
-from personas.view.columns import Runs, gathered
-from personas.view.envelope import (
+from personas.search.columns import Runs, gathered
+from personas.views.object_format import (
     LEVEL,
     SnapshotDamaged,
     pack_numbers,

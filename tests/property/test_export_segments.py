@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from personas.domain.persona import Persona
 from personas.domain.text import Text
-from personas.view import export
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
-from personas.view.export import Block, Entry, Manifest, Segment, decode, encode, lookup, read, revise
+from personas.views import export_segments
+from personas.views.export_segments import Block, Entry, Manifest, Segment, decode, encode, lookup, read, revise
+from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
 
 IDS: Final = [str(uuid5(UUID(int=7), str(number))) for number in range(40)]
 texts: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -98,8 +98,8 @@ def states(found: Iterable[Persona]) -> list[tuple[Persona, int]]:
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that a few personas reach."""
-    monkeypatch.setattr(export, "BLOCK_ENTRIES", 3)
-    monkeypatch.setattr(export, "SEGMENTS_MAX", 4)
+    monkeypatch.setattr(export_segments, "BLOCK_ENTRIES", 3)
+    monkeypatch.setattr(export_segments, "SEGMENTS_MAX", 4)
 
 
 class Refreshes(RuleBasedStateMachine):
@@ -116,9 +116,9 @@ class Refreshes(RuleBasedStateMachine):
 
     @initialize(some=st.sets(st.sampled_from(IDS)), data=st.data(), read_ahead=st.sampled_from([1, 2000, 10**7]))
     def begin(self, some: set[str], data: st.DataObject, read_ahead: int) -> None:
-        self.patch.setattr(export, "BLOCK_ENTRIES", 3)
-        self.patch.setattr(export, "SEGMENTS_MAX", 4)
-        self.patch.setattr(export, "READ_AHEAD", read_ahead)
+        self.patch.setattr(export_segments, "BLOCK_ENTRIES", 3)
+        self.patch.setattr(export_segments, "SEGMENTS_MAX", 4)
+        self.patch.setattr(export_segments, "READ_AHEAD", read_ahead)
         for persona_id in some:
             self.save(persona_id, data)
         self.refresh(again=False)
@@ -254,7 +254,7 @@ class TestMerging:
 
 class TestReading:
     def test_a_block_ends_by_personas_or_by_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(export, "BLOCK_BYTES", 3000)
+        monkeypatch.setattr(export_segments, "BLOCK_BYTES", 3000)
         objects = Objects()
         (small,) = objects.base(map(numbered, range(7))).segments
         assert [block.entries for block in small.blocks] == [3, 3, 1]
@@ -268,7 +268,7 @@ class TestReading:
         list(read(manifest, objects.fetch))
         assert objects.fetched == [(segment.key, 0, segment.length)]
 
-        monkeypatch.setattr(export, "READ_AHEAD", segment.length // 2)
+        monkeypatch.setattr(export_segments, "READ_AHEAD", segment.length // 2)
         objects.fetched.clear()
         list(read(manifest, objects.fetch))
         assert len(objects.fetched) == 3
@@ -285,7 +285,7 @@ class TestReading:
         assert objects.fetched == [(segment.key, start, block.length)]
 
     def test_nothing_is_fetched_ahead_of_the_reader(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(export, "READ_AHEAD", 1)
+        monkeypatch.setattr(export_segments, "READ_AHEAD", 1)
         objects = Objects()
         reading = read(objects.base(map(numbered, range(30))), objects.fetch)
         next(reading)
@@ -339,7 +339,7 @@ class TestManifest:
 
     def test_another_version_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(export, "FORMAT_VERSION", 2)
+            patch.setattr(export_segments, "FORMAT_VERSION", 2)
             newer = encode(self.MANIFEST)
         with pytest.raises(SnapshotVersionUnknown):
             decode(newer)

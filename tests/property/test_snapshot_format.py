@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personas.view import codec
-from personas.view.codec import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode, encode
-from personas.view.index import FACETS, Index, Query
+from personas.search.index import FACETS, Index, Query
+from personas.views import snapshot_format
+from personas.views.snapshot_format import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode, encode
 
 EVERYTHING = Query(caller_departments=None, page_size=1000)
 IDS = [str(UUID(int=number << 96 | number)) for number in range(1, 40)]
@@ -128,13 +128,13 @@ def test_a_few_changes_leave_the_columns_as_they_are() -> None:
 
 
 def test_holds_more_than_a_portion_of_texts() -> None:
-    with patch.object(codec, "_PORTION", 10), patch.object(codec, "_TURN", 3):
+    with patch.object(snapshot_format, "_PORTION", 10), patch.object(snapshot_format, "_TURN", 3):
         index = decode(a_snapshot()).index
     assert {row["d"] for _, row in index.search(EVERYTHING, {}).personas} == {"Countess"}
 
 
 def test_holds_an_index_without_words() -> None:
-    with patch("personas.view.matching._WORDS_LEAST", 0):
+    with patch("personas.search.text_search._WORDS_LEAST", 0):
         index = index_of([(IDS[0], 1, {"n": "one two three four"})])
         snapshot = decode(encode(Snapshot(index, "")))
     assert snapshot.index.search(Query(caller_departments=None, text="wo th"), {}).total == 1

@@ -9,8 +9,8 @@ from typing import Final
 from pyroaring import BitMap
 
 from personas.domain.folding import fold, fold_all
-from personas.view.columns import BITMAP_BYTES, ENTRY_BYTES, Ragged, Runs, Single, bytes_of
-from personas.view.facets import OPTIONS_MAX, Offer
+from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Ragged, Runs, Single, bytes_of
+from personas.search.facets import OPTIONS_MAX, Offer
 
 _OFFERED_AT_ONCE: Final = 512
 _WALK_SQUARE: Final = 128

@@ -8,8 +8,8 @@ from typing import Protocol
 from pyroaring import BitMap
 
 from personas.domain.folding import fold
-from personas.view.facets import OPTIONS_MAX, Facet, Offer, Option, OptionNames
-from personas.view.rows import ListedRow
+from personas.search.facets import OPTIONS_MAX, Facet, Offer, Option, OptionNames
+from personas.search.rows import ListedRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

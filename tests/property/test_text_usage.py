@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Reference, Text, TextKind, identified, wire_bytes
-from personas.view import popular, texts
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown
-from personas.view.popular import OFFERED, OfferedKind, Popular
-from personas.view.texts import KEPT, TEXT_KINDS, TextsView, Use
+from personas.views import popular, text_usage
+from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
+from personas.views.popular import OFFERED, OfferedKind, Popular
+from personas.views.text_usage import KEPT, TEXT_KINDS, TextsView, Use
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
 IDS: Final = [str(UUID(int=number)) for number in range(1, 13)]
@@ -120,9 +120,9 @@ class Model:
         ranked = sorted((-times, entry) for entry, times in uses.items() if fold(search) in fold(entry))
         kept: list[Use] = []
         taken = 0
-        for times, entry in ranked[: texts.OPTIONS_MAX]:
+        for times, entry in ranked[: text_usage.OPTIONS_MAX]:
             taken += wire_bytes(entry)
-            if taken > texts.SECTION_BYTES:
+            if taken > text_usage.SECTION_BYTES:
                 break
             kept.append(Use(entry, -times))
         return kept
@@ -150,7 +150,7 @@ def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
 def limits(options: int, section_bytes: int) -> Iterator[None]:
     """Limits that few personas reach."""
     with (
-        patch.multiple(texts, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
+        patch.multiple(text_usage, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
         patch.multiple(
             popular, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options, LOOKED_AT_FIRST=options
         ),
@@ -293,7 +293,7 @@ def test_damage_is_seen(kind: type[TextsView] | type[Popular]) -> None:
     for position in range(len(data)):
         with pytest.raises(SnapshotDamaged):
             kind.decode(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
-    module = texts if kind is TextsView else popular
+    module = text_usage if kind is TextsView else popular
     with patch.object(module, "FORMAT_VERSION", module.FORMAT_VERSION + 1), pytest.raises(SnapshotVersionUnknown):
         kind.decode(data)
 

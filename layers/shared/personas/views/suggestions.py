@@ -16,9 +16,9 @@ from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
 from personas.observability import tell_evictions
 from personas.runtime import Parallel
-from personas.view.popular import Popular
-from personas.view.snapshot import SnapshotStore, pointer_to, read_object
-from personas.view.texts import TextsView
+from personas.views.popular import Popular
+from personas.views.text_usage import TextsView
+from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 TEXTS_VIEW: Final = TEXTS.name
 POPULAR_VIEW: Final = "personas_texts_top"

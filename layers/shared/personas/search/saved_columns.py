@@ -7,8 +7,8 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from personas.view.facets import FACET_KEYS
-from personas.view.rows import ID_BYTES, MANY_KEYS, SINGLE_KEYS, PersonaRow
+from personas.search.facets import FACET_KEYS
+from personas.search.rows import ID_BYTES, MANY_KEYS, SINGLE_KEYS, PersonaRow
 
 FIXED_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "id": ("B", ID_BYTES),

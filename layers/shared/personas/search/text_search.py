@@ -12,7 +12,7 @@ import stringzilla  # type: ignore[import-not-found]  # it ships no types; `_Hay
 from pyroaring import BitMap
 
 from personas.domain.folding import fold
-from personas.view.columns import BITMAP_BYTES, ENTRY_BYTES, Runs, bytes_of
+from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Runs, bytes_of
 
 # UTF-8 has neither of these bytes, so that no match spans two texts, whatever the texts are.
 _BETWEEN: Final = b"\xfe"

@@ -22,14 +22,12 @@ from typing import Final, NamedTuple, overload
 from pyroaring import BitMap
 
 from personas.domain.folding import fold
-from personas.view.columns import ENTRY_BYTES, Ragged, Single, bytes_of, gathered
-from personas.view.facets import FACET_KEYS, FACETS, Facet, Offer, Option, OptionNames
-from personas.view.found import Found, Query
-from personas.view.frozen import FIXED_COLUMNS, LABELLED_KEY, Frozen, Late, nothing
-from personas.view.matching import Corpus, Texts, Words
-from personas.view.options import Labelled, Options
-from personas.view.order import Order, late_limit
-from personas.view.rows import (
+from personas.search.columns import ENTRY_BYTES, Ragged, Single, bytes_of, gathered
+from personas.search.facets import FACET_KEYS, FACETS, Facet, Offer, Option, OptionNames
+from personas.search.options import Labelled, Options
+from personas.search.ordering import Order, late_limit
+from personas.search.result import Found, Query
+from personas.search.rows import (
     GENERATED,
     HAS_CREATED,
     HAS_DESCRIPTION,
@@ -48,6 +46,8 @@ from personas.view.rows import (
     time_of,
     unpacked,
 )
+from personas.search.saved_columns import FIXED_COLUMNS, LABELLED_KEY, Frozen, Late, nothing
+from personas.search.text_search import Corpus, Texts, Words
 
 __all__ = [
     "FACETS",

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, cast
 from personas.contract.views import EXPORT
 from personas.domain.persona import Persona
 from personas.domain.text import Text
-from personas.view.envelope import SnapshotDamaged, SnapshotVersionUnknown, seal, unseal
+from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown, seal, unseal
 
 type Fetch = Callable[[str, int, int], bytes | None]
 """So many bytes of an object from an offset on, by its key; None where there is no such object."""
