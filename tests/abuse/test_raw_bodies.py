@@ -176,7 +176,7 @@ def check_answer(operation: str, answer: Answer) -> None:
         OPERATIONS[operation].response.model_validate(answer.body)
         return
     assert answer.status in OPERATIONS[operation].errors
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Content-Type"] == "application/json"
     assert Problem.model_validate(answer.body).status == answer.status
     assert all(each["field"] == "" or each["field"].startswith("/") for each in answer.body.get("errors", ()))
 

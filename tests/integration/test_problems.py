@@ -41,7 +41,7 @@ class TestShape:
         answer = world.client("root").call("get", {"persona_id": NOBODY})
 
         assert answer.status == 404
-        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Content-Type"] == "application/json"
         assert answer.body == {
             "type": "about:blank",
             "title": "Not Found",
@@ -94,7 +94,37 @@ class TestShape:
         answer = world.client("root").invoke("get", raw)
 
         assert fault(answer) == (404, "not_found")
-        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Content-Type"] == "application/json"
+
+
+class TestMediaType:
+    @pytest.mark.parametrize(
+        ("accept", "media_type"),
+        [
+            (None, "application/json"),
+            ("*/*", "application/json"),
+            ("application/json, text/plain, */*", "application/json"),
+            ("application/problem+json;q=0", "application/json"),
+            ("application/problem+json", "application/problem+json"),
+            ("application/json, application/problem+json;q=0.9", "application/problem+json"),
+            ("application/*+json", "application/problem+json"),
+        ],
+    )
+    def test_a_problem_is_plain_json_unless_accept_names_its_own_type(
+        self, world: World, accept: str | None, media_type: str
+    ) -> None:
+        headers = {} if accept is None else {"accept": accept}
+
+        answer = world.client("root").call("get", {"persona_id": NOBODY}, **headers)
+
+        assert answer.headers["Content-Type"] == media_type
+        assert answer.body["detail"] == f"There is no persona {NOBODY}."
+
+    @pytest.mark.parametrize("persona_id", [None, NOBODY])
+    def test_caches_are_told_by_which_headers_an_answer_varies(self, world: World, persona_id: str | None) -> None:
+        answer = world.client("root").call("get", {"persona_id": persona_id})
+
+        assert answer.headers["Vary"] == "Accept, Accept-Encoding"
 
 
 class TestUnauthenticated:
@@ -104,7 +134,7 @@ class TestUnauthenticated:
 
         assert fault(answer) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="personas", ApiKey realm="personas"'
-        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Content-Type"] == "application/json"
         assert answer.body.keys() == MEMBERS
 
     @pytest.mark.parametrize("body", ["{", "[]", '{"personas": 7}'])
@@ -257,7 +287,7 @@ class TestDefects:
             "request_id": answer.body["request_id"],
         }
         assert "personas-prod" not in answer.text
-        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Content-Type"] == "application/json"
 
     def test_are_logged_with_the_request_id_that_is_quoted(self, broken: World, logged: io.StringIO) -> None:
         answer = broken.client("root").call("get", {"persona_id": NOBODY})

@@ -328,7 +328,7 @@ class Lab:
         except PersonasError as raised:
             error = raised
         problem = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, request_id="-")
-        headers = {"Content-Type": "application/problem+json", "Retry-After": str(error.retry_after)}
+        headers = {"Content-Type": "application/json", "Retry-After": str(error.retry_after)}
         return Answer(error.status, headers, problem.model_dump_json(exclude_none=True))
 
     def clean(self, scenario: Scenario) -> Clean:
@@ -424,7 +424,7 @@ class Lab:
             return
         if answer.status in {HTTPStatus.OK, HTTPStatus.FOUND}:
             return
-        if answer.headers.get("Content-Type") != "application/problem+json":
+        if answer.headers.get("Content-Type") != "application/json":
             yield f"an error as {answer.headers}"
         problem = Problem.model_validate(answer.body)
         if problem.code == "contended" and case.fault.name == "cancelled: condition":

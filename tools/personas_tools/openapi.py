@@ -48,9 +48,9 @@ their lists and texts cut short.
 **Bodies** are JSON. Reading operations pass over fields that they do not know, writing ones refuse them by name. A
 persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts, a call at most {ITEMS_MAX} items.
 
-**Errors** are problems (RFC 9457): decide by `status` and `code`, which stay the same across releases, and quote
-`request_id`, which is also the header `apigw-requestid` of every answer. What API Gateway answers itself has only a
-`message`.
+**Errors** are problems (RFC 9457), as `application/json` unless `Accept` names `application/problem+json`. Decide by
+`status` and `code`, which stay the same across releases, and quote `request_id`, which is also the header
+`apigw-requestid` of every answer. What API Gateway answers itself has only a `message`.
 
 **Repeating.** A writing call with an `Idempotency-Key` can be sent again for 24 hours without doing it twice.
 `expected_version` and `If-Match` keep an update from overwriting what was saved in between."""
@@ -207,15 +207,16 @@ def _problem(
     possible = [each for each in failures if status in each.statuses and operation.name in each.where]
     codes = [code for each in possible for code in each.codes]
     lines = [f"* `{'`, `'.join(each.codes)}`: {each.when}" for each in possible]
+    shapes: list[Json] = []
+    shown: Part = {}
     content: Part = {}
     headers = ["apigw-requestid"]
     if codes:
         enum: Part = {"properties": {"status": {"const": status}, "code": {"enum": [*codes]}}}
         recorded = _named((each, each["response"]) for each in examples if each["status"] == status)
-        content[_PROBLEM] = {
-            "schema": {"allOf": [_reference(Problem), enum]},
-            "examples": recorded or dict(_made_up(status, possible)),
-        }
+        shapes.append({"allOf": [_reference(Problem), enum]})
+        shown |= recorded or dict(_made_up(status, possible))
+        content[_PROBLEM] = {"schema": shapes[0]}
         if any("Retry-After" in each.when for each in possible):
             headers.append("Retry-After")
         if status == HTTPStatus.UNAUTHORIZED:
@@ -223,10 +224,13 @@ def _problem(
     if status in gateway:
         said, when = gateway[status]
         lines.append(f"* API Gateway says *{said}*: {when}")
-        content[_JSON] = {"schema": {"$ref": _REF.format(model="Message")}, "example": {"message": said}}
-    if not content:
+        shapes.append({"$ref": _REF.format(model="Message")})
+        shown["api_gateway"] = {"summary": "From API Gateway itself", "value": {"message": said}}
+    if not shapes:
         raise ErrorsPageError(f"{ERRORS.name} has no row for the {status} that {operation.name} may answer")
     description = "\n".join([HTTPStatus(status).phrase, "", *lines])
+    schema: Json = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    content = {_JSON: {"schema": schema, "examples": shown}, **content}
     return {"description": description, "headers": _headers(headers), "content": content}
 
 

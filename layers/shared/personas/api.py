@@ -37,6 +37,7 @@ from personas.errors import (
     internal,
 )
 from personas.identity import challenge
+from personas.negotiation import VARY, names
 from personas.observability import logger, note, note_error
 from personas.runtime import deadline
 from personas.services import services
@@ -57,8 +58,9 @@ Json = Annotated[M, Body()]
 type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
 
 GATEWAY_WAITS: Final = timedelta(seconds=29)
-PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
+_PROBLEM_JSON: Final = ("application/problem+json", "application/*+json")
+"""The media type of a problem, then the range of media types that names it, too."""
 
 
 class Admission(OpenAPIRequestValidationMiddleware):
@@ -184,7 +186,11 @@ class Api(APIGatewayHttpResolver):
         )
 
     def problem(self, error: PersonasError) -> Response[str]:
-        """The answer to an error: problem+json, logged with its code."""
+        """The answer to an error, logged with its code.
+
+        It is ``application/json`` to a caller that does not ask for problem+json: clients that know no problems read a
+        body only where its media type contains that.
+        """
         note_error(error)
         headers: dict[str, str | list[str]] = {}
         if isinstance(error, Unauthenticated):
@@ -202,7 +208,8 @@ class Api(APIGatewayHttpResolver):
         if error.errors:
             body["errors"] = [fault._asdict() for fault in error.errors]
         body |= error.members
-        return Response(error.status, PROBLEM_JSON, pydantic_core.to_json(body).decode(), headers)
+        media_type = _PROBLEM_JSON[0] if names(self.header("accept") or "", *_PROBLEM_JSON) else _JSON
+        return Response(error.status, media_type, pydantic_core.to_json(body).decode(), headers)
 
     def _invalid_request(self, error: RequestValidationError) -> Response[str]:
         faults = [Fault(each.field, each.message) for each in field_errors(error.errors(), skip=1)]
@@ -254,6 +261,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
             deadline().start(remaining)
             answer = handler(event, context)
+            cast("dict[str, object]", answer.setdefault("headers", {}))["Vary"] = VARY
             sent = cast("dict[str, str]", event.get("headers") or {})
             answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
             duration_ms = (time.perf_counter() - began) * 1000

@@ -1,6 +1,6 @@
 """The errors of the service, one class a status, told apart by class and ``code``, never by text.
 
-``PersonasError`` is what an operation may raise; ``api.py`` turns each into ``application/problem+json`` (RFC 9457).
+``PersonasError`` is what an operation may raise; ``api.py`` turns each into a problem document (RFC 9457).
 
     PersonasError
     ├── NotJson                 400

@@ -49,9 +49,10 @@ class FieldError(WireModel):
 
 
 class Problem(BaseModel):
-    """What every error answers with, as `application/problem+json` (RFC 9457).
+    """What every error answers with: a problem document (RFC 9457).
 
-    The members after `errors` are there only where the kind of problem has them.
+    Its media type is `application/problem+json` where `Accept` names that, else `application/json`. The members after
+    `errors` are there only where the kind of problem has them.
     """
 
     # Only documents and tests build it; the functions should not pay for it when they start.
