@@ -773,7 +773,9 @@ def test_a_lone_surrogate_in_a_field_name_is_a_fault_like_any_other() -> None:
 
 
 def test_a_problem_leaves_out_what_it_does_not_have() -> None:
-    plain = Problem(title="Not Found", status=404, detail="No such persona.", code="not_found", request_id="r")
+    plain = Problem(
+        type="about:blank", title="Not Found", status=404, detail="No such persona.", code="not_found", request_id="r"
+    )
     conflict = plain.model_copy(update={"form_state": results.DraftFormState().model_dump(), "expected_version": 0})
 
     assert plain.body() == {

@@ -72,6 +72,11 @@ class Described:
         faults += [f"{name} is not described" for name in told - {name.lower() for name in described["headers"]}]
         if "content" in described:
             faults += self._content_faults(described["content"], got.get("content-type", ""), body)
+        if "x-codes" in described and isinstance(problem := json.loads(body), dict) and "code" in problem:
+            faults += [f"status is {problem.get('status')}"] if problem.get("status") != status else []
+            faults += (
+                [f"code {problem['code']} is not described"] if problem["code"] not in described["x-codes"] else []
+            )
         return faults
 
     def schema_faults(self, schema: Mapping[str, Any], value: object) -> list[str]:

@@ -327,7 +327,14 @@ class Lab:
             error: PersonasError = Conflict("Somebody else keeps writing it.", code="contended")
         except PersonasError as raised:
             error = raised
-        problem = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, request_id="-")
+        problem = Problem(
+            type="about:blank",
+            title=error.title,
+            status=error.status,
+            detail=error.detail,
+            code=error.code,
+            request_id="-",
+        )
         headers = {"Content-Type": "application/json", "Retry-After": str(error.retry_after)}
         return Answer(error.status, headers, problem.model_dump_json(exclude_none=True))
 

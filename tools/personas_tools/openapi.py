@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypedDict
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import WithDefaultSchema
 
 from personas.contract.names import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
 from personas.contract.operation import Operation
@@ -79,11 +80,19 @@ class Example(TypedDict, total=False):
 
 
 class _Schemas(GenerateJsonSchema):
-    """Schemas without the titles that pydantic makes of field names: readers see the names already."""
+    """Schemas without the titles that pydantic makes of field names, and without defaults.
+
+    Readers see the names already. Generators take a field with a default for one that is always there, even in a
+    request; the descriptions say what an absent field means.
+    """
 
     def field_title_should_be_set(self, schema: object) -> bool:
-        """Never."""
+        """Return False for every field."""
         return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Return the schema of the value alone."""
+        return self.generate_inner(schema["schema"])
 
 
 class ErrorsPageError(Exception):
@@ -212,9 +221,8 @@ def _problem(
     content: Part = {}
     headers = ["apigw-requestid"]
     if codes:
-        enum: Part = {"properties": {"status": {"const": status}, "code": {"enum": [*codes]}}}
         recorded = _named((each, each["response"]) for each in examples if each["status"] == status)
-        shapes.append({"allOf": [_reference(Problem), enum]})
+        shapes.append(_reference(Problem))
         shown |= recorded or dict(_made_up(status, possible))
         content[_PROBLEM] = {"schema": shapes[0]}
         if any("Retry-After" in each.when for each in possible):
@@ -231,7 +239,9 @@ def _problem(
     description = "\n".join([HTTPStatus(status).phrase, "", *lines])
     schema: Json = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
     content = {_JSON: {"schema": schema, "examples": shown}, **content}
-    return {"description": description, "headers": _headers(headers), "content": content}
+    # The codes are no part of the schema: generators make one class of Problem, or none of a Problem with conditions.
+    told: Part = {"x-codes": [*codes]} if codes else {}
+    return {"description": description, "headers": _headers(headers), "content": content, **told}
 
 
 def _made_up(status: int, possible: Iterable[Failure]) -> Iterator[tuple[str, Json]]:
@@ -240,6 +250,7 @@ def _made_up(status: int, possible: Iterable[Failure]) -> Iterator[tuple[str, Js
         said = failure.when.replace("`", "")
         for code in failure.codes:
             problem = Problem(
+                type="about:blank",
                 title=HTTPStatus(status).phrase,
                 status=status,
                 detail=f"{said[0].upper()}{said[1:]}.",

@@ -15,9 +15,12 @@ IgnoredGroup = Annotated[
 
 
 class WireModel(BaseModel):
-    """A part of an answer. A field that it does not have is an error of ours and fails where it is built."""
+    """A part of an answer. A field that it does not have is an error of ours and fails where it is built.
 
-    model_config = ConfigDict(extra="forbid")
+    Every field is sent, null or not, so the schema of an answer requires each of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class ReadRequest(BaseModel):

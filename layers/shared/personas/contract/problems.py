@@ -58,7 +58,7 @@ class Problem(BaseModel):
     # Only documents and tests build it; the functions should not pay for it when they start.
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
-    type: Annotated[str, Field(description="A URI reference that names the kind of problem.")] = "about:blank"
+    type: Annotated[str, Field(description="A URI reference that names the kind of problem: always about:blank.")]
     title: Annotated[str, Field(description="The kind of problem in a few words.")]
     status: Annotated[int, Field(description="The HTTP status of this answer.", ge=400, le=599)]
     detail: Annotated[str, Field(description="What went wrong this time, so that a person can act on it.")]

@@ -24,10 +24,12 @@ class SearchPersonaRequest(PersonaFilter):
     instruction_search: Annotated[
         SearchText, Field(description="Offer only instructions whose text contains this.")
     ] = None
-    page_size: Annotated[PageSize, Field(description="How many personas to answer with; null is the default.")] = (
-        PAGE_SIZE_DEFAULT
-    )
-    page_offset: Annotated[PageOffset, Field(description="How many personas to pass over first; null is none.")] = 0
+    page_size: Annotated[
+        PageSize, Field(description=f"How many personas to answer with; {PAGE_SIZE_DEFAULT} if absent or null.")
+    ] = PAGE_SIZE_DEFAULT
+    page_offset: Annotated[
+        PageOffset, Field(description="How many personas to pass over first; none if absent or null.")
+    ] = 0
 
 
 class ListPersonaApiPersona(WireModel):
