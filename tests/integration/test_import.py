@@ -13,18 +13,21 @@ from click.testing import CliRunner, Result
 from personas.domain.cells import escape, join_list
 from personas.domain.importing import IMPORT_FIELDS
 from personas.store.table import Table
-from personas_tools import http_api
+from personas_tools import demo, http_api, library
 from personas_tools.cli import main
 from personas_tools.http_api import Api
 from personas_tools.importer import sending
 from personas_tools.importer.csv_file import REASON
 from personas_tools.importer.journal import Journal
+from personas_tools.library import parse
 from support.faults import Killed
 from support.transport import Handlers
 from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World
 
 COLUMNS: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS))
 LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
+
+DEMO: Final = Path(demo.__file__).with_name("library.yaml")
 
 type Run = Callable[..., Result]
 
@@ -130,6 +133,20 @@ def test_a_file_made_by_hand(run: Run, world: World, tmp_path: Path) -> None:
     assert persona.department_ids == (CARE, SALES)
     assert persona.active_flag_id is None
     assert len(persona.parameter_field_ids) == 2
+
+
+def test_a_template_of_the_import_fields_makes_a_persona_of_the_demo(run: Run, world: World, tmp_path: Path) -> None:
+    # Given a template as existing clients make it: labels above examples
+    library.load(world.table, GROUP, parse(DEMO.read_text(encoding="utf-8")))
+    file = tmp_path / "template.csv"
+    with file.open("w", encoding="utf-8", newline="") as text:
+        csv.writer(text).writerows(zip(*((field.label, field.example) for field in IMPORT_FIELDS), strict=True))
+    # When it is imported, then each cell of a list was split at its commas
+    run(file)
+    persona = world.persona(only_persona(world))
+    lists = (persona.department_ids, persona.parameter_field_ids, persona.examples, persona.voice_ids)
+    assert [len(each) for each in lists] == [2, 2, 2, 2]
+    assert all(len((field.example or "").split(",")) == 2 for field in IMPORT_FIELDS if field.multi)
 
 
 def test_a_preview_writes_nothing(run: Run, world: World, handlers: Handlers, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from personas.domain.cells import escape, join_list
 from personas.domain.importing import IMPORT_FIELDS
+from personas_tools.importer import csv_file
 from personas_tools.importer.columns import PERSONA_ID, Columns, Field, RowError, name_of, names_of
-from personas_tools.importer.csv_file import REASON, CsvFile, FileError
+from personas_tools.importer.csv_file import REASON, ROW_MAX, CsvFile, FileError
 from personas_tools.importer.journal import Journal, Outcome
 
 FIELDS: Final = [Field.model_validate(each.model_dump()) for each in IMPORT_FIELDS]
@@ -124,6 +126,40 @@ def test_files_that_are_refused(tmp_path: Path, content: bytes, said: str) -> No
     with pytest.raises(FileError) as refused:
         Columns(opened(tmp_path / "file.csv", content), FIELDS, update=False)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("begin", ["", f"{HEAD}\nn,c,i,x\n", f'{HEAD}\nn,c,i,"x\n'])
+def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, begin: str) -> None:
+    # Given a file whose last line has 200 MB
+    path = tmp_path / "file.csv"
+    path.write_text(begin)
+    with path.open("r+b") as raw:
+        raw.truncate(200_000_000)
+    # When it is read
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileError) as refused:
+            Columns(CsvFile(path, lambda header: name_of(header) in KNOWN), FIELDS, update=False)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Then it is told which line, and no more of it was held than a row may have.
+    line = 1 + begin.count("\n")
+    assert str(refused.value) == f"{path}, line {line}: the row is longer than {ROW_MAX} characters."
+    assert most < 6 * ROW_MAX
+
+
+def test_a_row_of_many_lines_is_bounded_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given rows of 100 characters in five lines, and one of more
+    monkeypatch.setattr(csv_file, "ROW_MAX", 100)
+    row = ",".join(f'"{letter * 10}\n{letter * 9}"' for letter in "ncix") + ",".ljust(8) + "\n"
+    assert len(row) == 100
+    # Then rows that fit are read however many they are, and the long one is told by the line in which it is too long.
+    file = opened(tmp_path / "file.csv", f"{HEAD},active_flag\n{row}{row}")
+    assert len(list(file.rows())) == 2
+    long = opened(tmp_path / "long.csv", f"{HEAD},active_flag\n{row}{row.replace('x', 'xx')}")
+    with pytest.raises(FileError, match="line 11: the row is longer than 100 characters"):
+        list(long.rows())
 
 
 @pytest.mark.parametrize(

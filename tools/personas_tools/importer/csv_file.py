@@ -15,8 +15,8 @@ from personas.domain.folding import fold
 REASON: Final = "rejected_because"
 """The first column of a file of rejected rows. An import passes over it."""
 SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
-CELL_MAX: Final = 10_000_000
-"""Characters of a cell. No body may be as long; a longer cell is a quote that was never closed."""
+ROW_MAX: Final = 10_000_000
+"""Characters of a row, all its lines together. No body may be as long: in a longer one a quote was never closed."""
 
 
 class FileError(Exception):
@@ -105,18 +105,23 @@ class CsvFile:
         # As it stands: the csv module tells the end of a line from one within quotes.
         return self.path.open(encoding="utf-8-sig", newline="")
 
-    @staticmethod
-    def _records(text: TextIO, separator: str) -> Iterator[Row]:
+    def _records(self, text: TextIO, separator: str) -> Iterator[Row]:
         # A cell of fifty examples takes more than the module's limit of 128 K.
-        csv.field_size_limit(CELL_MAX)
-        reader = csv.reader(text, delimiter=separator, strict=True)
+        csv.field_size_limit(ROW_MAX)
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
         try:
             for number, cells in enumerate(reader, 1):
+                lines.room = ROW_MAX
                 if any(map(str.strip, cells)):
                     yield Row(number, cells)
         except csv.Error as error:
             error.add_note(f"line {reader.line_num}")
             raise
+        except _TooLong as error:
+            raise FileError(
+                f"{self.path}, line {reader.line_num + 1}: the row is longer than {ROW_MAX} characters."
+            ) from error
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -129,3 +134,22 @@ class CsvFile:
             raise FileError(f"{self.path}, {', '.join(error.__notes__)}: {error}.") from error
         except OSError as error:
             raise FileError(f"{error.filename or self.path}: {error.strerror}.") from error
+
+
+class _TooLong(Exception):
+    """A row is longer than any that can be sent."""
+
+
+class _Lines:
+    """The lines of a text, read no further than ``room`` characters, which the reader of rows renews with each row."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.room = ROW_MAX
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(self.room + 1):
+            self.room -= len(line)
+            if self.room < 0:
+                raise _TooLong
+            yield line

@@ -4,27 +4,35 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_FORMULA: Final = re.compile(
-    # Apostrophes that stand there already: where a formula comes behind them, one more is put before it and taken away.
-    "'*"
-    # What a spreadsheet skips: spaces of any kind, control characters, characters without a width.
-    "[\\s\x00-\x1f\x7f-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*"
-    # = + - @ and their compatibility forms (NFKC), of which the full-width ones are a known danger; the minus sign.
-    "[=+@\\-\u207a\u207c\u208a\u208c\u2212\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20\t\r\n]"
+# What may stand between the beginning of a cell and its formula.
+_BEFORE: Final = (
+    # Apostrophes that stand there already: one more is put before them, and taken away.
+    "'*+"
+    # What a spreadsheet skips: spaces of any kind, control characters, characters without a width; and quotes, for one
+    # that splits the cell takes what is left of it for a quoted cell.
+    '[\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"]*+'
 )
+# = + - @ and their compatibility forms (NFKC), of which the full-width ones are a known danger; the minus sign.
+_SIGNS: Final = "=+@\\-\u207a\u207c\u208a\u208c\u2212\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
+_FIRST: Final = re.compile(f"{_BEFORE}[{_SIGNS}\t\r\n]")
+# Where lists are separated by semicolons, a spreadsheet begins a cell behind each; another one behind tabs and lines.
+_LATER: Final = re.compile(f"([;\t\r\n])(?={_BEFORE}[{_SIGNS}])")
+_LATER_ESCAPED: Final = re.compile(f"([;\t\r\n])'(?={_BEFORE}[{_SIGNS}])")
 _PART: Final = re.compile(r"(?:\\[|\\]|[^|])+")
 _ESCAPED: Final = re.compile(r"\\([|\\])")
 _TO_ESCAPE: Final = re.compile(r"[|\\]")
 
 
 def escape(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula: with an apostrophe before it where it would."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    """The text as a cell that no spreadsheet takes for a formula: with an apostrophe wherever it would, also inside."""
+    cell = _LATER.sub(r"\1'", text)
+    return f"'{cell}" if _FIRST.match(text) else cell
 
 
 def unescape(cell: str) -> str:
     """The text that `escape` made the cell of. A cell that no rule of it would have made is left as it is."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+    text = _LATER_ESCAPED.sub(r"\1", cell)
+    return text[1:] if cell.startswith("'") and _FIRST.match(cell) else text
 
 
 def join_list(values: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ IMPORT_FIELDS: Final = (
         key="icon",
         label="Icon",
         required=True,
-        example="graduation-cap",
+        example="Mortarboard",
         description="An icon of the library, by its name or value.",
     ),
     ImportField(
@@ -50,29 +50,33 @@ IMPORT_FIELDS: Final = (
         key="departments",
         label="Departments",
         multi=True,
-        example="Sales|Support",
+        example="Customer Care,Education",
         description="Departments of the library, by their names.",
     ),
     ImportField(
         key="parameter_fields",
         label="Parameter fields",
         multi=True,
-        example="Beginner|Impatient",
+        example="Complete beginner,Anxious",
         description='Fields of the library\'s parameters, by their names, or as "parameter: field".',
     ),
     ImportField(
         key="examples",
         label="Examples",
         multi=True,
-        example="I do not get it.|Can you say that again?",
+        example="I do not get it.,Can you say that again?",
         description="Things that the persona might say, at most 50 of 2,000 characters.",
     ),
     ImportField(
         key="voices",
         label="Voices",
         multi=True,
-        example="Alloy",
+        example="Warm alto,Clear tenor",
         description="Voices of the library, by their names.",
     ),
 )
-"""The ten importable columns in the contract's order; an export puts persona_id before them."""
+"""The ten importable columns in the contract's order; an export puts persona_id before them.
+
+The examples are entries of the demo's library. Those of lists are joined by commas and hold none: existing clients make
+templates of them, and split a cell at commas.
+"""

@@ -1,0 +1,75 @@
+"""The row of a persona in an export: every cell of it is one that no spreadsheet runs."""
+
+from typing import Final
+
+import pytest
+
+from personas.domain.cells import split_list, unescape
+from personas.domain.exporting import HEADER, Rows
+from personas.domain.importing import IMPORT_FIELDS
+from personas.domain.persona import Persona
+from personas.domain.text import Text
+from support.world import (
+    ACTIVE,
+    ALTO,
+    CALM,
+    CARE,
+    GROUP,
+    LOADED_AT,
+    MOOD_CALM,
+    NOBODY,
+    STAR,
+    TEAL,
+    catalogue_of,
+    color,
+    department,
+    field_row,
+    icon,
+)
+
+HOSTILE: Final = "=1+1;@2"
+NEUTRAL: Final = "'=1+1;'@2"
+LISTS: Final = frozenset(each.key for each in IMPORT_FIELDS if each.multi)
+
+
+@pytest.fixture
+def row() -> dict[str, str]:
+    """The row of a persona of which every text, and the name of everything that it links to, is a formula."""
+    catalogue = catalogue_of(
+        {
+            "colors": {TEAL: color(HOSTILE, "#16818A")},
+            "icons": {STAR: icon(HOSTILE, "star")},
+            "departments": {CARE: department(HOSTILE)},
+            "fields": {CALM: field_row(HOSTILE)},
+            "voices": {ALTO: {"voice": HOSTILE, "generated": False}},
+        }
+    )
+    text = Text(NOBODY, HOSTILE)
+    persona = Persona(
+        id=GROUP,
+        name=text,
+        description=text,
+        instructions=text,
+        color_id=TEAL,
+        icon_id=STAR,
+        active_flag_id=ACTIVE,
+        department_ids=(CARE,),
+        parameter_field_ids=(MOOD_CALM,),
+        examples=(text,),
+        voice_ids=(ALTO,),
+        created_at=LOADED_AT,
+        updated_at=LOADED_AT,
+        version=7,
+    )
+    return dict(zip(HEADER, Rows(catalogue).row(persona), strict=True))
+
+
+@pytest.mark.parametrize("column", [each.key for each in IMPORT_FIELDS if each.type != "boolean"])
+def test_no_column_holds_a_formula(column: str, row: dict[str, str]) -> None:
+    assert row[column] == NEUTRAL
+    text = unescape(row[column])
+    assert (split_list(text) if column in LISTS else [text]) == [HOSTILE]
+
+
+def test_the_other_columns_hold_no_text(row: dict[str, str]) -> None:
+    assert {key: cell for key, cell in row.items() if cell != NEUTRAL} == {"persona_id": GROUP, "active_flag": "true"}
