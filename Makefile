@@ -17,6 +17,7 @@ MINISTACK := .local/ministack/.ready
 CHECKOV := .local/checkov/.ready
 RUNTIME := .local/runtime/.ready
 SCHEMATHESIS := .local/schemathesis/.ready
+CLIENTS := .local/clients/.ready
 LOCKED := uv.lock pyproject.toml .python-version
 
 PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
@@ -47,7 +48,7 @@ setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the othe
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not large and not built and not sam" $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not large and not built and not sam and not clients" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
@@ -174,6 +175,10 @@ test-build: $(DEV) $(MINISTACK) $(RUNTIME) build-local ## Run every built functi
 deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to ministack by `sam deploy` and invoke every function there
 	@.venv/bin/pytest --verbose $(ARGS) tests/build/test_deploy_local.py
 
+.PHONY: test-clients
+test-clients: $(DEV) $(MINISTACK) $(CLIENTS) ## Make clients of docs/openapi.json, in TypeScript and Python, and run them (1 minute)
+	@.venv/bin/pytest $(ARGS) tests/generated
+
 .PHONY: sam-local
 sam-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Run every event by `sam local invoke`, the README's session by start-api, in Docker
 	@.venv/bin/pytest --verbose -rsP $(ARGS) tests/build/test_sam_local.py
@@ -193,7 +198,7 @@ profile: $(DEV) $(MINISTACK) ## Where the CPU time of a warm get, search and dra
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/schemathesis .aws-sam \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/schemathesis .local/clients .aws-sam \
 		.mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -238,6 +243,14 @@ $(SCHEMATHESIS): $(LOCKED) | $(OWN_UV)
 	@$(find-python)
 	@echo "Installing schemathesis into .local/schemathesis"
 	@UV_PROJECT_ENVIRONMENT=.local/schemathesis $(UV) sync --quiet --frozen --only-group schemathesis --no-install-project
+	@touch $@
+
+$(CLIENTS): $(LOCKED) tests/generated/package.json tests/generated/package-lock.json | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing generators of clients into .local/clients"
+	@UV_PROJECT_ENVIRONMENT=.local/clients $(UV) sync --quiet --frozen --only-group clients --no-install-project
+	@cp tests/generated/package.json tests/generated/package-lock.json .local/clients/
+	@PATH="$(CURDIR)/.local/clients/bin:$$PATH" npm --prefix .local/clients ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 .local/uv/bin/uv:
