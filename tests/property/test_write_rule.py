@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from personas.domain.persona import Persona
 from personas.domain.text import identified
+from personas.errors import OutcomeUnknown
+from personas.services import services
 from personas.store import keys
 from personas.store.personas import PersonaStore, Stored
 from personas.store.table import TRAIL_LENGTH, Change, LostRace, Written
@@ -55,6 +57,11 @@ class Fate(Enum):
         self.outcome = outcome
         self.arrives = arrives
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the writer cannot tell that it did not arrive."""
+        return self not in {Fate.UNREACHABLE, Fate.THROTTLED}
+
 
 class Move(Enum):
     """What somebody else does to the persona. To a deleted one only one thing can be done: to make it again."""
@@ -87,8 +94,9 @@ class Step(NamedTuple):
 
 
 moves = st.lists(st.sampled_from(Move), max_size=2)
-attempts = st.lists(st.builds(Attempt, st.sampled_from(Fate), moves), max_size=3)
-# At most 6 moves come after the write has taken effect, so it is still among the last eight.
+# A crowd moves more often between two attempts than a trail remembers.
+crowds = st.lists(st.sampled_from(Move), min_size=TRAIL_LENGTH - 2, max_size=TRAIL_LENGTH + 2)
+attempts = st.lists(st.builds(Attempt, st.sampled_from(Fate), moves | crowds), max_size=3)
 steps = st.builds(Step, st.sampled_from(Kind), st.just([]) | moves, attempts)
 
 
@@ -157,17 +165,21 @@ def world(aws: Aws) -> World:
 
 
 @pytest.fixture
-def faults(world: World, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    Waiting(monkeypatch)
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    return Waiting(monkeypatch)
+
+
+@pytest.fixture
+def faults(world: World, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> Faults:
     return Faults.installed(monkeypatch)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.lists(steps, min_size=1, max_size=3))
-def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which(
+def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which_or_that_nobody_knows(
     world: World, faults: Faults, plan: list[Step]
 ) -> None:
-    setting = Setting(world, faults, str(uuid4()), PersonaStore(world.table), group=str(uuid4()))
+    setting = Setting(world, faults, str(uuid4()), services().personas, group=str(uuid4()))
     faults.clear()
     setting.begin()
     for number, step in enumerate(plan):
@@ -179,25 +191,32 @@ def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which(
             *(then(attempt.fate.outcome, partial(setting.others_move, attempt.moves)) for attempt in step.attempts),
         )
         # When it writes
+        told: Written | None = None
+        unknown = False
         try:
             told = setting.we_write(step.kind, read, tag)
         except LostRace:
-            told = None
+            pass
+        except OutcomeUnknown:
+            unknown = True
         assert faults.pending == 0
 
-        # Then it lost the race exactly if somebody was there before its first attempt that arrived
+        # Then it does not know what became of it exactly if an answer was lost that the trail reaches back to no more
         before, after = moves_around_the_effect(step)
         stored = setting.stored()
-        assert (told is None) == bool(before)
+        ours = 0 if before else 1
+        unsure = any(attempt.fate.unsure for attempt in step.attempts)
+        assert unknown == (unsure and before + after + ours > TRAIL_LENGTH)
+        # and otherwise it lost the race exactly if somebody was there before its first attempt that arrived
+        assert unknown or (told is None) == bool(before)
         # and there are as many writes as were made, each once
-        ours = 0 if told is None else 1
         assert stored.seq == read.seq + before + after + ours
         # and it is told the version that it made
         is_cast = step.kind is Kind.CAST and read.persona is not None
         assert told is None or told.version == read.version + (0 if is_cast else 1)
         assert stored.version == read.version + before + after + (0 if is_cast else ours)
         # and what stands there is what the last of all writers left
-        if not after and told is not None:
+        if not after and ours:
             assert is_ours(stored, step.kind, read, tag)
         else:
             assert not is_ours(stored, Kind.UPDATE, read, tag)
@@ -232,7 +251,7 @@ UPDATE: Final = to("UpdateItem", "persona#")
 
 
 class TestLostRaces:
-    """Read and decide again, three times at most."""
+    """Read and decide again, as long as there is time."""
 
     PERSONA_ID: Final = "0d6c1a52-5f0b-4b5e-8d0a-2f3f6f1f0a01"
 
@@ -245,10 +264,10 @@ class TestLostRaces:
 
     @pytest.fixture
     def setting(self, world: World, faults: Faults, client: Client) -> Setting:
-        return Setting(world, faults, self.PERSONA_ID, PersonaStore(world.table))
+        return Setting(world, faults, self.PERSONA_ID, services().personas)
 
-    @pytest.mark.parametrize("races", [0, 1, 2])
-    def test_two_are_made_good(self, client: Client, faults: Faults, setting: Setting, races: int) -> None:
+    @pytest.mark.parametrize("races", [0, 1, 2, 3, 20])
+    def test_are_made_good(self, client: Client, faults: Faults, setting: Setting, races: int) -> None:
         rename = partial(setting.others_move, [Move.RENAME])
         faults.plan(UPDATE, *[preceded(rename, passed)] * races)
         answer = client.call("update", {"personas": [{"persona_id": self.PERSONA_ID, "voices": ["Alto"]}]})
@@ -262,19 +281,39 @@ class TestLostRaces:
         assert persona.description is not None
         assert (persona.name.text, persona.description.text) == ("Theirs 1", "Mine")
 
-    def test_the_third_is_a_conflict_and_nothing_is_saved(
+    def test_of_which_there_is_no_end_are_a_conflict_when_the_time_is_over_and_nothing_is_saved(
         self, client: Client, faults: Faults, setting: Setting
     ) -> None:
-        faults.plan(UPDATE, *[preceded(partial(setting.others_move, [Move.RENAME]), passed)] * 3)
+        faults.always(UPDATE, preceded(partial(setting.others_move, [Move.RENAME]), passed))
         answer = client.call("update", {"personas": [{"persona_id": self.PERSONA_ID, "description": "Mine"}]})
         assert (answer.status, answer.body["code"]) == (409, "contended")
-        assert setting.stored().version == 4
+        assert "Retry-After" in answer.headers
+        persona = setting.stored().persona
+        assert persona is not None
+        assert (persona.description, persona.version) == (None, 1 + setting.written)
 
-    def test_an_expected_version_is_checked_again(self, client: Client, faults: Faults, setting: Setting) -> None:
+    def test_are_waited_out_with_jitter_after_the_first(
+        self, client: Client, faults: Faults, setting: Setting, waiting: Waiting
+    ) -> None:
+        slept: list[float] = []
+
+        def rename() -> None:
+            slept.append(waiting.slept)
+            setting.others_move([Move.RENAME])
+
+        faults.plan(UPDATE, *[preceded(rename, passed)] * 3)
+        client.call("update", {"personas": [{"persona_id": self.PERSONA_ID, "description": "Mine"}]})
+        first, second, third = slept
+        assert first == second < third
+
+    def test_an_expected_version_is_checked_again_at_once(
+        self, client: Client, faults: Faults, setting: Setting, waiting: Waiting
+    ) -> None:
         faults.plan(UPDATE, preceded(partial(setting.others_move, [Move.RENAME]), passed))
         change = {"persona_id": self.PERSONA_ID, "description": "Mine", "expected_version": 1}
         answer = client.call("update", {"personas": [change]})
         assert (answer.status, answer.body["code"], answer.body["current_version"]) == (409, "version_conflict", 2)
+        assert waiting.slept == 0
 
     def test_an_active_scenario_that_came_in_between_is_seen(
         self, client: Client, faults: Faults, setting: Setting
@@ -313,9 +352,18 @@ class TestLostRaces:
 
 
 def test_a_write_is_remembered_for_as_many_writes_as_the_trail_is_long(world: World, faults: Faults) -> None:
-    setting = Setting(world, faults, str(uuid4()), PersonaStore(world.table))
+    setting = Setting(world, faults, str(uuid4()), services().personas)
     setting.begin()
     for remembered in range(TRAIL_LENGTH):
         assert setting.stored().made_by("others.0") == 1, remembered
         setting.others_move([Move.RENAME])
     assert setting.stored().made_by("others.0") is None
+
+
+@pytest.mark.parametrize("fate", [Fate.TIMED_OUT_AFTER, Fate.CLOSED_AFTER, Fate.ANSWERED_500_AFTER])
+def test_a_lost_answer_is_looked_for_at_once(world: World, faults: Faults, waiting: Waiting, fate: Fate) -> None:
+    setting = Setting(world, faults, str(uuid4()), services().personas)
+    setting.begin()
+    faults.plan(UPDATE, fate.outcome)
+    assert setting.ours.update(GROUP, setting.persona("Ours"), "ours", setting.stored()).version == 2
+    assert waiting.slept == 0

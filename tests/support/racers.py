@@ -7,7 +7,6 @@ import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Barrier
@@ -20,12 +19,11 @@ STOP_SECONDS: Final = 5
 
 
 class Call(NamedTuple):
-    """A call of an operation; where it ``insists``, it is repeated as long as others keep it from being settled."""
+    """A call of an operation."""
 
     operation: str
     body: object
     headers: Mapping[str, str] = {}
-    insists: bool = False
 
 
 @dataclass
@@ -93,11 +91,4 @@ def _serve(pipe: Connection, barrier: Barrier, environment: Mapping[str, str], h
         for call in calls:
             client.handlers.setdefault(call.operation, load_handler(call.operation))
         barrier.wait(WAIT_SECONDS)
-        pipe.send([_answer(client, call) for call in calls])
-
-
-def _answer(client: Client, call: Call) -> Answer:
-    while True:
-        answer = client.call(call.operation, call.body, **call.headers)
-        if not (call.insists and answer.status == HTTPStatus.CONFLICT and answer.body["code"] == "contended"):
-            return answer
+        pipe.send([client.call(call.operation, call.body, **call.headers) for call in calls])

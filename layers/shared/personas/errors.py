@@ -8,7 +8,8 @@
     ├── Forbidden               403
     ├── NotFound                404
     ├── Conflict                409
-    │   └── VersionConflict     409
+    │   ├── VersionConflict     409
+    │   └── Contended           409
     ├── PreconditionFailed      412
     ├── TooLarge                413
     ├── UnsupportedMediaType    415
@@ -116,6 +117,19 @@ class VersionConflict(Conflict):
     """Somebody wrote in between: the expected version is not the stored one."""
 
     default_code = "version_conflict"
+
+
+class Contended(Conflict):
+    """Others wrote the same thing in between, each time, until the time of the call was over: nothing was saved."""
+
+    default_code = "contended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Others kept writing the same persona until there was no time left: nothing of this was saved. Send it"
+            " again.",
+            retry_after=1,
+        )
 
 
 class PreconditionFailed(PersonasError):

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from pydantic import BaseModel
 
 from personas.contract.names import CATALOGUE_VALUE_MAX, Rejected
 from personas.errors import (
     FAULTS_MAX,
-    Conflict,
+    Contended,
     Fault,
     Invalid,
     NothingSaved,
@@ -21,9 +20,6 @@ from personas.errors import (
 from personas.observability import logger
 from personas.services import Services
 from personas.store.table import LostRace
-
-RACES: Final = 3
-"""How often an item is read, decided and written before others that keep writing it win."""
 
 
 def refused(item: Rejected, place: str) -> Invalid:
@@ -54,20 +50,24 @@ def repeated(place: str) -> Invalid:
     )
 
 
-def until_settled[T](attempt: Callable[[bool], T]) -> T:
+def until_settled[T](services: Services, attempt: Callable[[bool], T]) -> T:
     """The result of ``attempt``, which reads, decides and writes; made again when it loses a race.
 
-    It is told whether it must read anew: the first attempt may decide on what the whole call has read together.
+    It is told whether it must read anew: the first attempt may decide on what the whole call has read together. The
+    second follows at once, for a race is mostly one between two; those after it wait with jitter.
 
     Raises:
-        Conflict: others wrote in between every time.
+        Contended: others wrote in between every time, as long as there was time.
     """
-    for race in range(RACES):
+    tries = services.table.tries()
+    races = 0
+    while True:
         try:
-            return attempt(race > 0)
+            return attempt(races > 0)
         except LostRace:
-            continue
-    raise Conflict("Others keep writing the same persona. Read it again, then repeat.", code="contended")
+            races += 1
+            if not tries.wait(at_once=races == 1):
+                raise Contended from None
 
 
 def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[int, T | PersonasError]:
@@ -105,6 +105,6 @@ def answered[T, R: BaseModel](
     results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
-    if any(failure.may_have_saved or isinstance(failure, Unavailable) for failure in failures):
+    if any(failure.may_have_saved or isinstance(failure, Unavailable | Contended) for failure in failures):
         raise PartlyDone([result.model_dump(mode="json") for result in results])
     return results

@@ -128,4 +128,4 @@ def insert(
                 )
         return services.personas.insert(group_id, persona, write_id, there)
 
-    return until_settled(attempt)
+    return until_settled(services, attempt)

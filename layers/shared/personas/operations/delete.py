@@ -67,4 +67,4 @@ def _delete(services: Services, caller: Caller, persona_id: str, write_id: str, 
             raise Forbidden(verdict.reason, code=verdict.code)
         return services.personas.delete(caller.group_id, persona_id, write_id, there)
 
-    return until_settled(attempt)
+    return until_settled(services, attempt)

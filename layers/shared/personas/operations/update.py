@@ -90,7 +90,7 @@ def _update(
             raise AssertionError("what does not exist is not decided on")
         return services.personas.update(caller.group_id, persona, write_id, stored)
 
-    return until_settled(attempt)
+    return until_settled(services, attempt)
 
 
 def _decide(

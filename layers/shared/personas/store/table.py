@@ -5,8 +5,9 @@ jitter for as long as the invocation lasts, then becomes ``Unavailable``.
 
 **The write rule.** A write is made under a condition on what was read, stamps the time anew for every attempt, and
 leaves its ``write_id`` in the item's *trail*, a ring of the last eight. When an attempt's answer was lost, the next
-one's condition fails on an item whose trail holds our own id: that is a success, told as one, even when others have
-written since. A repeat under the same Idempotency-Key carries the same id and finds itself the same way.
+one follows at once, and its condition fails on an item whose trail holds our own id: that is a success, told as one,
+even when others have written since. If they have written eight times and more, nobody can say what became of ours, and
+that is what is told. A repeat under the same Idempotency-Key carries the same id and finds itself the same way.
 """
 
 from __future__ import annotations
@@ -41,16 +42,21 @@ BATCH_READ_MAX: Final = 100
 BATCH_WRITE_MAX: Final = 25
 TRAIL_LENGTH: Final = 8
 
+_LOOKS_AT_ONCE: Final = 3
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 
 
 class LostRace(Exception):
-    """A write's condition did not hold; ``item`` is what stands there instead, or None for nothing."""
+    """A write's condition did not hold; ``item`` is what stands there instead, or None for nothing.
 
-    def __init__(self, item: Item | None) -> None:
+    ``unsure`` says that the answer of an earlier attempt was lost, which may have taken effect.
+    """
+
+    def __init__(self, item: Item | None, *, unsure: bool = False) -> None:
         super().__init__("the item was written by someone else")
         self.item = item
+        self.unsure = unsure
 
 
 class Written(NamedTuple):
@@ -128,6 +134,25 @@ def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | No
     return None
 
 
+def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Written | None:
+    """Our write that ``lost`` its condition to its own earlier attempt, or None where it lost it to another's.
+
+    ``item`` is what stands there, ``seq`` what our write makes of it.
+
+    Raises:
+        OutcomeUnknown: an attempt may have taken effect, and the trail does not reach back to it.
+    """
+    made = version_made_by(item, write_id)
+    if made is not None:
+        return Written(made, item)
+    if lost.unsure and item is not None:
+        # An item with fewer entries than slots was never written more often than they say.
+        full = len(mapping(item, "trail")) == TRAIL_LENGTH
+        if full and integer(item, "seq") >= seq + TRAIL_LENGTH:
+            raise _outcome_unknown()
+    return None
+
+
 def expired(item: Mapping[str, Value], now: datetime) -> bool:
     """Whether the item's time is over; DynamoDB removes such items days later."""
     return integer(item, "expires_at", absent=2**62) <= now.timestamp()
@@ -168,7 +193,7 @@ class Table:
         """The items that exist among ``keys``."""
         wanted: list[Mapping[str, AttributeValueTypeDef]] = [encode_item(key.attributes()) for key in set(keys)]
         found: dict[Key, Item] = {}
-        tries = _Tries(self.deadline)
+        tries = self.tries()
         while wanted:
             answer = self._attempt(partial(self._read_batch, wanted[:BATCH_READ_MAX]))
             for raw in answer["Responses"].get(self.name, []):
@@ -183,7 +208,7 @@ class Table:
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
         """Put up to 25 items without a condition: only for items that say the same whoever writes them."""
         wanted: Sequence[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": encode_item(item)}} for item in items]
-        tries = _Tries(self.deadline)
+        tries = self.tries()
         while wanted:
             answer = self._attempt(partial(self._write_batch, wanted))
             wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
@@ -238,7 +263,7 @@ class Table:
             self._client.put_item(**self._put_request(key, body, write_id, based_on, prefix))
             return None
 
-        return self._write(once, write_id, integer(body, "version"))
+        return self._write(once, write_id, seq=integer(body, "seq"), version=integer(body, "version"))
 
     def put_and_count(
         self,
@@ -286,16 +311,16 @@ class Table:
             self._client.transact_write_items(TransactItems=[put, *(count(item, add) for item, add in counted)])
             return None
 
+        seq = integer(body, "seq")
         try:
-            return self._write(once, write_id, integer(body, "version"))
-        except LostRace:
+            return self._write(once, write_id, seq=seq, version=integer(body, "version"))
+        except LostRace as lost:
             # A cancelled transaction does not say whose condition failed: if the item carries our own id, an earlier
             # attempt went through and only its answer was lost.
-            item = self.get(key)
-            made = version_made_by(item, write_id)
-            if made is None:
+            ours = own_write(lost, self.get(key), write_id, seq)
+            if ours is None:
                 raise
-            return Written(made, item)
+            return ours
 
     def _put_request(
         self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | None, prefix: str | None
@@ -370,7 +395,7 @@ class Table:
             )
             return decode_item(answer["Attributes"])
 
-        return self._write(once, write_id, version)
+        return self._write(once, write_id, seq=seq, version=version)
 
     def mark_due(self, key: Key, group_id: str) -> None:
         """Put a mark: whoever puts it last, it says the same and a later time."""
@@ -456,14 +481,14 @@ class Table:
             item = lost.item
         return integer(item or {}, counter)
 
-    def _write(self, once: Callable[[], Item | None], write_id: str, version: int) -> Written:
+    def _write(self, once: Callable[[], Item | None], write_id: str, *, seq: int, version: int) -> Written:
         try:
             return Written(version, self._attempt(once, writes=True))
         except LostRace as lost:
-            made = version_made_by(lost.item, write_id)
-            if made is None:
+            ours = own_write(lost, lost.item, write_id, seq)
+            if ours is None:
                 raise
-            return Written(made, lost.item)
+            return ours
 
     def _read_batch(self, keys: Sequence[Mapping[str, AttributeValueTypeDef]]) -> BatchGetItemOutputTypeDef:
         return self._client.batch_get_item(RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
@@ -493,19 +518,25 @@ class Table:
 
     def _attempt[T](self, call: Callable[[], T], *, writes: bool = False) -> T:
         """Make a call until it is answered, the invocation's time is over, or it turns out to be our mistake."""
-        tries = _Tries(self.deadline)
-        unknown = False
+        tries = self.tries()
+        lost = 0
         while True:
             try:
                 return call()
             except (ClientError, BotoCoreError) as error:
                 what = meaning(error)
                 if what is Meaning.CONDITION:
-                    raise LostRace(_item_in(error)) from None
+                    raise LostRace(_item_in(error), unsure=lost > 0) from None
                 if what is Meaning.DEFECT:
                     raise
-                unknown = unknown or (writes and what is Meaning.UNKNOWN)
-                tries.pause(unknown=unknown, cause=error)
+                lost += writes and what is Meaning.UNKNOWN
+                # A write that may have taken effect is looked for at once: every other one makes the trail older.
+                at_once = writes and what is Meaning.UNKNOWN and lost <= _LOOKS_AT_ONCE
+                tries.pause(unknown=lost > 0, at_once=at_once, cause=error)
+
+    def tries(self) -> Tries:
+        """The pace of attempts that begin now, within the invocation's time."""
+        return Tries(self.deadline)
 
     def has_time_for_another_item(self) -> bool:
         """Whether a bulk call may still begin an item."""
@@ -513,29 +544,45 @@ class Table:
         return left is None or left > FINISHING_TIME
 
 
-class _Tries:
-    """Paces the attempts of one call: exponential pauses with full jitter, within the invocation's time."""
+class Tries:
+    """Paces the attempts of one thing: exponential pauses with full jitter, within the invocation's time."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._began = time.monotonic()
         self._made = 0
 
-    def pause(self, *, unknown: bool, cause: BaseException | None = None) -> None:
+    def wait(self, *, at_once: bool = False) -> bool:
+        """Pause before the next attempt, or not if it comes ``at_once``; False where it could not end in time."""
         self._made += 1
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
+        longest = 0.0 if at_once else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
         pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret
         left = self._deadline.left()
         if left is None:
             left = UNLIMITED - timedelta(seconds=time.monotonic() - self._began)
         if left < LAST_CALL + timedelta(seconds=pause):
-            if unknown:
-                raise OutcomeUnknown(
-                    "The store did not answer in time: the write may or may not have been saved. Repeat it with the"
-                    " same Idempotency-Key, or read first."
-                ) from cause
-            raise Unavailable("The store is busy or out of reach, and nothing was saved. Try again shortly.") from cause
+            return False
         time.sleep(pause)
+        return True
+
+    def pause(self, *, unknown: bool, at_once: bool = False, cause: BaseException | None = None) -> None:
+        """Wait for the next attempt of a call; ``unknown``: an earlier one may have taken effect.
+
+        Raises:
+            OutcomeUnknown, Unavailable: there is no time for another.
+        """
+        if self.wait(at_once=at_once):
+            return
+        if unknown:
+            raise _outcome_unknown() from cause
+        raise Unavailable("The store is busy or out of reach, and nothing was saved. Try again shortly.") from cause
+
+
+def _outcome_unknown() -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "The write may or may not have been saved: its answer was lost. Repeat it with the same Idempotency-Key, or"
+        " read first."
+    )
 
 
 def _item_in(error: ClientError | BotoCoreError) -> Item | None:
