@@ -134,8 +134,8 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
     ),
     results.DraftFormState: (
         "name_id:uuid|null=null description_id:uuid|null=null instructions_id:uuid|null=null color_id:uuid|null=null "
-        "icon_id:uuid|null=null active_flag_id:uuid|null=null department_ids:[uuid]=[] example_ids:[uuid]=[] "
-        "parameter_field_ids:[uuid]=[] voice_ids:[uuid]=[]"
+        "icon_id:uuid|null=null active_flag_id:uuid|null=null department_ids:[uuid]=null example_ids:[uuid]=null "
+        "parameter_field_ids:[uuid]=null voice_ids:[uuid]=null"
     ),
     drafts.GetPersonaDraftsResponse: "entries:[GetPersonaDraftResponse]|null=null",
     drafts.GetPersonaDraftResponse: (
@@ -313,10 +313,11 @@ def test_requests_are_tolerant_or_strict_by_what_they_do() -> None:
             assert issubclass(operation.request, WriteRequest if operation.writes else ReadRequest)
 
 
-def test_defaults_are_not_shared() -> None:
-    results.DraftFormState().voice_ids.append(ID)
+def test_a_form_state_leaves_out_the_lists_that_a_draft_never_spoke_of() -> None:
+    told = results.DraftFormState(voice_ids=[]).model_dump(mode="json")
 
-    assert results.DraftFormState().voice_ids == []
+    assert [name for name in told if name.endswith("_ids")] == ["voice_ids"]
+    assert told["name_id"] is None
 
 
 def test_a_typo_in_an_answer_fails_where_it_is_built() -> None:

@@ -40,11 +40,8 @@ EMPTY: Final[Mapping[str, object]] = {
     "color_id": None,
     "icon_id": None,
     "active_flag_id": None,
-    "department_ids": [],
-    "example_ids": [],
-    "parameter_field_ids": [],
-    "voice_ids": [],
 }
+"""The state of a draft that never spoke of anything: it tells no list."""
 
 
 def key_of(draft_id: str, who: str = "root") -> keys.Key:
@@ -196,7 +193,8 @@ class TestPatching:
         answer = patch(world, draft_id, 1, **clear)
 
         assert answer.status == 200
-        assert answer.body["form_state"][field] == EMPTY[field]
+        assert not answer.body["form_state"][field]
+        assert (answer.body["form_state"][field] == []) is field.endswith("_ids")
 
     def test_a_list_replaces_the_whole_list(self, world: World) -> None:
         draft_id = world.draft(examples=["One.", "Two."], voice_ids=[ALTO])
@@ -269,6 +267,26 @@ class TestPatching:
         sand = world.add("colors", "Sand", color("Sand", "#D8C8A0"))
 
         assert patch(world, draft_id, 1, color_id=sand).status == 200
+
+    def test_a_list_is_told_from_the_moment_that_the_draft_speaks_of_it(self, world: World) -> None:
+        # Given a draft that never spoke of a list
+        draft_id = world.draft(name="Ada")
+
+        # When one list is cleared, and in the next patch something else changes
+        cleared = patch(world, draft_id, 1, voice_ids=[]).body["form_state"]
+        later = patch(world, draft_id, 2, color_id=TEAL).body["form_state"]
+
+        # Then that list is told as empty both times, and no other is told
+        assert [name for name in cleared if name.endswith("_ids")] == ["voice_ids"]
+        assert (cleared["voice_ids"], later) == ([], {**cleared, "color_id": TEAL})
+
+    def test_a_keyed_repeat_tells_no_list_that_the_draft_never_spoke_of(self, world: World) -> None:
+        first = world.client("root").call("draft", {"name": "Ada", "example_ids": []}, idempotency_key="k")
+
+        again = world.client("root").call("draft", {"name": "Ada", "example_ids": []}, idempotency_key="k")
+
+        assert again.body == first.body
+        assert again.body["form_state"] == {**EMPTY, "name_id": text_id("names", "Ada"), "example_ids": []}
 
 
 class TestConflicts:

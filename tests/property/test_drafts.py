@@ -79,7 +79,7 @@ EMPTY: Final[Mapping[str, Selection]] = {
     "parameter_field_ids": [],
     "voice_ids": [],
 }
-"""The form state of a draft in which nothing was ever selected."""
+"""A draft in which nothing was ever selected."""
 
 
 class Part(NamedTuple):
@@ -175,8 +175,14 @@ class Modelled:
     patched: dict[str, Selection] = field(default_factory=dict)
 
     @property
-    def form_state(self) -> dict[str, Selection]:
+    def selections(self) -> dict[str, Selection]:
+        """Every field, what the draft never spoke of as empty."""
         return {**EMPTY, **self.patched}
+
+    @property
+    def form_state(self) -> dict[str, Selection]:
+        """What a caller is told: a list only where the draft spoke of it."""
+        return {**{name: None for name in EMPTY if not name.endswith("_ids")}, **self.patched}
 
     def expired(self, now: datetime) -> bool:
         return now.timestamp() >= int((self.written_at + DRAFT_LIFE).timestamp())
@@ -249,7 +255,7 @@ class Drafts(RuleBasedStateMachine):
         assert (told["current_version"], told["form_state"]) == (draft.version, draft.form_state)
         assert datetime.fromisoformat(told["updated_at"]) == draft.written_at
         assert set(told["differing_fields"]) == {
-            name for name, value in meant.items() if value != draft.form_state[name]
+            name for name, value in meant.items() if value != draft.selections[name]
         }
 
     @rule(draft_id=drafts, sent=patches(), field_name=st.sampled_from(("name_id", "color_id", "voice_ids")))
@@ -277,7 +283,7 @@ class Drafts(RuleBasedStateMachine):
         expected = sorted(live, key=lambda draft: draft.written_at, reverse=True)
         assert [entry["id"] for entry in entries] == [draft.id for draft in expected]
         for entry, draft in zip(entries, expected, strict=True):
-            state = {name: _as_list(value) for name, value in draft.form_state.items()}
+            state = {name: _as_list(value) for name, value in draft.selections.items()}
             assert entry["version"] == draft.version
             assert datetime.fromisoformat(entry["created_at"]) == draft.created_at
             assert {name: entry[_LISTED_AS[name]] for name in state} == state

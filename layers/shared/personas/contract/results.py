@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue, WithJsonSchema
 
 from personas.contract.base import WireModel
 from personas.contract.names import WireId
@@ -29,8 +29,32 @@ class DeletePersonaResult(WireModel):
     message: Annotated[str, Field(description="What happened, for people.")]
 
 
+_Spoken = Annotated[
+    list[WireId] | None,
+    WithJsonSchema({"type": "array", "items": {"type": "string", "format": "uuid"}}),
+]
+"""A list of a draft; None, which is never told, where the draft did not speak of it."""
+
+
+def _without_default(schema: dict[str, JsonValue]) -> None:
+    schema.pop("default", None)
+
+
+def _spoken(description: str) -> _Spoken:
+    field: _Spoken = Field(
+        default=None,
+        exclude_if=lambda ids: ids is None,
+        description=description,
+        json_schema_extra=_without_default,
+    )
+    return field
+
+
 class DraftFormState(WireModel):
-    """What is selected in a draft. Its ids can be sent to create and update as they are."""
+    """What is selected in a draft. Its ids can be sent to create and update as they are.
+
+    A list that the draft never spoke of is left out: a form that is laid over a persona keeps the persona's.
+    """
 
     name_id: Annotated[WireId | None, Field(description="The name.")] = None
     description_id: Annotated[WireId | None, Field(description="The description.")] = None
@@ -38,7 +62,7 @@ class DraftFormState(WireModel):
     color_id: Annotated[WireId | None, Field(description="The color.")] = None
     icon_id: Annotated[WireId | None, Field(description="The icon.")] = None
     active_flag_id: Annotated[WireId | None, Field(description="The active flag; null for an inactive persona.")] = None
-    department_ids: list[WireId] = Field(default_factory=list, description="The departments.")
-    example_ids: list[WireId] = Field(default_factory=list, description="The examples.")
-    parameter_field_ids: list[WireId] = Field(default_factory=list, description="The parameter fields.")
-    voice_ids: list[WireId] = Field(default_factory=list, description="The voices.")
+    department_ids: _Spoken = _spoken("The departments.")
+    example_ids: _Spoken = _spoken("The examples.")
+    parameter_field_ids: _Spoken = _spoken("The parameter fields.")
+    voice_ids: _Spoken = _spoken("The voices.")

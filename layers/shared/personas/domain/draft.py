@@ -36,7 +36,7 @@ class Draft:
 
 
 def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
-    """The form state that ``fields`` add up to: every field, with what is absent as empty."""
+    """Every field of the form, with what is absent as empty."""
     return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
 
 

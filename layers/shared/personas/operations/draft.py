@@ -6,7 +6,7 @@ from functools import partial
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
 from personas.domain.catalogue import Catalogue
-from personas.domain.draft import Draft, Selection, differing, selections_of
+from personas.domain.draft import Draft, Selection, differing
 from personas.domain.form import Changes, fields_of, texts_of
 from personas.domain.intent import Intent
 from personas.domain.permissions import may_write
@@ -158,8 +158,5 @@ def _answer(draft_id: str, version: int, draft: Draft, message: str) -> PatchPer
 
 def _form_state(draft: Draft) -> DraftFormState:
     return DraftFormState.model_validate(
-        {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in selections_of(draft.fields).items()
-        }
+        {name: list(value) if isinstance(value, tuple) else value for name, value in draft.fields.items()}
     )
