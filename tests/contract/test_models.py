@@ -580,7 +580,9 @@ def test_the_two_names_of_a_drafts_flag_must_agree(flag: str | None, active_flag
     }
 
 
-@pytest.mark.parametrize("given", [True, False, "1", 1.5, 1e300, [], {}])
+@pytest.mark.parametrize(
+    "given", [True, False, "", "x", "-1", "1.0", " 1", "1_0", "²", "9" * 5_000, 1.5, 1e300, [], {}]
+)
 def test_a_number_is_a_json_integer(given: object) -> None:
     assert faults(lambda: patched(expected_version=given)) == {"/expected_version": "must be an integer"}
     assert rejection({"persona_id": ID, "expected_version": given}, update.UpdatePersonaRequest) == {
@@ -595,6 +597,16 @@ def test_a_number_may_be_written_with_a_zero_fraction() -> None:
     page = search.SearchPersonaRequest.model_validate_json('{"page_size": 5.0, "page_offset": 1e2}')
 
     assert (page.page_size, page.page_offset, patched(expected_version=7.0).expected_version) == (5, 100, 7)
+
+
+def test_a_string_of_digits_is_a_number() -> None:
+    page = search.SearchPersonaRequest.model_validate({"page_size": "24", "page_offset": "048"})
+
+    assert (page.page_size, page.page_offset) == (24, 48)
+    assert (patched(expected_version="7").expected_version, updated(expected_version="0").expected_version) == (7, 0)
+    assert faults(lambda: search.SearchPersonaRequest.model_validate({"page_size": "101"})) == {
+        "/page_size": "must be at most 100"
+    }
 
 
 def test_numbers_have_limits_and_defaults() -> None:

@@ -215,5 +215,7 @@ class TestLayout:
             "PersonasTable",
             [attribute.name for attribute in layout.PERSONA],
         )
-        assert named(documentation["resources"])["parameter_fields"]["tables"] == []
+        for resource in documentation["resources"]:
+            (table,) = resource["tables"]
+            assert table["columns"]
         assert keys.PERSONAS == "persona#"

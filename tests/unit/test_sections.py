@@ -24,6 +24,7 @@ from support.world import (
     NOBODY,
     PLUM,
     SALES,
+    STAR,
     TEAL,
     TONE,
     TONE_FORMAL,
@@ -134,6 +135,14 @@ class TestSelected:
 
     def test_the_active_flag_is_the_current_one(self) -> None:
         assert section(laid_out(Form(active_flag_id=ACTIVE)), "flags")["current"]["flag_option_id"] == ACTIVE
+
+    @pytest.mark.parametrize(("icon_id", "told"), [(STAR, "star"), (NOBODY, None), (None, None)])
+    def test_the_icon_of_a_flag_is_told_by_its_value(self, icon_id: str | None, told: str | None) -> None:
+        flag = {"key": "active", "label": "Active", "icon_id": icon_id}
+
+        (shown,) = section(laid_out(rows={"flags": {ACTIVE: flag}}), "flags")["resources"]
+
+        assert shown["icon_id"] == told
 
     def test_texts_offer_what_is_selected(self) -> None:
         form = Form(

@@ -29,7 +29,6 @@ from personas.contract.registry import ABOUT, OPERATIONS, Operation
 from personas.contract.views import SEARCH, TEXTS, View
 from personas.domain.permissions import PERMISSIONS
 from personas.domain.text import TextKind
-from personas.store.resources import RESOURCE_KINDS
 from personas_tools.layout import CATALOGUE_ENTRY, DRAFT, PERSONA, TABLE, TEXT_ENTRY, Attribute
 from personas_tools.schemas import Param, params_of, returns_of
 
@@ -104,14 +103,13 @@ def _resources() -> Iterator[DocsResponse]:
                 )
     for name, model in models.items():
         is_text = name in get_args(TextKind)
-        # A parameter field is stored nowhere: it follows from a parameter and one of its fields.
-        items = TEXT_ENTRY if is_text else CATALOGUE_ENTRY if name in RESOURCE_KINDS else None
         yield DocsResponse(
             name=name,
             type="resource",
             description=_prose(model),
             materialized_view=_view(TEXTS, model) if is_text else None,
-            tables=[_table(items)] if items else [],
+            # A parameter field has no item of its own: it follows from the entries of a parameter and of its field.
+            tables=[_table(TEXT_ENTRY if is_text else CATALOGUE_ENTRY)],
             operations=about[name],
         )
 

@@ -48,6 +48,8 @@ NFC_SHRINKS_BY: Final = 4
 _UUID: Final = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
+_DIGITS: Final = re.compile("[0-9]{1,100}")
+"""A number as text. Longer ones are above any limit, and take longer to read than they are worth."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -99,6 +101,9 @@ def _null_as(default: int) -> Callable[[object], object]:
 
 
 def _whole(value: object) -> object:
+    # Form fields hold text, and clients send it as it is.
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
     # JSON knows numbers alone: 1.0 is an integer too, and some clients write it so.
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= NUMBER_MAX else value
 

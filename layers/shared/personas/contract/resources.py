@@ -96,7 +96,10 @@ class PersonaFlagConfig(WireModel):
     key: Annotated[str, About(description="The name of the flag for programs.")]
     label: Annotated[str, About(description="The name of the flag for people.")]
     description: Annotated[str | None, About(description="What the flag does.")] = None
-    icon_id: Annotated[str | None, About(description="The id of the icon to show beside the flag.")] = None
+    icon_id: Annotated[
+        str | None,
+        About(description="The value of the icon to show beside the flag: a client looks it up by that name."),
+    ] = None
     flag_option_id: Annotated[
         WireId | None, About(description="The id to select the flag by, as flag_id or active_flag_id.")
     ] = None

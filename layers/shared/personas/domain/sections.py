@@ -164,7 +164,7 @@ def lay_out(
     shown_fields = dict.fromkeys(link.field_id for link in shown)
     every_field = catalogue.derived(_fields)
 
-    flags = {flag_id: _flag(flag_id, row) for flag_id, row in catalogue.flags.items()}
+    flags = {flag_id: _flag(flag_id, row, catalogue.rows("icons")) for flag_id, row in catalogue.flags.items()}
     made: dict[str, sections.Section] = {
         "names": one(
             sections.PersonaNameSection,
@@ -315,12 +315,12 @@ def _department(department_id: str, row: Mapping[str, str | None]) -> wire.Depar
     )
 
 
-def _flag(flag_id: str, row: Row) -> wire.PersonaFlagConfig:
+def _flag(flag_id: str, row: Row, icons: Mapping[str, Row]) -> wire.PersonaFlagConfig:
     return wire.PersonaFlagConfig(
         key=str(row["key"]),
         label=str(row["label"]),
         description=cast("str | None", row.get("description")),
-        icon_id=cast("str | None", row.get("icon_id")),
+        icon_id=cast("str | None", icons.get(cast("str", row.get("icon_id")), {}).get("value")),
         flag_option_id=flag_id,
         show=row.get("show") is not False,
         required=row.get("required") is True,
