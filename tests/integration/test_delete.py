@@ -36,7 +36,7 @@ class TestDeleting:
 
         item = world.table.get(keys.persona(GROUP, persona_id))
         assert item is not None
-        assert item["row"] == {}
+        assert item["row"] == {"np": 0}
         assert "texts" not in item
         assert item["deleted"] is True
         assert item["expires_at"] == int(clock.moment.timestamp()) + 30 * 24 * 60 * 60

@@ -71,7 +71,7 @@ def restore(
                 if not dry_run:
                     for batch in directory.writes(group_id, _texts(then.persona)):
                         directory.write(group_id, batch)
-                    _save(personas, group_id, then.persona, now)
+                    _save(personas, group_id, then.persona, then.copies, now)
             except LostRace:
                 continue
             names.append(then.persona.name.text)
@@ -81,10 +81,10 @@ def restore(
     return told
 
 
-def _save(personas: PersonaStore, group_id: str, then: Persona, now: Stored | None) -> None:
+def _save(personas: PersonaStore, group_id: str, then: Persona, copies: int, now: Stored | None) -> None:
     write_id = uuid4().hex[:16]
     if now is None or now.persona is None:
-        personas.insert(group_id, then, write_id, tombstone=now)
+        personas.insert(group_id, then, write_id, now, copies)
     else:
         personas.update(group_id, _with_links_of(then, now.persona), write_id, now)
 

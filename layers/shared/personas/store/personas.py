@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from personas.domain.persona import HEAD_CHARACTERS, Persona
@@ -18,16 +18,22 @@ from personas.store.attributes import Item, Value
 from personas.store.table import Table, Written, integer, mapping, text, version_made_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
+PROFILES: Final = "np"
+"""Where a row, a tombstone's too, counts the profiles that name the persona."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What stands under a persona's key: the persona, or the tombstone of one (``persona`` is None)."""
+    """What stands under a persona's key: the persona, or the tombstone of one (``persona`` is None).
+
+    How many profiles name it and how many copies were made of it is true of both, and goes on when it comes back.
+    """
 
     persona: Persona | None
     version: int
     seq: int
     copies: int
+    num_profiles: int
     item: Item
 
     def made_by(self, write_id: str) -> int | None:
@@ -61,8 +67,12 @@ class PersonaStore:
             persona_id = keys.id_of(text(item, "sk"))
             yield persona_id, _stored(persona_id, item)
 
-    def insert(self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None) -> Written:
-        """Store a new persona, or one in the place of a tombstone, whose version then goes on.
+    def insert(
+        self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None, copies: int = 0
+    ) -> Written:
+        """Store a new persona, or one in the place of a tombstone, whose version and counts then go on.
+
+        ``copies`` is how many copies are known to have been made of it, should the tombstone know of fewer.
 
         Raises:
             LostRace: the id is taken, or the tombstone is no longer the one that was read.
@@ -70,12 +80,18 @@ class PersonaStore:
         if tombstone is None:
             # A tombstone is removed after 30 days and a view may remember it: counting from the clock, in
             # milliseconds, keeps the seq of a persona that is made again above any that the first one had.
-            seq, version = int(self._table.now().timestamp() * 1000), 1
-            kept: dict[str, Value] = {}
+            seq, version, num_profiles = int(self._table.now().timestamp() * 1000), 1, 0
         else:
-            seq, version = tombstone.seq + 1, tombstone.version + 1
-            kept = {"trail": mapping(tombstone.item, "trail"), "copies": tombstone.copies}
-        body: dict[str, Value] = {**kept, "row": _row(persona), "texts": _pack(persona), "seq": seq, "version": version}
+            seq, version, num_profiles = tombstone.seq + 1, tombstone.version + 1, tombstone.num_profiles
+            copies = max(copies, tombstone.copies)
+        body: dict[str, Value] = {
+            "row": {**_row(persona), PROFILES: num_profiles},
+            "texts": _pack(persona),
+            "seq": seq,
+            "version": version,
+            "trail": mapping(tombstone.item, "trail") if tombstone else {},
+            "copies": copies,
+        }
         return self._table.put(
             keys.persona(group_id, persona.id),
             body,
@@ -95,13 +111,14 @@ class PersonaStore:
         )
 
     def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> Written:
-        """Leave a tombstone for 30 days, without any of the persona's contents.
+        """Leave a tombstone without any of the persona's contents, for 30 days, or as long as profiles name it.
 
         Raises:
             LostRace: it was written in between.
         """
-        expires_at = int((self._table.now() + TOMBSTONE_LIFE).timestamp())
-        sets: dict[str, Value] = {"row": {}, "deleted": True, "expires_at": expires_at}
+        sets: dict[str, Value] = {"row": {PROFILES: based_on.num_profiles}, "deleted": True}
+        if based_on.num_profiles == 0:
+            sets["expires_at"] = tombstone_end(self._table.now())
         return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
 
     def cast(
@@ -163,6 +180,11 @@ class PersonaStore:
         )
 
 
+def tombstone_end(now: datetime) -> int:
+    """When a tombstone expires that is left now, in unix seconds."""
+    return int((now + TOMBSTONE_LIFE).timestamp())
+
+
 def name_in(written: Written) -> str | None:
     """The name of the persona that a write's answer shows; None where it shows none."""
     name = mapping(written.item or {}, "row").get("n")
@@ -186,7 +208,7 @@ def _row(persona: Persona) -> dict[str, Value]:
         "vo": persona.voice_ids,
         "sc": persona.scenario_ids,
         "as": persona.active_scenario_ids,
-        "np": persona.num_profiles,
+        PROFILES: persona.num_profiles,
         "g": persona.generated,
         "m": persona.mcp,
         "ct": persona.created_at,
@@ -202,7 +224,8 @@ def _pack(persona: Persona) -> bytes:
 def _stored(persona_id: str, item: Item) -> Stored:
     version, seq = integer(item, "version"), integer(item, "seq")
     persona = None if item.get("deleted") is True else _persona(persona_id, item, version, seq)
-    return Stored(persona, version, seq, integer(item, "copies", absent=0), item)
+    num_profiles = integer(mapping(item, "row"), PROFILES, absent=0)
+    return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)
 
 
 def _persona(persona_id: str, item: Item, version: int, seq: int) -> Persona:
@@ -225,7 +248,7 @@ def _persona(persona_id: str, item: Item, version: int, seq: int) -> Persona:
         voice_ids=tuple(links["vo"]),
         scenario_ids=tuple(links["sc"]),
         active_scenario_ids=tuple(links["as"]),
-        num_profiles=integer(mapping(item, "row"), "np"),
+        num_profiles=integer(mapping(item, "row"), PROFILES),
         generated=flags["g"],
         mcp=flags["m"],
         created_at=row["ct"],

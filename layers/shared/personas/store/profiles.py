@@ -1,12 +1,16 @@
 """Profiles and API keys."""
 
-from collections.abc import Iterable, Mapping
-from typing import cast
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, cast
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
 from personas.store.attributes import Item, Value
-from personas.store.table import Table, integer, mapping, text
+from personas.store.personas import PROFILES, tombstone_end
+from personas.store.table import Counted, LostRace, Table, integer, mapping, text
+
+_ATTEMPTS: Final = 3
+"""Of a write that loses the race against others."""
 
 
 class ProfileStore:
@@ -30,15 +34,24 @@ class ProfileStore:
                 profiles[profile.id] = profile
         return api_key, profiles
 
-    def put_profile(self, profile: Profile, persona_ids: Iterable[str], write_id: str) -> None:
+    def put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
         """Store a profile with the personas that are assigned to it, and count the assignment on each persona.
 
-        All in one transaction, so the counts are those of the profiles.
+        All in one transaction, so the counts are those of the profiles. A deleted persona's tombstone counts on, and
+        lasts until no profile names it: when the persona comes back, its count is there.
 
         Raises:
             LookupError: a persona does not exist in the profile's group.
-            LostRace: the profile or one of the personas was written in between.
+            LostRace: the profile or one of the personas was written in between, every time.
         """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._put_profile(profile, persona_ids, write_id)
+            except LostRace:
+                if attempt == _ATTEMPTS:
+                    raise
+
+    def _put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
         key = keys.profile(profile.id)
         stored = self._table.get(key)
         before = set(cast("list[str]", stored["personas"])) if stored else set()
@@ -55,21 +68,23 @@ class ProfileStore:
             "version": 1,
             "trail": mapping(stored or {}, "trail"),
         }
-        counted: list[tuple[Item, int]] = []
+        counted: list[Counted] = []
         for persona_id, persona_key in changed.items():
             item = items.get(persona_key)
-            if item is None or item.get("deleted") is True:
-                if persona_id in after:
-                    raise LookupError(f"there is no persona {persona_id} in the group")
-                continue
-            counted.append((item, 1 if persona_id in after else -1))
+            deleted = item is None or item.get("deleted") is True
+            if deleted and persona_id in after:
+                raise LookupError(f"there is no persona {persona_id} in the group")
+            if item is not None:
+                last = deleted and integer(mapping(item, "row"), PROFILES) == 1
+                expires_at = tombstone_end(self._table.now()) if last else None
+                counted.append(Counted(item, 1 if persona_id in after else -1, expires_at))
         self._table.put_and_count(
             key,
             body,
             based_on=integer(stored, "seq") if stored else None,
             write_id=write_id,
             counted=counted,
-            counter="np",
+            counter=PROFILES,
             prefix=keys.PERSONA_CHANGES,
         )
 

@@ -66,6 +66,14 @@ class Written(NamedTuple):
     item: Item | None
 
 
+class Counted(NamedTuple):
+    """An item as it was read, what to add to its counter, and from when on it expires (unix seconds)."""
+
+    item: Item
+    add: int
+    expires_at: int | None = None
+
+
 class Change(NamedTuple):
     """One item of the change feed, as the index projects it."""
 
@@ -272,34 +280,39 @@ class Table:
         *,
         based_on: int | None,
         write_id: str,
-        counted: Sequence[tuple[Item, int]],
+        counted: Sequence[Counted],
         counter: str,
         prefix: str,
     ) -> Written:
         """Put an item as ``put`` does and, in the same transaction, add to a counter in the ``row`` of others.
 
-        ``counted`` holds those items as they were read, each with what to add; at most 99.
+        ``counted`` is at most 99 items.
 
         Raises:
             LostRace: any of them was written in between.
         """
 
-        def count(item: Item, add: int) -> TransactWriteItemTypeDef:
+        def count(counted: Counted) -> TransactWriteItemTypeDef:
+            item = counted.item
             seq, version = integer(item, "seq"), integer(item, "version")
             values: dict[str, Value] = {
-                ":add": add,
+                ":add": counted.add,
                 ":seq": seq + 1,
                 ":based_on": seq,
                 ":changed": stamp(prefix, self.now()),
                 ":trail": trail_entry(write_id, version),
             }
+            assignments = (
+                "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, trail.#slot = :trail"
+            )
+            if counted.expires_at is not None:
+                values[":expires_at"] = counted.expires_at
+                assignments += ", expires_at = :expires_at"
             return {
                 "Update": {
                     "TableName": self.name,
                     "Key": encode_item({"pk": item["pk"], "sk": item["sk"]}),
-                    "UpdateExpression": (
-                        "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, trail.#slot = :trail"
-                    ),
+                    "UpdateExpression": assignments,
                     "ConditionExpression": "seq = :based_on",
                     "ExpressionAttributeNames": {"#row": "row", "#counter": counter, "#slot": trail_slot(seq + 1)},
                     "ExpressionAttributeValues": encode_item(values),
@@ -308,7 +321,7 @@ class Table:
 
         def once() -> Item | None:
             put: TransactWriteItemTypeDef = {"Put": self._put_request(key, body, write_id, based_on, None)}
-            self._client.transact_write_items(TransactItems=[put, *(count(item, add) for item, add in counted)])
+            self._client.transact_write_items(TransactItems=[put, *map(count, counted)])
             return None
 
         seq = integer(body, "seq")
