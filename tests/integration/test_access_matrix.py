@@ -1,4 +1,4 @@
-"""Who may call what: every endpoint against every kind of caller, each cell spelt out.
+"""Who may call what: every endpoint against every kind of caller, each cell spelt out; and what may be linked to.
 
 The callers are those who are nobody, those who ask for what is another group's or another profile's, each role on a
 persona of a department that it shares, and one on a persona of a department that it does not.
@@ -10,18 +10,32 @@ from typing import Any, Final
 
 import pytest
 
-from support.client import Client
+from support.client import Answer, Client
 from support.issuer import Issuer
 from support.world import (
+    ANGRY,
     CARE,
+    FORMAL,
+    LEGAL,
+    MOOD_ANGRY,
+    MOOD_CALM,
     NEEDED,
     NOBODY,
     OTHER_GROUP,
     PEOPLE,
     SALES,
+    TONE,
+    TONE_CALM,
+    TONE_FORMAL,
+    TONE_IS_CALM,
     World,
     color,
+    entry_id,
+    field_row,
     icon,
+    parameter,
+    parameter_field_id,
+    pointers,
 )
 
 OPERATIONS: Final = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export", "download")
@@ -264,3 +278,219 @@ def test_cell(world: World, issuer: Issuer, situation: str, operation: str, stat
 
 def test_every_situation_has_its_row() -> None:
     assert MATRIX.keys() == SITUATIONS.keys()
+
+
+# ---- What is another department's ------------------------------------------------------------------------------------
+
+TONE_ANGRY: Final = parameter_field_id(TONE, ANGRY)
+
+LINKED: Final[Mapping[str, tuple[str, str]]] = {
+    "parameter field of a hidden field": ("parameter_field_ids", MOOD_ANGRY),
+    "parameter field of a hidden parameter": ("parameter_field_ids", TONE_FORMAL),
+    "hidden field": ("parameter_field_ids", ANGRY),
+    "field of a hidden parameter": ("parameter_field_ids", FORMAL),
+    "hidden field by name": ("parameter_fields", "Angry"),
+    "field of a hidden parameter by name": ("parameter_fields", "Formal"),
+    "field by the name of a hidden parameter": ("parameter_fields", "Tone: Formal"),
+    "department": ("department_ids", LEGAL),
+    "department by name": ("departments", "Legal"),
+}
+"""What may be linked to by those of the department alone: the field that takes it, and the id or the value."""
+
+ASKED: Final[Mapping[str, tuple[str, str]]] = {
+    "hidden parameter": ("parameter_ids", TONE),
+    "hidden field": ("field_ids", ANGRY),
+    "field of a hidden parameter": ("field_ids", FORMAL),
+    "department": ("filter_department_ids", LEGAL),
+    "scenario": ("scenario_ids", entry_id("scenarios", "Trial")),
+}
+"""What a question may name."""
+
+WRITES: Final = ("create", "update", "new draft", "draft")
+QUESTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "get": ("parameter_ids",),
+    "search": ("field_ids", "filter_department_ids", "scenario_ids"),
+    "export": ("field_ids", "filter_department_ids", "scenario_ids"),
+}
+
+
+def withhold(world: World) -> str:
+    """Make a parameter and a field known to one department alone; a persona of it that uses both, in a scenario."""
+    world.add("parameters", "Tone", parameter("Tone", TONE_CALM, FORMAL, department_ids=[LEGAL]))
+    world.add("fields", "Mood/Angry", field_row("Angry", department_ids=[LEGAL]))
+    persona_id = world.save(department_ids=[LEGAL], parameter_field_ids=[MOOD_ANGRY, TONE_FORMAL])
+    world.cast("Trial", persona_id, active=False)
+    return persona_id
+
+
+def linking(world: World, who: str, operation: str, field: str, value: str) -> Answer:
+    """The answer to a write that links to that; whoever is bound to departments gives one of its own."""
+    client = world.client(who)
+    given: dict[str, object] = {"department_ids": [CARE]} if not field.startswith("department") else {}
+    match operation:
+        case "create":
+            return client.call("create", {"personas": [{**NEEDED, **given, field: [value]}]})
+        case "update":
+            persona_id = world.save(department_ids=[CARE])
+            answer = client.call("update", {"personas": [{"persona_id": persona_id, field: [value]}]})
+            return Answer(answer.status, answer.headers, answer.text.replace(persona_id, "OWN"))
+        case "draft" if PEOPLE[who].role != "learner":
+            return client.call("draft", {"input_draft_id": world.draft(who), "expected_version": 1, field: [value]})
+        case _:
+            return client.call("draft", {field: [value]})
+
+
+def named_in(operation: str, things: Mapping[str, tuple[str, str]]) -> set[str]:
+    """The things that an operation takes; a draft takes links by id alone."""
+    if operation in QUESTIONS:
+        return {thing for thing, (field, _) in things.items() if field in QUESTIONS[operation]}
+    return {thing for thing, (field, _) in things.items() if field.endswith("_ids") or "draft" not in operation}
+
+
+def differences(
+    ask: Callable[[str, str, str], Answer], operation: str, things: Mapping[str, tuple[str, str]]
+) -> set[str]:
+    """The things that are answered otherwise than what does not exist."""
+    found = set()
+    for thing in named_in(operation, things):
+        field, value = things[thing]
+        unknown = NOBODY if field.endswith("_ids") else "Nothing"
+        told, silent = ask(operation, field, value), ask(operation, field, unknown)
+        if without(told, value) != without(silent, unknown):
+            found.add(thing)
+    return found
+
+
+def without(answer: Answer, named: str) -> tuple[int, str]:
+    """An answer without what it was asked for and what is its own."""
+    text = answer.text.replace(named, "NAMED")
+    for each in ("request_id", "upload_id", "file_name"):
+        text = text.replace(answer.body.get(each, each), each)
+    return answer.status, text
+
+
+@pytest.mark.parametrize("who", ["admin", "coach", "learner"])
+@pytest.mark.parametrize("operation", WRITES)
+def test_what_another_department_alone_is_offered_is_linked_to_as_what_does_not_exist(
+    world: World, operation: str, who: str
+) -> None:
+    withhold(world)
+    before = [each["row"] for each in world.contents()] if operation == "create" else None
+
+    found = differences(lambda *asked: linking(world, who, *asked), operation, LINKED)
+
+    assert found == set()
+    assert before is None or [each["row"] for each in world.contents()] == before
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_superadmin_links_to_all_of_it(world: World, operation: str) -> None:
+    withhold(world)
+
+    found = differences(lambda *asked: linking(world, "root", *asked), operation, LINKED)
+
+    assert found == named_in(operation, LINKED)
+
+
+def test_the_cells_of_another_department_are_counted() -> None:
+    linked, asked = (
+        [named_in(each, things) for each in operations] for operations, things in ((WRITES, LINKED), (QUESTIONS, ASKED))
+    )
+
+    assert 4 * sum(map(len, linked)) + 3 * sum(map(len, asked)) == 139
+
+
+@pytest.mark.parametrize("who", ["admin", "coach", "learner"])
+@pytest.mark.parametrize("operation", QUESTIONS)
+def test_what_another_department_alone_is_offered_is_asked_for_as_what_does_not_exist(
+    world: World, operation: str, who: str
+) -> None:
+    withhold(world)
+    world.save(department_ids=[CARE], parameter_field_ids=[MOOD_CALM])
+
+    found = differences(lambda asked, *field: asking(world, who, asked, *field), operation, ASKED)
+
+    assert found == set()
+
+
+def asking(world: World, who: str, operation: str, field: str, value: str) -> Answer:
+    """The answer to a question that names that."""
+    return world.client(who).call(operation, {field: [value]})
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_the_id_of_a_field_stands_for_its_parameter_field(world: World, operation: str) -> None:
+    answer = linking(world, "coach", operation, "parameter_field_ids", ANGRY)
+
+    assert answer.status == 200
+    if operation.endswith("draft"):
+        assert answer.body["form_state"]["parameter_field_ids"] == [MOOD_ANGRY]
+    else:
+        rows = [each["row"] for each in world.contents()]
+        assert [row["M"]["pf"]["L"] for row in rows] == [[{"S": MOOD_ANGRY}]]
+
+
+@pytest.mark.parametrize(("held", "status"), [([], 422), ([MOOD_ANGRY], 200), ([MOOD_ANGRY, TONE_ANGRY], 422)])
+def test_a_draft_tells_which_of_several_parameter_fields_a_field_stands_for(
+    world: World, held: list[str], status: int
+) -> None:
+    world.add("parameters", "Tone", parameter("Tone", TONE_CALM, FORMAL, ANGRY))
+    draft_id = world.draft("coach", parameter_field_ids=held)
+    body = {"input_draft_id": draft_id, "expected_version": 1, "parameter_field_ids": [ANGRY]}
+
+    answer = world.client("coach").call("draft", body)
+
+    assert answer.status == status
+    if status == 422:
+        assert MOOD_ANGRY in answer.body["errors"][0]["message"]
+        assert TONE_ANGRY in answer.body["errors"][0]["message"]
+    else:
+        assert answer.body["form_state"]["parameter_field_ids"] == held
+
+
+class TestHeld:
+    """What a persona or a draft links to stays its own, whoever is no longer offered it."""
+
+    @pytest.mark.parametrize(
+        ("field", "values"),
+        [
+            ("parameter_field_ids", [TONE_FORMAL, MOOD_CALM]),
+            ("parameter_field_ids", [FORMAL, MOOD_CALM]),
+            ("parameter_fields", ["Formal", "Mood: Calm"]),
+        ],
+    )
+    def test_an_update_may_send_it_back(self, world: World, field: str, values: list[str]) -> None:
+        persona_id = world.save(department_ids=[CARE], parameter_field_ids=[TONE_FORMAL])
+        withhold(world)
+
+        answer = world.client("coach").call("update", {"personas": [{"persona_id": persona_id, field: values}]})
+
+        assert answer.status == 200
+        assert world.persona(persona_id).parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
+
+    def test_an_update_may_not_add_another_field_of_the_same_parameter(self, world: World) -> None:
+        persona_id = world.save(department_ids=[CARE], parameter_field_ids=[TONE_FORMAL])
+        withhold(world)
+        item = {"persona_id": persona_id, "parameter_field_ids": [TONE_FORMAL, TONE_IS_CALM]}
+
+        answer = world.client("coach").call("update", {"personas": [item]})
+
+        assert pointers(answer) == ["/personas/0/parameter_field_ids/1"]
+
+    def test_a_patch_may_send_back_what_the_draft_has(self, world: World) -> None:
+        draft_id = world.draft("coach", parameter_field_ids=[TONE_FORMAL])
+        withhold(world)
+        body = {"input_draft_id": draft_id, "expected_version": 1, "parameter_field_ids": [TONE_FORMAL, MOOD_CALM]}
+
+        answer = world.client("coach").call("draft", body)
+
+        assert answer.status == 200
+        assert answer.body["form_state"]["parameter_field_ids"] == [TONE_FORMAL, MOOD_CALM]
+
+    def test_a_copy_has_the_links_of_its_source(self, world: World) -> None:
+        persona_id = world.save(department_ids=[CARE], parameter_field_ids=[TONE_FORMAL])
+        withhold(world)
+
+        copy = world.client("coach").call("duplicate", {"persona_id": persona_id}).body["persona_id"]
+
+        assert world.persona(copy).parameter_field_ids == (TONE_FORMAL,)

@@ -26,7 +26,6 @@ from support.world import (
     TONE_IS_CALM,
     World,
     color,
-    entry_id,
     fault,
     icon,
     pointers,
@@ -661,7 +660,18 @@ class TestWhoMay:
 
         assert world.persona(result(answer)["persona_id"]).mcp is stored
 
-    def test_unknown_ids_of_the_catalogue_are_the_same_for_all(self, world: World) -> None:
-        item = {**NEEDED, "department_ids": [entry_id("departments", "Nowhere")]}
+    @pytest.mark.parametrize("field", ["department_ids", "departments"])
+    def test_whether_a_foreign_department_exists_is_not_told(self, world: World, field: str) -> None:
+        there, nowhere = ([SALES], [NOBODY]) if field == "department_ids" else (["Sales"], ["Nowhere"])
+        coach = world.client("coach")
 
-        assert world.client("coach").call("create", {"personas": [item]}).status == 422
+        foreign = coach.call("create", {"personas": [{**NEEDED, field: there}]})
+        unknown = coach.call("create", {"personas": [{**NEEDED, field: nowhere}]})
+
+        assert fault(foreign) == (403, "foreign_department")
+        assert foreign.text.replace(foreign.body["request_id"], unknown.body["request_id"]) == unknown.text
+
+    def test_a_superadmin_learns_that_there_is_no_such_department(self, world: World) -> None:
+        item = {**NEEDED, "department_ids": [NOBODY]}
+
+        assert world.client("root").call("create", {"personas": [item]}).status == 422

@@ -22,6 +22,7 @@ from support.world import (
     OTHER_GROUP,
     PEOPLE,
     PLUM,
+    SALES,
     STAR,
     TEAL,
     TONE_FORMAL,
@@ -258,8 +259,23 @@ class TestPatching:
 
         assert body["names"]["resource"]["name"] == unicodedata.normalize("NFC", "Zoë  A.")
 
-    def test_departments_need_not_be_the_callers_yet(self, world: World) -> None:
-        assert world.client("coach").call("draft", {"department_ids": [LEGAL]}).status == 200
+    def test_another_department_is_answered_as_one_that_does_not_exist(self, world: World) -> None:
+        coach = world.client("coach")
+
+        foreign, unknown = (coach.call("draft", {"department_ids": [each]}) for each in (LEGAL, NOBODY))
+
+        assert fault(foreign) == (422, "invalid")
+        assert foreign.text.replace(foreign.body["request_id"], unknown.body["request_id"]) == unknown.text
+
+    def test_a_department_that_the_draft_has_stays_when_it_is_no_longer_the_callers(self, world: World) -> None:
+        draft_id = world.draft("coach", department_ids=[CARE])
+        world.profile("coach", departments=(SALES,))
+        world.restart()
+        body = {"input_draft_id": draft_id, "expected_version": 1, "department_ids": [CARE, SALES]}
+
+        answer = world.client("coach").call("draft", body)
+
+        assert answer.body["form_state"]["department_ids"] == [CARE, SALES]
 
     def test_what_was_just_loaded_can_be_selected(self, world: World) -> None:
         draft_id = world.draft(color_id=TEAL)

@@ -51,7 +51,7 @@ ALLOWED: Final = {
         (TABLE, "BatchWriteItem", ("text#*",)),
     },
     "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",))},
-    "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "PutItem UpdateItem", ("draft#*",))},
+    "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "GetItem PutItem UpdateItem", ("draft#*",))},
     "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
     "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
     "SearchFunction": {

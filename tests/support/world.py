@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from personas.contract.registry import ROUTES
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Persona
-from personas.domain.profile import ApiKey, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
 from personas.domain.text import TextKind, resource_id
 from personas.domain.text import text_id as id_of_text
 from personas.runtime import Deadline, utc_now
@@ -168,6 +168,18 @@ def catalogue_of(changed: Mapping[str, Mapping[str, Mapping[str, object]]] | Non
     for kind, entries in (changed or {}).items():
         rows.setdefault(kind, {}).update(entries)
     return Catalogue(GROUP, rows)
+
+
+def caller_of(role: str, *departments: str) -> Caller:
+    """A caller of the group, in that role and of those departments."""
+    return Caller(
+        group_id=GROUP,
+        profile_id=NOBODY,
+        name="Vera",
+        role=role,
+        department_ids=frozenset(departments),
+        session_id=NOBODY,
+    )
 
 
 _CATALOGUE_ITEMS: Final[list[Item]] = []

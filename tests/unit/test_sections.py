@@ -7,11 +7,11 @@ import pytest
 
 from personas.contract.get import GetPersonaRequest
 from personas.domain.form import Form
-from personas.domain.profile import Caller
 from personas.domain.sections import Layout, lay_out
 from personas.domain.text import identified
 from support.world import (
     ACTIVE,
+    ANGRY,
     CALM,
     CARE,
     FORMAT,
@@ -29,6 +29,7 @@ from support.world import (
     TONE,
     TONE_FORMAL,
     TONE_IS_CALM,
+    caller_of,
     catalogue_of,
     color,
     entry_id,
@@ -48,14 +49,7 @@ def laid_out(
     departments: tuple[str, ...] = (),
     **request: object,
 ) -> Layout:
-    caller = Caller(
-        group_id=GROUP,
-        profile_id=NOBODY,
-        name="Vera",
-        role=role,
-        department_ids=frozenset(departments),
-        session_id=NOBODY,
-    )
+    caller = caller_of(role, *departments)
     return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), None)
 
 
@@ -193,6 +187,24 @@ class TestParameters:
 
         assert ids(layout, "parameters") == [TONE]
         assert set(ids(layout, "parameter_fields")) == {TONE_IS_CALM, TONE_FORMAL}
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            {"parameters": {MOOD: dict(parameter("Mood", CALM, ANGRY, department_ids=[SALES]))}},
+            {"fields": {ANGRY: dict(field_row("Angry", department_ids=[SALES]))}},
+        ],
+        ids=["of a parameter", "of a field"],
+    )
+    def test_of_what_is_for_other_departments_only_the_selected_is_shown(self, rows: Rows) -> None:
+        layout = laid_out(Form(parameter_field_ids=(MOOD_CALM,)), rows=rows, role="admin", departments=(CARE,))
+
+        assert MOOD_CALM in ids(layout, "parameter_fields")
+        assert MOOD_ANGRY not in ids(layout, "parameter_fields")
+        assert CALM in [field.id for field in layout.fields]
+        assert ANGRY not in [field.id for field in layout.fields]
+        (mood,) = (each for each in section(layout, "parameters")["resources"] if each["id"] == MOOD)
+        assert mood["field_ids"] == [CALM]
 
 
 class TestDepartments:

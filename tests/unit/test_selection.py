@@ -7,6 +7,7 @@ import pytest
 from personas.contract.create import CreatePersonaItem
 from personas.contract.draft import PatchPersonaDraftRequest
 from personas.contract.update import UpdatePersonaItem
+from personas.domain.linking import Links
 from personas.domain.selection import (
     Selected,
     links_unknown_to,
@@ -32,6 +33,7 @@ from support.world import (
     SALES,
     STAR,
     TEAL,
+    caller_of,
     catalogue_of,
     text_id,
 )
@@ -46,7 +48,7 @@ KNOWN = {
 }
 
 
-CATALOGUE: Final = catalogue_of()
+LINKS: Final = Links(catalogue_of(), caller_of("superadmin"))
 
 
 def update(**fields: object) -> UpdatePersonaItem:
@@ -58,13 +60,13 @@ def patch(**fields: object) -> PatchPersonaDraftRequest:
 
 
 def selected(sent: Any) -> Selected:
-    return select(sent, CATALOGUE, KNOWN)
+    return select(sent, LINKS, KNOWN)
 
 
 class TestChanges:
     def test_nothing_sent_changes_nothing(self) -> None:
-        assert selected(update()) == Selected({}, [])
-        assert selected(patch()) == Selected({}, [])
+        assert selected(update()) == Selected({}, [], [])
+        assert selected(patch()) == Selected({}, [], [])
 
     @pytest.mark.parametrize(
         ("sent", "changes"),
@@ -93,7 +95,7 @@ class TestChanges:
         ],
     )
     def test_of_an_update(self, sent: dict[str, object], changes: dict[str, object]) -> None:
-        assert selected(update(**sent)) == Selected(changes, [])  # type: ignore[arg-type]  # as literals
+        assert selected(update(**sent)) == Selected(changes, [], [])  # type: ignore[arg-type]  # as literals
 
     @pytest.mark.parametrize(
         ("sent", "changes"),
@@ -111,7 +113,7 @@ class TestChanges:
         ],
     )
     def test_of_a_draft(self, sent: dict[str, object], changes: dict[str, object]) -> None:
-        assert selected(patch(**sent)) == Selected(changes, [])  # type: ignore[arg-type]  # as literals
+        assert selected(patch(**sent)) == Selected(changes, [], [])  # type: ignore[arg-type]  # as literals
 
     def test_of_a_new_persona_are_what_was_sent(self) -> None:
         item = CreatePersonaItem.model_validate(NEEDED)
@@ -198,7 +200,7 @@ class TestUnknownLinks:
         ],
     )
     def test_known(self, sent: dict[str, object]) -> None:
-        assert not links_unknown_to(CATALOGUE, patch(**sent))
+        assert not links_unknown_to(LINKS, patch(**sent))
 
     @pytest.mark.parametrize(
         "sent",
@@ -212,4 +214,4 @@ class TestUnknownLinks:
         ],
     )
     def test_unknown(self, sent: dict[str, object]) -> None:
-        assert links_unknown_to(CATALOGUE, patch(**sent))
+        assert links_unknown_to(LINKS, patch(**sent))

@@ -96,14 +96,22 @@ class Catalogue:
                     found[own_id] = ParameterField(own_id, parameter_id, field_id)
         return found
 
+    @cached_property
+    def links_of_fields(self) -> Mapping[str, Sequence[ParameterField]]:
+        """What a persona may link to of each field: one entry for every parameter that has it."""
+        found: dict[str, list[ParameterField]] = {}
+        for link in self.parameter_fields.values():
+            found.setdefault(link.field_id, []).append(link)
+        return found
+
     def has(self, kind: LinkKind, entry_id: str) -> bool:
         """Whether an entry of that kind exists."""
         if kind == "parameter_fields":
             return entry_id in self.parameter_fields
         return entry_id in (self.flags if kind == "flags" else self.rows(kind))
 
-    def find(self, kind: LinkKind, value: str) -> str:
-        """The id of the entry that ``value`` names, without regard to case.
+    def find(self, kind: LinkKind, value: str, permitted: Callable[[str], bool] | None = None) -> str:
+        """The id of the entry that ``value`` names, without regard to case, among those whose id is ``permitted``.
 
         Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
         where two parameters have a field of that name. What is no longer active is found by its id only.
@@ -111,7 +119,7 @@ class Catalogue:
         Raises:
             Unresolved: no entry goes by it, or several do.
         """
-        ids = self._names(kind).get(fold(value.strip()), [])
+        ids = [each for each in self._names(kind).get(fold(value.strip()), ()) if permitted is None or permitted(each)]
         noun = kind.removesuffix("s").replace("_", " ")
         if not ids:
             raise Unresolved(f"there is no {noun} {value!r} in this group")

@@ -40,6 +40,11 @@ def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
     return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
 
 
+def links_of(fields: Mapping[str, Selection]) -> frozenset[str]:
+    """The departments and parameter fields that ``fields`` select."""
+    return frozenset(each for name in ("department_ids", "parameter_field_ids") for each in fields.get(name) or ())
+
+
 def differing(patch: Mapping[str, Selection], stored: Mapping[str, Selection]) -> list[str]:
     """Which of the patch's fields the stored form holds otherwise."""
     current = selections_of(stored)

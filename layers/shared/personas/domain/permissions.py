@@ -36,6 +36,7 @@ class Verdict:
 
 
 ALLOWED: Final = Verdict()
+FOREIGN_DEPARTMENT: Final = Verdict("foreign_department", "You can only assign departments that you belong to.")
 
 
 def may_write(caller: Caller) -> Verdict:
@@ -85,9 +86,7 @@ def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
         return ALLOWED
     if not department_ids:
         return Verdict("department_needed", "Choose at least one of your departments.")
-    if not caller.department_ids.issuperset(department_ids):
-        return Verdict("foreign_department", "You can only assign departments that you belong to.")
-    return ALLOWED
+    return ALLOWED if caller.department_ids.issuperset(department_ids) else FOREIGN_DEPARTMENT
 
 
 def may_download(caller: Caller, group_id: str, profile_id: str) -> bool:

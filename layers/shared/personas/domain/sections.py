@@ -10,8 +10,9 @@ from personas.contract.get import GetPersonaRequest
 from personas.domain.catalogue import Catalogue, Row
 from personas.domain.folding import fold
 from personas.domain.form import Form
+from personas.domain.linking import is_for, is_offered_for_personas, is_offered_link
 from personas.domain.offers import Offers
-from personas.domain.permissions import SUPERADMIN, may_see
+from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, wire_bytes
 
@@ -131,10 +132,20 @@ def lay_out(
         catalogue.parameter_fields[each] for each in form.parameter_field_ids if each in catalogue.parameter_fields
     ]
     resolved = list(dict.fromkeys(link.parameter_id for link in links))
+    field_rows, parameter_rows = catalogue.rows("fields"), catalogue.rows("parameters")
+
+    # What the persona has of a parameter is shown to whoever sees the persona; what else that holds is not.
+    hidden = {
+        link
+        for link in catalogue.parameter_fields.values()
+        if link.id not in form.parameter_field_ids
+        and not all(is_for(row, caller) for row in (parameter_rows[link.parameter_id], field_rows[link.field_id]))
+    }
+    hidden_fields = {(link.parameter_id, link.field_id) for link in hidden}
     all_parameters = {
-        parameter_id: _parameter(parameter_id, row)
+        parameter_id: _parameter(parameter_id, row, hidden_fields)
         for parameter_id, row in catalogue.rows("parameters").items()
-        if parameter_id in resolved or (row["persona_parameter"] and _is_offered(row, caller))
+        if parameter_id in resolved or is_offered_for_personas(row, caller)
     }
     parameters = _options(
         all_parameters,
@@ -143,13 +154,12 @@ def lay_out(
     )
     picked = [each for each in request.parameter_ids if each in parameters] if request.parameter_ids else None
     offering = set(parameters if picked is None else picked)
-    field_rows, parameter_rows = catalogue.rows("fields"), catalogue.rows("parameters")
     every_parameter_field = catalogue.derived(_parameter_fields)
     all_parameter_fields = {
         link.id: every_parameter_field[link.id]
         for link in catalogue.parameter_fields.values()
         if link.id in form.parameter_field_ids
-        or (link.parameter_id in offering and _is_offered(field_rows[link.field_id], caller))
+        or (link.parameter_id in offering and is_offered_link(catalogue, link, caller))
     }
     parameter_fields = _options(
         all_parameter_fields,
@@ -159,7 +169,11 @@ def lay_out(
         only_selected=request.parameter_field_show_selected is True,
     )
     # Parameters in the order of the options, not as they happened to be loaded; the fields of each in their own.
-    shown = [link for link in catalogue.parameter_fields.values() if link.parameter_id in {*offering, *resolved}]
+    shown = [
+        link
+        for link in catalogue.parameter_fields.values()
+        if link.parameter_id in {*offering, *resolved} and link not in hidden
+    ]
     shown.sort(key=lambda link: (fold(str(parameter_rows[link.parameter_id]["name"])), link.parameter_id))
     shown_fields = dict.fromkeys(link.field_id for link in shown)
     every_field = catalogue.derived(_fields)
@@ -288,11 +302,6 @@ def _entries[R](
     }
 
 
-def _is_offered(row: Row, caller: Caller) -> bool:
-    """Whether a parameter or a field is there for new selections of this caller."""
-    return row["active"] is True and may_see(caller, cast("Collection[str]", row["department_ids"]))
-
-
 def _color(color_id: str, row: Mapping[str, str | None]) -> wire.Color:
     return wire.Color(
         id=color_id, name=row["name"], description=row["description"], hex_code=row["hex_code"], generated=_made(row)
@@ -343,8 +352,9 @@ def _parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
     }
 
 
-def _parameter(parameter_id: str, row: Row) -> wire.Parameter:
-    return wire.Parameter.model_validate({**row, "id": parameter_id})
+def _parameter(parameter_id: str, row: Row, hidden_fields: Collection[tuple[str, str]]) -> wire.Parameter:
+    field_ids = [each for each in cast("Sequence[str]", row["field_ids"]) if (parameter_id, each) not in hidden_fields]
+    return wire.Parameter.model_validate({**row, "id": parameter_id, "field_ids": field_ids})
 
 
 def _fields(catalogue: Catalogue) -> dict[str, wire.Field]:

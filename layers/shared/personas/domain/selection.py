@@ -5,8 +5,9 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from personas.contract.names import EXAMPLES_MAX, TEXTS_MAX
 from personas.contract.values import ID_FIELDS
-from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
+from personas.domain.catalogue import LinkKind, Unresolved
 from personas.domain.form import TEXT_KINDS, Changes
+from personas.domain.linking import ForeignDepartment, Links
 from personas.domain.text import Reference, Text, TextKind, identified, utf8_bytes
 from personas.errors import Fault
 
@@ -28,10 +29,11 @@ class Sent(Protocol):
 
 
 class Selected(NamedTuple):
-    """What a request selects: the changes, and the fields that name nothing."""
+    """What a request selects: the changes, the fields that name nothing, and those that name foreign departments."""
 
     changes: Changes
     faults: list[Fault]
+    foreign: list[Fault]
 
 
 def text_references(sent: Sent) -> list[Reference]:
@@ -53,30 +55,23 @@ def text_values(group_id: str, sent: Sent) -> list[tuple[TextKind, Text]]:
     return found
 
 
-def links_unknown_to(catalogue: Catalogue, sent: Sent) -> bool:
-    """Whether a request links to an id that this catalogue does not have: a newer one may."""
-    links: list[tuple[LinkKind, object]] = [
-        *((kind, getattr(sent, ID_FIELDS[name])) for name, kind in {**SINGLE_LINKS, "active_flag": "flags"}.items()),
+def links_unknown_to(links: Links, sent: Sent) -> bool:
+    """Whether a request links to an id that means nothing by these links: by a newer catalogue or a draft it may."""
+    named: list[tuple[LinkKind, object]] = [
+        *((kind, getattr(sent, ID_FIELDS[name])) for name, kind in {**SINGLE_LINKS, "active_flag": FLAGS}.items()),
         *((kind, each) for name, kind in LIST_LINKS.items() for each in getattr(sent, ID_FIELDS[name]) or ()),
     ]
-    return any(isinstance(entry_id, str) and not catalogue.has(kind, entry_id) for kind, entry_id in links)
+    return any(isinstance(entry_id, str) and not links.settles(kind, entry_id) for kind, entry_id in named)
 
 
-def select(sent: Sent, catalogue: Catalogue, texts: Mapping[Reference, str]) -> Selected:
-    """Resolve a request's fields against the catalogue and against the texts that its ids stand for.
+def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected:
+    """Resolve a request's fields against what the caller may link to and the texts that its ids stand for.
 
     A field that is absent changes nothing; null and ``[]`` clear. All faults are found, not only the first.
     """
     changes: dict[str, object] = {}
     faults: list[Fault] = []
-
-    def known(kind: LinkKind, entry_id: str) -> str:
-        if not catalogue.has(kind, entry_id):
-            raise Unresolved(f"there is no entry with this id among the {kind.replace('_', ' ')} of this group")
-        return entry_id
-
-    def named(kind: LinkKind, value: str) -> str:
-        return catalogue.find(kind, value)
+    foreign: list[Fault] = []
 
     def text_by_id(kind: TextKind, entry_id: str) -> Text:
         found = texts.get(Reference(kind, entry_id))
@@ -88,6 +83,8 @@ def select(sent: Sent, catalogue: Catalogue, texts: Mapping[Reference, str]) -> 
         for place, value in _places(field, sent_there):
             try:
                 yield resolve(kind, value)
+            except ForeignDepartment as unresolved:
+                foreign.append(Fault(place, str(unresolved)))
             except Unresolved as unresolved:
                 faults.append(Fault(place, str(unresolved)))
 
@@ -97,7 +94,7 @@ def select(sent: Sent, catalogue: Catalogue, texts: Mapping[Reference, str]) -> 
             kind = TEXT_KINDS[name]
             found = [
                 *each(text_by_id, kind, id_field, by_id),
-                *(identified(catalogue.group_id, kind, value) for _, value in _places(name, by_value)),
+                *(identified(links.catalogue.group_id, kind, value) for _, value in _places(name, by_value)),
             ]
             if name == "examples":
                 changes[name] = tuple(dict.fromkeys(found))
@@ -106,13 +103,15 @@ def select(sent: Sent, catalogue: Catalogue, texts: Mapping[Reference, str]) -> 
             else:
                 changes[name] = found[0] if found else None
         elif name == "active_flag":
-            flags = list(each(known, FLAGS, id_field, by_id))
-            changes[id_field] = flags[0] if flags else (catalogue.active_flag_id if by_value is True else None)
+            flags = list(each(links.known, FLAGS, id_field, by_id))
+            changes[id_field] = flags[0] if flags else (links.catalogue.active_flag_id if by_value is True else None)
         else:
             link = SINGLE_LINKS.get(name) or LIST_LINKS[name]
-            ids = tuple(dict.fromkeys([*each(known, link, id_field, by_id), *each(named, link, name, by_value)]))
+            ids = tuple(
+                dict.fromkeys([*each(links.known, link, id_field, by_id), *each(links.named, link, name, by_value)])
+            )
             changes[id_field] = ids if name in LIST_LINKS else (ids[0] if ids else None)
-    return Selected(cast("Changes", changes), faults)
+    return Selected(cast("Changes", changes), faults, foreign)
 
 
 def too_long(texts: Iterable[Text]) -> list[Fault]:

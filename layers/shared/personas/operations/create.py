@@ -6,6 +6,7 @@ from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, Cr
 from personas.contract.names import Rejected
 from personas.domain.form import Form, texts_of
 from personas.domain.intent import Intent
+from personas.domain.linking import Links
 from personas.domain.permissions import may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
@@ -76,12 +77,12 @@ def _create(
     position: int,
 ) -> Written:
     place = place_of(position)
-    selected = select(item, lookup.catalogue, lookup.texts)
+    selected = select(item, Links(lookup.catalogue, caller), lookup.texts)
     faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
         raise at(place, faults)
     form = Form().changed(selected.changes)
-    check_assignment(caller, form.department_ids, item, place)
+    check_assignment(caller, form.department_ids, selected, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item through without what is needed")
 

@@ -6,9 +6,10 @@ from functools import partial
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
 from personas.domain.catalogue import Catalogue
-from personas.domain.draft import Draft, Selection, differing
+from personas.domain.draft import Draft, Selection, differing, links_of
 from personas.domain.form import Changes, fields_of, texts_of
 from personas.domain.intent import Intent
+from personas.domain.linking import Links
 from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
 from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
@@ -50,10 +51,15 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     missing = [each for each in references if each not in texts]
 
     catalogues: list[Catalogue] = []
+    drafts: list[Draft | None] = []
     found: dict[Reference, str] = {}
     calls: list[Callable[[], None]] = []
-    if catalogue is None or links_unknown_to(catalogue, request):
+    if catalogue is None or links_unknown_to(Links(catalogue, caller), request):
         calls.append(lambda: catalogues.append(services.catalogues.current(caller.group_id)))
+        draft_id = request.input_draft_id
+        if draft_id is not None and (request.department_ids or request.parameter_field_ids):
+            # What it links to already stays, though the caller is no longer offered it.
+            calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if missing:
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
     for batch in directory.writes(caller.group_id, text_values(caller.group_id, request)):
@@ -66,8 +72,9 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     catalogue = catalogues[0] if catalogues else catalogue
     if catalogue is None:
         raise AssertionError("a catalogue that is not held is read")
-    selected = select(request, catalogue, {**texts, **found})
-    faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
+    held = links_of(drafts[0].fields) if drafts and drafts[0] else ()
+    selected = select(request, Links(catalogue, caller, held), {**texts, **found})
+    faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
         raise at("", [_as_sent(request, fault) for fault in faults])
     return selected.changes

@@ -9,9 +9,9 @@ from personas.contract.names import Rejected
 from personas.contract.problems import FieldError
 from personas.contract.results import PersonaResultItem
 from personas.domain.catalogue import Catalogue
-from personas.domain.permissions import may_assign
+from personas.domain.permissions import FOREIGN_DEPARTMENT, may_assign
 from personas.domain.profile import Caller
-from personas.domain.selection import Sent, text_references, text_values
+from personas.domain.selection import Selected, Sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError
 from personas.operations.bulk import at, echoed
@@ -62,20 +62,21 @@ def _read(directory: TextDirectory, group_id: str, some: Sequence[Reference], fo
     found.update(directory.read(group_id, some))
 
 
-def check_assignment(caller: Caller, department_ids: Sequence[str], sent: Sent, place: str) -> None:
+def check_assignment(caller: Caller, department_ids: Sequence[str], selected: Selected, sent: Sent, place: str) -> None:
     """Hold the departments of a persona that is to be saved against the caller's own; ``sent`` is the item.
 
     Raises:
         Invalid: none is given where one is needed.
-        Forbidden: one of them is not the caller's.
+        Forbidden: one of them is not the caller's, whether it exists or not.
     """
-    verdict = may_assign(caller, department_ids)
+    verdict = FOREIGN_DEPARTMENT if selected.foreign else may_assign(caller, department_ids)
     if verdict.reason is None:
         return
     field = "/departments" if "departments" in sent.given else "/department_ids"
-    if not department_ids:
-        raise at(place, [Fault(field, verdict.reason)], code=verdict.code)
-    raise Forbidden(verdict.reason, code=verdict.code, errors=[Fault(place + field, verdict.reason)])
+    fault = Fault(field, verdict.reason)
+    if verdict is not FOREIGN_DEPARTMENT:
+        raise at(place, [fault], code=verdict.code)
+    raise Forbidden(verdict.reason, code=verdict.code, errors=[fault._replace(field=place + field)])
 
 
 def told(persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:

@@ -13,6 +13,7 @@ from personas.contract.search import (
     SearchPersonaResponse,
 )
 from personas.domain.importing import IMPORT_FIELDS
+from personas.domain.linking import is_offered_option
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
 from personas.observability import note
@@ -37,7 +38,7 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
     found = view.index.search(query, view.field_of)
 
     def section(facet: Facet, search: str | None, selected: Sequence[str] | None = None) -> ListFilterSection:
-        return _section(view, found, facet, search, list(selected or ()))
+        return _section(view, found, caller, facet, search, list(selected or ()))
 
     return SearchPersonaResponse(
         actor_name=caller.name,
@@ -79,11 +80,11 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
 
 
 def _section(
-    view: PersonaView, found: Found, facet: Facet, search: str | None, selected: list[str]
+    view: PersonaView, found: Found, caller: Caller, facet: Facet, search: str | None, selected: list[str]
 ) -> ListFilterSection:
     options = []
     rows, kind = view.catalogue.rows(facet), facet.removesuffix("s")
-    for option in found.options(facet, view.names(facet), search, selected):
+    for option in found.options(facet, view.names(facet), search, _told(view, found, caller, facet, selected)):
         row = rows.get(option.id, {})
         options.append(
             ListFilterOption(
@@ -96,6 +97,19 @@ def _section(
             )
         )
     return ListFilterSection(options=options, selected_ids=selected, search=search)
+
+
+def _told(view: PersonaView, found: Found, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
+    """Those of the selected options that the caller knows: it is offered them, or sees a persona that has them."""
+    used = found.counts(facet) if selected else {}
+    unsure = [
+        each for each in selected if each not in used and not is_offered_option(view.catalogue, facet, each, caller)
+    ]
+    if not unsure:
+        return list(selected)
+    everything = Query(caller_departments=None if caller.role == SUPERADMIN else caller.department_ids, page_size=0)
+    seen = view.index.search(everything, view.field_of).counts(facet)
+    return [each for each in selected if each not in unsure or each in seen]
 
 
 def _row(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:

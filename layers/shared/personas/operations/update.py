@@ -9,10 +9,11 @@ from personas.contract.names import Rejected
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.form import form_of
 from personas.domain.intent import Intent
+from personas.domain.linking import Links
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
-from personas.domain.selection import Selected, select, too_long
+from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
 from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
 from personas.operations.saving import Lookup, check_assignment, id_sent, place_of, told
@@ -74,8 +75,6 @@ def _update(
     tags: frozenset[str] | None,
     position: int,
 ) -> Written:
-    selected = select(item, lookup.catalogue, lookup.texts)
-
     def attempt(read_again: bool) -> Written:
         stored = (
             services.personas.get(caller.group_id, item.persona_id)
@@ -85,7 +84,7 @@ def _update(
         made = stored.made_by(write_id) if stored else None
         if made is not None:
             return Written(made, None)
-        persona = _decide(services, caller, item, selected, stored, tags, place_of(position))
+        persona = _decide(services, caller, item, lookup, stored, tags, place_of(position))
         if stored is None:
             raise AssertionError("what does not exist is not decided on")
         return services.personas.update(caller.group_id, persona, write_id, stored)
@@ -97,7 +96,7 @@ def _decide(
     services: Services,
     caller: Caller,
     item: UpdatePersonaItem,
-    selected: Selected,
+    lookup: Lookup,
     stored: Stored | None,
     tags: frozenset[str] | None,
     place: str,
@@ -118,12 +117,14 @@ def _decide(
             errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
             members={**state, "expected_version": item.expected_version},
         )
+    held = {*persona.parameter_field_ids, *persona.department_ids}
+    selected = select(item, Links(lookup.catalogue, caller, held), lookup.texts)
     form = form_of(persona).changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
         raise at(place, faults)
     if "department_ids" in selected.changes:
-        check_assignment(caller, form.department_ids, item, place)
+        check_assignment(caller, form.department_ids, selected, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item clear what is needed")
     return replace(
