@@ -5,10 +5,10 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import boto3
@@ -16,6 +16,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from personas.clock import Clock, machine_time
 from personas.contract.create import CreatePersonaRequest
 from personas.domain.intent import OneTime
 from personas.domain.profile import Caller
@@ -34,6 +35,7 @@ from personas_tools import stack as local
 from personas_tools.cli import main
 from personas_tools.stack import LocalStack
 from support.aws import Aws
+from support.environments import shifted
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
 OTHER_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e12"
@@ -384,14 +386,12 @@ class TestTargets:
         assert "no output PersonasTableName" in other.stderr
 
     @pytest.mark.parametrize("wrong_by", [timedelta(minutes=-7), timedelta(0), timedelta(hours=1)])
-    def test_the_time_is_that_of_aws(self, wrong_by: timedelta) -> None:
-        class Client:
-            def describe_table(self, *, TableName: str) -> Any:
-                said = datetime.now(UTC) - wrong_by
-                return {"ResponseMetadata": {"HTTPHeaders": {"date": said.strftime("%a, %d %b %Y %H:%M:%S GMT")}}}
+    def test_the_time_is_that_of_aws(self, aws: Aws, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(target, "Clock", lambda: Clock(shifted(machine_time, wrong_by)))
 
-        lead: timedelta = target._clock_lead(Client(), "table")  # type: ignore[arg-type]  # as much of one as it asks
-        assert abs(lead - wrong_by) <= timedelta(seconds=1)
+        lead = target.deployed_table(aws.names["PersonasTable"]).now() - machine_time()
+
+        assert abs(lead) < timedelta(seconds=2)
 
     def test_tokens_are_local(self, run: Run) -> None:
         assert "its own issuer" in run("token", "--profile", "Grace", "--group", GROUP, fails=2).stderr

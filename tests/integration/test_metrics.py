@@ -1,12 +1,15 @@
-"""The three metrics that the service writes itself, each where it has something to tell and nowhere else."""
+"""The four metrics that the service writes itself, each where it has something to tell and nowhere else."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from personas.clock import machine_time
+from personas.runtime import clock
 from personas_tools.monitoring import watches
 from support.environments import Environment, shifted
 from support.world import NEEDED, NOBODY, World
@@ -49,6 +52,14 @@ def test_what_aws_counts_is_not_counted_again(
     assert env.call(operation, body).status == status
 
     assert written(capsys) == {}
+
+
+def _searches(env: Environment) -> None:
+    assert env.call("search").status == 200
+
+
+def _refreshes_by_schedule(env: Environment) -> None:
+    env.invoke("refresh", SCHEDULED)
 
 
 class TestConflicts:
@@ -97,6 +108,31 @@ class TestRefreshAge:
         assert written(capsys) == {"RefreshAge": 0}
 
 
+class TestClocks:
+    @pytest.mark.parametrize("off", [timedelta(seconds=3), timedelta(hours=-1)])
+    @pytest.mark.parametrize("invoke", [_searches, _refreshes_by_schedule], ids=["request", "schedule"])
+    def test_every_call_of_an_environment_whose_clock_is_off_is_counted(
+        self,
+        world: World,
+        capsys: pytest.CaptureFixture[str],
+        off: timedelta,
+        invoke: Callable[[Environment], object],
+    ) -> None:
+        clock().machine = shifted(machine_time, off)
+        env = Environment(world)
+        for _ in range(2):
+            invoke(env)
+
+            assert written(capsys)["ClocksOff"] == 1
+
+    def test_one_that_is_less_than_a_second_off_is_not(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        clock().machine = shifted(machine_time, timedelta(milliseconds=-900))
+
+        Environment(world).call("search")
+
+        assert written(capsys) == {}
+
+
 @pytest.mark.parametrize(("operation", "views"), [("search", "persona_views"), ("get", "offers")])
 def test_views_that_are_dropped_for_want_of_memory_are_counted(
     env: Environment,
@@ -120,4 +156,4 @@ def test_there_is_an_alarm_on_each() -> None:
     metrics = [metric for watch in watches([]) for alarm in watch.alarms for metric in alarm.metrics.values()]
     own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
     stack = ("service", "AWS::StackName")
-    assert own == {("Conflicts", stack), ("RefreshAge", stack), ("ViewEvictions", stack)}
+    assert own == {(name, stack) for name in ("ClocksOff", "Conflicts", "RefreshAge", "ViewEvictions")}

@@ -146,7 +146,9 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
         (("QueueName",),),
     ),
     # What personas.observability writes; tests/integration/test_metrics.py looks at what comes out.
-    **dict.fromkeys([("Personas", name) for name in ("Conflicts", "RefreshAge", "ViewEvictions")], (("service",),)),
+    **dict.fromkeys(
+        [("Personas", name) for name in ("ClocksOff", "Conflicts", "RefreshAge", "ViewEvictions")], (("service",),)
+    ),
 }
 """The metrics that exist, and the sets of dimensions that each is kept by."""
 
@@ -165,6 +167,7 @@ WATCHED: Final = frozenset(
         ("AWS/Lambda", "Throttles"),
         ("AWS/DynamoDB", "ReadThrottleEvents"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
+        ("Personas", "ClocksOff"),
         ("Personas", "Conflicts"),
         ("Personas", "RefreshAge"),
         ("Personas", "ViewEvictions"),

@@ -22,11 +22,11 @@ from personas.store.faults import Meaning, meaning
 URL = "https://dynamodb.test"
 
 
-def answered(code: str, status: int = 400, reasons: Sequence[str] = ()) -> ClientError:
+def answered(code: str, status: int = 400, reasons: Sequence[str] = (), message: str = "made up") -> ClientError:
     """An error that DynamoDB answers with."""
     return ClientError(
         {
-            "Error": {"Code": code, "Message": "made up"},
+            "Error": {"Code": code, "Message": message},
             "ResponseMetadata": {
                 "HTTPStatusCode": status,
                 "RequestId": "1",
@@ -42,6 +42,27 @@ def answered(code: str, status: int = 400, reasons: Sequence[str] = ()) -> Clien
 
 def test_a_condition_that_did_not_hold() -> None:
     assert meaning(answered("ConditionalCheckFailedException")) is Meaning.CONDITION
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("InvalidSignatureException", "Signature expired: 20261127T100000Z is now earlier than 20261127T105500Z"),
+        (
+            "InvalidSignatureException",
+            "Signature not yet current: 20261127T120000Z is still later than 20261127T110500Z",
+        ),
+        ("SignatureDoesNotMatch", "Signature expired: 20261127T100000Z is now earlier than 20261127T104500Z"),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    ],
+)
+def test_signed_at_a_wrong_time(code: str, message: str) -> None:
+    assert meaning(answered(code, 403, message=message)) is Meaning.MISTIMED
+
+
+def test_a_wrong_signature_is_a_defect() -> None:
+    told = "The request signature we calculated does not match the signature you provided."
+    assert meaning(answered("InvalidSignatureException", message=told)) is Meaning.DEFECT
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import yaml
 
-from personas.observability import CONFLICTS, NAMESPACE, REFRESH_AGE, VIEW_EVICTIONS
+from personas.observability import CLOCKS_OFF, CONFLICTS, NAMESPACE, REFRESH_AGE, VIEW_EVICTIONS
 from personas_tools import template
 from personas_tools.template import Node, TemplateError
 
@@ -201,6 +201,17 @@ def watches(functions: Iterable[str]) -> tuple[Watch, ...]:
                     {"evictions": own(VIEW_EVICTIONS, "Sum")},
                     threshold=60,
                     period=3600,
+                )
+            ],
+        ),
+        Watch(
+            "Clocks off (calls in 5 minutes)",
+            [
+                Alarm(
+                    "ClocksOffAlarm",
+                    "A function's machine has a clock more than a second off AWS's; its calls go by AWS's time",
+                    {"calls": own(CLOCKS_OFF, "Sum")},
+                    threshold=0,
                 )
             ],
         ),

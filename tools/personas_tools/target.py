@@ -4,20 +4,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import boto3
 from botocore.config import Config
 
+from personas.clock import Clock, machine_time
 from personas.runtime import CONNECT_TIMEOUT, READ_TIMEOUT, Deadline
 from personas.store.table import Table
 from personas_tools import stack as local
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _TABLE_OUTPUT: Final = "PersonasTableName"
 _CONNECTIONS: Final = 32
@@ -66,14 +62,16 @@ def local_table(stack: local.LocalStack) -> Table:
     # An empty mapping, and not None, keeps a proxy of the environment out of the way.
     config = _config().merge(Config(proxies={}))
     client = session.client("dynamodb", endpoint_url=stack.endpoint, config=config)
-    return Table(client, stack.personas_table, lambda: datetime.now(UTC), Deadline())
+    return Table(client, stack.personas_table, machine_time, Deadline())
 
 
 def deployed_table(name: str) -> Table:
     """A table in AWS, reached with the credentials and in the region of the caller's own AWS configuration."""
     client = boto3.client("dynamodb", config=_config())
-    lead = _clock_lead(client, name)
-    return Table(client, name, lambda: datetime.now(UTC) - lead, Deadline())
+    clock = Clock()
+    clock.listen(client.meta.events.register)
+    client.describe_table(TableName=name)  # so that the first write is stamped by AWS's time
+    return Table(client, name, clock.now, Deadline())
 
 
 def _config() -> Config:
@@ -84,20 +82,6 @@ def _config() -> Config:
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=_CONNECTIONS,
     )
-
-
-def _clock_lead(client: "DynamoDBClient", table_name: str) -> timedelta:
-    """How far this machine's clock is ahead of AWS's, from the Date header of an answer.
-
-    Writes carry the time of their writer, and a reader of the change feed looks back a few seconds only: a tool with
-    a wrong clock would write what no one sees.
-    """
-    before = datetime.now(UTC)
-    answer = client.describe_table(TableName=table_name)
-    after = datetime.now(UTC)
-    said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    # The header has whole seconds, cut off: half a second is the fairest guess at the rest.
-    return before + (after - before) / 2 - (said + timedelta(seconds=0.5))
 
 
 def _table_of(stack_name: str) -> str:

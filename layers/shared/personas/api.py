@@ -39,7 +39,7 @@ from personas.errors import (
 from personas.identity import challenge
 from personas.negotiation import VARY, names
 from personas.observability import logger, note, note_error
-from personas.runtime import deadline
+from personas.runtime import clock, deadline
 from personas.services import services
 
 if TYPE_CHECKING:
@@ -261,6 +261,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
             deadline().start(remaining)
             answer = handler(event, context)
+            clock().tell()
             cast("dict[str, object]", answer.setdefault("headers", {}))["Vary"] = VARY
             sent = cast("dict[str, str]", event.get("headers") or {})
             answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
@@ -283,6 +284,7 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
             began = time.perf_counter()
             deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
             answer = handler(event, context)
+            clock().tell()
             duration_ms = (time.perf_counter() - began) * 1000
             logger.info("done", extra={"operation": name, "duration_ms": round(duration_ms, 1), **answer})
             return answer

@@ -2,7 +2,7 @@
 
 A call leaves one log line, which names the operation, the caller's group and profile, the status, the code and the
 time; never a credential, a body or a persona's texts. What Lambda and API Gateway count themselves is not counted
-again: the three metrics here are those that nobody else knows, written as EMF where there is something to tell, each
+again: the four metrics here are those that nobody else knows, written as EMF where there is something to tell, each
 with the name of the stack as its one dimension.
 """
 
@@ -18,6 +18,7 @@ NAMESPACE: Final = "Personas"
 CONFLICTS: Final = "Conflicts"
 REFRESH_AGE: Final = "RefreshAge"
 VIEW_EVICTIONS: Final = "ViewEvictions"
+CLOCKS_OFF: Final = "ClocksOff"
 
 _LOST_RACES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
 """The codes of errors that tell a caller that somebody else has written first."""
@@ -46,6 +47,11 @@ def tell_evictions(views: int) -> None:
 def tell_refresh_age(oldest: timedelta) -> None:
     """Tell how long the group that waits longest has been waiting for its refresh; zero where none waits."""
     _tell(REFRESH_AGE, MetricUnit.Seconds, oldest.total_seconds())
+
+
+def tell_clock_off() -> None:
+    """Count a call of an environment whose machine's clock is off."""
+    _tell(CLOCKS_OFF, MetricUnit.Count, 1)
 
 
 def _tell(name: str, unit: MetricUnit, value: float) -> None:

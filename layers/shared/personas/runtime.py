@@ -8,14 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 # botocore alone: boto3 would import s3transfer and multiprocessing, a fifth of a cold start, to make the same clients.
+from botocore import auth
 from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
+
+from personas.clock import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,7 +32,11 @@ READ_TIMEOUT: Final = timedelta(seconds=3)
 LATE_COMMIT: Final = timedelta(seconds=5)
 """How long after its client gave up a request may still take effect in DynamoDB."""
 CLOCK_SKEW: Final = timedelta(seconds=3)
-"""How far two execution environments' clocks may lie apart. Lambda's are kept within milliseconds."""
+"""How far two execution environments' clocks may lie apart, and a watermark ahead of its reader's.
+
+Each is within a second and the time of an answer of AWS's clock (`personas.clock`): two are within this of each other
+where that answer took up to half a second.
+"""
 
 FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
 """The longest time from the stamp of a write to the moment from which every reader sees it (12 s).
@@ -45,9 +52,15 @@ UNLIMITED: Final = timedelta(seconds=20)
 """How long a call is tried where no invocation sets a limit (the command line)."""
 
 
+@cache
+def clock() -> Clock:
+    """The clock of this execution environment."""
+    return Clock()
+
+
 def utc_now() -> datetime:
-    """The time, in UTC. The one place that reads the clock on the wall."""
-    return datetime.now(UTC)
+    """Return the time, in UTC: AWS's, once the environment has had an answer of AWS."""
+    return clock().now()
 
 
 class Deadline:
@@ -155,6 +168,9 @@ class _Data(Loader):
 def _session() -> Session:
     session = get_session()
     session.register_component("data_loader", _Data())
+    clock().listen(session.register)
+    # botocore signs by the machine's clock and has no setting for another; AWS refuses what is signed five minutes off.
+    vars(auth)["get_current_datetime"] = lambda: utc_now().replace(tzinfo=None)
     return session
 
 

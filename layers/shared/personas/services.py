@@ -37,7 +37,7 @@ class Services:
     @cached_property
     def authenticator(self) -> Authenticator:
         """Who is calling."""
-        return Authenticator(ProfileStore(self.table), self.settings)
+        return Authenticator(ProfileStore(self.table), self.settings, wall_clock=lambda: self.table.now().timestamp())
 
     @cached_property
     def personas(self) -> PersonaStore:

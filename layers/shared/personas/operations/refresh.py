@@ -98,8 +98,9 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
         ViewRebuilding: there is more to read than can be read in time.
         Unavailable: the store cannot be read or written now.
     """
-    started = services.table.now()
     record = services.groups.read(group_id)
+    # Behind the first answer, by which a new environment knows the time.
+    started = services.table.now()
     manifest = _manifest(services, record)
     work = _followed(services, group_id, record, started, manifest) or _rebuilt(services, group_id, record, started)
     if work.pointers:

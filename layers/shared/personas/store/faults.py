@@ -31,6 +31,8 @@ _SERVER: Final = frozenset({"InternalServerError", "InternalFailure", "ServiceUn
 _UNSURE: Final = frozenset({"NoSuchUpload"})
 """What a repeated completion of an upload is told after the first one took effect and its answer was lost."""
 _LOWEST_SERVER_STATUS: Final = 500
+_MISTIMED: Final = ("Signature expired", "Signature not yet current")
+"""How the message begins where DynamoDB or SQS refuses the time of a signature; the code is that of a wrong one."""
 
 
 class Meaning(Enum):
@@ -40,6 +42,8 @@ class Meaning(Enum):
     """The condition did not hold; nothing was written."""
     THROTTLED = auto()
     """The service had no room; nothing was written."""
+    MISTIMED = auto()
+    """The service refused the time of the signature; nothing was written, and `personas.clock` knows better now."""
     UNREACHED = auto()
     """The request never left; nothing was written."""
     UNKNOWN = auto()
@@ -59,6 +63,8 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
             return _cancellation(error)
         if code in _THROTTLED:
             return Meaning.THROTTLED
+        if code == "RequestTimeTooSkewed" or error.response["Error"].get("Message", "").startswith(_MISTIMED):
+            return Meaning.MISTIMED
         if code in _SERVER or code in _UNSURE or status >= _LOWEST_SERVER_STATUS:
             return Meaning.UNKNOWN
         return Meaning.DEFECT

@@ -60,7 +60,8 @@ class CatalogueView:
         started = self._table.now()
         since = None if held.read_at is None else held.read_at - FEED_WINDOW
         held.apply(list(self._table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, since)))
-        held.read_at = started
+        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
+            held.read_at = started
         self._groups[group_id] = held
         self._groups.move_to_end(group_id)
         if len(self._groups) > _GROUPS_MAX:

@@ -9,7 +9,7 @@ from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger, tell_evictions
-from personas.runtime import FEED_WINDOW, Parallel
+from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Parallel
 from personas.search.index import Facet, Index, OptionNames
 from personas.store import keys
 from personas.store.groups import GroupStore, Pointer
@@ -151,13 +151,14 @@ class PersonaViews:
             # A refresh came by. It looks back further than the window, and so does who learns of it: a change that a
             # writer's clock has hidden from the window since the last such look is found here at the latest.
             changes = self.changes(group_id, view.looked_back_at - LOOK_BACK)
-            view.looked_back_at = started
         view.apply(catalogue, changes)
-        view.read_at, view.pointer = started, pointer
+        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
+            view.looked_back_at = view.looked_back_at if pointer == view.pointer else started
+            view.read_at, view.pointer = started, pointer
 
     def _load(self, group_id: str) -> PersonaView:
-        started = self._table.now()
         catalogue = self._catalogues.current(group_id)
+        started = self._table.now()
         pointer = pointer_to(catalogue, SEARCH_VIEW)
         snapshot = self.snapshot(group_id, pointer) if pointer else None
         since = snapshot_since(pointer) if pointer and snapshot else None
@@ -178,9 +179,13 @@ class PersonaViews:
     def snapshot(self, group_id: str, pointer: Pointer) -> Snapshot | None:
         """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
 
-        It cannot when it is missing, damaged or of another format, or older than the tombstones of a group that has
-        changed since.
+        It cannot when it is missing, damaged or of another format, from a time that is still to come, or older than the
+        tombstones of a group that has changed since.
         """
+        if pointer.watermark > self._table.now() + CLOCK_SKEW:
+            # Made by a wrong clock: whatever was written since, up to that time, the feed over it would lack.
+            logger.warning("a snapshot is of the future", extra={"key": pointer.key})
+            return None
         if self._table.now() - pointer.watermark > TOMBSTONE_LIFE - LOOK_BACK and self._groups.is_marked(group_id):
             return None
         content = self._snapshots.read(pointer.key)

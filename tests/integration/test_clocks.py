@@ -1,0 +1,173 @@
+"""Clocks an hour off, both ways: nothing is hidden from anybody, and what a wrong clock has spoilt heals."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final
+
+import pytest
+
+from personas.clock import machine_time
+from personas.runtime import CLOCK_SKEW, clock
+from personas.store.table import text
+from personas.views.search_views import SEARCH_VIEW
+from personas_tools.template import Function, TableRequest
+from support.clocks import Apart, apart
+from support.emulated import emulated_aws
+from support.environments import Environment, shifted
+from support.views import Views
+from support.warm import unguarded_world
+from support.world import GROUP, NEEDED, World, result
+
+HOUR: Final = timedelta(hours=1)
+NEAR: Final = timedelta(seconds=10)
+"""How long a test may take between a write and a look at its stamp."""
+_numbers = count()
+
+
+# ---- By processes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def emulated(
+    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[World]:
+    """A group on the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
+        aws.s3.create_bucket(
+            Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
+        )
+        yield unguarded_world(aws)
+
+
+@pytest.fixture(scope="module")
+def processes(emulated: World) -> Iterator[dict[str, Apart]]:
+    """Environments by how their clocks go; the witness asks for everything as a new one."""
+    names = {"right": timedelta(), "witness": timedelta(), "fast": HOUR, "slow": -HOUR}
+    with apart(emulated.aws.environment, {"x-api-key": emulated.key("root")}, names.values()) as started:
+        yield dict(zip(names, started, strict=True))
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("goes", ["fast", "slow"])
+@pytest.mark.parametrize("role", ["writer", "refresher", "reader"])
+def test_whoever_has_a_wrong_clock_everybody_finds_everything(
+    role: str, goes: str, processes: Mapping[str, Apart], emulated: World
+) -> None:
+    # Given
+    roles = dict.fromkeys(("writer", "refresher", "reader"), processes["right"]) | {role: processes[goes]}
+    writer, refresher, reader, witness = *roles.values(), processes["witness"]
+    mine = f"{role} {goes} {next(_numbers)}"
+    written: list[str] = []
+    processes[goes].restart()
+
+    def agree() -> None:
+        """Warm and new environments find what is written."""
+        witness.restart()
+        for each in (reader, witness):
+            answer = each.call("search", {"search": mine, "page_size": 100})
+            assert answer.status == 200, answer.text
+            assert [row["name"] for row in answer.body["personas"]] == written
+
+    reader.call("search")
+    for step in range(3):
+        # When
+        if writer.off:
+            writer.restart()  # its first write, before which it must learn the time
+        answer = writer.call("create", {"personas": [{**NEEDED, "name": f"{mine} {step}"}]})
+        written.append(f"{mine} {step}")
+
+        # Then
+        agree()
+        saved = emulated.stored(str(result(answer)["persona_id"]))
+        assert saved is not None
+        assert abs(datetime.fromisoformat(text(saved.item, "changed").partition("#")[2]) - machine_time()) < NEAR
+        if refresher.off:
+            refresher.restart()
+        assert SEARCH_VIEW in refresher.call("refresh").body["refreshed_views"]
+        agree()
+        pointer = Views(emulated).record.pointer(SEARCH_VIEW)
+        assert pointer is not None
+        assert abs(pointer.watermark - machine_time()) < NEAR
+
+
+# ---- In this process -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def env(world: World) -> Environment:
+    return Environment(world)
+
+
+def wrong(world: World, off: timedelta) -> Environment:
+    """An environment whose clock is off, and that nothing sets right."""
+    return Environment(world, shifted(machine_time, off))
+
+
+def watermark(world: World) -> datetime:
+    pointer = Views(world).record.pointer(SEARCH_VIEW)
+    assert pointer is not None
+    return pointer.watermark
+
+
+class TestAViewOfTheFuture:
+    @pytest.fixture(autouse=True)
+    def _poisoned(self, env: Environment, world: World) -> None:
+        """What was written after a refresh by a clock an hour fast."""
+        env.save(name="Ada")
+        wrong(world, HOUR).refresh()
+        env.save(name="Bob")
+
+    def test_a_search_reads_the_feed_instead_and_has_it_mended(self, world: World) -> None:
+        assert Environment(world).found() == ["Ada", "Bob"]
+        queue = world.aws.names["RefreshQueue"]
+        (message,) = world.aws.sqs.receive_message(QueueUrl=queue)["Messages"]
+        assert json.loads(message["Body"]) == {"group_id": GROUP}
+
+    def test_an_export_does_as_well(self, world: World) -> None:
+        answer = Environment(world).call("export")
+        assert answer.body["row_count"] == 2
+
+    def test_a_refresh_heals_it_though_its_own_time_is_an_earlier_one(self, env: Environment, world: World) -> None:
+        assert SEARCH_VIEW in env.refresh()
+        assert watermark(world) <= machine_time()
+        Views(world).agree()
+        env.save(name="Eve")
+        assert Environment(world).found() == ["Ada", "Bob", "Eve"]
+
+    def test_so_does_one_of_an_environment_that_holds_the_group(self, env: Environment, world: World) -> None:
+        env.found()
+        Environment(world).refresh()
+        env.save(name="Eve")
+        assert env.found() == ["Ada", "Bob", "Eve"]
+
+    def test_a_reader_with_the_same_clock_is_not_deceived_for_long(self, world: World) -> None:
+        same = wrong(world, HOUR)
+        Environment(world).refresh()
+        assert same.found() == ["Ada", "Bob"]
+
+
+def test_a_view_that_is_as_far_ahead_as_clocks_may_lie_apart_is_used(env: Environment, world: World) -> None:
+    env.save(name="Ada")
+    wrong(world, CLOCK_SKEW).refresh()
+    env.save(name="Bob")
+    assert Environment(world).found() == ["Ada", "Bob"]
+    assert "Messages" not in world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"])
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_a_clock_that_goes_wrong_while_its_environment_is_warm(off: timedelta, world: World) -> None:
+    # Given
+    warm, other = Environment(world), Environment(world, machine_time)
+    other.save(name="Ada")
+    assert warm.found() == ["Ada"]
+
+    # When
+    clock().machine = shifted(machine_time, off)
+    warm.found()
+    other.save(name="Bob")
+
+    # Then
+    assert warm.found() == ["Ada", "Bob"]

@@ -1,0 +1,77 @@
+"""Execution environments whose machines' clocks are off, each in a process of its own."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import InitVar, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import time_machine
+
+from support.aws import forget
+from support.client import Answer, Client
+
+_clients: Final[list[Client]] = []
+"""In such a process, its only client."""
+
+
+@dataclass
+class Apart:
+    """An execution environment of every function; all that its process knows of the time is ``off``."""
+
+    environment: InitVar[Mapping[str, str]]
+    headers: InitVar[Mapping[str, str]]
+    off: timedelta = timedelta()
+    _pool: ProcessPoolExecutor = field(init=False)
+
+    def __post_init__(self, environment: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["support.preloaded"])
+        given = (dict(environment), dict(headers), self.off)
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=given)
+
+    def call(self, operation: str, body: object = None) -> Answer:
+        """Call an operation there."""
+        return self._pool.submit(_call, operation, body).result()
+
+    def restart(self) -> None:
+        """Begin the next call in a new environment, which has heard nothing of AWS."""
+        self._pool.submit(forget).result()
+
+    def stop(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
+
+@contextmanager
+def apart(
+    environment: Mapping[str, str], headers: Mapping[str, str], offs: Iterable[timedelta]
+) -> Iterator[list[Apart]]:
+    """Environments whose clocks are off by so much each, for as long as the context lasts."""
+    started = [Apart(environment, headers, off) for off in offs]
+    try:
+        yield started
+    finally:
+        for each in started:
+            each.stop()
+
+
+def set_clock_off(by: timedelta) -> None:
+    """Have this process's clock go wrong, whoever in it asks for the time, but for the monotonic one."""
+    if by:
+        time_machine.travel(datetime.now(UTC) + by, tick=True).start()
+
+
+def _begin(environment: Mapping[str, str], headers: Mapping[str, str], off: timedelta) -> None:
+    os.environ.update(environment)
+    # Logs and metrics go to stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    set_clock_off(off)
+    _clients.append(Client(headers))
+
+
+def _call(operation: str, body: object) -> Answer:
+    return _clients[0].call(operation, body)
