@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -24,6 +24,40 @@ expect.set_options(timeout=30_000)
 
 SEARCH: Final = "#operations-Find-search"
 DEMO_PERSONAS: Final = 24
+READABLE: Final = 4.5
+"""The least contrast of text to what it stands on, by WCAG 2.2 (1.4.3, level AA)."""
+
+CONTRASTS: Final = """(elements) => {
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = (color) => {
+    const [r, g, b] = parts(color).slice(0, 3).map((value) => value / 255)
+      .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let behind = element; behind; behind = behind.parentElement) {
+      const color = getComputedStyle(behind).backgroundColor;
+      if ((parts(color)[3] ?? 1) > 0.5) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return elements.map((element) => {
+    const pair = [luminance(getComputedStyle(element).color), luminance(ground(element))];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+  });
+}"""
+"""The contrast of each element's text to the nearest ground that is not clear."""
+
+COVERED: Final = """() => {
+  const buttons = [...document.querySelectorAll(".live-responses-table .highlight-code button, .curl-command button")];
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  return buttons.flatMap((button) => {
+    const text = button.closest(".highlight-code, .curl-command").querySelector("pre").getBoundingClientRect();
+    return meets(text, button.getBoundingClientRect()) ? [button.title || button.innerText] : [];
+  });
+}"""
+"""The buttons that lie over an answer or a command."""
+
 STORE: Final = "http://127.0.0.1:4566"
 
 
@@ -173,11 +207,52 @@ class TestInABrowser:
             send(page, "Find-search")
         assert received.value.status == 200
 
+    def test_a_key_in_the_field_for_tokens_is_sent_as_a_key(self, page: Page, service: tuple[str, str]) -> None:
+        # Given a person who has pasted the demo's key into the first field,
+        page.locator(".scheme-container button.authorize").click()
+        form = page.locator(".auth-container", has_text="http, Bearer")
+        form.locator("input").fill(service[1])
+        form.locator("button.authorize").click()
+        page.locator(".auth-container button.btn-done").first.click()
+        # when they send a search,
+        with page.expect_response(lambda response: response.url.endswith("/search")) as received:
+            send(page, "Find-search")
+        # then the key is in its own header, and in no other.
+        assert received.value.status == 200
+        assert received.value.request.headers["x-api-key"] == service[1]
+        assert "authorization" not in received.value.request.headers
+
     @pytest.mark.parametrize("page", [390, 1280], indirect=True)
     def test_fits_the_width_of_the_screen(self, page: Page) -> None:
         page.locator(f"{SEARCH} .opblock-summary-control").click()
         expect(page.locator(f"{SEARCH} button.execute")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
+    def test_asks_for_the_key_on_the_first_screen(self, page: Page) -> None:
+        expect(page.locator(".scheme-container button.authorize")).to_be_in_viewport(ratio=1)
+
+    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
+    def test_no_button_covers_what_was_answered(self, page: Page, service: tuple[str, str]) -> None:
+        authorise(page, service[1])
+        send(page, "Service-docs")
+        expect(page.locator(".live-responses-table .highlight-code")).to_be_visible()
+        assert page.evaluate(COVERED) == []
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_names_of_headers_and_examples_can_be_read(self, page: Page, scheme: Literal["light", "dark"]) -> None:
+        page.emulate_media(color_scheme=scheme)
+        page.locator(f"{SEARCH} .opblock-summary-control").click()
+        expect(page.locator(f"{SEARCH} .headers .header-col").first).to_be_visible()
+        for selector in (".headers .header-col", ".examples-select__section-label"):
+            assert min(page.locator(f"{SEARCH} {selector}").evaluate_all(CONTRASTS)) > READABLE, selector
+
+    def test_deletes_the_persona_of_the_example(self, page: Page, service: tuple[str, str]) -> None:
+        # The last test of the class: others count on every persona of the demo.
+        authorise(page, service[1])
+        with page.expect_response(lambda response: response.url.endswith("/delete")) as received:
+            send(page, "Save-delete")
+        assert received.value.status == 200
 
 
 @pytest.mark.emulator

@@ -28,7 +28,7 @@ DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 
 TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "Find": ("What there is: lists, forms and options.", ("search", "get")),
-    "Save": ("What is changed, up to a hundred personas a call.", ("create", "update", "duplicate", "delete")),
+    "Save": (f"What is changed, up to {ITEMS_MAX:,} personas a call.", ("create", "update", "duplicate", "delete")),
     "Drafts": ("What someone is still typing. Drafts belong to their profile.", ("draft", "drafts")),
     "Files": ("Personas as a CSV file.", ("export", "download")),
     "Service": ("What the service says of itself, and what keeps it fresh.", ("docs", "refresh")),
@@ -47,7 +47,7 @@ be seen and changed; what a caller may not see is answered as if it did not exis
 their lists and texts cut short.
 
 **Bodies** are JSON. Reading operations pass over fields that they do not know, writing ones refuse them by name. A
-persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts, a call at most {ITEMS_MAX} items.
+persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts, a call at most {ITEMS_MAX:,} items.
 
 **Errors** are problems (RFC 9457), as `application/json` unless `Accept` names `application/problem+json`. Decide by
 `status` and `code`, which stay the same across releases, and quote `request_id`, which is also the header
@@ -187,7 +187,10 @@ def _sent(operation: Operation) -> Iterator[Part]:
 def _success(operation: Operation, examples: Sequence[Example]) -> Part:
     headers = ["apigw-requestid"]
     if operation.success == HTTPStatus.FOUND:
-        return {"description": "Where the file is.", "headers": _headers([*headers, "Location"])}
+        return {
+            "description": "Where the file is: `text/csv`, which a client that follows redirects gets at once.",
+            "headers": _headers([*headers, "Location"]),
+        }
     if operation.response is None:
         return {"description": HTTPStatus(operation.success).phrase, "headers": _headers(headers)}
     if operation.name == "get":

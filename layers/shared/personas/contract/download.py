@@ -8,8 +8,9 @@ OPERATION: Final = Operation(
     name="download",
     summary="Download an export",
     description=(
-        "Redirects to the file of an export, for the profile that made it and for superadmins of its group. Where it "
-        "redirects to needs no key and works for five minutes; exports are kept for seven days."
+        "Redirects to the file of an export, for the profile that made it and for superadmins of its group. The "
+        "file is CSV in UTF-8: a row of column names, then a row for each persona. Its address needs no key and works "
+        "for five minutes; exports are kept for seven days."
     ),
     request=None,
     response=None,
