@@ -218,7 +218,7 @@ class Bench:
         acting.table = Table(
             runtime.dynamodb(), acting.settings.personas_table, lambda: utc_now() + self.passed, runtime.deadline()
         )
-        clients = (runtime.dynamodb(), runtime.retrying_dynamodb(), runtime.s3(), runtime.sqs())
+        clients = (runtime.dynamodb(), runtime.s3(), runtime.sqs())
         for client in clients:
             # moto answers within `before-send`: what lies between the first and the last of its handlers is not ours.
             client.meta.events.register_first("before-send", self.own.enter)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from personas.identity import CACHE_LIFE, Authenticator
-from personas.runtime import THREADS, dynamodb, retrying_dynamodb, s3
+from personas.runtime import THREADS, dynamodb, s3
 from personas.services import services
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
@@ -39,7 +39,7 @@ def rounds(world: World) -> Rounds:
     """Counts the rounds of everything that is called from now on, in one environment."""
     counted = Rounds()
     services().parallel = CountingParallel(counted)
-    counted.watch(dynamodb(), retrying_dynamodb())
+    counted.watch(dynamodb())
     return counted
 
 

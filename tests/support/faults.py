@@ -307,10 +307,14 @@ class _Plan:
 
 @dataclass
 class Faults:
-    """Decides what becomes of requests to ``services``; without a plan they go through. ``sent`` are all, in order."""
+    """Decides what becomes of requests to ``services``; without a plan they go through. ``sent`` are all, in order.
+
+    ``held`` are those that have been given up and have yet to arrive.
+    """
 
     services: Container[str] = ("dynamodb",)
     sent: list[Sent] = field(default_factory=list)
+    held: list[Sending] = field(default_factory=list)
     _plans: list[_Plan] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _others: threading.local = field(default_factory=threading.local)
@@ -339,6 +343,17 @@ class Faults:
     def always(self, match: Match, outcome: Outcome) -> None:
         """What becomes of every request that matches."""
         self._plans.append(_Plan(match, [], outcome))
+
+    def late(self, send: Sending) -> Answered:
+        """An outcome: the caller gives the request up, and it takes effect when ``arrive`` is called."""
+        self.held.append(send)
+        return None, timed_out()
+
+    def arrive(self) -> None:
+        """Let what was held back take effect, in its order."""
+        for sending in self.held:
+            sending()
+        self.held.clear()
 
     def clear(self) -> None:
         """Let everything through again."""

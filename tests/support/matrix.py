@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord, dynamodb
+from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord
 from botocore.exceptions import ClientError
 
 from personas.contract.problems import Problem
@@ -676,7 +676,7 @@ class Lab:
 
 @contextmanager
 def _records_by(skew: timedelta) -> Iterator[None]:
-    """Have Powertools write its records by a clock that is off."""
+    """Have the records of Idempotency-Keys written by a clock that is off."""
 
     class Off(datetime):
         @classmethod
@@ -684,7 +684,8 @@ def _records_by(skew: timedelta) -> Iterator[None]:
             return super().now(tz) + skew
 
     with pytest.MonkeyPatch.context() as patching:
-        for module in (base, datarecord, dynamodb):
+        patching.setattr("personas.store.idempotency.utc_now", shifted(utc_now, skew))
+        for module in (base, datarecord):
             patching.setattr(module, "dt", SimpleNamespace(datetime=Off, timedelta=timedelta))
         yield
 

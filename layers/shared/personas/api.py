@@ -7,7 +7,8 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
@@ -259,8 +260,8 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             began = time.perf_counter()
             # API Gateway waits no longer, whatever time the function has.
             remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
-            deadline().start(remaining)
-            answer = handler(event, context)
+            with _until_cut_off(remaining):
+                answer = handler(event, context)
             clock().tell()
             cast("dict[str, object]", answer.setdefault("headers", {}))["Vary"] = VARY
             sent = cast("dict[str, str]", event.get("headers") or {})
@@ -282,8 +283,8 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
         @functools.wraps(handler)
         def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
             began = time.perf_counter()
-            deadline().start(timedelta(milliseconds=context.get_remaining_time_in_millis()))
-            answer = handler(event, context)
+            with _until_cut_off(timedelta(milliseconds=context.get_remaining_time_in_millis())):
+                answer = handler(event, context)
             clock().tell()
             duration_ms = (time.perf_counter() - began) * 1000
             logger.info("done", extra={"operation": name, "duration_ms": round(duration_ms, 1), **answer})
@@ -321,6 +322,16 @@ def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Ha
         return handler
 
     return decorate
+
+
+@contextmanager
+def _until_cut_off(remaining: timedelta) -> Iterator[None]:
+    """An invocation that has so much time left. Between two of them nothing has a limit."""
+    deadline().start(remaining)
+    try:
+        yield
+    finally:
+        deadline().start(None)
 
 
 def _observed(handler: Handler, correlation_id_path: str | None) -> Handler:

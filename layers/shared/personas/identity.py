@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Final
 from urllib.error import HTTPError
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 from uuid import UUID
 
+from personas.connections import Bounded
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, profile_hint
 from personas.domain.text import resource_id
 from personas.errors import Unauthenticated, Unavailable
+from personas.runtime import Deadline, deadline
 from personas.settings import Settings
 from personas.store.profiles import ProfileStore
 
@@ -31,11 +33,33 @@ JWKS_LIFE: Final = timedelta(minutes=10)
 """How long the issuer's keys are used without asking again: a key it withdraws is refused after that."""
 JWKS_PAUSE: Final = timedelta(seconds=60)
 """The shortest time between two fetches, so that made-up ``kid`` values cannot make us ask for each."""
-_JWKS_TIMEOUT: Final = 3.0
+JWKS_PATIENCE: Final = timedelta(seconds=3)
+"""How long the issuer's keys are waited for, all in all."""
+_TIMEOUT: Final = JWKS_PATIENCE.total_seconds()
 _JWKS_BYTES_MAX: Final = 256 * 1024
 _CREDENTIAL_MAX: Final = 8_192
 _CHALLENGE_SCHEMES: Final = 'Bearer realm="personas", ApiKey realm="personas"'
 _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
+
+
+class _Http(Bounded, HTTPConnection):
+    def deadline(self) -> Deadline:
+        return deadline()
+
+
+class _Https(Bounded, HTTPSConnection):
+    def deadline(self) -> Deadline:
+        return deadline()
+
+
+class _Bounded(HTTPHandler, HTTPSHandler):
+    """Asks over connections that keep to this environment's deadline."""
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Http, req)
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Https, req)
 
 
 class Jwks:
@@ -64,7 +88,7 @@ class Jwks:
     def _fetch(self) -> None:
         self._fetched_at = self._clock()
         try:
-            with urllib.request.urlopen(self._url, timeout=_JWKS_TIMEOUT) as answer:  # noqa: S310  # the deployer's
+            with deadline().within(JWKS_PATIENCE), build_opener(_Bounded).open(self._url, timeout=_TIMEOUT) as answer:
                 self._keys = _published(json.loads(answer.read(_JWKS_BYTES_MAX)))
         except (OSError, HTTPException, ValueError) as error:
             if isinstance(error, HTTPError):

@@ -6,21 +6,32 @@ Lambda runs one invocation at a time in an environment, so one deadline and one 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 # botocore alone: boto3 would import s3transfer and multiprocessing, a fifth of a cold start, to make the same clients.
 from botocore import auth
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
 from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from personas.clock import Clock
+from personas.connections import Bounded, dial
 
 if TYPE_CHECKING:
+    import socket
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -44,10 +55,12 @@ FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
 A reader of the change feed asks this far back before its own last read; see ``views.catalogues``.
 """
 
+ANSWER_TIME: Final = timedelta(seconds=1)
+"""What an invocation keeps back to make its answer: no call to AWS or to an issuer is waited for any longer."""
 FINISHING_TIME: Final = timedelta(seconds=5)
-"""What an invocation keeps back for its answer: it starts no new item with less than this left (24 s of 29)."""
-LAST_CALL: Final = CONNECT_TIMEOUT + READ_TIMEOUT + timedelta(seconds=0.5)
-"""With less than this left, a failed call is not tried again: it could not end in time."""
+"""An invocation starts no new item with less than this left (24 s of 29)."""
+LAST_CALL: Final = CONNECT_TIMEOUT + READ_TIMEOUT
+"""With less than this left for calls, a failed one is not tried again: it could not be answered for certain."""
 UNLIMITED: Final = timedelta(seconds=20)
 """How long a call is tried where no invocation sets a limit (the command line)."""
 
@@ -68,14 +81,50 @@ class Deadline:
 
     def __init__(self) -> None:
         self._ends: float | None = None
+        self._calls_end: float | None = None
 
     def start(self, remaining: timedelta | None) -> None:
         """Begin an invocation with ``remaining`` time, or none: no limit."""
         self._ends = None if remaining is None else time.monotonic() + remaining.total_seconds()
+        self._calls_end = None if self._ends is None else self._ends - ANSWER_TIME.total_seconds()
 
     def left(self) -> timedelta | None:
         """The time until the invocation is cut off, or None where nothing cuts it off."""
         return None if self._ends is None else timedelta(seconds=self._ends - time.monotonic())
+
+    def left_for_calls(self) -> timedelta | None:
+        """The time until no call is waited for any longer, or None where that never comes."""
+        return None if self._calls_end is None else timedelta(seconds=self._calls_end - time.monotonic())
+
+    def patience(self, seconds: float | None) -> float | None:
+        """How long a call may wait that would wait ``seconds``, or for ever.
+
+        Raises:
+            TimeoutError: not at all.
+        """
+        left = self.left_for_calls()
+        if left is None:
+            return seconds
+        if left <= timedelta():
+            raise TimeoutError("the time of this invocation is over")
+        return left.total_seconds() if seconds is None else min(seconds, left.total_seconds())
+
+    @contextmanager
+    def within(self, most: timedelta) -> Iterator[None]:
+        """Let calls wait until ``most`` from now and no longer. Nothing else may run beside it."""
+        before, end = self._calls_end, time.monotonic() + most.total_seconds()
+        self._calls_end = end if before is None else min(before, end)
+        try:
+            yield
+        finally:
+            self._calls_end = before
+
+    @contextmanager
+    def keeping_back(self, time_for_more: timedelta) -> Iterator[None]:
+        """Let calls end earlier by so much: what comes after them needs the time."""
+        left = self.left_for_calls()
+        with nullcontext() if left is None else self.within(left - time_for_more):
+            yield
 
 
 class Parallel:
@@ -120,29 +169,55 @@ def parallel() -> Parallel:
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """A client that never retries by itself: ``store.table`` does, with a new stamp for every attempt."""
-    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_config(attempts=1)))
-
-
-@cache
-def retrying_dynamodb() -> DynamoDBClient:
-    """A client with botocore's own retry, for writes that carry no stamp."""
-    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_config(attempts=2)))
+    """A client for the tables. Like all of these it makes one attempt: `store.attempts` makes the next."""
+    return cast("DynamoDBClient", _client("dynamodb"))
 
 
 @cache
 def s3() -> S3Client:
-    """A client for the bucket. Its writes carry no stamp, so botocore retries them."""
+    """A client for the bucket."""
     # In us-east-1 botocore signs addresses by version 2 unless told otherwise, which S3 takes for old buckets only.
-    return cast(
-        "S3Client", _session().create_client("s3", config=_config(attempts=4).merge(Config(signature_version="s3v4")))
-    )
+    return cast("S3Client", _client("s3", signature_version="s3v4"))
 
 
 @cache
 def sqs() -> SQSClient:
     """A client for the refresh queue."""
-    return cast("SQSClient", _session().create_client("sqs", config=_config(attempts=4)))
+    return cast("SQSClient", _client("sqs"))
+
+
+class _Connection(Bounded):
+    """Mixin of botocore's connections, which keep to this environment's deadline."""
+
+    host: str
+    port: int
+
+    def deadline(self) -> Deadline:
+        return deadline()
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return dial(self.host, self.port, self.timeout or CONNECT_TIMEOUT.total_seconds())
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error  # type: ignore[arg-type]  # it is mixed into one
+
+
+class _Http(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own class is at odds with urllib3's
+    """A connection to an emulator."""
+
+
+class _Https(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # as above
+    """A connection to AWS."""
+
+
+class _HttpPool(AWSHTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _Https
 
 
 class _Data(Loader):
@@ -174,11 +249,17 @@ def _session() -> Session:
     return session
 
 
-def _config(attempts: int) -> Config:
-    return Config(
+def _client(service: str, signature_version: str | None = None) -> object:
+    config = Config(
         connect_timeout=CONNECT_TIMEOUT.total_seconds(),
         read_timeout=READ_TIMEOUT.total_seconds(),
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=THREADS,
         parameter_validation=False,
+        signature_version=signature_version,
     )
+    client = _session().create_client(service, config=config)
+    # botocore has no option for this: docs/adr/0037.
+    pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # as said
+    pools.update(http=_HttpPool, https=_HttpsPool)
+    return client

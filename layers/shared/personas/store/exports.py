@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.objects import put_parts, translated
+from personas.store.objects import put_parts
 from personas.store.table import Table, expired, integer, text
 
 if TYPE_CHECKING:
@@ -89,19 +89,14 @@ class ExportStore:
         )
 
     def address(self, export: Export) -> str:
-        """Where anyone can fetch the file for five minutes. Signed here, without a request.
-
-        Raises:
-            Unavailable: the function's credentials cannot be had now.
-        """
-        with translated():
-            return self._client.generate_presigned_url(
-                "get_object",
-                Params={
-                    "Bucket": self._bucket,
-                    "Key": export.key,
-                    # RFC 6266. The name is ASCII without quotes, so the extended form of RFC 8187 is not needed.
-                    "ResponseContentDisposition": f'attachment; filename="{export.file_name}"',
-                },
-                ExpiresIn=int(ADDRESS_LIFE.total_seconds()),
-            )
+        """Where anyone can fetch the file for five minutes. Signed here, without a request."""
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": export.key,
+                # RFC 6266. The name is ASCII without quotes, so the extended form of RFC 8187 is not needed.
+                "ResponseContentDisposition": f'attachment; filename="{export.file_name}"',
+            },
+            ExpiresIn=int(ADDRESS_LIFE.total_seconds()),
+        )

@@ -25,9 +25,13 @@ _THROTTLED: Final = frozenset(
         "TransactionInProgressException",
         "TransactionConflictException",
         "SlowDown",
+        "RequestThrottled",
+        "PriorRequestNotComplete",
     }
 )
-_SERVER: Final = frozenset({"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError"})
+_SERVER: Final = frozenset(
+    {"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError", "RequestTimeout"}
+)
 _UNSURE: Final = frozenset({"NoSuchUpload"})
 """What a repeated completion of an upload is told after the first one took effect and its answer was lost."""
 _LOWEST_SERVER_STATUS: Final = 500

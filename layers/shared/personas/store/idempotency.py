@@ -9,13 +9,14 @@ write ids (``domain.intent``).
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from uuid import uuid4
 
 from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
+    BasePersistenceLayer,
     IdempotencyConfig,
     idempotent_function,
 )
@@ -27,69 +28,185 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
-from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS, DataRecord
 
 from personas.domain.intent import Intent, Keyed
 from personas.errors import Conflict, Invalid, PersonasError, Unavailable
-from personas.runtime import retrying_dynamodb
+from personas.observability import logger
+from personas.runtime import deadline, dynamodb, utc_now
+from personas.store.attempts import LostRace, attempted
+from personas.store.attributes import Item, Value, decode_item, encode_item
+from personas.store.table import integer, text
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REMEMBERED_SECONDS: Final = 24 * 60 * 60
+RECORD_TIME: Final = timedelta(seconds=1)
+"""What a call under a key keeps back to finish its record."""
+PLAIN_MAX: Final = 1_000
+"""Answers of more characters than this are stored compressed."""
+ANSWER_MAX: Final = 400_000
+"""How many bytes of an answer a record takes: DynamoDB's items hold 409,600, names and other attributes included."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class _Records(DynamoDBPersistenceLayer):
-    """Powertools' records, with two things mended.
+class _Records(BasePersistenceLayer):
+    """The records, as one call finds and leaves them.
 
-    A record whose answer got lost is not taken for someone else's. And one that was left behind by a function that was
-    killed, or that cannot tell what it saved, is not forgotten by the repeat that takes it over: another body is
-    refused as ever, and the record ends when it was to end. That end tells one use of a key from the next, after the
-    first is forgotten.
+    Each attempt at a call leaves a mark of its own in the record that it puts, and every later change is made under the
+    condition that the mark still stands there. So a request that takes effect late, after its answer was lost and
+    another attempt came by, changes nothing any more; and a put that finds its own mark had taken effect before.
+
+    A record that was left behind by a function that was killed, or that cannot tell what it saved, is not forgotten by
+    the attempt that takes it over: another body is refused as ever, and the record ends when it was to end. That end
+    tells one use of a key from the next, after the first is forgotten.
     """
 
-    ends_at: int = 0
-    """When the record of the call under way is forgotten, in unix seconds."""
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Powertools' own
+        self._client = client
+        self._table = table
+        self._mark = uuid4().hex
+        self.ends_at = 0
+        """When the record of the call is forgotten, in unix seconds."""
+
+    # ---- What Powertools asks for --------------------------------------------------------------------------------
+
+    def _get_record(self, idempotency_key: str) -> DataRecord:
+        found = self._read(idempotency_key)
+        if found is None:
+            raise IdempotencyItemNotFoundError
+        return _record(found)
+
+    def _put_record(self, data_record: DataRecord) -> None:
+        """Begin, where there is no record, or one that this call may take over, and it is still as it was read."""
+        found = self._read(data_record.idempotency_key)
+        stands: dict[str, Value] = {}
+        if found is not None:
+            record = _record(found)
+            if record.status == STATUS_CONSTANTS["COMPLETED"] or _is_running(record):
+                self._refuse(data_record, record)
+            if record.status == STATUS_CONSTANTS["INPROGRESS"]:
+                self._validate_payload(data_record, record)
+                data_record.expiry_timestamp = record.expiry_timestamp
+            stands = {":mark": found["attempt"]}
+        self.ends_at = data_record.expiry_timestamp or 0
+        item: Item = {
+            "id": data_record.idempotency_key,
+            "attempt": self._mark,
+            "status": data_record.status,
+            "expiration": self.ends_at,
+            "in_progress_expiration": data_record.in_progress_expiry_timestamp,
+            "validation": data_record.payload_hash,
+        }
+        lost = self._change(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item=encode_item(item),
+                ConditionExpression="attribute_not_exists(id)" + (" OR attempt = :mark" if stands else ""),
+                **({"ExpressionAttributeValues": encode_item(stands)} if stands else {}),  # type: ignore[arg-type]  # a part of the request
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        )
+        if lost is not None and lost["attempt"] != self._mark:
+            self._refuse(data_record, _record(lost))
+
+    def _update_record(self, data_record: DataRecord) -> None:
+        """Keep the answer, where it is not longer than a record may be; else let a repeat take the record over."""
+        plain = data_record.response_data
+        answer = zlib.compress(plain.encode()) if len(plain) > PLAIN_MAX else plain
+        if len(answer) > ANSWER_MAX:
+            logger.warning("an answer is too long to be remembered", extra={"bytes": len(answer)})
+            self._release(data_record.idempotency_key)
+            return
+        self._set(data_record.idempotency_key, {"status": data_record.status, "data": answer})
+
+    def _delete_record(self, data_record: DataRecord) -> None:
+        self._change(
+            lambda: self._client.delete_item(
+                TableName=self._table, Key=encode_item({"id": data_record.idempotency_key}), **self._own({})
+            )
+        )
 
     def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
         """Forget a call that failed; one that may have saved something is only released, for its repeat to complete."""
         if isinstance(exception, PersonasError) and not exception.may_have_saved:
             super().delete_record(data, exception)
-            return
-        self.client.update_item(
-            TableName=self.table_name,
-            Key=self._get_key(self._get_hashed_idempotency_key(data) or ""),
-            UpdateExpression="SET #free_from = :now",
-            ExpressionAttributeNames={"#free_from": self.in_progress_expiry_attr},
-            ExpressionAttributeValues={":now": {"N": "0"}},
+        else:
+            self._release(self._get_hashed_idempotency_key(data) or "")
+
+    def _refuse(self, wanted: DataRecord, found: DataRecord) -> NoReturn:
+        """Leave it to Powertools to answer by the record that was found.
+
+        Raises:
+            IdempotencyValidationError: it is of another body.
+            IdempotencyItemAlreadyExistsError: otherwise.
+        """
+        self._validate_payload(wanted, found)
+        raise IdempotencyItemAlreadyExistsError(old_data_record=found)
+
+    # ---- Calls to the table --------------------------------------------------------------------------------------
+
+    def _read(self, key: str) -> Item | None:
+        answer = attempted(
+            deadline(),
+            lambda: self._client.get_item(TableName=self._table, Key=encode_item({"id": key}), ConsistentRead=True),
+        )
+        return decode_item(answer["Item"]) if "Item" in answer else None
+
+    @staticmethod
+    def _change(call: Callable[[], object]) -> Item | None:
+        """Make a conditional write; what stands there where the condition did not hold, as far as it is shown."""
+        try:
+            attempted(deadline(), call, writes=True)
+        except LostRace as lost:
+            return lost.item or {}
+        return None
+
+    def _release(self, key: str) -> None:
+        self._set(key, {"in_progress_expiration": 0})
+
+    def _set(self, key: str, values: Mapping[str, Value]) -> None:
+        names = {f"#{name}": name for name in values}
+        self._change(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=encode_item({"id": key}),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                ExpressionAttributeNames=names,
+                **self._own(values),
+            )
         )
 
-    def _put_record(self, data_record: DataRecord) -> None:
-        with suppress(IdempotencyItemNotFoundError):
-            left_behind = self._get_record(data_record.idempotency_key)
-            if left_behind.status == STATUS_CONSTANTS["INPROGRESS"]:
-                self._validate_payload(data_payload=data_record, stored_data_record=left_behind)
-                data_record.expiry_timestamp = left_behind.expiry_timestamp
-        self.ends_at = data_record.expiry_timestamp or 0
-        try:
-            super()._put_record(data_record)
-        except IdempotencyItemAlreadyExistsError as taken:
-            found, cause = taken.old_data_record, taken.__cause__
-            retried = isinstance(cause, ClientError) and cause.response["ResponseMetadata"].get("RetryAttempts", 0) > 0
-            ours = found is not None and (
-                found.status == data_record.status
-                and found.in_progress_expiry_timestamp == data_record.in_progress_expiry_timestamp
-            )
-            if not (retried and ours):
-                raise
+    def _own(self, values: Mapping[str, Value]) -> Any:
+        """The condition that the record is this attempt's, and the values of an expression beside it."""
+        return {
+            "ConditionExpression": "attempt = :mark",
+            "ExpressionAttributeValues": encode_item(
+                {":mark": self._mark, **{f":{name}": value for name, value in values.items()}}
+            ),
+        }
 
 
-@cache
-def _records(table: str) -> _Records:
-    return _Records(table_name=table, boto3_client=retrying_dynamodb())
+def _record(item: Item) -> DataRecord:
+    """An item as Powertools reads it."""
+    answer = item.get("data", "")
+    return DataRecord(
+        idempotency_key=text(item, "id"),
+        status=text(item, "status"),
+        expiry_timestamp=integer(item, "expiration"),
+        in_progress_expiry_timestamp=integer(item, "in_progress_expiration"),
+        response_data=zlib.decompress(answer).decode() if isinstance(answer, bytes) else str(answer),
+        payload_hash=text(item, "validation"),
+    )
+
+
+def _is_running(record: DataRecord) -> bool:
+    """Whether the call that began the record may still be at it: it is neither over nor was its time."""
+    until = record.in_progress_expiry_timestamp or 0
+    return record.status == STATUS_CONSTANTS["INPROGRESS"] and until >= int(utc_now().timestamp() * 1000)
 
 
 def answer_once(
@@ -124,10 +241,11 @@ def answer_once(
         lambda_context=context,
     )
 
-    records = _records(table)
+    records = _Records(dynamodb(), table)
 
     def run(*, call: Mapping[str, str]) -> dict[str, object]:
-        return work(Keyed(scope, f"{key}/{records.ends_at}", call["body"]))
+        with deadline().keeping_back(RECORD_TIME):
+            return work(Keyed(scope, f"{key}/{records.ends_at}", call["body"]))
 
     once: Callable[..., dict[str, object]] = idempotent_function(
         run, data_keyword_argument="call", persistence_store=records, config=config, key_prefix="personas"

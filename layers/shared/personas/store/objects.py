@@ -1,16 +1,18 @@
-"""Objects of the bucket that are written bit by bit, and what S3's errors mean."""
+"""Calls to S3, and objects of the bucket that are written bit by bit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from personas.errors import Unavailable
-from personas.store.faults import Meaning, meaning
+from personas.runtime import deadline
+from personas.store.attempts import attempted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 PART_BYTES: Final = 8 * 1024 * 1024
 """How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
+ATTEMPTS: Final = 4
+"""How often S3 is asked for the same: what waits for it has other means, or none at all, and should say so soon."""
+
+_BUSY: Final = "The store of files and views is busy or out of reach. Try again shortly."
 
 
 def put_parts(
@@ -33,29 +39,32 @@ def put_parts(
     portions = _portions(parts)
     first, second = next(portions), next(portions, None)
     if second is None:
-        with translated():
-            client.put_object(Bucket=bucket, Key=key, Body=first, ContentType=content_type)
+        asked_of_s3(partial(client.put_object, Bucket=bucket, Key=key, Body=first, ContentType=content_type))
         return
-    with translated():
-        upload = client.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type)["UploadId"]
+    begun = asked_of_s3(lambda: client.create_multipart_upload(Bucket=bucket, Key=key, ContentType=content_type))
+    upload = begun["UploadId"]
     with ExitStack() as undo:
         undo.callback(_abort, client, bucket, key, upload)
         done: list[CompletedPartTypeDef] = []
         numbered = enumerate(chain((first, second), portions), 1)
         del first, second  # lest they be held to the end
         for number, portion in numbered:
-            with translated():
-                answer = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion)
+            answer = asked_of_s3(
+                partial(client.upload_part, Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion)
+            )
             done.append({"ETag": answer["ETag"], "PartNumber": number})
-        with translated():
-            client.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done})
+        asked_of_s3(
+            lambda: client.complete_multipart_upload(
+                Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done}
+            )
+        )
         undo.pop_all()
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload: str) -> None:
     # Where this fails too, the bucket's lifecycle rule removes the parts.
-    with suppress(ClientError, BotoCoreError):
-        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+    with suppress(Unavailable, ClientError):
+        asked_of_s3(lambda: client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload))
 
 
 def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -72,12 +81,11 @@ def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(held)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Errors of S3 that pass, as this service tells them."""
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        if meaning(error) is Meaning.DEFECT:
-            raise
-        raise Unavailable("The store of files and views is busy or out of reach. Try again shortly.") from error
+def asked_of_s3[T](call: Callable[[], T]) -> T:
+    """The answer of S3 to ``call``, a body that it reads included.
+
+    Raises:
+        Unavailable: S3 is busy or out of reach.
+        ClientError: there is no such object, or the call is a mistake of ours.
+    """
+    return attempted(deadline(), call, most=ATTEMPTS, busy=_BUSY)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from personas.errors import Unavailable
-from personas.store.faults import Meaning, meaning
+from personas.runtime import deadline
+from personas.store.attempts import attempted
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 BATCH_MAX: Final = 10
+ATTEMPTS: Final = 3
+"""How often a batch is sent: the next schedule, or the next to find the view behind, queues the group as well."""
+
+_BUSY: Final = "The refresh queue is busy or out of reach. Try again shortly."
 
 
 class RefreshQueue:
@@ -38,12 +42,8 @@ class RefreshQueue:
                 {"Id": str(position), "MessageBody": json.dumps({"group_id": group_id})}
                 for position, group_id in enumerate(batch)
             ]
-            try:
-                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                if meaning(error) is Meaning.DEFECT:
-                    raise
-                raise Unavailable("The refresh queue is busy or out of reach. Try again shortly.") from error
+            send = partial(self._client.send_message_batch, QueueUrl=self._url, Entries=entries)
+            answer = attempted(deadline(), send, most=ATTEMPTS, busy=_BUSY)
             if answer.get("Failed"):
                 raise Unavailable("The refresh queue did not take every group. Try again shortly.")
             sent += len(batch)

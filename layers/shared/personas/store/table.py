@@ -12,19 +12,15 @@ that is what is told. A repeat under the same Idempotency-Key carries the same i
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from personas.errors import OutcomeUnknown, Unavailable
-from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
+from personas.runtime import FINISHING_TIME, Deadline
+from personas.store.attempts import LostRace as LostRace  # noqa: PLC0414  # who writes knows it of the table
+from personas.store.attempts import Tries, attempted, outcome_unknown
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
-from personas.store.faults import Meaning, meaning
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
 
 if TYPE_CHECKING:
@@ -41,22 +37,6 @@ if TYPE_CHECKING:
 BATCH_READ_MAX: Final = 100
 BATCH_WRITE_MAX: Final = 25
 TRAIL_LENGTH: Final = 8
-
-_LOOKS_AT_ONCE: Final = 3
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 2.0
-
-
-class LostRace(Exception):
-    """A write's condition did not hold; ``item`` is what stands there instead, or None for nothing.
-
-    ``unsure`` says that the answer of an earlier attempt was lost, which may have taken effect.
-    """
-
-    def __init__(self, item: Item | None, *, unsure: bool = False) -> None:
-        super().__init__("the item was written by someone else")
-        self.item = item
-        self.unsure = unsure
 
 
 class Written(NamedTuple):
@@ -157,7 +137,7 @@ def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Wri
         # An item with fewer entries than slots was never written more often than they say.
         full = len(mapping(item, "trail")) == TRAIL_LENGTH
         if full and integer(item, "seq") >= seq + TRAIL_LENGTH:
-            raise _outcome_unknown()
+            raise outcome_unknown()
     return None
 
 
@@ -531,21 +511,7 @@ class Table:
 
     def _attempt[T](self, call: Callable[[], T], *, writes: bool = False) -> T:
         """Make a call until it is answered, the invocation's time is over, or it turns out to be our mistake."""
-        tries = self.tries()
-        lost = 0
-        while True:
-            try:
-                return call()
-            except (ClientError, BotoCoreError) as error:
-                what = meaning(error)
-                if what is Meaning.CONDITION:
-                    raise LostRace(_item_in(error), unsure=lost > 0) from None
-                if what is Meaning.DEFECT:
-                    raise
-                lost += writes and what is Meaning.UNKNOWN
-                # A write that may have taken effect is looked for at once: every other one makes the trail older.
-                at_once = writes and what is Meaning.UNKNOWN and lost <= _LOOKS_AT_ONCE
-                tries.pause(unknown=lost > 0, at_once=at_once, cause=error)
+        return attempted(self.deadline, call, writes=writes)
 
     def tries(self) -> Tries:
         """The pace of attempts that begin now, within the invocation's time."""
@@ -555,52 +521,3 @@ class Table:
         """Whether a bulk call may still begin an item."""
         left = self.deadline.left()
         return left is None or left > FINISHING_TIME
-
-
-class Tries:
-    """Paces the attempts of one thing: exponential pauses with full jitter, within the invocation's time."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._began = time.monotonic()
-        self._made = 0
-
-    def wait(self, *, at_once: bool = False) -> bool:
-        """Pause before the next attempt, or not if it comes ``at_once``; False where it could not end in time."""
-        self._made += 1
-        longest = 0.0 if at_once else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
-        pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret
-        left = self._deadline.left()
-        if left is None:
-            left = UNLIMITED - timedelta(seconds=time.monotonic() - self._began)
-        if left < LAST_CALL + timedelta(seconds=pause):
-            return False
-        time.sleep(pause)
-        return True
-
-    def pause(self, *, unknown: bool, at_once: bool = False, cause: BaseException | None = None) -> None:
-        """Wait for the next attempt of a call; ``unknown``: an earlier one may have taken effect.
-
-        Raises:
-            OutcomeUnknown, Unavailable: there is no time for another.
-        """
-        if self.wait(at_once=at_once):
-            return
-        if unknown:
-            raise _outcome_unknown() from cause
-        raise Unavailable("The store is busy or out of reach, and nothing was saved. Try again shortly.") from cause
-
-
-def _outcome_unknown() -> OutcomeUnknown:
-    return OutcomeUnknown(
-        "The write may or may not have been saved: its answer was lost. Repeat it with the same Idempotency-Key, or"
-        " read first."
-    )
-
-
-def _item_in(error: ClientError | BotoCoreError) -> Item | None:
-    """The item that a failed condition shows (ALL_OLD), or None."""
-    if not isinstance(error, ClientError):
-        return None
-    shown = cast("Mapping[str, object]", error.response).get("Item")
-    return decode_item(cast("Mapping[str, Mapping[str, object]]", shown)) if shown else None

@@ -1,11 +1,13 @@
 """What get offers: the most used texts and links as of the last refresh, and texts that are searched for.
 
 Where a group's objects lie arrives with its catalogue, by the change feed. An object never changes, so what is held
-under its key is true, and only a new pointer costs a read of S3.
+under its key is true, and only a new pointer costs a read of S3. Where S3 cannot be read, a form does without.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Final, NamedTuple, Protocol
 
 from personas.contract.views import TEXTS
@@ -14,8 +16,10 @@ from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
-from personas.observability import tell_evictions
-from personas.runtime import Parallel
+from personas.errors import Unavailable
+from personas.observability import logger, tell_evictions
+from personas.runtime import Parallel, deadline
+from personas.store.groups import Pointer
 from personas.views.popular import Popular
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
@@ -26,6 +30,11 @@ POPULAR_VIEW: Final = "personas_texts_top"
 
 MEMORY_SHARE: Final = 0.5
 """How much of the function's memory the objects may take."""
+
+PATIENCE: Final = timedelta(seconds=5)
+"""How long a form waits for what it offers besides; without it, it offers what is selected."""
+PAUSE: Final = timedelta(seconds=30)
+"""How long S3 is not asked again after it could not be read."""
 
 
 class _Sized(Protocol):
@@ -47,22 +56,21 @@ class OfferViews:
         self._snapshots = snapshots
         self._parallel = parallel
         self._budget_bytes = budget_bytes
+        self._not_before = 0.0
         self._popular: OrderedDict[str, _Held[Popular]] = OrderedDict()
         self._texts: OrderedDict[str, _Held[TextsView]] = OrderedDict()
 
     def current(self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str]) -> Offers | None:
-        """What there is for the caller; None before the group's first refresh, or where its objects are lost.
+        """What there is for the caller; None before the group's first refresh, or where its objects cannot be read.
 
         ``searches``, by kind, are looked for in all texts of the group that the caller may see. A round only where an
         object is not held.
-
-        Raises:
-            Unavailable: S3 is busy or out of reach.
         """
-        popular, texts = self._parallel.pair(
-            lambda: self._object(self._popular, catalogue, POPULAR_VIEW, Popular.decode),
-            lambda: self._object(self._texts, catalogue, TEXTS_VIEW, TextsView.decode) if searches else None,
-        )
+        with deadline().within(PATIENCE):
+            popular, texts = self._parallel.pair(
+                lambda: self._object(self._popular, catalogue, POPULAR_VIEW, Popular.decode),
+                lambda: self._object(self._texts, catalogue, TEXTS_VIEW, TextsView.decode) if searches else None,
+            )
         self._evict()
         if popular is None:
             return None
@@ -82,12 +90,23 @@ class OfferViews:
             return None
         own = held.get(catalogue.group_id)
         if own is None or own.key != pointer.key:
-            content = read_object(self._snapshots(), pointer, decode)
+            content = self._read(pointer, decode)
             if content is None:
                 return None
             own = held[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
         held.move_to_end(catalogue.group_id)
         return own.content
+
+    def _read[T](self, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
+        """What S3 has. After a failure it is left alone for a while, so that not every form waits for it."""
+        if time.monotonic() < self._not_before:
+            return None
+        try:
+            return read_object(self._snapshots(), pointer, decode)
+        except Unavailable as error:
+            self._not_before = time.monotonic() + PAUSE.total_seconds()
+            logger.warning("a form offers only what is selected", extra={"key": pointer.key, "reason": str(error)})
+            return None
 
     def _evict(self) -> None:
         """Whole views go first: a companion is asked for by every call."""

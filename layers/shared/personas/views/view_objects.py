@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
 from personas.domain.catalogue import SNAPSHOTS, Catalogue
 from personas.observability import logger
 from personas.store.groups import Pointer
-from personas.store.objects import put_parts, translated
+from personas.store.objects import asked_of_s3, put_parts
 from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ SUPERSEDED: Final = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
 """The tag by which the bucket's lifecycle rule knows what it may remove."""
 
 _ABSENT: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
-_READS: Final = 3
-"""How often an object is read whose bytes break off on their way: botocore tries a request again, but not this."""
 
 
 class SnapshotStore:
@@ -55,13 +53,7 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with translated():
-            try:
-                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _ABSENT:
-                    return None
-                raise
+        return _unless_absent(lambda: self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
 
     def older(self, group_id: str, before: datetime) -> list[str]:
         """All objects of a group's views that were written before that time, needed or not.
@@ -69,25 +61,18 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with translated():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"views/{group_id}/"
-            )
-            return [each["Key"] for page in pages for each in page.get("Contents", ()) if each["LastModified"] < before]
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"views/{group_id}/")
+        return asked_of_s3(
+            lambda: [
+                each["Key"] for page in pages for each in page.get("Contents", ()) if each["LastModified"] < before
+            ]
+        )
 
     def _read(self, key: str, wanted: str) -> bytes | None:
-        with translated():
-            for attempt in range(_READS):
-                try:
-                    return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)["Body"].read()
-                except ClientError as error:
-                    if error.response["Error"]["Code"] in _ABSENT:
-                        return None
-                    raise
-                except (HTTPClientError, IncompleteReadError):
-                    if attempt + 1 == _READS:
-                        raise
-        raise AssertionError("the loop ends by itself")
+        def whole() -> bytes:
+            return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)["Body"].read()
+
+        return _unless_absent(whole)
 
     def write(self, group_id: str, view: str, watermark: datetime, content: bytes) -> str:
         """Store a snapshot under a name of its own, which is returned.
@@ -96,8 +81,7 @@ class SnapshotStore:
             Unavailable: S3 is busy or out of reach.
         """
         key = self._new_key(group_id, view, watermark)
-        with translated():
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
+        asked_of_s3(lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=content))
         return key
 
     def write_parts(self, group_id: str, view: str, watermark: datetime, parts: Iterable[bytes]) -> str:
@@ -122,11 +106,18 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        with translated():
-            try:
-                self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=SUPERSEDED)  # type: ignore[arg-type]  # a TypedDict by another name
-            except self._client.exceptions.NoSuchKey:
-                return
+        _unless_absent(
+            lambda: self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=SUPERSEDED)  # type: ignore[arg-type]  # a TypedDict by another name
+        )
+
+
+def _unless_absent[T](call: Callable[[], T]) -> T | None:
+    try:
+        return asked_of_s3(call)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            return None
+        raise
 
 
 def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:

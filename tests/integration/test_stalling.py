@@ -1,0 +1,246 @@
+"""AWS that accepts and never answers, or answers a byte now and then, behind real sockets.
+
+A function that has not answered when its time is over is cut off, and API Gateway then answers by itself: without a
+problem and without ``Retry-After``. The time is scaled down; nothing else is.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from personas.services import services
+from personas_tools.template import Function, TableRequest
+from support import background
+from support.aws import forget
+from support.client import Answer, Client, Context, load_handler
+from support.emulated import emulated_aws
+from support.stalling import Proxy, Stall, before
+from support.warm import unguarded_world, warm_client
+from support.world import NEEDED, World, result
+
+pytestmark = pytest.mark.emulator
+
+LIMIT: Final = 4.0
+"""The seconds that a function has here."""
+PERSONA_ID: Final = "0d6c1a52-5f0b-4b5e-8d0a-2f3f6f1f0a01"
+STALLS: Final = [stall for stall in Stall if stall is not Stall.NEVER]
+
+
+@pytest.fixture
+def _scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for one answer as it is to the whole time in life, roughly; what the answer itself needs stays."""
+    monkeypatch.setattr("personas.runtime.CONNECT_TIMEOUT", timedelta(seconds=0.5))
+    monkeypatch.setattr("personas.runtime.READ_TIMEOUT", timedelta(seconds=0.5))
+    monkeypatch.setattr("personas.store.attempts.LAST_CALL", timedelta(seconds=1))
+    monkeypatch.setattr("personas.store.table.FINISHING_TIME", timedelta(seconds=2))
+    monkeypatch.setattr("personas.views.suggestions.PATIENCE", timedelta(seconds=1))
+
+
+@pytest.fixture
+def world(
+    ministack: str,
+    table_definitions: Mapping[str, TableRequest],
+    deployed_functions: Mapping[str, Function],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """A refreshed group of one persona on the emulator."""
+    aws = emulated_aws(ministack, table_definitions, deployed_functions, monkeypatch)
+    aws.s3.create_bucket(
+        Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
+    )
+    made = unguarded_world(aws)
+    persona = {**NEEDED, "id": PERSONA_ID, "examples": ["Hello?"]}
+    assert warm_client(made).call("create", {"personas": [persona]}).status == 200
+    assert warm_client(made).call("refresh").status == 200
+    yield made
+    for logical_id in table_definitions:
+        aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+
+
+@pytest.fixture
+def aws_behind(
+    world: World, ministack: str, _scaled_down: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mapping[str, Proxy]]:
+    """The proxies that the functions now reach each service by."""
+    with ExitStack() as proxies:
+        found = {each: proxies.enter_context(before(ministack)) for each in ("dynamodb", "s3", "sqs")}
+        for service, proxy in found.items():
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service.upper()}", proxy.address)
+        forget()
+        yield found
+    forget()
+
+
+@pytest.fixture
+def client(world: World, aws_behind: Mapping[str, Proxy]) -> Client:
+    """A warm environment that has a few seconds for a call."""
+    client = warm_client(world)
+    client.remaining_ms = int(LIMIT * 1000)
+    assert client.call("drafts").status == 200
+    return client
+
+
+def unless_cut_off(call: Any) -> Any:
+    """What ``call`` returns within the time that a function has."""
+    returned: list[Any] = []
+    thread = threading.Thread(target=lambda: returned.append(call()), daemon=True)
+    thread.start()
+    thread.join(LIMIT)
+    assert returned, "cut off: the caller has no problem and no Retry-After"
+    return returned[0]
+
+
+def asked(client: Client, operation: str, body: object = None, **headers: str) -> Answer:
+    """The answer, which comes before the function is cut off."""
+    answer: Answer = unless_cut_off(lambda: client.call(operation, body, **headers))
+    return answer
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    """The status and code of a problem that says when to come again."""
+    assert int(answer.headers["Retry-After"]) > 0
+    return answer.status, str(answer.body["code"])
+
+
+# ---- DynamoDB --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_a_read_is_a_503(world: World, client: Client, aws_behind: Mapping[str, Proxy], stall: Stall) -> None:
+    aws_behind["dynamodb"].stall = stall
+    assert problem(asked(client, "get", {"persona_id": PERSONA_ID})) == (503, "unavailable")
+    assert aws_behind["dynamodb"].stalled > 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [("search", {}), ("drafts", {}), ("create", {"personas": [dict(NEEDED)]}), ("export", {}), ("refresh", {})],
+)
+def test_so_is_every_call_that_begins_by_one(
+    client: Client, aws_behind: Mapping[str, Proxy], operation: str, body: object
+) -> None:
+    aws_behind["dynamodb"].stall = Stall.IN_BODY
+    assert problem(asked(client, operation, body)) == (503, "unavailable")
+
+
+def test_who_is_calling_cannot_be_found_out(world: World, client: Client, aws_behind: Mapping[str, Proxy]) -> None:
+    services.cache_clear()
+    aws_behind["dynamodb"].stall = Stall.SILENT
+    assert problem(asked(client, "get")) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("stall", "key"),
+    [
+        (Stall.SILENT, {}),
+        (Stall.SILENT, {"idempotency_key": "k"}),
+        (Stall.IN_STATUS, {"idempotency_key": "k"}),
+        (Stall.IN_BODY, {}),
+    ],
+)
+def test_a_write_says_that_it_may_have_been_saved(
+    world: World, client: Client, aws_behind: Mapping[str, Proxy], stall: Stall, key: Mapping[str, str]
+) -> None:
+    # Given a table that takes the write of a persona, or does not, and does not say
+    body = {"personas": [{"persona_id": PERSONA_ID, "name": "Bo"}]}
+    aws_behind["dynamodb"].only = b":changed"
+    aws_behind["dynamodb"].stall = stall
+    # When one is changed
+    answer = asked(client, "update", body, **key)
+    # Then that is what is told
+    assert problem(answer) == (503, "outcome_unknown")
+    assert "may or may not" in result(answer)["message"]
+    # And the repeat under its key completes it
+    aws_behind["dynamodb"].stall = Stall.NEVER
+    assert asked(client, "update", body, **key).status == 200
+    assert world.names() == ["Bo"]
+
+
+@pytest.mark.parametrize(
+    ("stall", "call"),
+    [
+        (Stall.SILENT, b"GetItem"),
+        (Stall.SILENT, b"PutItem"),
+        (Stall.IN_STATUS, b"UpdateItem"),
+        (Stall.IN_HEADERS, b"DeleteItem"),
+    ],
+)
+def test_the_record_of_a_key(
+    world: World, client: Client, aws_behind: Mapping[str, Proxy], stall: Stall, call: bytes
+) -> None:
+    # Given a table of keys that stalls at one of the calls about a record
+    fails = call == b"DeleteItem"
+    body = {"personas": [{**NEEDED, "name": "Bo", **({"color": "Mauve"} if fails else {})}]}
+    proxy = aws_behind["dynamodb"]
+    proxy.only, proxy.stall = b"." + call, stall
+    if call == b"PutItem":
+        # A persona is put as well, and the marks of its group; those go through
+        proxy.only = b"in_progress_expiration"
+    # When something is created under a key
+    assert problem(asked(client, "create", body, idempotency_key="k")) == (503, "idempotency_unavailable")
+    # Then the repeat does it once, when the time of the first is over
+    proxy.stall = Stall.NEVER
+    world.expire_idempotency("in_progress_expiration", 0)
+    repeated = asked(client, "create", body, idempotency_key="k")
+    assert (repeated.status, world.names()) == ((422, ["Ada"]) if fails else (200, ["Ada", "Bo"]))
+
+
+# ---- S3 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_a_form_needs_no_s3(world: World, client: Client, aws_behind: Mapping[str, Proxy], stall: Stall) -> None:
+    # Given an environment that holds no view, and an S3 that stalls
+    aws_behind["s3"].stall = stall
+    # When a persona's form is asked for
+    answer = asked(client, "get", {"persona_id": PERSONA_ID})
+    # Then it is there, with what is selected as what is suggested
+    assert answer.status == 200
+    assert aws_behind["s3"].stalled > 0
+    assert answer.body["colors"]["suggestions"] == [answer.body["colors"]["resource"]["id"]]
+    assert [each["example"] for each in answer.body["examples"]["resources"]] == ["Hello?"]
+
+
+def test_the_next_form_does_not_wait_for_it_again(
+    world: World, client: Client, aws_behind: Mapping[str, Proxy]
+) -> None:
+    aws_behind["s3"].stall = Stall.SILENT
+    assert asked(client, "get", {"persona_id": PERSONA_ID}).status == 200
+    tried = aws_behind["s3"].stalled
+    assert asked(client, "get", {"persona_id": PERSONA_ID}).status == 200
+    assert aws_behind["s3"].stalled == tried
+
+
+@pytest.mark.parametrize("stall", [Stall.SILENT, Stall.IN_BODY])
+def test_a_cold_search_is_a_503(client: Client, aws_behind: Mapping[str, Proxy], stall: Stall) -> None:
+    aws_behind["s3"].stall = stall
+    assert problem(asked(client, "search")) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(("operation", "stall"), [("export", Stall.SILENT), ("refresh", Stall.IN_STATUS)])
+def test_what_is_to_be_stored_there_is_a_503(
+    world: World, client: Client, aws_behind: Mapping[str, Proxy], operation: str, stall: Stall
+) -> None:
+    assert client.call("search").status == 200
+    assert client.call("update", {"personas": [{"persona_id": PERSONA_ID, "name": "Bo"}]}).status == 200
+    aws_behind["s3"].stall, aws_behind["s3"].only = stall, b"PUT /"
+    assert problem(asked(client, operation)) == (503, "unavailable")
+
+
+# ---- The queue and the issuer ----------------------------------------------------------------------------------------
+
+
+def test_the_schedule_ends_in_time(client: Client, aws_behind: Mapping[str, Proxy]) -> None:
+    aws_behind["sqs"].stall = Stall.IN_BODY
+    handler = load_handler("refresh")
+
+    def scheduled() -> str:
+        with pytest.raises(Exception, match="queue is busy") as raised:
+            handler(background.schedule(), Context("test-refresh", int(LIMIT * 1000)))
+        return type(raised.value).__name__
+
+    assert unless_cut_off(scheduled) == "Unavailable"
