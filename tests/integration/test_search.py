@@ -1,8 +1,8 @@
 """search, as the contract states it, through the real handler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -27,9 +27,13 @@ from support.world import (
     TEAL,
     TONE_CALM,
     World,
+    color,
     department,
     entry_id,
     fault,
+    field_row,
+    icon,
+    parameter,
     pointers,
     result,
     text_id,
@@ -176,7 +180,9 @@ class TestFilters:
     def test_all_seven_are_always_there(self, env: Environment) -> None:
         answer = env.search()
         for name in FILTERS:
-            assert answer[f"{name}_filter"] == {"options": [], "selected_ids": [], "search": None}
+            assert answer[f"{name}_filter"].keys() == {"options", "selected_ids", "search"}
+            assert answer[f"{name}_filter"]["selected_ids"] == []
+            assert all(each["count"] == 0 for each in answer[f"{name}_filter"]["options"])
 
     def test_their_counts(self, env: Environment, house: dict[str, str]) -> None:
         answer = env.search()
@@ -210,15 +216,15 @@ class TestFilters:
         for who, search, *lists in product(("root", "coach"), ("", "a"), *chosen.values()):
             body: dict[str, Any] = {"search": search, **dict(zip(chosen, lists, strict=True))}
             answer = env.search(who=who, **body)
-            for parameter, name in sections.items():
+            for filter_by, name in sections.items():
                 for option in answer[f"{name}_filter"]["options"]:
-                    there = env.search(who=who, page_size=1, **{**body, parameter: [option["id"]]})
+                    there = env.search(who=who, page_size=1, **{**body, filter_by: [option["id"]]})
                     assert option["count"] == there["total_count"], (who, body, option)
 
     def test_those_without_a_list_count_what_was_found(self, env: Environment, house: dict[str, str]) -> None:
         answer = env.search(filter_department_ids=[CARE])
         assert options(answer, "color") == {"Plum": 1, "Teal": 1}
-        assert options(answer, "voice") == {"Alto": 1}
+        assert options(answer, "voice") == {"Alto": 1, "Bass": 0}
         assert options(answer, "instruction") == {"Ask before you answer.": 2}
         # Its own selection is set aside, that of the others is not.
         assert options(answer, "department") == {"Care": 2, "Sales": 2, "Legal": 1}
@@ -291,6 +297,88 @@ class TestFilters:
         env.save(instructions="Short.")
         names = [option["name"] for option in env.search()["instruction_filter"]["options"]]
         assert sorted(names) == ["Short.", "é" * 100]
+
+
+PICKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "color": ("colors", "id"),
+    "icon": ("icons", "id"),
+    "voice": ("voices", "id"),
+    "department": ("departments", "department_id"),
+    "field": ("parameter_fields", "field_id"),
+}
+"""The filters that offer the catalogue, each with the section of the form that does, and how that names an entry."""
+
+
+class TestRestOfTheCatalogue:
+    def test_comes_with_count_0_behind_what_is_in_use(self, env: Environment, world: World) -> None:
+        world.add("colors", "Amber", color("Amber", "#F5B21A"))
+        env.save(color="Teal")
+        env.save(color="Teal")
+
+        answer = env.search()
+
+        assert list(options(answer, "color").items()) == [("Teal", 2), ("Amber", 0), ("Plum", 0)]
+        assert answer["color_filter"]["options"][1]["hex_code"] == "#F5B21A"
+        assert options(answer, "icon") == {"Star": 2, "Beating heart": 0}
+        assert options(answer, "voice") == {"Alto": 0, "Bass": 0}
+
+    def test_holds_no_scenario_and_nothing_withdrawn(self, env: Environment, world: World) -> None:
+        world.cast("Empty")
+        world.add("colors", "Old", {**color("Old", "#000000"), "active": False})
+        world.add("voices", "Old", {"voice": "Old", "generated": False, "active": False})
+        world.add("departments", "Old", {**department("Old"), "active": False})
+
+        answer = env.search()
+
+        assert options(answer, "scenario") == {}
+        for name in ("color", "voice", "department"):
+            assert "Old" not in options(answer, name)
+
+    def test_what_is_withdrawn_and_in_use_is_offered(self, env: Environment, world: World) -> None:
+        env.save(color="Plum")
+        world.add("colors", "Plum", {**color("Plum", "#6E2A59"), "active": False})
+
+        assert options(env.search(), "color") == {"Plum": 1, "Teal": 0}
+
+    @pytest.mark.parametrize("who", ["root", "admin", "coach", "seller", "loner", "learner", "stranger"])
+    def test_is_what_get_offers_to_this_caller(self, who: str, env: Environment, world: World) -> None:
+        # Given parameters and fields for one department, for nobody any more, and for documents only,
+        restricted = {
+            "Care only": parameter("Care only", world.add("fields", "Care only/Soft", field_row("Soft"))),
+            "Split": parameter(
+                "Split",
+                world.add("fields", "Split/Sales", field_row("Sales", department_ids=[SALES])),
+                world.add("fields", "Split/Gone", field_row("Gone", active=False)),
+                world.add("fields", "Split/All", field_row("All")),
+            ),
+        }
+        restricted["Care only"]["department_ids"] = [CARE]
+        for name, row in restricted.items():
+            world.add("parameters", name, row)
+        # and personas that use nothing of it,
+        env.save(name="Ada")
+
+        # when both are asked,
+        answer, form = env.search(who=who), world.client(who).call("get", {}).body
+
+        # then a picker has what the form has, and nothing else but what is in use.
+        for name, (section, key) in PICKERS.items():
+            offered = answer[f"{name}_filter"]["options"]
+            in_form = {each[key] for each in form[section]["resources"]}
+            assert {each["id"] for each in offered} >= in_form, name
+            assert {each["id"] for each in offered if each["count"] == 0} <= in_form, name
+
+    def test_a_search_reaches_what_lies_beyond_the_hundred(self, env: Environment, world: World) -> None:
+        for number in range(120):
+            world.add("icons", f"Icon {number:03}", icon(f"Icon {number:03}", f"icon-{number}"))
+        env.save(icon="Star")
+
+        found = options(env.search(), "icon")
+        narrowed = options(env.search(icon_search="icon 11"), "icon")
+
+        assert (len(found), list(found)[:3]) == (100, ["Star", "Beating heart", "Icon 000"])
+        assert "Icon 119" not in found
+        assert narrowed == {f"Icon {number}": 0 for number in range(110, 120)}
 
 
 def _option(kind: str, name: str, count: int) -> dict[str, object]:
@@ -497,7 +585,7 @@ class TestPages:
         _many(env, 3)
         answer = env.search(page_offset=1000)
         assert (answer["personas"], answer["total_count"]) == ([], 3)
-        assert options(answer, "color") == {"Teal": 3}
+        assert options(answer, "color") == {"Teal": 3, "Plum": 0}
 
     @pytest.mark.parametrize("field", ["page_size", "page_offset"])
     @pytest.mark.parametrize("value", [-1, "many", 1.5, 101])

@@ -143,7 +143,14 @@ class Model:
         }
 
     def options(
-        self, query: Query, facet: Facet, names: Mapping[str, str], search: str, selected: Sequence[str], most: int
+        self,
+        query: Query,
+        facet: Facet,
+        names: Mapping[str, str],
+        search: str,
+        selected: Sequence[str],
+        most: int,
+        unused: Collection[str] = (),
     ) -> list[Option]:
         counts = self.counts(query, facet)
         everything = [Option(each, name, counts.get(each, 0)) for each, name in names.items()]
@@ -152,7 +159,7 @@ class Model:
         offered = [
             option
             for option in everything
-            if option.id not in selected and option.count and fold(search) in fold(option.name)
+            if option.id not in selected and (option.count or option.id in unused) and fold(search) in fold(option.name)
         ]
         kept += offered[: max(0, most - len(kept))]
         return sorted(kept, key=lambda option: (-option.count, fold(option.name), option.id))
@@ -219,6 +226,9 @@ def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) ->
         search = "ö" if query.page_size % 2 else ""
         want_options = model.options(query, facet, NAMES[facet], search, chosen, int(way["OPTIONS_MAX"]))
         assert found.options(facet, OptionNames(NAMES[facet]), search, chosen) == want_options
+        unused = sorted(NAMES[facet])[::2]
+        want_options = model.options(query, facet, NAMES[facet], search, chosen, int(way["OPTIONS_MAX"]), unused)
+        assert found.options(facet, OptionNames(NAMES[facet]), search, chosen, unused.__contains__) == want_options
     # Instructions bring their names with them, those of personas that are gone until the next base is written.
     labels = {row["ii"]: row["ih"] for row in model.rows.values()}
     for search in ("", "ü", "a"):

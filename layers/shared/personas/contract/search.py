@@ -70,7 +70,10 @@ class ListFilterOption(WireModel):
 class ListFilterSection(WireModel):
     """A filter: its options, most matches first."""
 
-    options: Annotated[list[ListFilterOption] | None, Field(description="At most 100 things to filter by.")] = None
+    options: Annotated[
+        list[ListFilterOption] | None,
+        Field(description="At most 100: what is in use, then what else could be given to a persona, with count 0."),
+    ] = None
     selected_ids: Annotated[list[str] | None, Field(description="What the request filtered by.")] = None
     search: Annotated[str | None, Field(description="What the request narrowed the options by.")] = None
 
@@ -95,11 +98,21 @@ class SearchPersonaResponse(WireModel):
         None
     )
     scenario_filter: Annotated[ListFilterSection | None, Field(description="Scenarios to filter by.")] = None
-    field_filter: Annotated[ListFilterSection | None, Field(description="Fields to filter by.")] = None
-    department_filter: Annotated[ListFilterSection | None, Field(description="Departments to filter by.")] = None
-    color_filter: Annotated[ListFilterSection | None, Field(description="The colors of what was found.")] = None
-    icon_filter: Annotated[ListFilterSection | None, Field(description="The icons of what was found.")] = None
-    voice_filter: Annotated[ListFilterSection | None, Field(description="The voices of what was found.")] = None
+    field_filter: Annotated[ListFilterSection | None, Field(description="Fields: those in use, then the others.")] = (
+        None
+    )
+    department_filter: Annotated[
+        ListFilterSection | None, Field(description="Departments: those in use, then the others.")
+    ] = None
+    color_filter: Annotated[
+        ListFilterSection | None, Field(description="Colors: those of what was found, then the others.")
+    ] = None
+    icon_filter: Annotated[
+        ListFilterSection | None, Field(description="Icons: those of what was found, then the others.")
+    ] = None
+    voice_filter: Annotated[
+        ListFilterSection | None, Field(description="Voices: those of what was found, then the others.")
+    ] = None
     instruction_filter: Annotated[
         ListFilterSection | None, Field(description="The instructions of what was found, cut at 100 characters.")
     ] = None

@@ -41,14 +41,15 @@ def is_offered_link(catalogue: Catalogue, link: ParameterField, caller: Caller) 
 
 
 def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Caller) -> bool:
-    """Whether an entry may be told to this caller though no persona that it sees has it."""
-    if caller.role == SUPERADMIN or kind in {"colors", "icons", "voices"}:
-        return True
+    """Whether `get` offers an entry to this caller for new selections; of a field, one of its parameter fields."""
+    if kind == "fields":
+        links = catalogue.links_of_fields.get(entry_id, ())
+        return any(is_offered_link(catalogue, link, caller) for link in links)
+    if catalogue.rows(kind).get(entry_id, {}).get("active") is False:
+        return False
     if kind == "departments":
-        return entry_id in caller.department_ids
-    return kind == "fields" and any(
-        is_offered_link(catalogue, link, caller) for link in catalogue.links_of_fields.get(entry_id, ())
-    )
+        return caller.role == SUPERADMIN or entry_id in caller.department_ids
+    return kind in {"colors", "icons", "voices"}
 
 
 class Links:

@@ -82,9 +82,15 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
 def _section(
     view: PersonaView, found: Found, caller: Caller, facet: Facet, search: str | None, selected: list[str]
 ) -> ListFilterSection:
+    def offered(entry_id: str) -> bool:
+        return is_offered_option(view.catalogue, facet, entry_id, caller)
+
+    told = _told(view, found, caller, facet, selected)
     options = []
     rows, kind = view.catalogue.rows(facet), facet.removesuffix("s")
-    for option in found.options(facet, view.names(facet), search, _told(view, found, caller, facet, selected)):
+    # No scenario is given to a persona by its form, so none is offered that has none.
+    unused = None if facet == "scenarios" else offered
+    for option in found.options(facet, view.names(facet), search, told, unused):
         row = rows.get(option.id, {})
         options.append(
             ListFilterOption(
@@ -101,13 +107,15 @@ def _section(
 
 def _told(view: PersonaView, found: Found, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
     """Those of the selected options that the caller knows: it is offered them, or sees a persona that has them."""
-    used = found.counts(facet) if selected else {}
+    if caller.role == SUPERADMIN or not selected:
+        return list(selected)
+    used = found.counts(facet)
     unsure = [
         each for each in selected if each not in used and not is_offered_option(view.catalogue, facet, each, caller)
     ]
     if not unsure:
         return list(selected)
-    everything = Query(caller_departments=None if caller.role == SUPERADMIN else caller.department_ids, page_size=0)
+    everything = Query(caller_departments=caller.department_ids, page_size=0)
     seen = view.index.search(everything, view.field_of).counts(facet)
     return [each for each in selected if each not in unsure or each in seen]
 

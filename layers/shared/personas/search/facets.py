@@ -1,6 +1,6 @@
 """What the personas of a group can be filtered by, and the options that are offered for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -50,6 +50,7 @@ class OptionNames:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = dict(names)
         self._folded = dict(zip(names, fold_all(names.values()), strict=True))
+        self._in_order = sorted((folded, each) for each, folded in self._folded.items())
 
     def offers(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[Offer]:
         """Options that have a name here, and one that contains the needle."""
@@ -59,3 +60,11 @@ class OptionNames:
             for each, count in counts
             if each in names and needle in folded[each]
         ]
+
+    def unused(self, used: Container[str], needle: str, offered: Callable[[str], bool]) -> Iterator[Offer]:
+        """Options without a count, in their order: what is not in use, contains the needle and is ``offered``."""
+        return (
+            (0, folded, each, self._names[each])
+            for folded, each in self._in_order
+            if each not in used and needle in folded and offered(each)
+        )

@@ -1,8 +1,9 @@
 """What a search asks for, and what it finds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import islice
 from typing import Protocol
 
 from pyroaring import BitMap
@@ -78,14 +79,19 @@ class Found:
         return self._counts[facet]
 
     def options(
-        self, facet: Facet, names: OptionNames | None = None, search: str | None = None, selected: Collection[str] = ()
+        self,
+        facet: Facet,
+        names: OptionNames | None = None,
+        search: str | None = None,
+        selected: Collection[str] = (),
+        offered: Callable[[str], bool] | None = None,
     ) -> list[Option]:
         """At most 100 options of the facet, by count from the highest, then by folded name, then by id.
 
-        Offered are options that have a name and a count and whose name contains ``search``, compared folded: what
-        nothing would match is left out. The selected ones that have a name are always among them, whatever their count
-        and name; only if more than 100 are selected are there more than 100 options. ``names`` may be left out for
-        instructions, whose names came with the rows.
+        They are those that have a name and a count and whose name contains ``search``, compared folded; behind them
+        those without a count that are ``offered``. The selected ones that have a name are always among them, whatever
+        their count and name; only if more than 100 are selected are there more than 100 options. ``names`` may be left
+        out for instructions, whose names came with the rows.
 
         Raises:
             RuntimeError: the index has changed since the search.
@@ -97,6 +103,9 @@ class Found:
             counts = self.counts(facet)
             kept = names.offers((each, counts.get(each, 0)) for each in chosen)
             best = names.offers((each for each in counts.items() if each[0] not in chosen), needle)
+            if offered is not None and len(kept) + len(best) < OPTIONS_MAX:
+                unused = names.unused(counts.keys() | chosen.keys(), needle, offered)
+                best += islice(unused, OPTIONS_MAX - len(kept) - len(best))
         offers = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
         return [Option(each, name, -less) for less, _, each, name in offers]
 
