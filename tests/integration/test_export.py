@@ -186,12 +186,12 @@ class TestCells:
                 seen = normalize("NFKC", cell.lstrip(" \t\r\n\u200b"))
                 assert not seen.startswith(("=", "+", "-", "@", "\t", "\r", "\n")), name
 
-    def test_it_is_rfc_4180_in_utf_8_without_a_mark(self, env: Environment) -> None:
+    def test_it_is_rfc_4180_in_utf_8_with_a_mark(self, env: Environment) -> None:
         persona_id = env.save(name='A, "B"', description="Zoë\nand Bo")
         file = content(env.world, env.call("export", {}))
         assert file.decode() == (
-            "persona_id,name,description,color,icon,instructions,active_flag,departments,parameter_fields,examples,"
-            f'voices\r\n{persona_id},"A, ""B""","Zoë\nand Bo",Teal,Star,Ask before you answer.,false,,,,\r\n'
+            "\ufeffpersona_id,name,description,color,icon,instructions,active_flag,departments,parameter_fields,examples,"
+            f'voices,version\r\n{persona_id},"A, ""B""","Zoë\nand Bo",Teal,Star,Ask before you answer.,false,,,,,1\r\n'
         )
 
     def test_what_was_exported_can_be_created_again(self, env: Environment, world: World) -> None:
@@ -230,7 +230,7 @@ class TestAnswer:
         env.save()
         answer = env.call("export", {"search": "nobody"})
         assert answer.body["row_count"] == 0
-        assert content(env.world, answer).decode() == ",".join(HEADER) + "\r\n"
+        assert content(env.world, answer).decode() == "\ufeff" + ",".join(HEADER) + "\r\n"
 
     def test_one_persona(self, env: Environment) -> None:
         ids = house(env)

@@ -11,20 +11,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personas.domain.cells import escape, join_list
+from personas.domain.exporting import HEADER
 from personas.domain.importing import IMPORT_FIELDS
 from personas.store.table import Table
 from personas_tools import demo, http_api, library
 from personas_tools.cli import main
 from personas_tools.http_api import Api
-from personas_tools.importer import sending
-from personas_tools.importer.csv_file import REASON
+from personas_tools.importer import command, sending
 from personas_tools.importer.journal import Journal
+from personas_tools.importer.rows import REASON
 from personas_tools.library import parse
+from support.exported import content
 from support.faults import Killed
 from support.transport import Handlers
-from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World
+from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World, color, department
 
-COLUMNS: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS))
+COLUMNS: Final = HEADER
 LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
 
 DEMO: Final = Path(demo.__file__).with_name("library.yaml")
@@ -39,7 +41,7 @@ def handlers(world: World) -> Handlers:
 
 @pytest.fixture
 def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command on the handlers and tells its result; ``fails`` is the exit code to expect."""
+    """Runs the command on the handlers and tells its result; ``fails`` is the exit code to expect, None any."""
 
     class Connected(Api):
         def __init__(self, address: str, key: str) -> None:
@@ -48,11 +50,11 @@ def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Ru
     monkeypatch.setattr(http_api, "Api", Connected)
     monkeypatch.setenv("PERSONAS_KEY", world.key("root"))
 
-    def invoke(file: Path, *options: str, fails: int = 0) -> Result:
-        result = CliRunner().invoke(main, ["import", str(file), *options], env={"COLUMNS": "200"})
+    def invoke(file: Path, *options: str, fails: int | None = 0, says: str = "") -> Result:
+        result = CliRunner().invoke(main, ["import", str(file), *options], input=says, env={"COLUMNS": "200"})
         if isinstance(result.exception, Killed):
             raise result.exception
-        assert result.exit_code == fails, (result.output, result.exception)
+        assert fails is None or result.exit_code == fails, (result.output, result.exception)
         return result
 
     return invoke
@@ -74,7 +76,7 @@ def plain(number: int, **others: object) -> dict[str, object]:
 
 
 def lines(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as text:
+    with path.open(encoding="utf-8-sig", newline="") as text:
         return list(csv.DictReader(text))
 
 
@@ -84,6 +86,11 @@ def only_persona(world: World) -> str:
     persona_id = row["persona_id"]
     assert isinstance(persona_id, str)
     return persona_id
+
+
+def faults_in(shown: Result) -> list[str]:
+    """What a preview has against rows."""
+    return [line for line in shown.stdout.splitlines() if line.startswith("row ")]
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -149,19 +156,205 @@ def test_a_template_of_the_import_fields_makes_a_persona_of_the_demo(run: Run, w
     assert all(len((field.example or "").split(",")) == 2 for field in IMPORT_FIELDS if field.multi)
 
 
-def test_a_preview_writes_nothing(run: Run, world: World, handlers: Handlers, tmp_path: Path) -> None:
-    rows = [plain(1, active_flag="perhaps"), plain(2, name="x" * 201), plain(3, persona_id=GROUP)]
-    file = write(tmp_path / "file.csv", rows)
-    before = world.contents()
-    shown = run(file, "--dry-run", fails=1)
-    assert set(handlers.calls) == {"search", "get"}
-    assert world.contents() == before
-    assert leftovers(tmp_path) == ["file.csv"]
-    assert "row 2: active_flag: must be true or false" in shown.stdout
-    assert "row 3: name: must have at most 200 characters" in shown.stdout
-    assert "would create 1 and update 0 personas, in 1 calls" in shown.stdout
-    assert "--update" in shown.stdout
-    assert "2 of 3 rows would be rejected" in shown.stderr
+class TestPreview:
+    def test_it_writes_nothing(self, run: Run, world: World, handlers: Handlers, tmp_path: Path) -> None:
+        ada = world.save()
+        rows = [plain(1, active_flag="perhaps"), plain(2, name="x" * 201), plain(3, persona_id=ada, name="New")]
+        file = write(tmp_path / "file.csv", rows)
+        before = world.contents()
+        shown = run(file, "--update", "--dry-run", fails=1)
+        assert set(handlers.calls) == {"search", "get"}
+        assert world.contents() == before
+        assert leftovers(tmp_path) == ["file.csv"]
+        assert "row 2: active_flag: must be true or false" in shown.stdout
+        assert "row 3: name: must have at most 200 characters" in shown.stdout
+        assert "would create 0 and update 1 personas, in 2 calls" in shown.stdout
+        assert "2 of 3 rows would be rejected" in shown.stderr
+
+    def test_it_finds_what_the_library_does_not_have(self, run: Run, world: World, tmp_path: Path) -> None:
+        # Given rows whose names are misspelt, ambiguous, unknown, and right
+        world.add("departments", "Nursing", department("Nursing"))
+        rows = [
+            plain(1, color="Tael", departments=["Care", "Nusring"]),
+            plain(2, icon="Beeting heart", voices=["Baas", "Alto"], parameter_fields=["Calm", "Mod: Angry", "Angri"]),
+            plain(3, color="mauve"),
+            plain(4, color="#16818a", icon="HEART-PULSE", departments=["sales"], parameter_fields=["Tone: calm"]),
+        ]
+        shown = run(write(tmp_path / "file.csv", rows), "--dry-run", fails=1)
+        # Then each is told, with what may be meant, and nothing else
+        assert faults_in(shown) == [
+            "row 2: color: there is no color 'Tael' in this group: did you mean 'Teal'?",
+            "row 2: departments, entry 2: there is no department 'Nusring' in this group: did you mean 'Nursing'?",
+            "row 3: icon: there is no icon 'Beeting heart' in this group: did you mean 'Beating heart'?",
+            "row 3: parameter_fields, entry 1: 2 entries go by 'Calm': name it as \"parameter: field\"",
+            "row 3: parameter_fields, entry 2: there is no parameter field 'Mod: Angry' in this group: "
+            "did you mean 'Mood: Angry'?",
+            "row 3: parameter_fields, entry 3: there is no parameter field 'Angri' in this group: "
+            "did you mean 'Angry'?",
+            "row 3: voices, entry 1: there is no voice 'Baas' in this group: did you mean 'Bass'?",
+            "row 4: color: there is no color 'mauve' in this group",
+        ]
+
+    def test_what_it_lets_pass_is_saved_and_what_it_does_not_is_rejected(
+        self, run: Run, world: World, tmp_path: Path
+    ) -> None:
+        # Given rows of which some are wrong in some way
+        ada, busy = world.save(name="Ada"), world.save(name="Busy")
+        world.cast("Ward", busy)
+        rows = [
+            plain(1),
+            plain(2, color="Tael"),
+            plain(3, persona_id=ada),
+            plain(4, persona_id=busy),
+            plain(5, persona_id=GROUP),
+            plain(6, persona_id="x"),
+            plain(7, persona_id=ada),
+            plain(8, name=" "),
+            plain(9, examples=["x"] * 51),
+            plain(10, examples=[f"{number}" + "人" * 1_998 for number in range(50)], instructions="人" * 32_000),
+        ]
+        file = write(tmp_path / "file.csv", rows)
+        shown = run(file, "--update", "--dry-run", fails=1)
+        # When they are imported, then the same ones are rejected
+        run(file, "--update", fails=1)
+        assert {line.split(":")[0] for line in faults_in(shown)} == {
+            f"row {number}" for number in (3, 5, 6, 7, 8, 9, 10, 11)
+        }
+        rejected = {row["name"] for row in lines(tmp_path / "file.rejected.csv")}
+        assert rejected == {row["name"] for row in rows} - {"P0001", "P0003"}
+
+    def test_a_row_lists_all_its_faults(self, run: Run, tmp_path: Path) -> None:
+        row = plain(1, name="x" * 201, color="Tael", active_flag="perhaps", departments=["Cara"])
+        file = write(tmp_path / "file.csv", [row])
+        expected = [
+            "active_flag: must be true or false",
+            "name: must have at most 200 characters",
+            "color: there is no color 'Tael' in this group: did you mean 'Teal'?",
+            "departments, entry 1: there is no department 'Cara' in this group: did you mean 'Care'?",
+        ]
+        assert faults_in(run(file, "--dry-run", fails=1)) == [f"row 2: {fault}" for fault in expected]
+        run(file, fails=1)
+        (rejected,) = lines(tmp_path / "file.rejected.csv")
+        assert rejected[REASON] == "; ".join(expected)
+
+    def test_it_shows_what_an_update_would_change(self, run: Run, world: World, tmp_path: Path) -> None:
+        ada = world.save(name="Ada", description="Old", departments=["Care"], examples=["One"], active_flag=True)
+        bea, cleo = world.save(name="Bea"), world.save(name="Cleo")
+        world.client().call("update", {"personas": [{"persona_id": cleo, "name": "Cleopatra"}]})
+        same = {"color": "#16818A", "icon": "star", "instructions": "Ask before you answer."}
+        rows = [
+            {"persona_id": ada, "version": 1, "name": "Ada", **same, "color": "plum", "departments": ["Care", "Sales"]},
+            {"persona_id": bea, "version": 1, "name": "Bea", **same},
+            {"persona_id": cleo, "version": 1, "name": "Cleo", **same},
+        ]
+        shown = run(write(tmp_path / "file.csv", rows), "--update", "--dry-run", fails=1)
+        table = [line.split() for line in shown.stdout.splitlines() if line.startswith("2 ")]
+        assert table == [
+            ["2", ada, "description", '"Old"', "null"],
+            ["2", ada, "color", '"Teal"', '"Plum"'],
+            ["2", ada, "active_flag", "true", "false"],
+            ["2", ada, "departments", '["Care"]', '["Care",', '"Sales"]'],
+            ["2", ada, "examples", '["One"]', "[]"],
+        ]
+        assert "would create 0 and update 2 personas" in shown.stdout
+        assert "1 of the updates would change nothing." in shown.stdout
+        (lost,) = faults_in(shown)
+        assert lost.startswith("row 4: changed by somebody else since it was exported: Version 1 was expected, and ")
+
+    def test_it_looks_beyond_the_hundred_entries_that_a_form_offers(
+        self, run: Run, world: World, tmp_path: Path
+    ) -> None:
+        for number in range(100):
+            world.add("colors", f"A{number}", color(f"A{number}", f"#0000{number:02x}"))
+        file = write(tmp_path / "file.csv", [plain(1, color="Teal"), plain(2, color="#6e2a59"), plain(3, color="Tael")])
+        assert faults_in(run(file, "--dry-run", fails=1)) == [
+            "row 4: color: there is no color 'Tael' in this group: did you mean 'Teal'?"
+        ]
+
+    def test_it_says_that_rejected_rows_are_in_the_way(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "file.rejected.csv").write_text("half corrected")
+        assert "is there from an earlier import" in run(write(tmp_path / "file.csv", [plain(1)]), "--dry-run").stderr
+
+
+class TestColleagues:
+    """Somebody changes personas between an export and its import."""
+
+    @pytest.fixture
+    def file(self, world: World, tmp_path: Path) -> Path:
+        """An export of two personas that its owner has changed both, and a colleague one of them meanwhile."""
+        ids = [world.save(name=name, description="Old") for name in ("Ada", "Bea")]
+        text = content(world, world.client().call("export", {})).decode("utf-8-sig")
+        world.client().call("update", {"personas": [{"persona_id": ids[0], "description": "Theirs"}]})
+        path = tmp_path / "file.csv"
+        path.write_text(text.replace("Old", "Mine"), encoding="utf-8", newline="")
+        return path
+
+    def described(self, world: World) -> dict[str, str | None]:
+        rows = world.client().call("search", {}).body["personas"]
+        return {row["name"]: row["description"] for row in rows}
+
+    def test_a_change_of_theirs_survives(self, run: Run, world: World, file: Path) -> None:
+        told = run(file, "--update", fails=1)
+        assert told.stdout == "0 created, 1 updated, 1 rejected.\n"
+        assert self.described(world) == {"Ada": "Theirs", "Bea": "Mine"}
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert lost["name"] == "Ada"
+        assert lost[REASON] == (
+            "changed by somebody else since it was exported: Version 1 was expected, and version 2 is stored. Look at "
+            "the change, then set version to that."
+        )
+
+    def test_also_where_it_is_the_only_row(self, run: Run, world: World, file: Path) -> None:
+        head, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([head, *(row for row in rows if "Ada" in row)]) + "\n")
+        run(file, "--update", fails=1)
+        assert self.described(world) == {"Ada": "Theirs", "Bea": "Old"}
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert "Version 1 was expected" in lost[REASON]
+
+    def test_a_row_that_lost_is_taken_with_the_stored_version(self, run: Run, world: World, file: Path) -> None:
+        run(file, "--update", fails=1)
+        rejected = file.with_name("file.rejected.csv")
+        rejected.write_text(rejected.read_text().replace(",1\n", ",2\n"))
+        run(rejected, "--update")
+        assert self.described(world) == {"Ada": "Mine", "Bea": "Mine"}
+
+    def test_without_versions_it_says_so_before_it_writes(
+        self, run: Run, world: World, handlers: Handlers, file: Path
+    ) -> None:
+        def die(operation: str) -> None:
+            if operation == "update":
+                raise KeyboardInterrupt
+
+        handlers.before = die
+        told = run(file, "--update", "--skip", "version", fails=1)
+        assert told.stderr.startswith(f"{file} has no column version: nothing guards what others have changed")
+        assert self.described(world) == {"Ada": "Theirs", "Bea": "Old"}
+
+    def test_rows_without_a_version_are_counted(self, run: Run, file: Path) -> None:
+        file.write_text(file.read_text().replace(",1\n", ",\n", 1))
+        told = run(file, "--update", "--dry-run", fails=None)
+        assert told.stderr.startswith(f"1 of the rows of {file} has no version: nothing guards")
+
+    def test_copies_are_not_made_unasked(self, run: Run, world: World, file: Path) -> None:
+        # Given nobody to ask, then one line says what to do
+        refused = run(file, fails=1)
+        assert refused.stderr == (
+            f"Error: {file} has ids in persona_id, as an export has: it makes copies of 2 personas. "
+            "Give --update to change them, or --yes.\n"
+        )
+        assert world.names() == ["Ada", "Bea"]
+        run(file, "--yes")
+        assert world.names() == ["Ada", "Ada", "Bea", "Bea"]
+
+    @pytest.mark.parametrize(("answer", "made"), [("y\n", True), ("n\n", False), ("\n", False)])
+    def test_who_can_be_asked_is_asked(
+        self, run: Run, world: World, file: Path, monkeypatch: pytest.MonkeyPatch, answer: str, made: bool
+    ) -> None:
+        monkeypatch.setattr(command, "can_ask", lambda: True)
+        told = run(file, fails=not made, says=answer)
+        assert "it makes copies of 2 personas. --update changes them instead. Make copies? [y/N]" in told.stderr
+        assert len(world.names()) == (4 if made else 2)
 
 
 def test_update_changes_what_has_a_column(run: Run, world: World, tmp_path: Path) -> None:

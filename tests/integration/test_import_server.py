@@ -32,7 +32,7 @@ def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:
     path = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"
     own = {"PYTHONPATH": path, "PERSONAS_URL": f"http://127.0.0.1:{port}", "PERSONAS_KEY": key}
     return subprocess.Popen(  # noqa: S603  # the project's own command
-        [sys.executable, "-m", "personas_tools.cli", "import", str(file)],
+        [sys.executable, "-m", "personas_tools.cli", "import", "--yes", str(file)],
         env=os.environ | own,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -125,5 +125,5 @@ def each_done(api: Api, operation: str, body: object, idempotency_key: str) -> N
 def exported(api: Api, file: Path) -> Sequence[list[str]]:
     """The rows of an export of the whole group, which is then in a file."""
     api.download(str(api.read("export", {})["upload_id"]), file)
-    with file.open(encoding="utf-8", newline="") as text:
+    with file.open(encoding="utf-8-sig", newline="") as text:
         return list(csv.reader(text, strict=True))[1:]

@@ -62,7 +62,7 @@ def test_hostile_texts_come_back(world: World, run: Callable[..., str], tmp_path
     for first in range(0, PERSONAS, 100):
         assert client.call("delete", {"persona_ids": ids[first : first + 100]}).status == 200
     assert world.names() == []
-    run("import", str(file))
+    run("import", str(file), "--yes")
     # Then another export is the same, but for the ids
     run("export", "--output", str(again))
     after = cells(again.read_bytes())

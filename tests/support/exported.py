@@ -40,12 +40,14 @@ def content(world: World, answer: Answer) -> bytes:
 
 def cells(file: bytes) -> list[dict[str, str]]:
     """The rows of a file by column, the cells as they stand in it."""
-    return list(csv.DictReader(io.StringIO(file.decode(), newline=""), strict=True))
+    return list(csv.DictReader(io.StringIO(file.decode("utf-8-sig"), newline=""), strict=True))
 
 
 def values(row: Mapping[str, str]) -> dict[str, object]:
     """What a row says, as create takes it."""
-    given: dict[str, object] = {name: unescape(cell) for name, cell in row.items() if name != "persona_id"}
+    given: dict[str, object] = {
+        name: unescape(cell) for name, cell in row.items() if name not in ("persona_id", "version")
+    }
     given |= {name: split_list(unescape(row[name])) for name in LISTS}
     return given | {"active_flag": row["active_flag"] == "true"}
 

@@ -72,4 +72,8 @@ def test_no_column_holds_a_formula(column: str, row: dict[str, str]) -> None:
 
 
 def test_the_other_columns_hold_no_text(row: dict[str, str]) -> None:
-    assert {key: cell for key, cell in row.items() if cell != NEUTRAL} == {"persona_id": GROUP, "active_flag": "true"}
+    assert {key: cell for key, cell in row.items() if cell != NEUTRAL} == {
+        "persona_id": GROUP,
+        "active_flag": "true",
+        "version": "7",
+    }

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from personas.domain.cells import escape, join_list
 from personas.domain.importing import IMPORT_FIELDS
 from personas_tools.importer import csv_file
-from personas_tools.importer.columns import PERSONA_ID, Columns, Field, RowError, name_of, names_of
-from personas_tools.importer.csv_file import REASON, ROW_MAX, CsvFile, FileError
+from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Field, name_of, names_of
+from personas_tools.importer.csv_file import ROW_MAX, CsvFile
 from personas_tools.importer.journal import Journal, Outcome
+from personas_tools.importer.rows import REASON, FileError
 
 FIELDS: Final = [Field.model_validate(each.model_dump()) for each in IMPORT_FIELDS]
 KEYS: Final = [field.key for field in FIELDS]
-KNOWN: Final = {*names_of(FIELDS), PERSONA_ID}
+KNOWN: Final = {*names_of(FIELDS), PERSONA_ID, VERSION}
 ID: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
 HEAD: Final = "name,color,icon,instructions"
 
@@ -175,15 +176,53 @@ def test_rows_that_are_refused(tmp_path: Path, line: str, reason: str) -> None:
     columns = Columns(file, FIELDS, update=False)
     (row,) = file.rows()
     assert row.number == 3
-    with pytest.raises(RowError, match=f"^{reason}".replace("?", r"\?")):
-        columns.item(row)
+    assert columns.item(row).faults == [reason]
 
 
-@pytest.mark.parametrize(("word", "value"), [("TRUE", True), (" yes", True), ("0", False), ("No", False)])
-def test_switches(tmp_path: Path, word: str, value: bool) -> None:
-    file = opened(tmp_path / "file.csv", f"{HEAD},Active\nn,c,i,x,{word}\n")
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ("true TRUE wahr WAHR vrai VRAI Verdadero VERDADEIRO vero Waar", True),
+        ("false FALSE Falsch FALSCH faux FAUX falso FALSO onwaar ONWAAR", False),
+        ("1 yes YES ja Ja oui sí SÍ si sim Sim sì \uff11", True),
+        ("0 no No nein Nein non não NÃO nao nee Nee", False),
+        ("active ACTIVE", True),
+    ],
+)
+def test_switches(tmp_path: Path, words: str, value: bool) -> None:
+    # Given what spreadsheets and people write in seven languages, and the label of the flag
+    file = opened(tmp_path / "file.csv", f"{HEAD},Active\n" + "".join(f"n,c,i,x, {word}\n" for word in words.split()))
+    columns = Columns(file, FIELDS, update=False, yes=["Active "])
+    assert {columns.item(row).values["active_flag"] for row in file.rows()} == {value}
+
+
+def test_a_row_tells_all_that_cannot_be_read_in_it(tmp_path: Path) -> None:
+    file = opened(tmp_path / "file.csv", f"{PERSONA_ID},{HEAD},Active,{VERSION}\n{ID},n,c,i,x,perhaps,v3\n")
     (row,) = file.rows()
-    assert Columns(file, FIELDS, update=False).item(row).values["active_flag"] is value
+    item = Columns(file, FIELDS, update=True).item(row)
+    assert item.faults == ["version: must be a whole number, as it was exported", "active_flag: must be true or false"]
+    assert item.values == {PERSONA_ID: ID, "name": "n", "color": "c", "icon": "i", "instructions": "x"}
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "update", "expected", "unguarded"),
+    [
+        (f",{VERSION}", ",7", True, {"expected_version": 7}, 0),
+        (f",{VERSION}", ", 7 ", True, {"expected_version": 7}, 0),
+        (f",{VERSION}", ",", True, {}, 1),
+        (f",{VERSION}", "", True, {}, 1),
+        ("", "", True, {}, 1),
+        (f",{VERSION}", ",7", False, {}, 0),
+    ],
+)
+def test_a_version_guards_the_update_of_its_row(
+    tmp_path: Path, head: str, cells: str, update: bool, expected: dict[str, int], unguarded: int
+) -> None:
+    file = opened(tmp_path / "file.csv", f"{PERSONA_ID},{HEAD}{head}\n{ID},n,c,i,x{cells}\n")
+    columns = Columns(file, FIELDS, update=update)
+    (row,) = file.rows()
+    assert {key: value for key, value in columns.item(row).values.items() if "version" in key} == expected
+    assert columns.unguarded == unguarded
 
 
 @given(rows=st.lists(values, min_size=1, max_size=3), mark=st.booleans())

@@ -8,11 +8,16 @@ from pydantic import BaseModel
 
 from personas.domain.cells import escape, join_list, split_list, unescape
 from personas.domain.folding import fold
-from personas_tools.importer.csv_file import REASON, CsvFile, FileError, Row
+from personas_tools.importer.rows import REASON, FileError, Row, RowFile
+from personas_tools.importer.words import SWITCH
 
 PERSONA_ID: Final = "persona_id"
+VERSION: Final = "version"
+EXPECTED_VERSION: Final = "expected_version"
+_OWN: Final = frozenset({PERSONA_ID, VERSION})
+"""The columns that say which persona a row is, and of which version."""
+_VERSION_DIGITS: Final = 18
 _BAR: Final = "|"
-_SWITCH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 type Operation = Literal["create", "update"]
 
@@ -27,15 +32,16 @@ class Field(BaseModel):
     type: str = "string"
 
 
-class RowError(Exception):
-    """A row that cannot be sent; the message is the reason."""
-
-
 class Item(NamedTuple):
-    """What a row asks for: the values as the operation takes them, ``persona_id`` among them in an update."""
+    """What a row asks for: the values as the operation takes them, and why it cannot be sent.
+
+    Among the values of an update are ``persona_id`` and, where the row has a version, ``expected_version``. A value
+    that cannot be read is left out. Where the row as a whole cannot be trusted, there are no values.
+    """
 
     operation: Operation
     values: dict[str, object]
+    faults: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class Columns:
 
     ``lists`` says what joins them: "|" or ",". Unless it does, that is ``|``, and a comma in a column without any ``|``
     of a file that is new. A file with persona ids or reasons comes from `export` or from an import: it has ``|`` only,
-    and a comma in it is part of a text.
+    and a comma in it is part of a text. ``yes`` are the words that say yes in the language of the group, as labels of
+    its flag do.
 
     Raises:
         FileError: a column is unknown, there twice, or needed and not there.
@@ -69,16 +76,18 @@ class Columns:
 
     def __init__(
         self,
-        file: CsvFile,
+        file: RowFile,
         fields: Sequence[Field],
         *,
         update: bool,
         skipped: Collection[str] = (),
         lists: str | None = None,
+        yes: Iterable[str] = (),
     ) -> None:
         self.update = update
         self.width = len(file.header)
-        self.id_at: int | None = None
+        self._words = {fold(word).strip(): True for word in yes} | SWITCH
+        own: dict[str, int] = {}
         self._nameless: list[int] = []
         passed_over = {name_of(each) for each in skipped}
         known = names_of(fields)
@@ -87,29 +96,35 @@ class Columns:
             name = name_of(header)
             if not name:
                 self._nameless.append(position)
-            elif name == PERSONA_ID and self.id_at is None:
-                self.id_at = position
             elif name in passed_over or name == REASON:
                 continue
+            elif name in _OWN:
+                if own.setdefault(name, position) != position:
+                    raise FileError(f"{file.path} has two columns for {name}.")
             elif name not in known:
                 raise FileError(
                     f"{file.path} has a column {header!r}, which cannot be imported. --skip leaves it out. "
-                    f"Known are: {', '.join([PERSONA_ID, *(field.key for field in fields)])}."
+                    f"Known are: {', '.join([PERSONA_ID, *(field.key for field in fields), VERSION])}."
                 )
             elif places.setdefault(known[name].key, (position, known[name]))[0] != position:
                 raise FileError(f"{file.path} has two columns for {known[name].key}.")
         missing = [field.key for field in fields if field.required and field.key not in places]
         if missing and not update:
             raise FileError(f"{file.path} lacks what every persona needs: {', '.join(missing)}.")
+        self.id_at, self.version_at = own.get(PERSONA_ID), own.get(VERSION)
         if update and self.id_at is None:
             raise FileError(f"{file.path} has no column {PERSONA_ID}: --update takes from it which personas to change.")
 
         self.rows = 0
         self.ids = 0
+        self.unguarded = 0
+        """Rows that name a persona and no version of it."""
         with_bars: set[int] = set()
         for row in file.rows():
             self.rows += 1
-            self.ids += bool(self.id_of(row))
+            named = bool(self.id_of(row))
+            self.ids += named
+            self.unguarded += named and not self._own(self.version_at, row)
             with_bars.update(position for position, cell in enumerate(row.cells) if _BAR in cell)
         comes_back = self.id_at is not None or REASON in map(name_of, file.header)
         self.columns = tuple(
@@ -121,36 +136,60 @@ class Columns:
     def reading(self) -> str:
         """How the file is read: the same for two readings that make the same of each row."""
         parts = [f"{column.field.key}@{column.position}{column.separator or ''}" for column in self.columns]
-        return " ".join(["update" if self.update else "create", *parts])
+        guard = f"{VERSION}@{self.version_at}"
+        return " ".join(["update", guard, *parts] if self.update else ["create", *parts])
 
     def id_of(self, row: Row) -> str:
         """The persona that a row names, or nothing."""
-        if self.id_at is None or self.id_at >= len(row.cells):
-            return ""
-        return unescape(row.cells[self.id_at]).strip()
+        return self._own(self.id_at, row)
 
     def item(self, row: Row) -> Item:
-        """What a row asks for. An empty cell gives nothing to a new persona, and clears a field of a changed one.
-
-        Raises:
-            RowError: it does not fit the header, or a cell is not what its column holds.
-        """
-        if any(map(str.strip, row.cells[self.width :])):
-            raise RowError(f"has {len(row.cells)} cells, and the header names {self.width}: is a text not quoted?")
-        if row.cut_off:
-            raise RowError(f"the file ends within this row, after {len(row.cells)} of {self.width} cells")
-        for position in self._nameless:
-            if position < len(row.cells) and row.cells[position].strip():
-                raise RowError(f"cell {position + 1} has a value, and its column has no name")
+        """What a row asks for. An empty cell gives nothing to a new persona, and clears a field of a changed one."""
         persona_id = self.id_of(row) if self.update else ""
-        values: dict[str, object] = {PERSONA_ID: persona_id} if persona_id else {}
+        operation: Operation = "update" if persona_id else "create"
+        if fault := self._misfit(row):
+            return Item(operation, {}, [fault])
+        values: dict[str, object] = {}
+        faults: list[str] = []
+        if persona_id:
+            values[PERSONA_ID] = persona_id
+            version = self._own(self.version_at, row)
+            if version.isdecimal() and len(version) <= _VERSION_DIGITS:
+                values[EXPECTED_VERSION] = int(version)
+            elif version:
+                faults.append(f"{VERSION}: must be a whole number, as it was exported")
         for column in self.columns:
             if column.position >= len(row.cells):
                 continue  # spreadsheets leave out empty cells at the end: that is no wish to clear
-            value = _value(column, row.cells[column.position])
+            cell = row.cells[column.position]
+            if column.field.type == "boolean":
+                word = fold(unescape(cell)).strip()
+                if word and word not in self._words:
+                    faults.append(f"{column.field.key}: must be true or false")
+                    continue
+                value: object = self._words.get(word)
+            else:
+                value = _value(column, cell)
             if value or value is False or persona_id:
                 values[column.field.key] = value
-        return Item("update" if persona_id else "create", values)
+        return Item(operation, values, faults)
+
+    def _own(self, position: int | None, row: Row) -> str:
+        """What a row has in one of the columns that are no fields."""
+        if position is None or position >= len(row.cells):
+            return ""
+        return unescape(row.cells[position]).strip()
+
+    def _misfit(self, row: Row) -> str | None:
+        """Why a row cannot be one of this file."""
+        if any(map(str.strip, row.cells[self.width :])):
+            return f"has {len(row.cells)} cells, and the header names {self.width}: is a text not quoted?"
+        if row.fault is not None:
+            return row.fault
+        for position in self._nameless:
+            if position < len(row.cells) and row.cells[position].strip():
+                return f"cell {position + 1} has a value, and its column has no name"
+        return None
 
     def in_own_form(self, row: Row) -> Row:
         """The row with its lists joined by ``|``, whatever else they were joined by."""
@@ -171,12 +210,7 @@ def _value(column: _Column, cell: str) -> object:
     if column.separator is not None:
         return _parts(column.separator, cell)
     text = unescape(cell)
-    if column.field.type != "boolean":
-        return text if text.strip() else None
-    word = fold(text).strip()
-    if word and word not in _SWITCH:
-        raise RowError(f"{column.field.key}: must be true or false")
-    return _SWITCH.get(word)
+    return text if text.strip() else None
 
 
 def _parts(separator: str, cell: str) -> list[str]:

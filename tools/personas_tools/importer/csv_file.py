@@ -7,29 +7,13 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO
+from typing import Final, TextIO
 
-from personas.domain.cells import escape
-from personas.domain.folding import fold
+from personas_tools.importer.rows import FileError, Row, with_reasons
 
-REASON: Final = "rejected_because"
-"""The first column of a file of rejected rows. An import passes over it."""
 SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 ROW_MAX: Final = 10_000_000
 """Characters of a row, all its lines together. No body may be as long: in a longer one a quote was never closed."""
-
-
-class FileError(Exception):
-    """The file cannot be imported as a whole; the message says why and what to do."""
-
-
-class Row(NamedTuple):
-    """A row: its number as a spreadsheet shows it (the header's is 1 unless blank lines precede it), and its cells."""
-
-    number: int
-    cells: list[str]
-    cut_off: bool = False
-    """Whether the file ends within this row, as that of an interrupted download does."""
 
 
 class CsvFile:
@@ -54,11 +38,21 @@ class CsvFile:
         if not counts[self.separator]:
             raise FileError(f"{path} has no known column: its first line should name the columns.")
 
+    @property
+    def suffix(self) -> str:
+        """What the name of a file of this format ends in."""
+        return ".csv"
+
+    @property
+    def form(self) -> str:
+        """Its format, in words."""
+        return f"separated by {SEPARATORS[self.separator]}s"
+
     def rows(self) -> Iterator[Row]:
         """The rows below the header; those of which every cell is blank are passed over.
 
         Raises:
-            FileError: it is not UTF-8, or its quotes are out of order.
+            FileError: it is not UTF-8, its quotes are out of order, or a row is too long.
         """
         with self._told(), self._opened() as text:
             records = self._records(text, self.separator)
@@ -69,7 +63,10 @@ class CsvFile:
                     yield held
                 held = row
             if held is not None:
-                yield held._replace(cut_off=not self._ends_a_line and len(held.cells) < len(self.header))
+                have, needed = len(held.cells), len(self.header)
+                # As an interrupted download leaves it.
+                cut_off = f"the file ends within this row, after {have} of {needed} cells"
+                yield held._replace(fault=cut_off if not self._ends_a_line and have < needed else None)
 
     def write_rejected(self, path: Path, rejected: Iterable[tuple[Row, str]]) -> None:
         """Write rows and the reasons why they were not saved, in the form of this file; as a whole or not at all.
@@ -77,18 +74,11 @@ class CsvFile:
         Raises:
             FileError: it cannot be written.
         """
-        earlier = [position for position, name in enumerate(self.header) if fold(name).strip() == REASON]
-
-        def line(reason: str, cells: Sequence[str]) -> list[str]:
-            return [reason, *(cell for position, cell in enumerate(cells) if position not in earlier)]
-
         draft = path.with_name(f"{path.name}.new")
         encoding = "utf-8-sig" if self._begins_with_bom else "utf-8"
         with self._told(), draft.open("w", encoding=encoding, newline="") as text:
             writer = csv.writer(text, delimiter=self.separator, lineterminator="\r\n")
-            writer.writerow(line(REASON, self.header))
-            for row, reason in rejected:
-                writer.writerow(line(escape(reason), row.cells))
+            writer.writerows(with_reasons(self.header, rejected))
             text.flush()
             os.fsync(text.fileno())
             draft.replace(path)

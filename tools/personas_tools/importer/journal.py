@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self
 from uuid import uuid4
 
-from personas_tools.importer.csv_file import FileError
+from personas_tools.importer.rows import FileError
 
 _MODE: Final = 0o600
 

@@ -1,7 +1,7 @@
 """Batches of rows on their way to the service, and what became of each row."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -11,17 +11,19 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from personas.contract.names import BODY_MAX, ITEMS_MAX
 from personas.domain.text import resource_id
 from personas_tools.http_api import Answer, Api, ApiError
-from personas_tools.importer.columns import PERSONA_ID, Columns, Operation, RowError
-from personas_tools.importer.csv_file import CsvFile
+from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Item, Operation
 from personas_tools.importer.journal import Journal, Kind, Outcome
+from personas_tools.importer.rows import RowFile
 
 ROUNDS: Final = 4
-"""How often rows of one batch are sent that failed for no fault of theirs, while others of it were saved."""
+"""How often a batch is sent of which some rows fail for no fault of theirs, while others of it are saved."""
 
+_PASSING: Final = frozenset({"unavailable", "outcome_unknown", "internal_error"})
+"""Codes of rows that fail for no fault of theirs. An answer with one is not remembered under its Idempotency-Key."""
+_LOST: Final = "version_conflict"
 _HEAD: Final = b'{"personas":['
 _TAIL: Final = b"]}"
 _FRAME: Final = len(_HEAD) + len(_TAIL)
-_UNLIKE: Final = "mixed_failures"
 _SAVED: Final[Mapping[Operation, Kind]] = {"create": "created", "update": "updated"}
 
 
@@ -40,20 +42,26 @@ class Batch:
     rows: Sequence[Sendable]
 
 
+type Judge = Callable[[Item], list[str]]
+"""Says what is wrong with the values of an item."""
+
+
 @dataclass(slots=True)
 class Batches:
     """The rows of a file as batches, always the same ones: of one operation, at most 100 rows and 1,000,000 bytes.
 
-    After they have been walked through, ``refused`` has the reasons for rows that cannot be sent at all, by number.
+    After they have been walked through, ``refused`` has the reasons for rows that cannot be sent at all, by number: all
+    of them, those that ``judge`` finds included.
 
     A new persona gets its id from group, file and row. So a row makes no second persona, however late it is sent again:
     an Idempotency-Key is forgotten after a day, an id is not.
     """
 
-    file: CsvFile
+    file: RowFile
     columns: Columns
     group_id: str
-    refused: dict[int, str] = field(default_factory=dict)
+    judge: Judge
+    refused: dict[int, list[str]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Batch]:
         self.refused.clear()
@@ -61,18 +69,19 @@ class Batches:
         sizes: dict[Operation, int] = {"create": _FRAME, "update": _FRAME}
         named: dict[str, int] = {}
         for row in self.file.rows():
-            try:
-                operation, values = self.columns.item(row)
-                persona_id = values.get(PERSONA_ID)
-                if isinstance(persona_id, str) and named.setdefault(persona_id.lower(), row.number) != row.number:
-                    raise RowError(f"{PERSONA_ID}: row {named[persona_id.lower()]} changes the same persona")
-                if operation == "create":
-                    values["id"] = resource_id(self.group_id, "imports", f"{self.file.digest}/{row.number}")
-                item = pydantic_core.to_json(values)
-                if _FRAME + len(item) > BODY_MAX:
-                    raise RowError(f"has {len(item)} bytes as JSON; at most {BODY_MAX} can be sent")
-            except RowError as error:
-                self.refused[row.number] = str(error)
+            asked = self.columns.item(row)
+            operation, values, faults = asked.operation, asked.values, list(asked.faults)
+            persona_id = values.get(PERSONA_ID)
+            if isinstance(persona_id, str) and named.setdefault(persona_id.lower(), row.number) != row.number:
+                faults.append(f"{PERSONA_ID}: row {named[persona_id.lower()]} changes the same persona")
+            if faults:
+                self.refused[row.number] = [*faults, *(self.judge(asked) if values else ())]
+                continue
+            if operation == "create":
+                values["id"] = resource_id(self.group_id, "imports", f"{self.file.digest}/{row.number}")
+            item = pydantic_core.to_json(values)
+            if _FRAME + len(item) > BODY_MAX:
+                self.refused[row.number] = [f"has {len(item)} bytes as JSON; at most {BODY_MAX} can be sent"]
                 continue
             held = waiting[operation]
             if len(held) == ITEMS_MAX or sizes[operation] + len(item) > BODY_MAX:
@@ -94,6 +103,7 @@ class _Fault(BaseModel):
 class _Result(BaseModel):
     success: bool
     message: str
+    code: str | None = None
     errors: list[_Fault] | None = None
 
 
@@ -114,34 +124,39 @@ def send(api: Api, batches: Iterable[Batch], journal: Journal) -> Iterator[int]:
 
 
 def _settled(api: Api, batch: Batch, run: str) -> dict[int, Outcome]:
-    """What became of each row. Those that fail for no fault of theirs beside others that are saved are sent again.
+    """What became of each row, by the results alone: the status of a call says nothing about its rows.
 
-    A result has no status. But where nothing at all is saved, the call itself has one, and a busy service is then asked
-    again by `Api.call`; so what is sent again alone ends in a clear answer, unless it is saved in part again.
+    A batch with rows that fail for no fault of theirs is sent again as it is, under the same Idempotency-Key: so the
+    service knows what it has saved already, also where it could not tell, and saves what is missing.
     """
-    outcomes: dict[int, Outcome] = {}
-    rows = batch.rows
-    for attempt in range(ROUNDS):
-        body = _HEAD + b",".join(row.item for row in rows) + _TAIL
-        # The body has file and row in it; who repeats it in the same run means the same call.
-        key = hashlib.sha256(f"{run}/{attempt}/".encode() + body).hexdigest()
-        answer = api.call(batch.operation, body, idempotency_key=f"import-row-{rows[0].number}-{key[:32]}")
-        clear = not answer.ok and answer.code != _UNLIKE
-        again: list[Sendable] = []
-        for position, (row, result) in enumerate(zip(rows, _results(answer, len(rows)), strict=True)):
-            if result.success:
-                outcomes[row.number] = Outcome(_SAVED[batch.operation])
-            elif batch.operation == "create" and _is_there(result, position):
-                # In a later round it is this import that made it, and could not tell at first.
-                outcomes[row.number] = Outcome("created" if attempt else "there")
-            else:
-                outcomes[row.number] = Outcome("rejected", _reason(result))
-                if not result.errors and not clear:
-                    again.append(row)
-        if not again:
+    body = _HEAD + b",".join(row.item for row in batch.rows) + _TAIL
+    # The body has file and row in it; who repeats it in the same run means the same call.
+    key = f"import-row-{batch.rows[0].number}-{hashlib.sha256(f'{run}/'.encode() + body).hexdigest()[:32]}"
+    rounds = 1
+    while True:
+        results = _results(api.call(batch.operation, body, idempotency_key=key), len(batch.rows))
+        if rounds == ROUNDS or not any(map(_passing, results)):
             break
-        rows = again
-    return outcomes
+        rounds += 1
+    return {row.number: _outcome(batch.operation, result) for row, result in zip(batch.rows, results, strict=True)}
+
+
+def _passing(result: _Result) -> bool:
+    if result.code is None:  # a service that gives results no codes: what names no field may pass
+        return not result.success and not result.errors
+    return result.code in _PASSING
+
+
+def _outcome(operation: Operation, result: _Result) -> Outcome:
+    faults = [(_steps(fault.field), fault.message) for fault in result.errors or ()]
+    if result.success:
+        return Outcome(_SAVED[operation])
+    if operation == "create" and any(steps == ["id"] for steps, _ in faults):
+        # A persona has it already: as each id is sound and given once, no other fault can lie in it.
+        return Outcome("there")
+    if result.code == _LOST or any(steps == ["expected_version"] for steps, _ in faults):
+        return Outcome("rejected", lost(result.message))
+    return Outcome("rejected", told(faults) or result.message)
 
 
 def _results(answer: Answer, expected: int) -> list[_Result]:
@@ -154,13 +169,14 @@ def _results(answer: Answer, expected: int) -> list[_Result]:
     return results
 
 
-def _is_there(result: _Result, position: int) -> bool:
-    """Whether a persona has the id already: as each id is sound and given once, no other fault can lie in it."""
-    return any(fault.field == f"/personas/{position}/id" for fault in result.errors or ())
+def _steps(place: str) -> list[str]:
+    """The steps into an item of what an error names: a field, or the pointer to it from the body on."""
+    return place.split("/")[3:] if place.startswith("/") else [place]
 
 
-def _reason(result: _Result) -> str:
-    return told((fault.field.split("/")[3:], fault.message) for fault in result.errors or ()) or result.message
+def lost(message: str) -> str:
+    """The reason of a row that came too late, with what the service says of the versions."""
+    return f"changed by somebody else since it was exported: {message} Look at the change, then set {VERSION} to that."
 
 
 def told(faults: Iterable[tuple[Sequence[str], str]]) -> str:

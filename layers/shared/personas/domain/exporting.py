@@ -8,7 +8,8 @@ from personas.domain.cells import escape, join_list
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.persona import Persona
 
-HEADER: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS))
+HEADER: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS), "version")
+"""``version`` is what an import sends back as the expected version, so that it overwrites nobody's change."""
 
 
 class Rows:
@@ -32,6 +33,7 @@ class Rows:
             escape(join_list(self._named("parameter_fields", persona.parameter_field_ids))),
             escape(join_list(example.text for example in persona.examples)),
             escape(join_list(self._named("voices", persona.voice_ids))),
+            str(persona.version),
         )
 
     def _named(self, kind: LinkKind, ids: Iterable[str]) -> list[str]:

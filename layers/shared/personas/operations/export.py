@@ -2,6 +2,7 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from uuid import uuid4
 
@@ -135,7 +136,8 @@ class _File:
 
     def __iter__(self) -> Iterator[bytes]:
         rows = Rows(self._wanted.view.catalogue)
-        yield _lines([HEADER])
+        # Spreadsheets take a file without the mark for one in another encoding.
+        yield BOM_UTF8 + _lines([HEADER])
         for personas in self._wanted:
             self.row_count += len(personas)
             yield _lines([rows.row(persona) for persona in personas])

@@ -1,0 +1,166 @@
+"""What the service would have against a row, told before it is sent."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
+
+import pydantic_core
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from personas.contract.create import CreatePersonaItem
+from personas.contract.get import GetPersonaResponse
+from personas.contract.names import canonical_id
+from personas.contract.problems import field_errors
+from personas.contract.update import UpdatePersonaItem
+from personas.domain.catalogue import LinkKind, Unresolved
+from personas.domain.selection import too_long
+from personas.domain.text import Text
+from personas_tools.http_api import Api, ApiError
+from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Item, Operation
+from personas_tools.importer.offered import KINDS, Offered
+from personas_tools.importer.sending import lost, told
+
+_MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] = {
+    "create": CreatePersonaItem,
+    "update": UpdatePersonaItem,
+}
+_NOT_FOUND: Final = 404
+_SINGLE: Final = {
+    "name": "names",
+    "description": "descriptions",
+    "color": "colors",
+    "icon": "icons",
+    "instructions": "instructions",
+}
+"""The sections of the fields that hold one thing."""
+_TEXTS: Final = ("name", "description", "instructions")
+_LISTS: Final = ("departments", "parameter_fields", "examples", "voices")
+
+
+class Change(NamedTuple):
+    """A field that an update would change: its text, or the names of what it links to."""
+
+    field: str
+    now: object
+    then: object
+
+
+class Judge:
+    """Holds rows against the contract, the library, and the personas that they change."""
+
+    def __init__(self, api: Api, offered: Offered) -> None:
+        self._api = api
+        self._offered = offered
+
+    def faults(self, item: Item) -> list[str]:
+        """What is wrong with the values themselves: all of it."""
+        return [*self._breaches(item), *self._unknown(item)]
+
+    def verdict(self, item: Item) -> tuple[list[str], list[Change]]:
+        """All that the service would have against an item, and what an update without faults would change.
+
+        Raises:
+            ApiError: the persona cannot be read.
+        """
+        persona_id = item.values.get(PERSONA_ID)
+        if not isinstance(persona_id, str) or not _is_id(persona_id):
+            return self.faults(item), []
+        answer = self._api.call("get", pydantic_core.to_json({PERSONA_ID: persona_id}))
+        if answer.status == _NOT_FOUND:
+            return [f"{PERSONA_ID}: {answer.body.get('detail')}", *self.faults(item)], []
+        if not answer.ok:
+            raise ApiError(f"{self._api.address} refused get: {answer.told}")
+        form = GetPersonaResponse.model_validate(answer.body)
+        now = self._now(form.model_dump())
+        linked = cast("list[str]", now["parameter_fields"])
+        faults = [] if form.can_edit else [str(form.disabled_reason)]
+        expected = item.values.get(EXPECTED_VERSION)
+        if expected not in (None, form.version):
+            faults.append(lost(f"Version {expected} was expected, and version {form.version} is stored."))
+        faults += [*self._breaches(item), *self._unknown(item, linked)]
+        if faults:
+            return faults, []
+        then = now | self._then(item, linked)
+        return _too_long(then), [Change(field, now[field], new) for field, new in then.items() if new != now[field]]
+
+    def _now(self, form: Mapping[str, Any]) -> dict[str, object]:
+        """The fields of a persona as its form has them."""
+        one = {field: form[section]["resource"] or {} for field, section in _SINGLE.items()}
+        several = {field: form[field]["current"] or [] for field in _LISTS}
+        return {
+            "name": one["name"].get("name"),
+            "description": one["description"].get("description"),
+            "color": self._named("colors", one["color"]),
+            "icon": self._named("icons", one["icon"]),
+            "instructions": one["instructions"].get("template"),
+            "active_flag": form["flags"]["current"] is not None,
+            "departments": [self._named("departments", each) for each in several["departments"]],
+            "parameter_fields": [self._named("parameter_fields", each) for each in several["parameter_fields"]],
+            "examples": [each["example"] for each in several["examples"]],
+            "voices": [self._named("voices", each) for each in several["voices"]],
+        }
+
+    def _then(self, item: Item, linked: Collection[str]) -> dict[str, object]:
+        """The fields that an update sets, in the same form; ``linked`` are parameter fields that stay known."""
+
+        def named(kind: LinkKind | None, name: str) -> str:
+            if kind is None or (kind == "parameter_fields" and name in linked):
+                return name
+            return self._offered.label(kind, self._offered.find(kind, name))
+
+        sent = _MODELS[item.operation].model_validate_json(pydantic_core.to_json(item.values))
+        fields: dict[str, object] = {}
+        for field in sent.given - {PERSONA_ID, EXPECTED_VERSION}:
+            value = getattr(sent, field)
+            kind = KINDS.get(field)
+            if isinstance(value, str):
+                value = named(kind, value)
+            elif field in _LISTS:
+                value = list(dict.fromkeys(named(kind, each) for each in value or ()))
+            fields[field] = bool(value) if field == "active_flag" else value
+        return fields
+
+    def _named(self, kind: LinkKind, entry: Mapping[str, str | None]) -> str:
+        """An entry by the value that names it, or by its own name where the library offers it no longer."""
+        entry_id = entry.get("department_id") or entry.get("id") or ""
+        label = self._offered.label(kind, entry_id)
+        return label if label != entry_id else (entry.get("name") or entry.get("voice") or entry_id)
+
+    def _breaches(self, item: Item) -> list[str]:
+        """What the contract has against an item."""
+        try:
+            _MODELS[item.operation].model_validate_json(pydantic_core.to_json(item.values))
+        except ValidationError as error:
+            found = field_errors(error.errors(include_url=False, include_input=False))
+            return [told([(fault.field.split("/")[1:], fault.message)]) for fault in found]
+        return _too_long(item.values) if item.operation == "create" else []
+
+    def _unknown(self, item: Item, linked: Collection[str] = ()) -> Iterator[str]:
+        """What it names and the library does not offer. A persona keeps the parameter fields that it has already."""
+        for field, kind in KINDS.items():
+            value = item.values.get(field)
+            places = [([field], value)] if isinstance(value, str) else []
+            if isinstance(value, list):
+                places = [([field, str(position)], str(each)) for position, each in enumerate(value)]
+            for steps, name in places:
+                if field == "parameter_fields" and name in linked:
+                    continue
+                try:
+                    self._offered.find(kind, name)
+                except Unresolved as unresolved:
+                    yield told([(steps, str(unresolved))])
+
+
+def _is_id(value: str) -> bool:
+    try:
+        canonical_id(value)
+    except PydanticCustomError:
+        return False
+    return True
+
+
+def _too_long(fields: Mapping[str, object]) -> list[str]:
+    """The fault of texts that together are more than a persona may hold, or nothing."""
+    examples = fields.get("examples")
+    texts = [*map(fields.get, _TEXTS), *(examples if isinstance(examples, list) else ())]
+    return [fault.message for fault in too_long(Text("", text) for text in texts if isinstance(text, str))]
