@@ -303,6 +303,37 @@ class TestProfiles:
         assert "belongs to another group" in run("profile", "put", "--group", OTHER_GROUP, *arguments, fails=1).stderr
 
 
+class TestRoles:
+    def put(self, run: Run, role: str, *more: str, fails: int = 0) -> Result:
+        return run("profile", "put", "--group", GROUP, "--name", "Grace", "--role", role, *more, fails=fails)
+
+    @pytest.mark.parametrize(("typed", "meant"), [("superadmn", "superadmin"), ("instructonal", "instructional")])
+    def test_a_slip_of_the_pen_is_told(self, run: Run, typed: str, meant: str) -> None:
+        said = self.put(run, typed, fails=2).stderr.splitlines()[-1]
+        assert said == f"Error: {typed!r} only reads: did you mean {meant!r}? --read-only takes it as it is."
+
+    def test_another_role_reads(self, run: Run) -> None:
+        assert self.put(run, "learner").exit_code == 0
+        assert self.put(run, "instructor", "--read-only").exit_code == 0
+
+
+class TestLibraryShow:
+    def test_lists_what_was_loaded(self, run: Run, load_file: Callable[[str], Result]) -> None:
+        load_file(LIBRARY)
+        shown = run("library", "show", "--group", GROUP).stdout.splitlines()
+        assert shown[0].split() == ["KIND", "NAME", "ID", "ACTIVE"]
+        assert ["colors", "Plum", resource_id(GROUP, "colors", "Plum"), "yes"] in [line.split() for line in shown]
+        assert ["scenarios", "Desk", DESK, "no"] in [line.split() for line in shown]
+
+    def test_can_be_of_one_kind(self, run: Run, load_file: Callable[[str], Result]) -> None:
+        load_file(LIBRARY)
+        shown = run("library", "show", "--group", GROUP, "--kind", "departments").stdout.splitlines()
+        assert [line.split()[1] for line in shown[1:]] == ["Care", "Sales"]
+
+    def test_an_empty_catalogue_says_how_to_fill_it(self, run: Run) -> None:
+        assert "personas library load" in run("library", "show", "--group", GROUP).stderr
+
+
 class TestKeys:
     def issue(self, run: Run, *more: str) -> str:
         result = run("key", "issue", "--group", GROUP, *more)
@@ -365,8 +396,9 @@ class TestTargets:
     def test_a_table_that_is_not_there(self) -> None:
         result = CliRunner().invoke(main, ["key", "list", "--group", GROUP, "--table", "none"])
         assert result.exit_code == 1
-        assert "ResourceNotFoundException" in result.stderr
-        assert "Traceback" not in result.output
+        assert result.stderr.splitlines() == [
+            "Error: There is no such thing in this account and region: the table none. Check the name and AWS_REGION."
+        ]
 
     def test_a_stack_tells_its_table(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         class Formation:

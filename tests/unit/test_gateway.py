@@ -351,6 +351,20 @@ class TestCors:
         assert response.status == 204
         assert not any(name.startswith("access-control") for name in response.headers)
 
+    @pytest.mark.parametrize("origin", ["http://localhost:8080", "http://127.0.0.1:5174", "https://[::1]"])
+    def test_a_page_of_this_machine_may_call(self, origin: str) -> None:
+        gateway = Gateway({GET: "f"}, CORS, answering({}))
+        for method, headers in (("POST", {"Origin": origin}), ("OPTIONS", self.ASK | {"Origin": origin})):
+            response = answered(gateway, method, headers=headers)
+            assert response.headers["access-control-allow-origin"] == origin
+
+    @pytest.mark.parametrize(
+        "origin", ["http://localhost.evil.example", "http://evil.example:80/localhost", "null", "http://[::1"]
+    )
+    def test_a_page_that_only_sounds_like_this_machine_may_not(self, origin: str) -> None:
+        response = answered(Gateway({GET: "f"}, CORS, answering({})), headers={"Origin": origin})
+        assert not any(name.startswith("access-control") for name in response.headers)
+
     @pytest.mark.parametrize("missing", ["Origin", "Access-Control-Request-Method"])
     def test_options_that_is_no_preflight_is_a_route_like_any(self, missing: str) -> None:
         headers = {name: value for name, value in self.ASK.items() if name != missing}

@@ -1,5 +1,6 @@
 """The command line `personas`."""
 
+import contextlib
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ import uvicorn
 
 from personas.errors import PersonasError
 from personas_tools import openapi as described
-from personas_tools import reference, worker
+from personas_tools import persona_commands, reference, worker
 from personas_tools import stack as local
 from personas_tools.background import Background
 from personas_tools.commands import register
@@ -23,17 +24,20 @@ from personas_tools.exporting import export_file
 from personas_tools.gateway import Gateway, document
 from personas_tools.importer.command import import_file
 from personas_tools.library_file import LibraryError
+from personas_tools.reloading import Reloader
 
 _DRAIN: Final = 30
 """Seconds for requests under way when the server is told to stop: no function runs longer."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="personas", prog_name="personas", message="%(prog)s %(version)s")
 def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
 register(main)
+persona_commands.register(main)
 main.add_command(export_file)
 main.add_command(import_file)
 
@@ -43,6 +47,7 @@ main.add_command(import_file)
     "--port", type=int, default=3000, show_default=True, envvar="PORT", help="Port of the API; 0: a free one."
 )
 @click.option("--parallel", type=click.IntRange(1, 64), default=8, show_default=True, help="Functions at a time.")
+@click.option("--reload", is_flag=True, help="Run changed code from the next request on.")
 @click.option("--demo/--no-demo", default=True, show_default=True, help="Load the demo into an empty store.")
 @click.option(
     "--folder",
@@ -51,7 +56,7 @@ main.add_command(import_file)
     envvar="PERSONAS_LOCAL",
     help="Where data, logs and the local signing key are kept.  [default: .local]",
 )
-def serve(port: int, parallel: int, demo: bool, folder: Path) -> None:
+def serve(port: int, parallel: int, reload: bool, demo: bool, folder: Path) -> None:
     """Run the whole service on this machine until Ctrl-C; the data is kept.
 
     Serves the functions of template.yaml as API Gateway and Lambda would, on an emulated DynamoDB and S3.
@@ -73,7 +78,9 @@ def serve(port: int, parallel: int, demo: bool, folder: Path) -> None:
                 ready = dict(zip(stack.routes.values(), threads.map(workers.warm, stack.routes.values()), strict=True))
             for name in (name for name, well in ready.items() if not well):
                 click.secho(f"{name} cannot be started; see {folder / 'logs' / 'functions.log'}", fg="red", err=True)
-            _serve(stack, workers, listener, [f"Ready in {time.monotonic() - began:.1f} s.", *lines])
+            lines = [f"Ready in {time.monotonic() - began:.1f} s.", *lines]
+            with _reloading(stack, workers) if reload else contextlib.nullcontext():
+                _serve(stack, workers, listener, lines)
         except KeyboardInterrupt:
             pass
         except (EmulatorError, local.StackError, LibraryError, PersonasError) as error:
@@ -136,6 +143,15 @@ def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.so
         finally:
             background.stop()
             workers.close()  # lest the end wait for a function in the background
+
+
+def _reloading(stack: local.LocalStack, workers: worker.Workers) -> Reloader:
+    def renew() -> None:
+        workers.renew()
+        click.echo("The code has changed; functions start anew.", err=True)
+
+    folders = {Path(folder) for function in stack.functions for folder in (function.code, *function.layers)}
+    return Reloader(sorted(folders), renew)
 
 
 def _listen(port: int) -> socket.socket:

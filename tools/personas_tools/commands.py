@@ -13,27 +13,40 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic_core import PydanticCustomError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table as Grid
 
 from personas.contract.names import canonical_id
 from personas.domain.folding import fold
+from personas.domain.permissions import WRITING_ROLES
 from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
 from personas.domain.text import resource_id
 from personas.errors import PersonasError
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
+from personas.store.resources import ResourceKind
 from personas.store.table import LostRace, Table
 from personas_tools import stack as local
+from personas_tools.aws_errors import explained
 from personas_tools.demo import GROUP
 from personas_tools.emulator import EmulatorError
-from personas_tools.library import LibraryError, Report, load, parse, personas_named, stored_catalogue
+from personas_tools.library import (
+    WRITE_ORDER,
+    LibraryError,
+    Report,
+    load,
+    name_in,
+    parse,
+    personas_named,
+    stored_catalogue,
+)
+from personas_tools.naming import did_you_mean
 from personas_tools.restore import restore
+from personas_tools.screen import grid, show
 from personas_tools.target import Target, TargetError, opened
 
 _SHORT_ID: Final = 16
 """Characters of a key's digest that stand for it on screen."""
-_FILE_WIDTH: Final = 500
 _ASSIGNED_MAX: Final = 99
 """Personas of a profile: they are counted in one transaction with it."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -71,8 +84,8 @@ _SCREEN: Final = Console(stderr=True)
 
 
 @contextlib.contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn what can go wrong on the way to a store into one line for the user."""
+def _plain_errors(wanted: str) -> Iterator[None]:
+    """Turn what can go wrong on the way to the store ``wanted`` into one line for the user."""
     try:
         yield
     except LibraryError as error:
@@ -81,7 +94,9 @@ def _plain_errors() -> Iterator[None]:
         raise click.ClickException("Somebody else keeps writing the same entries. Try again.") from error
     except PersonasError as error:
         raise click.ClickException(error.detail) from error
-    except (TargetError, EmulatorError, local.StackError, ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError) as error:
+        raise click.ClickException(explained(error, wanted)) from error
+    except (TargetError, EmulatorError, local.StackError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -103,7 +118,8 @@ def on_store[**P](command: Callable[Concatenate[Target, P], None]) -> Callable[.
     ) -> None:
         if stack_name is not None and table_name is not None:
             raise click.UsageError("Give --stack or --table, not both.")
-        with _plain_errors(), opened(stack_name, table_name, folder) as target:
+        wanted = f"the stack {stack_name}" if stack_name else f"the table {table_name}" if table_name else "the store"
+        with _plain_errors(wanted), opened(stack_name, table_name, folder) as target:
             command(target, *args, **kwargs)
 
     return wrapped
@@ -158,6 +174,25 @@ def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
         click.secho(f"Not cast: {missing}. Load the file again once there is one.", fg="yellow", err=True)
 
 
+@library.command("show")
+@click.option("--kind", type=click.Choice(WRITE_ORDER), help="Only entries of this kind.")
+@_of_group
+@on_store
+def library_show(target: Target, group_id: str | None, kind: ResourceKind | None) -> None:
+    """List what a group's catalogue holds: kinds, names and ids."""
+    catalogue = stored_catalogue(target.table, _group(target, group_id))
+    table = grid("KIND", "NAME", "ID", "ACTIVE")
+    for shown in (kind,) if kind else WRITE_ORDER:
+        entries = catalogue.rows[shown]
+        for name, entry_id in sorted((name_in(shown, row), entry_id) for entry_id, row in entries.items()):
+            active = entries[entry_id].get("active") is not False
+            table.add_row(shown, escape(name), entry_id, "yes" if active else "no")
+    if not table.row_count:
+        click.echo("The catalogue has no such entry. `personas library load` fills it.", err=True)
+        return
+    show(table)
+
+
 def _told(report: Report) -> Iterator[str]:
     kinds = dict.fromkeys([*report.added, *report.changed, *report.unchanged])
     for kind in kinds:
@@ -185,6 +220,7 @@ def profile() -> None:
 @_of_group
 @click.option("--name", required=True, help="What answers call it; together with the group it makes the id.")
 @click.option("--role", required=True, help="superadmin, admin or instructional; any other role only reads.")
+@click.option("--read-only", is_flag=True, help="Take a role that is spelt almost like one that writes.")
 @click.option("--department", "departments", multiple=True, help="A department, by name or id; may be repeated.")
 @click.option("--persona", "personas", multiple=True, help="A persona assigned to it, by name or id; may be repeated.")
 @click.option("--id", "profile_id", type=_Id(), help="Its id, such as the subject of its tokens. Else one is made.")
@@ -194,6 +230,7 @@ def profile_put(
     group_id: str | None,
     name: str,
     role: str,
+    read_only: bool,
     departments: tuple[str, ...],
     personas: tuple[str, ...],
     profile_id: str | None,
@@ -205,6 +242,10 @@ def profile_put(
     group, name, role = _group(target, group_id), name.strip(), role.strip().lower()
     if not name or not role:
         raise click.UsageError("Neither --name nor --role may be blank.")
+    if role not in WRITING_ROLES and not read_only and (meant := did_you_mean(role, WRITING_ROLES)):
+        raise click.UsageError(
+            f"{role!r} is no role that writes: did you mean {meant!r}? --read-only takes it as it is."
+        )
     profile_id = profile_id or resource_id(group, "profiles", name)
     profiles = ProfileStore(target.table)
     _, existing = profiles.read(None, [profile_id])
@@ -293,11 +334,11 @@ def key_list(target: Target, group_id: str | None) -> None:
     issued = profiles.keys_of(group)
     _, people = profiles.read(None, {each.profile_id for each in issued if each.profile_id})
     moment = target.table.now().timestamp()
-    grid = Grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE", box=None, pad_edge=False)
+    table = grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE")
     for each in issued:
         person = people.get(each.profile_id or "")
         state = "revoked" if each.revoked else ("valid" if each.holds(moment) else "expired")
-        grid.add_row(
+        table.add_row(
             each.digest[:_SHORT_ID],
             each.label,
             f"{person.name} ({person.role})" if person else (each.profile_id or "-"),
@@ -305,9 +346,7 @@ def key_list(target: Target, group_id: str | None) -> None:
             "never" if each.expires_at is None else _day(each.expires_at),
             state,
         )
-    screen = Console()
-    # A file or a pipe has no width: a line a key, for whatever reads it.
-    (screen if screen.is_terminal else Console(width=_FILE_WIDTH)).print(grid)
+    show(table)
 
 
 def _day(moment: int) -> str:

@@ -6,6 +6,8 @@ import click
 
 from personas.contract.export import ExportPersonasResponse
 from personas_tools.http_api import Api, on_api
+from personas_tools.naming import option_named, persona_named
+from personas_tools.screen import confirm
 
 
 @click.command("export")
@@ -13,33 +15,39 @@ from personas_tools.http_api import Api, on_api
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to.  [default: here, by its own name]"
 )
 @click.option("--search", help="Only personas with this in their name or description.")
-@click.option("--persona", "persona_id", help="Only this one, by its id.")
-@click.option("--scenario", "scenario_ids", multiple=True, help="Only of this scenario, by its id; may be repeated.")
-@click.option("--field", "field_ids", multiple=True, help="Only with this field, by its id; may be repeated.")
-@click.option("--department", "department_ids", multiple=True, help="Only of this department; may be repeated.")
+@click.option("--persona", help="Only this one, by name or id.")
+@click.option("--scenario", "scenarios", multiple=True, help="Only of this scenario, by name or id; repeatable.")
+@click.option("--field", "fields", multiple=True, help="Only with this field, by name or id; repeatable.")
+@click.option("--department", "departments", multiple=True, help="Only of this department, by name or id; repeatable.")
+@click.option("--yes", is_flag=True, help="Do not ask before a file is written over.")
 @on_api
 def export_file(
     api: Api,
     output: Path | None,
     search: str | None,
-    persona_id: str | None,
-    scenario_ids: tuple[str, ...],
-    field_ids: tuple[str, ...],
-    department_ids: tuple[str, ...],
+    persona: str | None,
+    scenarios: tuple[str, ...],
+    fields: tuple[str, ...],
+    departments: tuple[str, ...],
+    yes: bool,
 ) -> None:
     """Export personas to a CSV file that `import` reads, and print its name. Without options, all that you may see."""
+    if output and output.exists():
+        confirm(f"{output} is there already. Write over it?", yes=yes, otherwise="Say so with --yes.")
     wanted = {
         "search": search,
-        "persona_id": persona_id,
-        "scenario_ids": scenario_ids,
-        "field_ids": field_ids,
-        "filter_department_ids": department_ids,
+        "persona_id": persona and persona_named(api, persona),
+        "scenario_ids": [option_named(api, "scenario", each) for each in scenarios],
+        "field_ids": [option_named(api, "field", each) for each in fields],
+        "filter_department_ids": [option_named(api, "department", each) for each in departments],
     }
     export = ExportPersonasResponse.model_validate(
         api.read("export", {name: value for name, value in wanted.items() if value})
     )
     # The name is the service's, and a service may be anyone's: it names no other folder.
     path = output or Path(Path(export.file_name).name)
+    if not output and path.exists():
+        confirm(f"{path} is there already. Write over it?", yes=yes, otherwise="Say so with --yes.")
     try:
         api.download(export.upload_id, path)
     except OSError as error:

@@ -1,7 +1,7 @@
 """The local stand-in for an API Gateway HTTP API: an ASGI application in front of the functions.
 
 It turns requests into events of payload format 2.0 and answers of functions into responses, with the limits, the
-errors and the CORS behaviour of the real one.
+errors and the CORS behaviour of the real one. One thing differs: pages that this machine serves may always call.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, TypedDict
@@ -33,6 +33,7 @@ _TEXT_TYPE: Final = re.compile(r"text/.*|application/(json|javascript|xml|.*\+(j
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_FORWARDED: Final = frozenset({"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding"})
 _BODILESS: Final = frozenset({204, 304})
+_LOOPBACK: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class Scope(TypedDict):
@@ -130,6 +131,13 @@ def cors_headers(cors: Cors, origin: str | None) -> dict[str, str]:
     if cors.expose_headers:
         headers["access-control-expose-headers"] = ",".join(cors.expose_headers)
     return headers
+
+
+def with_loopback(cors: Cors, origin: str | None) -> Cors:
+    """Return the settings by which a page that this machine serves itself, on any port, may call as well."""
+    if origin is None or not _LOOPBACK.fullmatch(origin):
+        return cors
+    return replace(cors, allow_origins=(*cors.allow_origins, origin))
 
 
 def preflight_headers(cors: Cors, origin: str) -> dict[str, str]:
@@ -313,19 +321,20 @@ class Gateway:
             return message(413, "Request Entity Too Large")
         request = _request(scope, lines, body)
         origin = request.headers.get("origin")
+        cors = self._cors and with_loopback(self._cors, origin)
         asks_first = request.method == "OPTIONS" and "access-control-request-method" in request.headers
-        if asks_first and origin and self._cors:
-            return Response(204, preflight_headers(self._cors, origin))
+        if asks_first and origin and cors:
+            return Response(204, preflight_headers(cors, origin))
         for route, function in self._routes:
             parameters = match(route, request.method, request.path)
             if parameters is not None:
                 event = to_event(request, route, parameters, request_id, datetime.now(UTC))
-                return await self._invoke(function, event, origin)
+                return await self._invoke(function, event, cors, origin)
         if request.method == "GET" and request.path in self._pages:
             return self._pages[request.path]
         return message(404, "Not Found")
 
-    async def _invoke(self, function: str, event: Json, origin: str | None) -> Response:
+    async def _invoke(self, function: str, event: Json, cors: Cors | None, origin: str | None) -> Response:
         call = partial(self._invoker.invoke, function, event)
         try:
             async with asyncio.timeout(self._patience):
@@ -342,9 +351,9 @@ class Gateway:
             _log.warning("%s gave a malformed answer: %s", function, error)
             return message(500, "Internal Server Error")
         headers = {name: value for name, value in response.headers.items() if name not in _NOT_FORWARDED}
-        if self._cors:  # then the gateway's own headers alone count
+        if cors:  # then the gateway's own headers alone count
             headers = {name: value for name, value in headers.items() if not name.startswith("access-control-")}
-            headers |= cors_headers(self._cors, origin)
+            headers |= cors_headers(cors, origin)
         return Response(response.status, headers, response.body, response.cookies)
 
 

@@ -1,5 +1,6 @@
 """The service as its callers reach it: over HTTP, with a key, and patient while it is busy."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -218,19 +219,22 @@ def on_api[**P](command: Callable[Concatenate[Api, P], None]) -> Callable[..., N
 
     @click.option(
         "--url",
-        default="http://127.0.0.1:3000",
+        default=lambda: f"http://127.0.0.1:{os.environ.get('PORT') or 3000}",
         envvar="PERSONAS_URL",
-        show_default=True,
-        help="Address of the service; also taken from PERSONAS_URL.",
+        help="Address of the service; also taken from PERSONAS_URL.  [default: this machine, port PORT or 3000]",
     )
     @click.option(
         "--key",
-        required=True,
         envvar="PERSONAS_KEY",
         help="An API key that names a profile. Better given as PERSONAS_KEY: arguments are seen by others.",
     )
     @wraps(command)
-    def wrapped(url: str, key: str, *args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped(url: str, key: str | None, *args: P.args, **kwargs: P.kwargs) -> None:
+        if not key:
+            raise click.ClickException(
+                "Say who is calling: PERSONAS_KEY=… or --key. The demo's keys lie in .local/demo-keys.json; "
+                "`personas key issue` makes others."
+            )
         try:
             with Api(url, key) as api:
                 command(api, *args, **kwargs)

@@ -109,6 +109,7 @@ class Workers:
         self._idle: list[_Environment] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._generation = 0
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("w", encoding="utf-8", buffering=1)
         self._control, theirs = socket.socketpair()
@@ -148,6 +149,14 @@ class Workers:
             self._put_back(environment)
         return environment is not None
 
+    def renew(self) -> None:
+        """Let every later event meet a new environment, and so the code as it is now."""
+        with self._lock:
+            self._generation += 1
+            for environment in self._idle:
+                environment.close()
+            self._idle.clear()
+
     def close(self) -> None:
         """End every environment, busy ones too, and the nursery."""
         with self._lock:
@@ -176,7 +185,8 @@ class Workers:
             # the nursery be gone, the start below fails, for the other end is closed.
             with theirs, contextlib.suppress(OSError):
                 socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-        environment = _Environment(self._functions[name], ours)
+            generation = self._generation
+        environment = _Environment(self._functions[name], ours, generation)
         if environment.start():
             return environment
         environment.close()
@@ -185,6 +195,9 @@ class Workers:
 
     def _put_back(self, environment: "_Environment") -> None:
         with self._lock:
+            if environment.generation != self._generation:
+                environment.close()
+                return
             self._idle.append(environment)
             surplus = len(self._idle) - (0 if self._closed else self._most)
             dropped = [self._idle.pop(0) for _ in range(surplus)]
@@ -199,8 +212,9 @@ class Workers:
 class _Environment:
     """The server's end of one execution environment."""
 
-    def __init__(self, function: Function, link: socket.socket) -> None:
+    def __init__(self, function: Function, link: socket.socket, generation: int) -> None:
         self.name = function.name
+        self.generation = generation
         self._function = function
         self._link = link
         self._started = 0.0

@@ -1,0 +1,188 @@
+"""`personas list`, `show`, `delete` and the options that name things, on the handlers."""
+
+import json
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from personas_tools import http_api
+from personas_tools.cli import main
+from personas_tools.http_api import Api
+from support.transport import Handlers
+from support.world import World
+
+type Run = Callable[..., Result]
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on the handlers and tells its result; ``fails`` is the exit code to expect."""
+
+    def stored(key: str) -> bytes:
+        return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
+
+    handlers = Handlers(world.client(), stored=stored)
+
+    class Connected(Api):
+        def __init__(self, address: str, key: str) -> None:
+            super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
+
+    monkeypatch.setattr(http_api, "Api", Connected)
+
+    def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
+        environ = {"COLUMNS": "200", "PERSONAS_KEY": world.key(who)}
+        result = CliRunner().invoke(main, arguments, env=environ)
+        assert result.exit_code == fails, (result.output, result.exception)
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def ids(world: World) -> dict[str, str]:
+    """Three personas: one of each department, and one of none."""
+    items = [
+        {"name": name, "color": "Teal", "icon": "star", "instructions": "Be kind.", **more}
+        for name, more in (
+            ("Ada", {"departments": ["Care"], "description": "Counts [bold]well", "examples": ["One.", "Two."]}),
+            ("Bo", {"departments": ["Sales"]}),
+            ("Cy", {}),
+        )
+    ]
+    answer = world.client().call("create", {"personas": items})
+    return {item["name"]: result["persona_id"] for item, result in zip(items, answer.body["results"], strict=True)}
+
+
+class TestList:
+    def test_shows_a_line_for_each_persona(self, run: Run, ids: dict[str, str]) -> None:
+        lines = run("list").stdout.splitlines()
+        assert [line.split()[:2] for line in lines[1:]] == [[ids[name], name] for name in ("Ada", "Bo", "Cy")]
+        assert "Counts [bold]well" in lines[1]
+
+    def test_takes_a_department_by_its_name(self, run: Run, ids: dict[str, str]) -> None:
+        assert [line.split()[1] for line in run("list", "--department", "sales").stdout.splitlines()[1:]] == ["Bo"]
+
+    def test_tells_programs_all_that_a_list_tells(self, run: Run, ids: dict[str, str]) -> None:
+        rows = [json.loads(line) for line in run("list", "--json", "--limit", "2").stdout.splitlines()]
+        assert [row["persona_id"] for row in rows] == [ids["Ada"], ids["Bo"]]
+
+    def test_reads_page_after_page(self, run: Run, world: World) -> None:
+        # Given more personas than a page has
+        items = [{"name": f"P{n:03}", "color": "Teal", "icon": "star", "instructions": "Be kind."} for n in range(205)]
+        for start in range(0, len(items), 100):
+            world.client().call("create", {"personas": items[start : start + 100]})
+        # Then all are listed, each once.
+        assert [line.split()[1] for line in run("list").stdout.splitlines()[1:]] == [item["name"] for item in items]
+
+    def test_says_so_where_nothing_matches(self, run: Run, ids: dict[str, str]) -> None:
+        result = run("list", "--search", "nobody is called so")
+        assert (result.stdout, result.stderr) == ("", "No persona matches.\n")
+
+
+class TestShow:
+    @pytest.mark.parametrize("by", ["name", "id"])
+    def test_shows_what_a_persona_is(self, run: Run, ids: dict[str, str], by: str) -> None:
+        shown = run("show", " ada" if by == "name" else ids["Ada"]).stdout
+        assert shown.splitlines() == [
+            f"id:               {ids['Ada']}",
+            "name:             Ada",
+            "description:      Counts [bold]well",
+            "version:          1",
+            "active:           no",
+            "color:            Teal (#16818A)",
+            "icon:             Star",
+            "departments:      Care",
+            "example:          One.",
+            "example:          Two.",
+            "instructions:     Be kind.",
+        ]
+
+    def test_tells_programs_the_whole_form(self, run: Run, ids: dict[str, str]) -> None:
+        assert json.loads(run("show", "Ada", "--json").stdout)["names"]["resource"]["name"] == "Ada"
+
+    def test_asks_for_an_id_where_two_bear_the_name(self, run: Run, ids: dict[str, str], world: World) -> None:
+        item = {"name": "ADA", "color": "Teal", "icon": "star", "instructions": "Be kind."}
+        other = world.client().call("create", {"personas": [item]}).body["results"][0]["persona_id"]
+        said = run("show", "Ada", fails=1).stderr
+        assert "2 personas are named 'Ada'" in said
+        assert ids["Ada"] in said
+        assert other in said
+
+
+class TestDelete:
+    def test_deletes_what_is_named_and_keeps_the_rest(self, run: Run, ids: dict[str, str]) -> None:
+        # When two are named, of which one is not there
+        result = run("delete", "ada", NOBODY, "--yes", fails=1)
+        # Then it says what became of each
+        assert result.stdout.splitlines()[0].startswith("Deleted ada: ")
+        assert result.stdout.splitlines()[1].startswith(f"Kept {NOBODY}: ")
+        assert result.stderr == "Error: 1 of 2 were not deleted; the reasons stand above.\n"
+        assert [line.split()[1] for line in run("list").stdout.splitlines()[1:]] == ["Bo", "Cy"]
+
+    def test_deletes_nothing_that_nobody_agreed_to(self, run: Run, ids: dict[str, str]) -> None:
+        assert run("delete", "Ada", "Bo", fails=1).stderr == "Error: Delete Ada, Bo? Say so with --yes.\n"
+        assert len(run("list").stdout.splitlines()) == 4
+
+    def test_says_why_where_the_role_only_reads(self, run: Run, ids: dict[str, str]) -> None:
+        said = run("delete", ids["Ada"], "--yes", who="learner", fails=1)
+        assert "can only read" in said.stdout + said.stderr
+
+
+class TestExport:
+    def test_narrows_down_by_names(self, run: Run, ids: dict[str, str], tmp_path: Path) -> None:
+        file = tmp_path / "out.csv"
+        assert run("export", "--output", str(file), "--department", "Care").stderr == "1 personas.\n"
+        assert run("export", "--output", str(file), "--persona", "bo", "--yes").stderr == "1 personas.\n"
+        assert ids["Bo"] in file.read_text(encoding="utf-8")
+
+    def test_asks_before_it_writes_over_a_file(self, run: Run, ids: dict[str, str], tmp_path: Path) -> None:
+        file = tmp_path / "mine.csv"
+        file.write_text("my own")
+        said = run("export", "--output", str(file), fails=1).stderr
+        assert said == f"Error: {file} is there already. Write over it? Say so with --yes.\n"
+        assert file.read_text() == "my own"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--department", "Slaes"), "No department is named 'Slaes': did you mean 'Sales'?"),
+        (("list", "--scenario", "x"), "No scenario is named 'x'. `personas list` and `personas library show` tell"),
+        (("list", "--field", "Clam"), "No field is named 'Clam': did you mean 'Calm'?"),
+        (("list", "--limit", "0"), "Invalid value for '--limit': 0 is not in the range x>=1."),
+        (("show", "Adda"), "No persona is named 'Adda': did you mean 'Ada'?"),
+        (("show", NOBODY), "refused get: 404"),
+        (("show",), "Missing argument 'NAME|ID'."),
+        (("delete",), "Missing argument 'NAME|ID...'."),
+        (("delete", "Bob", "--yes"), "No persona is named 'Bob': did you mean 'Bo'?"),
+        (("export", "--persona", "Cyy"), "No persona is named 'Cyy': did you mean 'Cy'?"),
+        (("list", "--url", "localhost"), "'localhost' is no address such as https://personas.example.com."),
+        (("lst",), "No such command 'lst'."),
+    ],
+)
+def test_a_wrong_use_ends_with_a_line_that_says_what_to_do(
+    run: Run, ids: dict[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    result = run(*arguments, fails=2 if said.startswith(("Missing", "Invalid", "No such command")) else 1)
+    assert said in result.stderr.splitlines()[-1]
+
+
+def test_without_a_key_the_ways_to_give_one_are_named() -> None:
+    result = CliRunner().invoke(main, ["list"], env={"PERSONAS_KEY": ""})
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert all(part in line for part in ("PERSONAS_KEY", "--key", ".local/demo-keys.json", "personas key issue"))
+
+
+def test_the_port_of_the_environment_is_the_one_that_is_called() -> None:
+    result = CliRunner().invoke(main, ["list"], env={"PERSONAS_KEY": "psk.x", "PORT": "9", "PERSONAS_URL": ""})
+    assert "http://127.0.0.1:9" in result.stderr
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"personas {metadata.version('personas')}\n"
