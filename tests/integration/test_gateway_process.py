@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
+from personas_tools.reloading import Reloader
 from personas_tools.worker import PAYLOAD_LIMIT, Answer, Failure, Function, Json, Workers
 from support.server import serving
 
@@ -263,3 +265,35 @@ def _runs(pid: int) -> bool:
         return json.dumps(Path(f"/proc/{pid}/stat").read_text()).split(") ")[1][0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class TestReload:
+    def test_later_events_meet_the_code_as_it_is_now(self, start: Start, tmp_path: Path) -> None:
+        # Given an environment that is warm, and another that is at work
+        workers = start("echo", "sleep")
+        before = _payload(workers.invoke("echo", None))["pid"]
+        with ThreadPoolExecutor(1) as threads:
+            busy = threads.submit(workers.invoke, "sleep", 1)
+            # When its code changes
+            (tmp_path / "echo" / "handler.py").write_text(
+                "def lambda_handler(event, context):\n    return {'pid': 0}\n"
+            )
+            workers.renew()
+            # Then the next event meets the new code, and what was at work ends by itself
+            assert _payload(workers.invoke("echo", None)) == {"pid": 0}
+            assert isinstance(busy.result(), Answer)
+        assert before != 0
+
+    def test_a_change_of_a_file_is_noticed_once(self, tmp_path: Path) -> None:
+        # Given a folder that is watched
+        (tmp_path / "handler.py").write_text("a = 1\n")
+        renewed: Queue[None] = Queue()
+        with Reloader([tmp_path], lambda: renewed.put(None), interval=0.01):
+            # When one of its files changes
+            (tmp_path / "handler.py").write_text("a = 22\n")
+            renewed.get(timeout=30)
+            # and one appears
+            (tmp_path / "new.json").write_text("{}")
+            renewed.get(timeout=30)
+        # Then it was told of each, and of no more
+        assert renewed.empty()

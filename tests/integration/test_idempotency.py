@@ -93,6 +93,18 @@ class TestRepeat:
         assert (second.status, second.body) == (200, first.body)
         assert world.names() == ["Ada", "Bo"]
 
+    def test_says_that_it_is_one(self, world: World) -> None:
+        # Given a call, its repeat, a call without a key, and the key with another body
+        body = {"personas": [{**NEEDED, "name": "Ada"}]}
+        calls = [
+            world.client("root").call("create", body, Idempotency_Key=KEY),
+            world.client("root").call("create", body, Idempotency_Key=KEY),
+            world.client("root").call("create", body),
+            world.client("root").call("create", {"personas": [NEEDED]}, Idempotency_Key=KEY),
+        ]
+        # Then the repeat alone says so
+        assert [call.headers.get("Idempotent-Replayed") for call in calls] == [None, "true", None, None]
+
     def test_of_update(self, world: World) -> None:
         persona_id = world.save(name="Ada")
         body = {"personas": [{"persona_id": persona_id, "expected_version": 1, "name": "Bo"}]}

@@ -68,7 +68,7 @@ class Described:
                 faults += self._faults(header["schema"], got[name.lower()], name)
             elif header.get("required"):
                 faults.append(f"{name} is missing")
-        told = {"etag", "retry-after", "www-authenticate", "location"} & got.keys()
+        told = {"etag", "idempotent-replayed", "retry-after", "www-authenticate", "location"} & got.keys()
         faults += [f"{name} is not described" for name in told - {name.lower() for name in described["headers"]}]
         if "content" in described:
             faults += self._content_faults(described["content"], got.get("content-type", ""), body)

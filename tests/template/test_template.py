@@ -134,7 +134,13 @@ def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
         "X-Api-Key",
         "X-MCP",
     }
-    assert set(cors.expose_headers) == {"ETag", "Retry-After", "WWW-Authenticate", "apigw-requestid"}
+    assert set(cors.expose_headers) == {
+        "ETag",
+        "Idempotent-Replayed",
+        "Retry-After",
+        "WWW-Authenticate",
+        "apigw-requestid",
+    }
     assert {operation.method for operation in ROUTES.values()} <= set(cors.allow_methods)
     assert "*" not in cors.allow_origins
 

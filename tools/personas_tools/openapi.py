@@ -195,6 +195,8 @@ def _success(operation: Operation, examples: Sequence[Example]) -> Part:
         return {"description": HTTPStatus(operation.success).phrase, "headers": _headers(headers)}
     if operation.name == "get":
         headers.append("ETag")
+    if operation.idempotent_header:
+        headers.append("Idempotent-Replayed")
     content: Part = {"schema": _reference(operation.response)}
     links: Part = {"links": _LINKS[operation.name]} if operation.name in _LINKS else {}
     answers = _named((each, each["response"]) for each in examples if each["status"] == operation.success)
@@ -358,6 +360,10 @@ _HEADERS: Final[Part] = {
     "ETag": {
         "description": "The persona's version; absent for the form of a new one.",
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    },
+    "Idempotent-Replayed": {
+        "description": "There where a repeat under its Idempotency-Key got the first answer and did nothing.",
+        "schema": {"type": "string", "const": "true"},
     },
     "Location": {
         "description": "A link that needs no key and works for five minutes.",

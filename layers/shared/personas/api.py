@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import pydantic_core
@@ -126,6 +127,8 @@ class Api(APIGatewayHttpResolver):
             serializer=lambda body: pydantic_core.to_json(body).decode(),
         )
         self.operation = operation
+        self.replayed = False
+        """Whether the request under way is a repeat that got the first answer."""
         self._request_validation_middleware = Admission()
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
@@ -173,7 +176,11 @@ class Api(APIGatewayHttpResolver):
             return work(OneTime())
         from personas.store.idempotency import answer_once  # noqa: PLC0415  # 23 ms, and few calls have a key
 
-        caller = self.caller
+        def run(intent: Intent) -> dict[str, object]:
+            self.replayed = False
+            return work(intent).model_dump(mode="json")
+
+        caller, self.replayed = self.caller, True
         sent = {"body": read_body(self.current_event), "if": self.header("if-match")}
         return response.model_validate(
             answer_once(
@@ -182,7 +189,7 @@ class Api(APIGatewayHttpResolver):
                 key=key.strip(),
                 body=json.dumps(sent, sort_keys=True),
                 context=self.lambda_context,
-                work=lambda intent: work(intent).model_dump(mode="json"),
+                work=run,
             )
         )
 
@@ -260,10 +267,14 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             began = time.perf_counter()
             # API Gateway waits no longer, whatever time the function has.
             remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
+            app.replayed = False
             with _until_cut_off(remaining):
                 answer = handler(event, context)
             clock().tell()
-            cast("dict[str, object]", answer.setdefault("headers", {}))["Vary"] = VARY
+            headers = cast("dict[str, object]", answer.setdefault("headers", {}))
+            headers["Vary"] = VARY
+            if app.replayed and answer["statusCode"] == HTTPStatus.OK:
+                headers["Idempotent-Replayed"] = "true"
             sent = cast("dict[str, str]", event.get("headers") or {})
             answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
             duration_ms = (time.perf_counter() - began) * 1000
