@@ -50,6 +50,11 @@ setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the othe
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
 	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not large and not built and not sam and not clients" $(ARGS)
 
+# CLIENT_KEY is by default the demo's, of a superadmin.
+.PHONY: client
+client: $(DEV) ## The flows of a web client against a running `make run` (CLIENT_URL=..., CLIENT_KEY=...: another service)
+	@CLIENT_URL=$${CLIENT_URL:-http://127.0.0.1:$${PORT:-3000}} .venv/bin/pytest tests/client $(ARGS)
+
 .PHONY: test-slow
 test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
 	@.venv/bin/pytest --numprocesses auto --dist worksteal -m slow $(ARGS)

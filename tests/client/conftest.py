@@ -1,0 +1,43 @@
+"""The service that the flows run against: the handlers on moto, or the one at CLIENT_URL, as `make client` says."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pytest
+
+from integration.conftest import (  # noqa: F401  # pytest finds fixtures by their names in here
+    _answers_as_described,
+    _one_loader,
+    _one_request_at_a_time,
+    _plain_attribute_values,
+)
+from support.server import demo_key
+from support.warm import unguarded_world, warm_client
+from support.web_client import InProcess, OverHttp, Service, read
+
+ADDRESS: Final = os.environ.get("CLIENT_URL", "")
+STORE: Final = Path(__file__).parents[2] / ".local"
+"""Where `make run` keeps the keys of its demo."""
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A service with a catalogue; its caller is a superadmin."""
+    if not ADDRESS:
+        yield InProcess(warm_client(unguarded_world(request.getfixturevalue("aws"))))
+        return
+    with OverHttp(ADDRESS, os.environ.get("CLIENT_KEY") or demo_key(STORE, "superadmin")) as service:
+        yield service
+
+
+@pytest.fixture
+def mark(service: Service) -> Iterator[str]:
+    """What the names of this test's personas begin with, and nobody else's; afterwards they are deleted."""
+    made = f"Client {uuid4().hex[:12]}"
+    yield made
+    while found := read(service, "search", {"search": made, "page_size": "100"})["personas"]:
+        results = read(service, "delete", {"persona_ids": [each["persona_id"] for each in found]})["results"]
+        assert all(each["success"] for each in results)
