@@ -191,7 +191,7 @@ class Group:
                 yield Entry(persona_id, 1, persona)
 
         def store(parts: Iterator[bytes]) -> str:
-            return snapshots.write(GROUP, EXPORT_VIEW, now, b"".join(parts))
+            return snapshots.write_parts(GROUP, EXPORT_VIEW, now, parts)
 
         manifest = export_segments.revise(Manifest(), entries(), 0, snapshots.read_range, store)
         contents = {
@@ -201,7 +201,8 @@ class Group:
             EXPORT_VIEW: export_segments.encode(manifest),
         }
         pointers = {
-            view: Pointer(snapshots.write(GROUP, view, now, content), now, now) for view, content in contents.items()
+            view: Pointer(GROUP, view, snapshots.write(GROUP, view, now, content), now, now)
+            for view, content in contents.items()
         }
         row = {"name": "Group", "snapshots": {view: pointer.as_value() for view, pointer in pointers.items()}}
         ResourceStore(services().table).put(GROUP, CatalogueEntry("group", GROUP, row), "w")

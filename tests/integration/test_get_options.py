@@ -1,6 +1,7 @@
 """get: what a form offers once a refresh has been by."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ from personas.domain.catalogue import Catalogue
 from personas.domain.profile import Caller
 from personas.domain.text import TextKind, text_id
 from personas.runtime import Parallel
+from personas.store.attributes import Value
 from personas.store.groups import GroupStore
 from personas.views import popular
 from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW, OfferViews
@@ -254,12 +256,23 @@ def test_a_view_of_another_format_is_made_anew(house: House) -> None:
 def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     house.save(name="Ada", description="One")
     house.refresh()
-    views = OfferViews(lambda: SnapshotStore(house.aws.s3, house.aws.names["Bucket"]), Parallel(), budget_bytes=1)
+    snapshots = SnapshotStore(house.aws.s3, house.aws.names["Bucket"])
+    views = OfferViews(lambda: snapshots, Parallel(), budget_bytes=1)
     caller = Caller(
         group_id=HOUSE, profile_id="p", name="p", role="superadmin", department_ids=frozenset(), session_id="s"
     )
-    row = GroupStore(house.table).read(HOUSE).row
+    record = GroupStore(house.table).read(HOUSE)
+
+    def moved(group_id: str, view: str) -> dict[str, Value]:
+        """The pointer to the same contents as another group's."""
+        pointer = record.pointer(view)
+        assert pointer is not None
+        content = snapshots.read(pointer)
+        assert content is not None
+        return replace(pointer, key=snapshots.write(group_id, view, pointer.watermark, bytes(content))).as_value()
+
     for group_id in ("g1", "g2", "g3", "g1"):
+        row = {"snapshots": {view: moved(group_id, view) for view in (TEXTS_VIEW, POPULAR_VIEW)}}
         offers = views.current(Catalogue(group_id, {"group": {group_id: row}}), caller, {"descriptions": "o"})
         assert offers is not None
         assert [each.text for each in offers.texts["descriptions"]] == ["One"]

@@ -14,8 +14,10 @@ from personas.store import keys
 from personas.store.groups import MARK_PAUSE
 from personas.views import export_segments, snapshot_format
 from personas.views.export_segments import EXPORT_VIEW
+from personas.views.object_format import labelled
 from personas.views.search_views import LOOK_BACK, SEARCH_VIEW
 from personas.views.suggestions import TEXTS_VIEW
+from personas.views.view_objects import label_of
 from personas_tools import library
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
 from support.faults import Killed
@@ -228,10 +230,11 @@ def _empty(views: Views, key: str) -> None:
 
 def _newer(views: Views, key: str) -> None:
     """Of a version that is not known here. The two bytes of it follow the magic word and the checksum."""
-    content = bytearray(views.content(key))
+    (pointer,) = [found for view in ALL if (found := views.pointer(view)).key == key]
+    content = bytearray(views.contents(pointer))
     content[12] += 1
     content[8:12] = zlib.crc32(content[12:]).to_bytes(4, "little")
-    views.put(key, bytes(content))
+    views.put(key, labelled(label_of(pointer), bytes(content)))
 
 
 SPOILT = [_missing, _damaged, _cut, _empty, _newer]
@@ -346,11 +349,11 @@ class TestTombstones:
         ids = filled(env, "Ada", "Bob")
         env.delete(ids["Bob"])
         env.refresh()
-        assert len(snapshot_format.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones) == 1
+        assert len(snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.frozen().tombstones) == 1
         clock.passes(days=31)
         env.save(name="Eve")
         env.refresh()
-        assert snapshot_format.decode(views.content(views.key(SEARCH_VIEW))).index.frozen().tombstones == []
+        assert snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.frozen().tombstones == []
 
 
 # ---- Marks ---------------------------------------------------------------------------------------------------------

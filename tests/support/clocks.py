@@ -11,8 +11,11 @@ from typing import Final
 
 import time_machine
 
+from personas.clock import machine_time
+from personas.runtime import clock
 from support.aws import forget
 from support.client import Answer, Client
+from support.environments import shifted
 
 _clients: Final[list[Client]] = []
 """In such a process, its only client."""
@@ -63,6 +66,12 @@ def set_clock_off(by: timedelta) -> None:
     """Have this process's clock go wrong, whoever in it asks for the time, but for the monotonic one."""
     if by:
         time_machine.travel(datetime.now(UTC) + by, tick=True).start()
+
+
+def set_machine_off(by: timedelta, *, known: bool) -> None:
+    """Have the machine of this process's environment have a clock that is off; whether AWS has told it so already."""
+    clock().machine = shifted(machine_time, by)
+    clock().correction = -by if known else timedelta()
 
 
 def _begin(environment: Mapping[str, str], headers: Mapping[str, str], off: timedelta) -> None:

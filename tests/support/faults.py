@@ -163,7 +163,7 @@ def refused(code: str, status: int = 400) -> Outcome:
         "Error": {"Code": code, "Message": "made up by a test"},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0},
     }
-    return lambda _: ((AWSResponse(_ADDRESS, status, HTTPHeaders(), _Raw(b"{}")), parsed), None)
+    return lambda _: ((AWSResponse(_ADDRESS, status, HTTPHeaders(), Raw(b"{}")), parsed), None)
 
 
 def cancelled(reason: str) -> Outcome:
@@ -208,7 +208,7 @@ def half_done(send: Sending) -> Answered:
         send.request.body = json.dumps({**body, "RequestItems": {table: part(done)}}).encode()
         answered, error = send()
     else:
-        answered, error = (AWSResponse(_ADDRESS, 200, HTTPHeaders(), _Raw(b"{}")), _nothing_of(table)), None
+        answered, error = (AWSResponse(_ADDRESS, 200, HTTPHeaders(), Raw(b"{}")), _nothing_of(table)), None
     if answered is not None:
         answered[1]["UnprocessedKeys" if isinstance(wanted, dict) else "UnprocessedItems"] = {table: part(left)}
     return answered, error
@@ -221,7 +221,7 @@ def half_queued(send: Sending) -> Answered:
     done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
     failed = [{"Id": each["Id"], "SenderFault": False, "Code": "InternalError"} for each in left]
     if not done:
-        return (AWSResponse(_ADDRESS, 200, HTTPHeaders(), _Raw(b"{}")), {**_ANSWERED, "Failed": failed}), None
+        return (AWSResponse(_ADDRESS, 200, HTTPHeaders(), Raw(b"{}")), {**_ANSWERED, "Failed": failed}), None
     send.request.body = json.dumps({**body, "Entries": done}).encode()
     answered, error = send()
     if answered is not None:
@@ -246,7 +246,7 @@ def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome
         if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
             stored = body.read()
             sent = content(stored)
-            answered[1]["Body"] = StreamingBody(_Raw(sent), len(sent) if whole else len(stored))
+            answered[1]["Body"] = StreamingBody(Raw(sent), len(sent) if whole else len(stored))
         return answered, error
 
     return outcome
@@ -288,7 +288,7 @@ def preceded(act: Callable[[], object], outcome: Outcome) -> Outcome:
     return both
 
 
-class _Raw(BytesIO):
+class Raw(BytesIO):
     """The body of a response as urllib3 gives it."""
 
     def stream(self, **_: object) -> Iterator[bytes]:

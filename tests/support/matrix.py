@@ -9,7 +9,7 @@ the kind, where it cannot. The answer and all that is stored afterwards are held
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -25,20 +25,22 @@ from botocore.exceptions import ClientError
 from personas.contract.problems import Problem
 from personas.domain.profile import Profile
 from personas.errors import Conflict, PersonasError
-from personas.runtime import deadline, utc_now
+from personas.runtime import CLOCK_SKEW, deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
-from personas.store.groups import GroupStore, Pointer
+from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import LostRace, mapping, text
 from support import background
 from support.aws import Aws
 from support.background import failed, messages
 from support.client import Answer, Client, Context
+from support.clocks import set_machine_off
 from support.environments import shifted
 from support.exported import query
 from support.faults import Faults, Killed, Match, Sent, Waiting, refused
 from support.mishaps import Fault, Kind, faults, kind_of, nth
+from support.misplaced import Misplaced, snapshots
 from support.stored import Backend, Base, Logical, leaks
 from support.views import Views
 from support.warm import unguarded_world, warm_client
@@ -268,8 +270,11 @@ class Lab:
     faults: Faults
     waiting: Waiting
     patch: pytest.MonkeyPatch
+    misplaced: Misplaced
     settled: Base
     behind: Base
+    _off: dict[int, timedelta] = field(default_factory=dict)
+    """How far off the machine of an environment is that has been told so by AWS."""
 
     def base(self, scenario: Scenario) -> Base:
         return self.behind if scenario.behind else self.settled
@@ -281,6 +286,7 @@ class Lab:
     def begin(self, scenario: Scenario) -> None:
         """The state to begin from, and a new environment."""
         self.faults.clear()
+        self._off.clear()
         base = self.base(scenario)
         base.backend.put_back(base.held._replace(objects={}) if scenario.lost_views else base.held)
         if scenario.in_parts:
@@ -292,14 +298,15 @@ class Lab:
     # ---- Environments ----------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _restart() -> None:
+    def _restart(off: timedelta = timedelta()) -> None:
         """A new environment, but for its clients, which hold nothing and take long to make."""
         services.cache_clear()
+        set_machine_off(off, known=False)
 
-    @staticmethod
-    def _resume(environment: Services) -> None:
+    def _resume(self, environment: Services) -> None:
         """An environment that was there before, with all it holds."""
         services.cache_clear()
+        set_machine_off(self._off.get(id(environment), timedelta()), known=True)
         with patch("personas.services.Services", return_value=environment):
             services()
 
@@ -352,7 +359,7 @@ class Lab:
 
     def all_faults(self, scenario: Scenario) -> tuple[Fault, ...]:
         """Whatever can go wrong, whether with this scenario or not."""
-        return faults(self.waiting, self.faults, scenario.limit)
+        return (*faults(self.waiting, self.faults, scenario.limit), *self.misplaced.faults())
 
     def cases(self, scenario: Scenario, clean: Clean) -> Iterator[Case]:
         """All cases of a scenario."""
@@ -619,10 +626,9 @@ class Lab:
                 views = Views(self.world, group)
                 if views.marked:
                     yield f"{group} stays marked"
-                for pointer in cast("Mapping[str, object]", views.record.row["snapshots"]).values():
-                    found = Pointer.read(pointer)
-                    if found is not None and views.superseded(found.key):
-                        yield f"{found.key} is needed and superseded"
+                for view in mapping(views.record.row, "snapshots"):
+                    if views.superseded(views.key(view)):
+                        yield f"{views.key(view)} is needed and superseded"
                 if weekly and views.objects() != views.needed():
                     yield f"objects are left behind: {views.objects() - views.needed()}"
 
@@ -644,9 +650,13 @@ class Lab:
         """The answer of an environment whose clock is off, and that environment. One that was there before goes on."""
         warm_client(self.world).call("search")
         before = services()
-        self._restart()
+        learns = abs(skew) > CLOCK_SKEW
+        self._restart(skew if learns else timedelta())
         wrong = services()
-        wrong.table.now = shifted(utc_now, skew)
+        if learns:
+            self._off[id(wrong)] = skew
+        else:
+            wrong.table.now = shifted(utc_now, skew)
         with _records_by(skew):
             self._fail_ever(scenario)
             answer = self.call(scenario)
@@ -725,7 +735,12 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
     client, stranger = warm_client(world), warm_client(world, "stranger")
-    ids = {name: _saved(client, name.capitalize()) for name in ("ada", "bea", "cy", "dee")}
+    views = {group: Views(world, group) for group in GROUPS}
+    ids = {"ada": _saved(client, "Ada")}
+    for each in (client, stranger):
+        assert each.call("refresh").status == HTTPStatus.OK
+    older = snapshots(views)
+    ids |= {name: _saved(client, name.capitalize()) for name in ("bea", "cy", "dee")}
     ids["other"] = _saved(stranger, "Olga", voices=[])
     world.assign(ids["cy"], "coach")
     answer = client.call("draft", {"name": "First", "description": "A draft.", "examples": ["So?"]})
@@ -734,6 +749,9 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     assert client.call("delete", {"persona_ids": [ids["dee"]]}).status == HTTPStatus.OK
     for each in (client, stranger):
         assert each.call("refresh").status == HTTPStatus.OK
+    for of_group in views.values():
+        of_group.expire()
+    misplaced = Misplaced(snapshots(views), older)
     ids["upload"] = client.call("export").body["upload_id"]
     marks = [{name: {"S": value} for name, value in keys.mark(group).attributes().items()} for group in GROUPS]
     for mark in marks:
@@ -748,7 +766,7 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     ago = int((utc_now() - timedelta(minutes=10)).timestamp() * 1000)
     for group in GROUPS:
         world.set(keys.mark(group), "marked_at", ago)
-    return Lab(world, network, waiting, patching, settled, Base(backend, backend.held(), ids))
+    return Lab(world, network, waiting, patching, misplaced, settled, Base(backend, backend.held(), ids))
 
 
 def _saved(client: Client, name: str, **others: object) -> str:

@@ -39,7 +39,8 @@ READ_TIMEOUT: Final = 3.0
 class Fault(NamedTuple):
     """Something that goes wrong with a request, and with which requests it can.
 
-    One with ``skew`` goes wrong with no request: the clock of the function is off by that much.
+    One with ``skew`` goes wrong with no request: the clock of the function's machine is off by that much. Where that is
+    further than clocks may lie apart, the environment goes by AWS's time as soon as it is told it.
     """
 
     name: str
@@ -104,6 +105,8 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
         Fault("transfer broken off", reads, changed(_half, whole=False)),
         Fault("clock 2 s fast", _none, passed, once_only=True, skew=timedelta(seconds=2)),
         Fault("clock 2 s slow", _none, passed, once_only=True, skew=timedelta(seconds=-2)),
+        Fault("clock 1 h fast", _none, passed, once_only=True, skew=timedelta(hours=1)),
+        Fault("clock 1 h slow", _none, passed, once_only=True, skew=timedelta(hours=-1)),
     )
 
 

@@ -7,12 +7,14 @@ from personas.domain.persona import Persona
 from personas.search.index import Index, Query
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.groups import GroupRecord, GroupStore
+from personas.store.groups import GroupRecord, GroupStore, Pointer
 from personas.store.table import mapping
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
+from personas.views.object_format import contents
 from personas.views.search_views import SEARCH_VIEW, apply
 from personas.views.snapshot_format import decode
+from personas.views.view_objects import label_of
 from support.world import GROUP, World
 
 EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
@@ -35,11 +37,19 @@ class Views:
     def marked(self) -> bool:
         return GroupStore(self._world.table).is_marked(self._group)
 
-    def key(self, view: str) -> str:
-        """The object that a view's pointer names."""
+    def pointer(self, view: str) -> Pointer:
+        """Where the group's record says that a view lies."""
         pointer = self.record.pointer(view)
         assert pointer is not None, f"there is no {view}"
-        return pointer.key
+        return pointer
+
+    def key(self, view: str) -> str:
+        """The object that a view's pointer names."""
+        return self.pointer(view).key
+
+    def contents(self, pointer: Pointer) -> memoryview:
+        """What lies under the label of an object."""
+        return contents(label_of(pointer), self.content(pointer.key))
 
     def content(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -52,7 +62,11 @@ class Views:
 
     @property
     def manifest(self) -> Manifest:
-        return export_segments.decode(self.content(self.key(EXPORT_VIEW)))
+        return self.manifest_at(self.pointer(EXPORT_VIEW))
+
+    def manifest_at(self, pointer: Pointer) -> Manifest:
+        """The manifest of the export view as of that pointer."""
+        return export_segments.decode(self.contents(pointer))
 
     # ---- What they say ---------------------------------------------------------------------------------------------
 
@@ -71,7 +85,7 @@ class Views:
 
     def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
         """The rows as the search view has them, with all of the feed where wanted."""
-        index: Index = decode(self.content(self.key(SEARCH_VIEW))).index
+        index: Index = decode(self.contents(self.pointer(SEARCH_VIEW))).index
         if with_feed:
             apply(index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None))
         return {each: row for each in index.ids(EVERYTHING, {}) if (row := index.row(each))}

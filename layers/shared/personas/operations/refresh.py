@@ -67,7 +67,7 @@ class _Pass:
     def point(self, view: str, key: str) -> None:
         """Have the record pointed to the object of a view."""
         self.written.add(key)
-        self.pointers[view] = Pointer(key, self.started, self.rebuilt_at)
+        self.pointers[view] = Pointer(self.group_id, view, key, self.started, self.rebuilt_at)
         old = self.record.pointer(view)
         if old:
             self.replaced.add(old.key)
@@ -275,7 +275,7 @@ def _refresh_texts(work: _Pass) -> None:
     links = services.catalogues.current(group_id).parameter_fields
     content = Popular.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
     old = work.record.pointer(POPULAR_VIEW)
-    if old is None or services.snapshots.read(old.key) != content:
+    if old is None or read_object(services.snapshots, old, bytes) != content:
         work.point(POPULAR_VIEW, services.snapshots.write(group_id, POPULAR_VIEW, work.started, content))
 
 

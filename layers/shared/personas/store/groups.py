@@ -22,6 +22,8 @@ _GROUPS_MAX: Final = 1_000
 class Pointer:
     """Where a view of a group lies, and up to when it has read the change feed."""
 
+    group_id: str
+    view: str
     key: str
     watermark: datetime
     rebuilt_at: datetime
@@ -35,12 +37,14 @@ class Pointer:
         }
 
     @classmethod
-    def read(cls, value: object) -> Pointer | None:
+    def read(cls, group_id: str, view: str, value: object) -> Pointer | None:
         """The pointer in a group's record, or None where there is none."""
         if not isinstance(value, Mapping):
             return None
         stored = cast("Mapping[str, str]", value)
         return cls(
+            group_id=group_id,
+            view=view,
             key=stored["key"],
             watermark=datetime.fromisoformat(stored["watermark"]),
             rebuilt_at=datetime.fromisoformat(stored["rebuilt_at"]),
@@ -51,6 +55,7 @@ class Pointer:
 class GroupRecord:
     """A group's record as it was read; ``seq`` is None where there is none yet."""
 
+    group_id: str
     row: Mapping[str, Value]
     trail: Mapping[str, Value]
     seq: int | None
@@ -58,7 +63,7 @@ class GroupRecord:
     def pointer(self, view: str) -> Pointer | None:
         """Where that view lies, or None where it was never made."""
         snapshots = self.row.get(SNAPSHOTS)
-        return Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+        return Pointer.read(self.group_id, view, snapshots.get(view)) if isinstance(snapshots, Mapping) else None
 
 
 class Waiting(NamedTuple):
@@ -103,8 +108,8 @@ class GroupStore:
         """The group's record."""
         item = self._table.get(keys.group(group_id))
         if item is None:
-            return GroupRecord({}, {}, None)
-        return GroupRecord(mapping(item, "row"), mapping(item, "trail"), integer(item, "seq"))
+            return GroupRecord(group_id, {}, {}, None)
+        return GroupRecord(group_id, mapping(item, "row"), mapping(item, "trail"), integer(item, "seq"))
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, where it is still the one that was read.

@@ -16,7 +16,7 @@ import heapq
 import json
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Buffer, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, cast
@@ -383,7 +383,7 @@ def encode(manifest: Manifest) -> bytes:
     return seal(_MAGIC, FORMAT_VERSION, [zlib.compress(content.encode(), _LEVEL)])
 
 
-def decode(data: bytes) -> Manifest:
+def decode(data: Buffer) -> Manifest:
     """The manifest that these bytes are.
 
     Raises:

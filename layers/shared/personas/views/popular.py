@@ -14,7 +14,7 @@ where this is more than ``KIND_BYTES`` the entries that rank lowest in every cla
 import zlib
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Buffer, Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cache
 from heapq import nsmallest
@@ -153,7 +153,7 @@ class Popular:
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
-    def decode(cls, data: bytes) -> "Popular":
+    def decode(cls, data: Buffer) -> "Popular":
         """What these bytes are.
 
         Raises:

@@ -17,8 +17,8 @@ from personas.store.personas import TOMBSTONE_LIFE
 from personas.store.queue import RefreshQueue
 from personas.store.table import Change, Table
 from personas.views.catalogues import CatalogueView
-from personas.views.snapshot_format import Snapshot, SnapshotDamaged, SnapshotVersionUnknown, decode
-from personas.views.view_objects import SnapshotStore, pointer_to
+from personas.views.snapshot_format import Snapshot, decode
+from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 SEARCH_VIEW: Final = SEARCH.name
 LOOK_BACK: Final = timedelta(minutes=15)
@@ -179,8 +179,8 @@ class PersonaViews:
     def snapshot(self, group_id: str, pointer: Pointer) -> Snapshot | None:
         """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
 
-        It cannot when it is missing, damaged or of another format, from a time that is still to come, or older than the
-        tombstones of a group that has changed since.
+        It cannot when it is missing, damaged, of another format or another than the pointer says, from a time that is
+        still to come, or older than the tombstones of a group that has changed since.
         """
         if pointer.watermark > self._table.now() + CLOCK_SKEW:
             # Made by a wrong clock: whatever was written since, up to that time, the feed over it would lack.
@@ -188,15 +188,7 @@ class PersonaViews:
             return None
         if self._table.now() - pointer.watermark > TOMBSTONE_LIFE - LOOK_BACK and self._groups.is_marked(group_id):
             return None
-        content = self._snapshots.read(pointer.key)
-        if content is None:
-            logger.warning("a snapshot is missing", extra={"key": pointer.key})
-            return None
-        try:
-            return decode(content)
-        except (SnapshotDamaged, SnapshotVersionUnknown) as error:
-            logger.warning("a snapshot cannot be used", extra={"key": pointer.key, "reason": str(error)})
-            return None
+        return read_object(self._snapshots, pointer, decode)
 
     def changes(self, group_id: str, since: datetime | None) -> list[Change]:
         """What was written of the group's personas since then.

@@ -23,7 +23,7 @@ import struct
 import unicodedata
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Buffer, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from operator import sub
@@ -176,7 +176,7 @@ def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
 # ---- Reading ------------------------------------------------------------------------------------------------------
 
 
-def decode(data: bytes) -> Snapshot:
+def decode(data: Buffer) -> Snapshot:
     """The snapshot that these bytes are.
 
     Raises:

@@ -83,7 +83,7 @@ class OfferViews:
         return Offers({**offers.texts, **found}, offers.most_used)
 
     def _object[T: _Sized](
-        self, held: OrderedDict[str, _Held[T]], catalogue: Catalogue, view: str, decode: Callable[[bytes], T]
+        self, held: OrderedDict[str, _Held[T]], catalogue: Catalogue, view: str, decode: Callable[[memoryview], T]
     ) -> T | None:
         pointer = pointer_to(catalogue, view)
         if pointer is None:
@@ -97,7 +97,7 @@ class OfferViews:
         held.move_to_end(catalogue.group_id)
         return own.content
 
-    def _read[T](self, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
+    def _read[T](self, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
         """What S3 has. After a failure it is left alone for a while, so that not every form waits for it."""
         if time.monotonic() < self._not_before:
             return None

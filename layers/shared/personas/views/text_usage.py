@@ -13,7 +13,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Buffer, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, count, pairwise, repeat
@@ -336,7 +336,7 @@ class TextsView:
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
-    def decode(cls, data: bytes) -> "TextsView":
+    def decode(cls, data: Buffer) -> "TextsView":
         """The view that these bytes are.
 
         Raises:

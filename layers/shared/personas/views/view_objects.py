@@ -13,7 +13,7 @@ from personas.domain.catalogue import SNAPSHOTS, Catalogue
 from personas.observability import logger
 from personas.store.groups import Pointer
 from personas.store.objects import asked_of_s3, put_parts
-from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
+from personas.views.object_format import Label, SnapshotDamaged, SnapshotVersionUnknown, contents, labelled
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,13 +31,15 @@ class SnapshotStore:
         self._client = client
         self._bucket = bucket
 
-    def read(self, key: str) -> bytes | None:
-        """A snapshot, or None where it is not there.
+    def read(self, pointer: Pointer) -> memoryview | None:
+        """What a pointer names, or None where it is not there.
 
         Raises:
+            SnapshotDamaged: what is there is another group's, view's or time's.
             Unavailable: S3 is busy or out of reach.
         """
-        return self._read(key, "bytes=0-")
+        found = self._read(pointer.key, "bytes=0-")
+        return None if found is None else contents(label_of(pointer), found)
 
     def read_range(self, key: str, start: int, length: int) -> bytes | None:
         """So many bytes of a snapshot from ``start`` on, or None where it is not there or has none of them.
@@ -81,13 +83,14 @@ class SnapshotStore:
             Unavailable: S3 is busy or out of reach.
         """
         key = self._new_key(group_id, view, watermark)
-        asked_of_s3(lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=content))
+        body = labelled(Label(group_id, view, watermark.isoformat()), content)
+        asked_of_s3(lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body))
         return key
 
     def write_parts(self, group_id: str, view: str, watermark: datetime, parts: Iterable[bytes]) -> str:
-        """Store a snapshot that is made bit by bit, in constant memory, under a name of its own, which is returned.
+        """Store what is made bit by bit, in constant memory, under a name of its own, which is returned.
 
-        Where making it fails, nothing is stored.
+        It bears no label: the snapshot that names it says what is in it. Where making it fails, nothing is stored.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -123,17 +126,24 @@ def _unless_absent[T](call: Callable[[], T]) -> T | None:
 def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
     """Where a view of the group lies, as far as the feed has told."""
     snapshots = catalogue.group.get(SNAPSHOTS)
-    return Pointer.read(snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+    if not isinstance(snapshots, Mapping):
+        return None
+    return Pointer.read(catalogue.group_id, view, snapshots.get(view))
 
 
-def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[bytes], T]) -> T | None:
+def label_of(pointer: Pointer) -> Label:
+    """Return the label that the object must have that a pointer names."""
+    return Label(pointer.group_id, pointer.view, pointer.watermark.isoformat())
+
+
+def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
     """What a pointer names, or None where it is missing or cannot be used, which the log then says.
 
     Raises:
         Unavailable: S3 is busy or out of reach.
     """
-    content = snapshots.read(pointer.key)
     try:
+        content = snapshots.read(pointer)
         if content is not None:
             return decode(content)
         logger.warning("a snapshot is missing", extra={"key": pointer.key})

@@ -1,0 +1,76 @@
+"""Faults of the matrix (``support.matrix``) in which S3 answers with a whole object, but with another one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from botocore.response import StreamingBody
+
+from support.faults import Answered, Outcome, Raw, Sending, Sent
+from support.mishaps import Fault
+from support.swapped import VIEWS
+from support.views import Views
+
+
+class Place(NamedTuple):
+    """A group's view."""
+
+    group_id: str
+    view: str
+
+
+def snapshots(groups: Mapping[str, Views]) -> dict[Place, bytes]:
+    """The objects of all views as they are now, by group and view."""
+    return {
+        Place(group_id, view): views.content(views.key(view)) for group_id, views in groups.items() for view in VIEWS
+    }
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """What there is to confuse: two groups' objects as they are, and as they were one refresh before."""
+
+    current: Mapping[Place, bytes]
+    older: Mapping[Place, bytes]
+
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults, which last as long as a damaged object would."""
+        return (
+            Fault("object of an earlier time", _of_views, _answering(self.older.__getitem__), spoils=True),
+            Fault("object of another group", _of_views, _answering(self._foreign), spoils=True),
+            Fault("object of another view", _of_views, _answering(self._of_another_view), spoils=True),
+        )
+
+    def _foreign(self, place: Place) -> bytes:
+        (other,) = {each.group_id for each in self.current} - {place.group_id}
+        return self.current[place._replace(group_id=other)]
+
+    def _of_another_view(self, place: Place) -> bytes:
+        return self.current[place._replace(view=VIEWS[VIEWS.index(place.view) - 1])]
+
+
+_PREFIX: Final = "views"
+
+
+def _place(path: str) -> Place:
+    """Whose object lies at a path of S3, whether the bucket is part of it or not."""
+    parts = path.strip("/").split("/")
+    return Place(*parts[parts.index(_PREFIX) + 1 :][:2])
+
+
+def _of_views(sent: Sent) -> bool:
+    return sent.operation == "GetObject" and _PREFIX in sent.path.split("/")
+
+
+def _answering(find: Callable[[Place], bytes]) -> Outcome:
+    """S3 answers with an object that it should not."""
+
+    def outcome(send: Sending) -> Answered:
+        answered, error = send()
+        if answered is not None and "Body" in answered[1]:
+            content = find(_place(urlsplit(send.request.url).path))
+            answered[1]["Body"] = StreamingBody(Raw(content), len(content))
+        return answered, error
+
+    return outcome

@@ -1,0 +1,57 @@
+"""Whole objects of views where others are due, and pointers that lead to others."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from personas.store import keys
+from personas.store.groups import Pointer
+from personas.store.table import mapping
+from personas.views.export_segments import EXPORT_VIEW
+from personas.views.search_views import SEARCH_VIEW
+from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from support.views import Views
+from support.world import World
+
+VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, POPULAR_VIEW, EXPORT_VIEW)
+
+
+class Place(NamedTuple):
+    """A view of a group, with what was its object before, and the same view of another group."""
+
+    world: World
+    views: Views
+    view: str
+    older: Pointer
+    foreign: Pointer
+
+    @property
+    def due(self) -> Pointer:
+        """What the group's record points to."""
+        return self.views.pointer(self.view)
+
+    def put(self, other: Pointer) -> None:
+        """Have another object lie where the due one is."""
+        self.views.put(self.due.key, self.views.content(other.key))
+
+    def point(self, pointer: Pointer) -> None:
+        """Have the group's record point elsewhere."""
+        record = self.views.record
+        snapshots = {**mapping(record.row, "snapshots"), self.view: pointer.as_value()}
+        self.world.set(keys.group(record.group_id), "row", {**record.row, "snapshots": snapshots})
+
+
+def _another_view(place: Place) -> None:
+    place.put(place.views.pointer(VIEWS[VIEWS.index(place.view) - 1]))
+
+
+SWAPS: Final[Mapping[str, Callable[[Place], None]]] = {
+    "an older object": lambda place: place.put(place.older),
+    "another group's object": lambda place: place.put(place.foreign),
+    "another view's object": _another_view,
+    "a pointer to an older object": lambda place: place.point(replace(place.due, key=place.older.key)),
+    "a pointer to another group's object": lambda place: place.point(replace(place.due, key=place.foreign.key)),
+    "another group's pointer": lambda place: place.point(place.foreign),
+    "a pointer of another time": lambda place: place.point(replace(place.due, watermark=place.older.watermark)),
+}
+"""What can be swapped, by name."""
