@@ -297,6 +297,35 @@ class TestProfiles:
         arguments = ("profile", "put", "--group", GROUP, "--name", "Grace", "--role", "admin", *option)
         assert said in run(*arguments, fails=2 if option[0] == "--id" else 1).stderr
 
+    def test_are_listed_with_roles_and_departments(self, run: Run, load_file: Callable[[str], Result]) -> None:
+        # Given two profiles, one put twice, and one of another group
+        load_file(LIBRARY)
+        grace, noah = self.put(run).strip(), self.put(run, name="Noah").strip()
+        self.put(run, "--department", "care")
+        run("profile", "put", "--group", OTHER_GROUP, "--name", "Stranger", "--role", "admin")
+        # Then the list has each of the group once
+        lines = run("profile", "list", "--group", GROUP).stdout.splitlines()
+        assert [line.split() for line in lines] == [
+            ["ID", "NAME", "ROLE", "DEPARTMENTS"],
+            [grace, "Grace", "admin", "Care"],
+            [noah, "Noah", "admin"],
+        ]
+
+    def test_that_are_none_are_told(self, run: Run) -> None:
+        assert "personas profile put" in run("profile", "list", "--group", GROUP).stderr
+
+    def test_one_whose_store_failed_half_way_is_not_listed(
+        self, run: Run, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a command that died before the profile itself was stored
+        with monkeypatch.context() as patch:
+            patch.setattr(Table, "put_and_count", lambda *args, **kwargs: (_ for _ in ()).throw(Unavailable("gone")))
+            run("profile", "put", "--group", GROUP, "--name", "Grace", "--role", "admin", fails=1)
+        # Then nobody is listed, and the repeat lists it
+        assert ProfileStore(table).profiles_of(GROUP) == []
+        self.put(run)
+        assert [each.name for each in ProfileStore(table).profiles_of(GROUP)] == ["Grace"]
+
     def test_a_profile_never_changes_its_group(self, run: Run) -> None:
         profile_id = self.put(run).strip()
         arguments = ("--name", "Grace", "--role", "superadmin", "--id", profile_id)
@@ -357,6 +386,24 @@ class TestKeys:
             caller_of(services, first)
         assert caller_of(services, second).profile_id == grace
         assert re.search(rf"^{row[1]} .* revoked *$", run("key", "list", "--group", GROUP).stdout, re.MULTILINE)
+
+    def test_names_a_profile_that_was_put_with_an_id_of_its_own(self, run: Run, services: Services) -> None:
+        own = str(uuid4())
+        run("profile", "put", "--group", GROUP, "--name", "Noah", "--role", "admin", "--id", own)
+        assert caller_of(services, self.issue(run, "--profile", "noah")).profile_id == own
+
+    @pytest.mark.usefixtures("grace")
+    def test_names_no_profile_where_two_bear_the_name(self, run: Run) -> None:
+        own = str(uuid4())
+        run("profile", "put", "--group", GROUP, "--name", "GRACE", "--role", "admin", "--id", own)
+        said = run("key", "issue", "--group", GROUP, "--profile", "Grace", fails=1).stderr
+        assert "2 profiles are named 'Grace'. Give an id: " in said
+        assert own in said
+
+    @pytest.mark.usefixtures("grace")
+    def test_a_slip_of_the_pen_is_told(self, run: Run) -> None:
+        said = run("key", "issue", "--group", GROUP, "--profile", "Garce", fails=1).stderr
+        assert said == "Error: The group has no profile 'Garce': did you mean 'Grace'?\n"
 
     def test_a_leaked_key_can_be_revoked_by_itself(self, run: Run, services: Services, grace: str) -> None:
         leaked = self.issue(run, "--profile", grace)

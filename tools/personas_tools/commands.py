@@ -34,6 +34,7 @@ from personas_tools.library import (
     WRITE_ORDER,
     LibraryError,
     Report,
+    id_in,
     load,
     name_in,
     parse,
@@ -243,9 +244,7 @@ def profile_put(
     if not name or not role:
         raise click.UsageError("Neither --name nor --role may be blank.")
     if role not in WRITING_ROLES and not read_only and (meant := did_you_mean(role, WRITING_ROLES)):
-        raise click.UsageError(
-            f"{role!r} is no role that writes: did you mean {meant!r}? --read-only takes it as it is."
-        )
+        raise click.UsageError(f"{role!r} only reads: did you mean {meant!r}? --read-only takes it as it is.")
     profile_id = profile_id or resource_id(group, "profiles", name)
     profiles = ProfileStore(target.table)
     _, existing = profiles.read(None, [profile_id])
@@ -279,15 +278,38 @@ def _personas(table: Table, group_id: str, references: tuple[str, ...]) -> list[
 
 
 def _profile_id(profiles: ProfileStore, group_id: str, reference: str) -> str:
-    """The id of a profile of the group, named by id or by the name it was put with."""
-    try:
-        profile_id = canonical_id(reference)
-    except PydanticCustomError:
-        profile_id = resource_id(group_id, "profiles", reference.strip())
-    _, found = profiles.read(None, [profile_id])
-    if profile_id not in found or found[profile_id].group_id != group_id:
-        raise click.ClickException(f"The group has no profile {reference!r}.")
-    return profile_id
+    """Return the id of the profile of the group that goes by an id or a name."""
+    if profile_id := id_in(reference):
+        _, known = profiles.read(None, [profile_id])
+        if profile_id not in known or known[profile_id].group_id != group_id:
+            raise click.ClickException(f"The group has no profile {reference!r}. `personas profile list` tells them.")
+        return profile_id
+    listed = profiles.profiles_of(group_id)
+    found = [each.id for each in listed if fold(each.name) == fold(reference.strip())]
+    if len(found) > 1:
+        raise click.ClickException(f"{len(found)} profiles are named {reference!r}. Give an id: {', '.join(found)}.")
+    if not found:
+        meant = did_you_mean(reference, (each.name for each in listed))
+        hint = f": did you mean {meant!r}?" if meant else ". `personas profile list` tells them."
+        raise click.ClickException(f"The group has no profile {reference!r}{hint}")
+    return found[0]
+
+
+@profile.command("list")
+@_of_group
+@on_store
+def profile_list(target: Target, group_id: str | None) -> None:
+    """List the group's profiles by name, with their roles and departments."""
+    group = _group(target, group_id)
+    departments = stored_catalogue(target.table, group).rows["departments"]
+    table = grid("ID", "NAME", "ROLE", "DEPARTMENTS")
+    for each in ProfileStore(target.table).profiles_of(group):
+        named = sorted(name_in("departments", departments[one]) for one in each.department_ids & departments.keys())
+        table.add_row(each.id, escape(each.name), escape(each.role), escape(", ".join(named)))
+    if not table.row_count:
+        click.echo("The group has no profile. `personas profile put` makes one.", err=True)
+        return
+    show(table)
 
 
 # ---- key -------------------------------------------------------------------------------------------------------------

@@ -113,6 +113,16 @@ def listed_key(group_id: str, digest: str) -> Key:
     return Key(keys_partition(group_id), f"key#{digest}")
 
 
+def profiles_partition(group_id: str) -> str:
+    """Where a group's profiles are listed, for people; what a profile may do stands under the profile itself."""
+    return f"profiles#{group_id}"
+
+
+def listed_profile(group_id: str, profile_id: str) -> Key:
+    """A group's mention of one of its profiles."""
+    return Key(profiles_partition(group_id), f"profile#{profile_id}")
+
+
 def id_of(sort_key: str) -> str:
     """The id at the end of a sort key."""
     return sort_key.rpartition("#")[2]

@@ -1,6 +1,7 @@
 """Profiles and API keys."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Final, cast
 
 from personas.domain.profile import ApiKey, Profile
@@ -44,6 +45,9 @@ class ProfileStore:
             LookupError: a persona does not exist in the profile's group.
             LostRace: the profile or one of the personas was written in between, every time.
         """
+        with suppress(LostRace):  # it is listed already
+            mention = keys.listed_profile(profile.group_id, profile.id)
+            self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._put_profile(profile, persona_ids, write_id)
@@ -87,6 +91,15 @@ class ProfileStore:
             counter=PROFILES,
             prefix=keys.PERSONA_CHANGES,
         )
+
+    def profiles_of(self, group_id: str) -> list[Profile]:
+        """Return the group's profiles as they stand, by name.
+
+        One that is listed and was never stored, because the command died between the two, is left out.
+        """
+        listed = self._table.partition(keys.profiles_partition(group_id))
+        _, found = self.read(None, [keys.id_of(text(item, "sk")) for item in listed])
+        return sorted(found.values(), key=lambda each: (each.name, each.id))
 
     def put_key(self, api_key: ApiKey, write_id: str) -> None:
         """Store a new API key and list it under its group.
