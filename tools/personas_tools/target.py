@@ -9,9 +9,11 @@ from typing import Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from personas.clock import Clock, machine_time
 from personas.runtime import CONNECT_TIMEOUT, READ_TIMEOUT, Deadline
+from personas.store import keys
 from personas.store.table import Table
 from personas_tools import stack as local
 
@@ -31,8 +33,19 @@ class Target:
     stack: local.LocalStack | None = None
 
     def beside(self, name: str) -> Table:
-        """Another table of the same account or emulator, such as a copy that was restored."""
-        return self.table.named(name)
+        """Return another table of the same account or emulator, such as a copy that was restored.
+
+        Raises:
+            TargetError: there is none of that name.
+        """
+        other = self.table.named(name)
+        try:
+            other.get(keys.group(""))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            raise TargetError(f"There is no table {name} beside {self.table.name}. Check its name.") from error
+        return other
 
 
 @contextlib.contextmanager
