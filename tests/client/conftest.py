@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 import pytest
+from hypothesis import Phase, settings
 
 from integration.conftest import (  # noqa: F401  # pytest finds fixtures by their names in here
     _answers_as_described,
@@ -41,3 +42,10 @@ def mark(service: Service) -> Iterator[str]:
     while found := read(service, "search", {"search": made, "page_size": "100"})["personas"]:
         results = read(service, "delete", {"persona_ids": [each["persona_id"] for each in found]})["results"]
         assert all(each["success"] for each in results)
+
+
+@pytest.fixture
+def play() -> settings:
+    """How long a state machine runs. Over HTTP a failing run is told as it is; a shorter one takes minutes to find."""
+    phases = (Phase.generate,) if ADDRESS else tuple(Phase)
+    return settings(max_examples=15, stateful_step_count=20, phases=phases)

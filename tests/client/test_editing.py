@@ -1,12 +1,11 @@
 """Forms that save at every keystroke: one tab, two tabs, a new persona and one that is there already."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from unicodedata import normalize
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -19,8 +18,6 @@ from hypothesis.stateful import (
 from support.web_client import CHOICES, LISTS, TEXTS, Service, Tab, Values, read, shown_in
 
 OFFERED_MAX: Final = 5
-PHASES: Final = (Phase.generate,) if "CLIENT_URL" in os.environ else tuple(Phase)
-"""Over HTTP, a failing run is told as it is: to make it shorter takes minutes there."""
 KEYS: Final = "aé😀e\u0301, .\n"
 """What is typed: letters, some of several code points, and what is trimmed at the end of a text."""
 
@@ -150,8 +147,8 @@ def machine(service: Service, mark: str) -> type[Editing]:
     return Bound
 
 
-def test_a_form_in_two_tabs_shows_what_was_typed(machine: type[Editing]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=20, phases=PHASES))
+def test_a_form_in_two_tabs_shows_what_was_typed(machine: type[Editing], play: settings) -> None:
+    run_state_machine_as_test(machine, settings=play)
 
 
 def test_autosaves_of_one_field_leave_the_lists_on_the_screen(service: Service, mark: str) -> None:
