@@ -9,6 +9,7 @@ from typing import Final
 import httpx2
 import pytest
 from click.testing import CliRunner, Result
+from openpyxl import Workbook, load_workbook
 
 from personas.domain.cells import escape, join_list
 from personas.domain.exporting import HEADER
@@ -17,7 +18,7 @@ from personas.store.table import Table
 from personas_tools import demo, http_api, library
 from personas_tools.cli import main
 from personas_tools.http_api import Api
-from personas_tools.importer import command, sending
+from personas_tools.importer import sending
 from personas_tools.importer.journal import Journal
 from personas_tools.importer.rows import REASON
 from personas_tools.library import parse
@@ -340,8 +341,8 @@ class TestColleagues:
         # Given nobody to ask, then one line says what to do
         refused = run(file, fails=1)
         assert refused.stderr == (
-            f"Error: {file} has ids in persona_id, as an export has: it makes copies of 2 personas. "
-            "Give --update to change them, or --yes.\n"
+            f"Error: {file} has ids in persona_id, as an export has: it makes copies of 2 personas. Make them? "
+            "Give --update to change them instead, or --yes.\n"
         )
         assert world.names() == ["Ada", "Bea"]
         run(file, "--yes")
@@ -351,9 +352,9 @@ class TestColleagues:
     def test_who_can_be_asked_is_asked(
         self, run: Run, world: World, file: Path, monkeypatch: pytest.MonkeyPatch, answer: str, made: bool
     ) -> None:
-        monkeypatch.setattr(command, "can_ask", lambda: True)
+        monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True)
         told = run(file, fails=not made, says=answer)
-        assert "it makes copies of 2 personas. --update changes them instead. Make copies? [y/N]" in told.stderr
+        assert "it makes copies of 2 personas. Make them? [y/N]" in told.stderr
         assert len(world.names()) == (4 if made else 2)
 
 
@@ -415,6 +416,40 @@ def test_rejected_rows_are_corrected_and_sent_again(run: Run, world: World, tmp_
     assert run(rejected).stdout == "3 created, 0 updated, 0 rejected.\n"
     assert len(world.names()) == 120
     assert {"=Bad", "Odd", "Long"} < set(world.names())
+
+
+def test_a_workbook_is_imported_and_its_rejected_rows_too(run: Run, world: World, tmp_path: Path) -> None:
+    # Given a workbook as people make it, of texts, numbers and others
+    book = Workbook()
+    for line in (
+        ["Name", "Color", "Icon", "Instructions", "Description", "Active", "Departments"],
+        ["0012", "Teal", "star", "Be kind.", "1E5", True, "Care, Sales"],
+        ["Two", "Teal", "star", "Be kind.", 12, "WAHR", None],
+        ["=1+1", "Tael", "star", "Be kind.", None, None, "Nursing"],
+    ):
+        book.worksheets[0].append(line)
+    file = tmp_path / "file.xlsx"
+    book.save(file)
+    # When it is imported
+    assert run(file, fails=1).stdout == "2 created, 0 updated, 1 rejected.\n"
+    rows = world.client().call("search", {}).body["personas"]
+    assert [(row["name"], row["description"], row["is_inactive"]) for row in rows] == [
+        ("0012", "1E5", False),
+        ("Two", "12", False),
+    ]
+    # Then the row that was not saved is in a workbook, with the reasons, and is imported when it is corrected
+    rejected = tmp_path / "file.rejected.xlsx"
+    book = load_workbook(rejected)
+    head, row = book.worksheets[0].iter_rows()
+    assert head[0].value == REASON
+    assert str(row[0].value).startswith(
+        "name: is a formula: copy the column, and paste it as values; color: there is no"
+    )
+    for column, value in ((1, "Three"), (2, "Teal"), (7, "Care")):
+        row[column].value = value
+    book.save(rejected)
+    run(rejected)
+    assert world.names() == ["0012", "Three", "Two"]
 
 
 def test_corrections_are_not_overwritten(run: Run, world: World, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import batched
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def without_ids(rows: Sequence[Mapping[str, str]]) -> Counter[tuple[str, ...]]:
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command on the handlers, and the store behind them; what it prints."""
+    """Runs a command on the handlers, and the store behind them; what it prints, or its error where it ``fails``."""
 
     def stored(key: str) -> bytes:
         return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
@@ -35,10 +36,10 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     handlers = Handlers(world.client(), stored=stored)
     monkeypatch.setattr(http_api, "Api", lambda url, key: Api(url, key, transport=handlers))
 
-    def invoke(*arguments: str) -> str:
+    def invoke(*arguments: str, fails: int = 0) -> str:
         result = CliRunner().invoke(main, [*arguments, "--key", world.key("root")])
-        assert result.exit_code == 0, (result.output, result.exception)
-        return result.stdout
+        assert result.exit_code == fails, (result.output, result.exception)
+        return result.stderr if fails else result.stdout
 
     return invoke
 
@@ -70,6 +71,40 @@ def test_hostile_texts_come_back(world: World, run: Callable[..., str], tmp_path
     assert {row["persona_id"] for row in after}.isdisjoint(ids)
 
 
+def test_hostile_texts_come_back_from_a_workbook(world: World, run: Callable[..., str], tmp_path: Path) -> None:
+    # Given personas made of hostile texts, exported as a workbook and as a CSV
+    library.load(world.table, GROUP, parse(LIBRARY))
+    client = world.client()
+    made = [persona for persona in personas(60) if len(str(persona["instructions"])) < 30_000]
+    for some in batched(made, 20, strict=False):
+        assert all(result["success"] for result in client.call("create", {"personas": some}).body["results"])
+    file, plain = tmp_path / "file.xlsx", tmp_path / "file.csv"
+    assert run("export", "--output", str(file)) == f"{file}\n"
+    run("export", "--output", str(plain))
+    before = cells(plain.read_bytes())
+    assert len(before) == len(made) > 50
+    # When it is imported as an update, then nothing changes
+    assert "updates would change nothing" in run("import", str(file), "--update", "--dry-run")
+    # And when the group is emptied and the workbook imported, then another export is the same, but for the ids
+    assert client.call("delete", {"persona_ids": [row["persona_id"] for row in before]}).status == 200
+    run("import", str(file), "--yes")
+    run("export", "--output", str(plain), "--yes")
+    assert without_ids(cells(plain.read_bytes())) == without_ids(before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.csv", "file.xlsx"]
+
+
+def test_what_no_cell_holds_is_not_exported_as_a_workbook(
+    world: World, run: Callable[..., str], tmp_path: Path
+) -> None:
+    persona_id = world.save(examples=["x" * 1_990 + str(number) for number in range(20)])
+    refused = run("export", "--output", str(tmp_path / "file.xlsx"), fails=1)
+    assert refused == (
+        f"Error: No workbook was written: examples of persona {persona_id} has 39849 characters, and a cell holds "
+        "32767. Export to a name in .csv.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_of_some(
     world: World, run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +113,7 @@ def test_an_export_of_some(
     world.save(name="Adam", departments=["Sales"])
     world.save(name="Bo", departments=["Care"])
     (tmp_path / "old.csv").write_text("old")
-    assert run("export", "--search", "ADA", "--department", CARE, "--output", "old.csv") == "old.csv\n"
+    assert run("export", "--search", "ADA", "--department", CARE, "--output", "old.csv", "--yes") == "old.csv\n"
     assert [row["name"] for row in cells((tmp_path / "old.csv").read_bytes())] == ["Ada"]
     named = run("export").strip()
     assert re.fullmatch(r"personas_export_\d{4}-\d\d-\d\d_\d{6}\.csv", named)

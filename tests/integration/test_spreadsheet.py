@@ -1,4 +1,4 @@
-"""An export in LibreOffice, by the separators of every locale: nothing in it is ever run."""
+"""Exports in LibreOffice: nothing in them is ever run, and workbooks come back from it as they were."""
 
 import csv
 import re
@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from personas.domain.cells import escape
-from personas_tools import library
+from personas_tools import library, workbook
+from personas_tools.importer.xlsx_file import XlsxFile
 from personas_tools.library import parse
 from support.exported import content
 from support.hazards import LIBRARY, personas
@@ -25,22 +26,32 @@ PERSONAS: Final = 60
 pytestmark = pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed (libreoffice-calc-nogui)")
 
 
-def formulas(file: Path, separators: str) -> list[str]:
-    """The formulas that LibreOffice finds in a CSV file in UTF-8, told to evaluate what looks like one."""
+def converted(file: Path, to: str, *options: str) -> Path:
+    """What LibreOffice saves when it has opened a file."""
     assert SOFFICE is not None
     folder = file.parent / "out"
-    options = f"{separators},34,76,1,,0,false,true,false,false,false,-1,true"
     subprocess.run(  # noqa: S603  # the program that was found, on a file of our own
         [
-            *(SOFFICE, "--headless", f"-env:UserInstallation={(file.parent / 'profile').as_uri()}"),
-            *(f"--infilter=Text - txt - csv (StarCalc):{options}", "--convert-to", "fods"),
-            *("--outdir", str(folder), str(file)),
+            *(SOFFICE, "--headless", f"-env:UserInstallation={(file.parent / 'profile').as_uri()}", *options),
+            *("--convert-to", to, "--outdir", str(folder), str(file)),
         ],
         check=True,
         capture_output=True,
         timeout=300,
     )
-    return re.findall(r'table:formula="([^"]*)"', (folder / f"{file.stem}.fods").read_text(encoding="utf-8"))
+    return folder / f"{file.stem}.{to}"
+
+
+def formulas(file: Path, separators: str) -> list[str]:
+    """The formulas that LibreOffice finds in a CSV file in UTF-8, told to evaluate what looks like one."""
+    options = f"{separators},34,76,1,,0,false,true,false,false,false,-1,true"
+    opened = converted(file, "fods", f"--infilter=Text - txt - csv (StarCalc):{options}")
+    return re.findall(r'table:formula="([^"]*)"', opened.read_text(encoding="utf-8"))
+
+
+def unified(text: str) -> str:
+    """A text as LibreOffice keeps it: with a line feed where a carriage return and a line feed end a line."""
+    return text.replace("\r\n", "\n")
 
 
 def crafted() -> list[str]:
@@ -78,3 +89,18 @@ def test_no_export_is_run(world: World, tmp_path: Path) -> None:
     # When it is opened with the separators of every locale, then there is no formula
     found = {name: formulas(file, separators) for name, separators in SETTINGS.items()}
     assert [*found.values()] == [[]] * len(SETTINGS)
+
+
+def test_a_workbook_comes_back_as_it_was(tmp_path: Path) -> None:
+    # Given a workbook of texts that look like formulas, numbers and dates, or are hard to keep
+    like_others = ["0012", "1E5", "12", "TRUE", "2026-11-27", "#N/A"]
+    texts = [*crafted(), *like_others, " x ", "\x0b", "_x000B_", "_x005F_x000B_", "é😀"]
+    file = tmp_path / "file.xlsx"
+    workbook.write(file, [["name", "color"], *([text, "Teal"] for text in texts)])
+    # When LibreOffice opens and saves it
+    again = XlsxFile(converted(file, "xlsx"), lambda name: name == "name")
+    # Then the texts are the same, but for the ends of lines, and none is a formula
+    rows = {row.number: row for row in again.rows()}
+    assert not any(row.unreadable for row in rows.values())
+    read = [rows[number].cells[0] for number in range(2, len(texts) + 2)]
+    assert [(text, cell) for text, cell in zip(texts, read, strict=True) if unified(text) != cell] == []

@@ -36,12 +36,14 @@ class Item(NamedTuple):
     """What a row asks for: the values as the operation takes them, and why it cannot be sent.
 
     Among the values of an update are ``persona_id`` and, where the row has a version, ``expected_version``. A value
-    that cannot be read is left out. Where the row as a whole cannot be trusted, there are no values.
+    that cannot be read is left out; ``unread`` are the fields of cells that are no texts. Where the row as a whole
+    cannot be trusted, there are no values.
     """
 
     operation: Operation
     values: dict[str, object]
     faults: Sequence[str] = ()
+    unread: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Columns:
     ) -> None:
         self.update = update
         self.width = len(file.header)
+        self._header = file.header
         self._words = {fold(word).strip(): True for word in yes} | SWITCH
         own: dict[str, int] = {}
         self._nameless: list[int] = []
@@ -131,6 +134,7 @@ class Columns:
             _Column(at, field, (lists or (_BAR if comes_back or at in with_bars else ",")) if field.multi else None)
             for at, field in places.values()
         )
+        self._used = {*own.values(), *(column.position for column in self.columns)}
 
     @property
     def reading(self) -> str:
@@ -150,7 +154,7 @@ class Columns:
         if fault := self._misfit(row):
             return Item(operation, {}, [fault])
         values: dict[str, object] = {}
-        faults: list[str] = []
+        faults = [f"{name_of(self._header[at])}: {reason}" for at, reason in row.unreadable.items() if at in self._used]
         if persona_id:
             values[PERSONA_ID] = persona_id
             version = self._own(self.version_at, row)
@@ -159,7 +163,7 @@ class Columns:
             elif version:
                 faults.append(f"{VERSION}: must be a whole number, as it was exported")
         for column in self.columns:
-            if column.position >= len(row.cells):
+            if column.position >= len(row.cells) or column.position in row.unreadable:
                 continue  # spreadsheets leave out empty cells at the end: that is no wish to clear
             cell = row.cells[column.position]
             if column.field.type == "boolean":
@@ -172,7 +176,8 @@ class Columns:
                 value = _value(column, cell)
             if value or value is False or persona_id:
                 values[column.field.key] = value
-        return Item(operation, values, faults)
+        unread = {column.field.key for column in self.columns if column.position in row.unreadable}
+        return Item(operation, values, faults, unread)
 
     def _own(self, position: int | None, row: Row) -> str:
         """What a row has in one of the columns that are no fields."""

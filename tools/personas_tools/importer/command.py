@@ -1,8 +1,8 @@
 """The command `personas import`."""
 
 import hashlib
-import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +18,10 @@ from personas_tools.importer.journal import Journal
 from personas_tools.importer.judging import Judge
 from personas_tools.importer.offered import Offered
 from personas_tools.importer.preview import preview
-from personas_tools.importer.rows import FileError
+from personas_tools.importer.rows import FileError, RowFile
 from personas_tools.importer.sending import Batches, send
+from personas_tools.importer.xlsx_file import MAGIC, XlsxFile
+from personas_tools.screen import confirm
 
 _LISTS: Final = {"bars": "|", "commas": ","}
 
@@ -35,16 +37,17 @@ _LISTS: Final = {"bars": "|", "commas": ","}
 def import_file(
     api: Api, file: Path, update: bool, dry_run: bool, yes: bool, skipped: tuple[str, ...], lists: str | None
 ) -> None:
-    """Create personas from FILE, a CSV with a header, as `export` writes it or made by hand.
+    """Create personas from FILE, a CSV or an .xlsx with a header, as `export` writes it or made by hand.
 
-    It may be separated by commas, semicolons or tabs. Rows that are rejected go to FILE.rejected.csv with the reasons:
-    correct that and import it. An import that was interrupted goes on where it stopped when it is run again.
+    A CSV may be separated by commas, semicolons or tabs; of an .xlsx the first sheet is read. Rows that are rejected go
+    to FILE.rejected.csv or .xlsx with the reasons: correct that and import it. An import that was interrupted goes on
+    where it stopped when it is run again.
     """
     try:
         fields = fields_in(api.read("search", {"page_size": 1}))
         form = GetPersonaResponse.model_validate(api.read("get", {}))
         known = {*names_of(fields), PERSONA_ID, VERSION}
-        source = CsvFile(file, lambda header: name_of(header) in known)
+        source = opened(file, lambda header: name_of(header) in known)
         labels = [each.label for each in (form.flags and form.flags.resources) or ()]
         columns = Columns(source, fields, update=update, skipped=skipped, lists=_LISTS.get(lists or ""), yes=labels)
         judge = Judge(api, Offered(api, form))
@@ -61,18 +64,26 @@ def import_file(
             if rejected := preview(batches, judge, fields):
                 raise click.ClickException(f"{rejected} of {columns.rows} rows would be rejected.")
             return
-        if columns.ids and not update and not yes:
-            if not can_ask():
-                raise click.ClickException(f"{_copies(file, columns)} Give --update to change them, or --yes.")
-            click.confirm(f"{_copies(file, columns)} --update changes them instead. Make copies?", abort=True, err=True)
+        if columns.ids and not update:
+            question = f"{_copies(file, columns)} Make them?"
+            confirm(question, yes=yes, otherwise="Give --update to change them instead, or --yes.")
         _import(api, batches, rejected_path)
     except FileError as error:
         raise click.ClickException(str(error)) from error
 
 
-def can_ask() -> bool:
-    """Whether somebody sits at the terminal."""
-    return sys.stdin.isatty()
+def opened(file: Path, known: Callable[[str], bool]) -> RowFile:
+    """The file as what its first bytes say it is: a workbook, or else a CSV.
+
+    Raises:
+        FileError: it cannot be read, or no name in its header is known.
+    """
+    try:
+        with file.open("rb") as raw:
+            begin = raw.read(len(MAGIC))
+    except OSError as error:
+        raise FileError(f"{file}: {error.strerror}.") from error
+    return XlsxFile(file, known) if begin == MAGIC else CsvFile(file, known)
 
 
 def _unguarded(file: Path, columns: Columns) -> str:

@@ -132,7 +132,9 @@ class Judge:
             _MODELS[item.operation].model_validate_json(pydantic_core.to_json(item.values))
         except ValidationError as error:
             found = field_errors(error.errors(include_url=False, include_input=False))
-            return [told([(fault.field.split("/")[1:], fault.message)]) for fault in found]
+            places = [(fault.field.split("/")[1:], fault.message) for fault in found]
+            # That a cell is no text is told already; it is not missing besides.
+            return [told([(steps, message)]) for steps, message in places if not {*steps[:1]} & {*item.unread}]
         return _too_long(item.values) if item.operation == "create" else []
 
     def _unknown(self, item: Item, linked: Collection[str] = ()) -> Iterator[str]:

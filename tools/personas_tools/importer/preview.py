@@ -3,17 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from personas_tools.importer.columns import PERSONA_ID, Field, Item, Operation
 from personas_tools.importer.judging import Judge
 from personas_tools.importer.sending import Batches
+from personas_tools.screen import grid, show
 
-_SAMPLE_WIDTH = 60
+_SAMPLE_WIDTH: Final = 60
 
 
 def preview(batches: Batches, judge: Judge, fields: Sequence[Field]) -> int:
@@ -27,7 +27,7 @@ def preview(batches: Batches, judge: Judge, fields: Sequence[Field]) -> int:
     calls = same = 0
     sample: dict[str, object] = {}
     faults: dict[int, list[str]] = {}
-    table = Grid("ROW", "PERSONA", "FIELD", "NOW", "THEN", box=None, pad_edge=False)
+    table = grid("ROW", "PERSONA", "FIELD", "NOW", "THEN")
     for batch in batches:
         calls += 1
         sample = sample or json.loads(batch.rows[0].item)
@@ -46,10 +46,10 @@ def preview(batches: Batches, judge: Judge, fields: Sequence[Field]) -> int:
     faults |= batches.refused
 
     click.echo(f"{file.path}: {columns.rows} rows, {file.form}.")
-    grid = Grid("COLUMN", "READ AS", "FIRST ROW", box=None, pad_edge=False)
+    readings = grid("COLUMN", "READ AS", "FIRST ROW")
     for key, reading in columns.told():
-        grid.add_row(key, reading, _cut(sample[key]) if key in sample else "")
-    _print(grid)
+        readings.add_row(key, reading, _cut(sample[key]) if key in sample else "")
+    show(readings)
     missing = [field.key for field in fields if field.key not in dict(columns.told())]
     if missing:
         click.echo(f"Without a column: {', '.join(missing)}.")
@@ -57,7 +57,7 @@ def preview(batches: Batches, judge: Judge, fields: Sequence[Field]) -> int:
     if same:
         click.echo(f"{same} of the updates would change nothing.")
     if table.row_count:
-        _print(table)
+        show(table)
     for line in _listed(faults):
         click.echo(line)
     return len(faults)
@@ -71,8 +71,3 @@ def _listed(faults: dict[int, list[str]]) -> Iterator[str]:
 def _cut(value: object) -> Text:
     shown = json.dumps(value, ensure_ascii=False)
     return Text(shown if len(shown) <= _SAMPLE_WIDTH else f"{shown[: _SAMPLE_WIDTH - 1]}…")
-
-
-def _print(grid: Grid) -> None:
-    screen = Console()
-    (screen if screen.is_terminal else Console(width=_SAMPLE_WIDTH * 4)).print(grid)

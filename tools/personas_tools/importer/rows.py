@@ -1,6 +1,6 @@
 """A file of rows: what an import reads, whatever its format, and where it writes the rows that were rejected."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -22,6 +22,8 @@ class Row(NamedTuple):
     cells: list[str]
     fault: str | None = None
     """Why the row cannot be trusted, where the file itself is to blame."""
+    unreadable: Mapping[int, str] = {}  # nobody writes to it
+    """Why cells cannot be taken, by position."""
 
 
 class RowFile(Protocol):
