@@ -97,5 +97,5 @@ def test_faults_are_not_told_without_end(world: World) -> None:
 
     answer = world.client("root").call("create", body)
 
-    assert answer.status == 422
+    assert answer.status == 200
     assert len(answer.text) < len(body)

@@ -112,15 +112,16 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
     update.UpdatePersonaItem: PAIRS + "persona_id:uuid expected_version:integer|null=null",
     update.UpdatePersonaResponse: "results:[PersonaResultItem]",
     results.PersonaResultItem: (
-        "success:boolean persona_id:string|null=null message:string errors:[FieldError]|null=null "
-        "version:integer|null=null"
+        "success:boolean persona_id:string|null=null message:string errors:[ItemError]|null=null "
+        "version:integer|null=null code:string|null=null"
     ),
+    results.ItemError: "field:string message:string",
     FieldError: "field:string message:string",
     duplicate.DuplicatePersonaRequest: GROUP + "persona_id:uuid",
     duplicate.DuplicatePersonaResponse: "success:boolean persona_id:uuid message:string",
     delete.DeletePersonaRequest: GROUP + "persona_ids:[uuid]",
     delete.DeletePersonaResponse: "results:[DeletePersonaResult]",
-    results.DeletePersonaResult: "success:boolean persona_id:string message:string",
+    results.DeletePersonaResult: "success:boolean persona_id:string message:string code:string|null=null",
     draft.PatchPersonaDraftRequest: GROUP
     + (
         "input_draft_id:uuid|null=null expected_version:integer=0 name:string|null=null name_id:uuid|null=null "
@@ -737,10 +738,10 @@ def test_an_id_at_fault_fails_alone() -> None:
         (delete.DeletePersonaRequest, "persona_ids", ID),
     ],
 )
-def test_a_bulk_call_has_one_to_a_hundred_items(request_model: type[BaseModel], field: str, item: object) -> None:
-    assert len(getattr(request_model.model_validate({field: [item] * 100}), field)) == 100
-    assert faults(lambda: request_model.model_validate({field: [item] * 101})) == {
-        f"/{field}": "must have at most 100 entries"
+def test_a_bulk_call_has_one_to_a_thousand_items(request_model: type[BaseModel], field: str, item: object) -> None:
+    assert len(getattr(request_model.model_validate({field: [item] * 1_000}), field)) == 1_000
+    assert faults(lambda: request_model.model_validate({field: [item] * 1_001})) == {
+        f"/{field}": "must have at most 1000 entries"
     }
     assert faults(lambda: request_model.model_validate({field: []})) == {f"/{field}": "must not be empty"}
     assert faults(lambda: request_model.model_validate({field: None})) == {f"/{field}": "must be a list"}

@@ -56,6 +56,7 @@ class TestSaving:
             "message": "The persona was created.",
             "errors": None,
             "version": 1,
+            "code": None,
         }
         assert world.names() == ["Ada"]
 
@@ -449,10 +450,10 @@ class TestStrictness:
             ({"personas": None}, "/personas"),
             ({"personas": []}, "/personas"),
             ({"personas": {}}, "/personas"),
-            ({"personas": [NEEDED] * 101}, "/personas"),
+            ({"personas": [NEEDED] * 1_001}, "/personas"),
         ],
     )
-    def test_one_to_a_hundred_items(self, world: World, body: dict[str, object], field: str) -> None:
+    def test_one_to_a_thousand_items(self, world: World, body: dict[str, object], field: str) -> None:
         answer = world.client("root").call("create", body)
 
         assert answer.status == 422
@@ -488,42 +489,42 @@ class TestResults:
             "success": False,
             "persona_id": None,
             "message": "color: there is no color 'Mauve' in this group",
-            "errors": [{"field": "/personas/1/color", "message": "there is no color 'Mauve' in this group"}],
+            "errors": [{"field": "color", "message": "there is no color 'Mauve' in this group"}],
             "version": None,
+            "code": "invalid",
         }
 
-    def test_a_failed_one_keeps_the_id_that_it_was_given(self, world: World) -> None:
+    def test_a_failed_one_has_no_id_whatever_it_was_given(self, world: World) -> None:
         items = [NEEDED, {**NEEDED, "id": NEW_ID, "color": "Mauve"}]
 
         answer = world.client("root").call("create", {"personas": items})
 
-        assert result(answer, 1)["persona_id"] == NEW_ID
+        assert result(answer, 1)["persona_id"] is None
 
-    def test_if_none_was_saved_alike_the_status_is_theirs(self, world: World) -> None:
-        items = [{**NEEDED, "color": "Mauve"}, {**NEEDED, "icon": "x"}]
+    def test_if_none_was_saved_each_says_why(self, world: World) -> None:
+        persona_id = world.save()
+        items = [{**NEEDED, "id": persona_id}, {**NEEDED, "color": "Mauve"}, {**NEEDED, "icon": "x"}]
 
         answer = world.client("root").call("create", {"personas": items})
+
+        assert answer.status == 200
+        assert [each["success"] for each in answer.body["results"]] == [False] * 3
+        assert [each["code"] for each in answer.body["results"]] == ["id_taken", "invalid", "invalid"]
+
+    def test_a_single_one_is_answered_by_its_own_error(self, world: World) -> None:
+        answer = world.client("root").call("create", {"personas": [{**NEEDED, "color": "Mauve"}]})
 
         assert fault(answer) == (422, "invalid")
-        assert [each["success"] for each in answer.body["results"]] == [False, False]
-        assert pointers(answer) == ["/personas/0/color", "/personas/1/icon"]
+        assert pointers(answer) == ["/personas/0/color"]
+        assert [each["field"] for each in result(answer)["errors"]] == ["color"]
 
-    def test_if_none_was_saved_for_mixed_reasons_it_is_422(self, world: World) -> None:
-        persona_id = world.save()
-        items = [{**NEEDED, "id": persona_id}, {**NEEDED, "color": "Mauve"}]
-
-        answer = world.client("root").call("create", {"personas": items})
-
-        assert fault(answer) == (422, "mixed_failures")
-        assert [each["success"] for each in answer.body["results"]] == [False, False]
-
-    def test_all_forbidden_is_403_with_the_results(self, world: World) -> None:
+    def test_all_forbidden_are_told_so_one_by_one(self, world: World) -> None:
         items = [{**NEEDED, "department_ids": [LEGAL]}, {**NEEDED, "department_ids": [SALES]}]
 
         answer = world.client("coach").call("create", {"personas": items})
 
-        assert fault(answer) == (403, "foreign_department")
-        assert [each["success"] for each in answer.body["results"]] == [False, False]
+        assert answer.status == 200
+        assert [each["code"] for each in answer.body["results"]] == ["foreign_department"] * 2
 
     def test_a_role_that_only_reads_is_403_with_the_results(self, world: World) -> None:
         answer = world.client("learner").call("create", {"personas": [{**NEEDED, "department_ids": [CARE]}]})
@@ -599,9 +600,7 @@ class TestGivenIds:
         answer = world.client("root").call("create", {"personas": items})
 
         assert [each["success"] for each in answer.body["results"]] == [True, False]
-        assert result(answer, 1)["errors"] == [
-            {"field": "/personas/1/id", "message": "names the same persona as an earlier item"}
-        ]
+        assert result(answer, 1)["errors"] == [{"field": "id", "message": "names the same persona as an earlier item"}]
         assert world.names() == ["One"]
 
     def test_another_groups_id_is_new_here(self, world: World) -> None:

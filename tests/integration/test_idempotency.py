@@ -100,7 +100,7 @@ class TestRepeat:
             world.client("root").call("create", body, Idempotency_Key=KEY),
             world.client("root").call("create", body, Idempotency_Key=KEY),
             world.client("root").call("create", body),
-            world.client("root").call("create", {"personas": [NEEDED]}, Idempotency_Key=KEY),
+            world.client("root").call("create", {"personas": [{**NEEDED, "name": "Bo"}]}, Idempotency_Key=KEY),
         ]
         # Then the repeat alone says so
         assert [call.headers.get("Idempotent-Replayed") for call in calls] == [None, "true", None, None]

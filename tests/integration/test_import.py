@@ -406,7 +406,7 @@ def test_rejected_rows_are_corrected_and_sent_again(run: Run, world: World, tmp_
     first, *rest = rejected.read_text().splitlines()
     assert first == f"{REASON};{head}"
     assert "color: " in rest[0]
-    assert "departments, entry 2: " in rest[0]
+    assert "departments: there is no department 'Sals'" in rest[0]
     assert rest[0].endswith(";=Bad;Tael;star;Hm.;Care|Sals;;")
     assert "active_flag: must be true or false" in rest[1]
     assert "has 9 cells" in rest[2]
@@ -560,7 +560,8 @@ def test_rows_that_the_service_had_no_time_for_are_sent_again(
     run: Run, world: World, handlers: Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a service that finds no time to begin some of the items of two calls, and a row that is wrong
-    in_time = iter([True, False, False, True, True, False])
+    chunk = True
+    in_time = iter([chunk, True, False, False, True, True, chunk, False])
     monkeypatch.setattr(Table, "has_time_for_another_item", lambda table: next(in_time, True))
     file = write(tmp_path / "file.csv", [*(plain(number) for number in range(4)), plain(4, color="Tael")])
     assert "4 created, 0 updated, 1 rejected." in run(file, fails=1).stdout

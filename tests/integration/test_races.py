@@ -19,7 +19,7 @@ import pytest
 from personas.contract.update import UpdatePersonaRequest
 from personas.domain.intent import OneTime
 from personas.domain.profile import Caller, Profile
-from personas.errors import NothingSaved
+from personas.errors import PersonasError
 from personas.operations.update import update_personas
 from personas.services import services
 from personas.store.table import LostRace
@@ -246,8 +246,8 @@ class TestLostAnswers:
             change = UpdatePersonaRequest.model_validate({"personas": [{"persona_id": persona_id, "description": tag}]})
             try:
                 update_personas(services(), caller, change, OneTime())
-            except NothingSaved as nothing:
-                return nothing.code
+            except PersonasError as error:
+                return error.code
             return "saved"
 
         # When each of them writes four times

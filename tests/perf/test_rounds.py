@@ -3,21 +3,25 @@
 ``support.rounds`` says what a round is and how rounds that overlap are accounted for.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
+from threading import Lock
 from typing import Any, Final
 
 import pytest
 
+from personas.contract.names import ITEMS_MAX
 from personas.identity import CACHE_LIFE, Authenticator
-from personas.runtime import THREADS, dynamodb, s3
+from personas.operations.bulk import CHUNK
+from personas.runtime import THREADS, Deadline, Parallel, dynamodb, s3
 from personas.services import services
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
 from support.aws import Aws
 from support.client import Answer, Client
-from support.rounds import CountingParallel, Rounds, makespan
+from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.warm import unguarded_world, warm_client
 from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, STAR, TEAL, World, color, text_id
 
@@ -340,6 +344,58 @@ class TestCreate:
         with rounds.counting():
             create(client, *personas)
         assert rounds.taken <= 15
+
+
+class InFlight:
+    """How many requests of a client are under way at the same time, at most."""
+
+    def __init__(self) -> None:
+        self.most = self._now = 0
+        self._lock = Lock()
+
+    def watch(self, *clients: Watched) -> None:
+        """Count the requests of these clients."""
+        for client in clients:
+            client.meta.events.register("before-call", partial(self._count, 1))
+            client.meta.events.register("after-call", partial(self._count, -1))
+
+    def _count(self, by: int, **_: object) -> None:
+        with self._lock:
+            self._now += by
+            self.most = max(self.most, self._now)
+
+
+class TestAThousand:
+    """Ten chunks, one after the other: each takes what a hundred take, and no more of it side by side."""
+
+    CHUNKS: Final = ITEMS_MAX // CHUNK
+    WRITES: Final = 4
+
+    @pytest.fixture(autouse=True)
+    def _time_enough(self, client: Client) -> None:
+        """However slow the machine is: what is counted here is no time."""
+        services().table.deadline = Deadline()
+        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, clock=lambda: 0.0)
+        answered(client.call("drafts", {}))
+
+    def test_take_ten_times_the_rounds_of_a_hundred(self, client: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            ids = create(client, *(persona(name=new_text()) for _ in range(ITEMS_MAX)))
+        assert rounds.taken == self.CHUNKS * (1 + self.WRITES)
+        with rounds.counting():
+            answered(client.call("update", {"personas": [{"persona_id": each, "color_id": TEAL} for each in ids]}))
+        assert rounds.taken == self.CHUNKS * (1 + self.WRITES)
+        assert Counter(rounds.requests)["BatchGetItem"] == self.CHUNKS
+
+    def test_have_no_more_requests_in_flight_than_there_are_threads(self, client: Client) -> None:
+        # Given an environment as it is in life
+        services().parallel = Parallel()
+        in_flight = InFlight()
+        in_flight.watch(dynamodb())
+        # When as many texts as a chunk can bring, and a thousand personas, are saved
+        create(client, *(persona(name=new_text(), examples=[new_text()]) for _ in range(ITEMS_MAX)))
+        # Then the threads bound what is under way
+        assert 1 < in_flight.most <= THREADS
 
 
 class TestUpdate:

@@ -127,7 +127,7 @@ class Base:
         known = set(self.ids.values())
         for item in self.backend.items("PersonasTable"):
             kind, _, item_id = text(item, "sk").partition("#")
-            if kind == "profile":
+            if text(item, "sk") == "profile":
                 found[keys.id_of(text(item, "pk"))] = [(item["name"], item["role"], item["personas"])]
             if kind not in {"persona", "draft"}:
                 continue

@@ -310,7 +310,7 @@ class _Player:
                 if body["current_version"] == expected:
                     self.played.unexplained.append(f"refused although expected: {answer.text}")
                 self._saw(items[0], body["current_version"], None)
-            case "version_conflict" | "contended" | "mixed_failures" | "nothing_saved":
+            case "version_conflict" | "contended":
                 pass
             case _:
                 self.played.unexplained.append(answer.text)

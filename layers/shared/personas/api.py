@@ -22,7 +22,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ValidationError
 
 from personas.compression import compressed
-from personas.contract.names import BODY_MAX
 from personas.contract.problems import field_errors
 from personas.domain.intent import Intent, OneTime
 from personas.domain.profile import Caller
@@ -31,7 +30,7 @@ from personas.errors import (
     Invalid,
     NotFound,
     NotJson,
-    PartlyDone,
+    NotRemembered,
     PersonasError,
     TooLarge,
     Unauthenticated,
@@ -72,8 +71,9 @@ class Admission(OpenAPIRequestValidationMiddleware):
     who they are, and a body is read under this API's rules (size, media type, UTF-8, no body is ``{}``).
     """
 
-    def __init__(self) -> None:
-        """Make the admission of one application."""
+    def __init__(self, body_max: int) -> None:
+        """Make the admission of one application, which reads bodies of at most so many bytes."""
+        self._body_max = body_max
 
     def handler(self, app: EventHandlerInstance, next_middleware: NextMiddleware) -> Response[object]:
         """Find the caller, then validate the request."""
@@ -84,15 +84,15 @@ class Admission(OpenAPIRequestValidationMiddleware):
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
-        return read_body(cast("APIGatewayProxyEventV2", app.current_event))
+        return read_body(cast("APIGatewayProxyEventV2", app.current_event), self._body_max)
 
 
-def read_body(event: APIGatewayProxyEventV2) -> dict[str, object]:
+def read_body(event: APIGatewayProxyEventV2, most: int) -> dict[str, object]:
     """The JSON object in a request's body; no body is an empty one.
 
     Raises:
         UnsupportedMediaType: it is declared as something else.
-        TooLarge: it has more than 1 MB.
+        TooLarge: it has more than ``most`` bytes.
         NotJson: it is neither UTF-8 nor JSON.
         Invalid: it is JSON, but not an object.
     """
@@ -101,8 +101,8 @@ def read_body(event: APIGatewayProxyEventV2) -> dict[str, object]:
         raw = base64.b64decode(sent, validate=True) if event.is_base64_encoded else sent.encode()
     except ValueError as error:
         raise NotJson("The body is neither UTF-8 nor base64 of it.") from error
-    if len(raw) > BODY_MAX:
-        raise TooLarge(f"The body has {len(raw)} bytes; at most {BODY_MAX} are read.")
+    if len(raw) > most:
+        raise TooLarge(f"The body has {len(raw)} bytes; at most {most} are read.")
     if not raw.strip():
         return {}
     media_type = event.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
@@ -129,7 +129,7 @@ class Api(APIGatewayHttpResolver):
         self.operation = operation
         self.replayed = False
         """Whether the request under way is a repeat that got the first answer."""
-        self._request_validation_middleware = Admission()
+        self._request_validation_middleware = Admission(operation.body_max)
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
         self.exception_handler(ResponseValidationError)(self._invalid_response)
@@ -163,8 +163,8 @@ class Api(APIGatewayHttpResolver):
         """
         try:
             answer = self._answer_once(response, work)
-        except PartlyDone as partly:
-            answer = response.model_validate({"results": partly.results})
+        except NotRemembered as told:
+            answer = response.model_validate({"results": told.results})
         results: list[object] = getattr(answer, "results", [answer])
         saved = sum(getattr(result, "success", False) is True for result in results)
         note(saved=saved, failed=len(results) - saved)
@@ -181,7 +181,7 @@ class Api(APIGatewayHttpResolver):
             return work(intent).model_dump(mode="json")
 
         caller, self.replayed = self.caller, True
-        sent = {"body": read_body(self.current_event), "if": self.header("if-match")}
+        sent = {"body": read_body(self.current_event, self.operation.body_max), "if": self.header("if-match")}
         return response.model_validate(
             answer_once(
                 table=services().settings.idempotency_table,

@@ -18,8 +18,7 @@
     │   ├── OutcomeUnknown      503
     │   ├── ViewRebuilding      503
     │   └── ExportUnfinished    503
-    ├── NothingSaved            the status that its items agree on, else 422
-    └── PartlyDone              200, with results
+    └── NotRemembered           200, with results
 """
 
 from collections.abc import Mapping, Sequence
@@ -207,43 +206,14 @@ class ExportUnfinished(Unavailable):
         )
 
 
-class NothingSaved(PersonasError):
-    """A bulk call of which no item could be saved: its items' status where they agree, 422 where they do not."""
+class NotRemembered(PersonasError):
+    """A call of several items whose ``results`` are answered, but not kept under its Idempotency-Key.
 
-    def __init__(self, failures: Sequence[PersonasError], results: Sequence[Mapping[str, object]]) -> None:
-        first = failures[0]
-        unsure = next((failure for failure in failures if isinstance(failure, OutcomeUnknown)), None)
-        alike = all(failure.status == first.status for failure in failures)
-        same_code = all(failure.code == first.code for failure in failures)
-        code = first.code if same_code else ("nothing_saved" if alike else "mixed_failures")
-        detail = first.detail if len(failures) == 1 else f"None of the {len(failures)} items was saved: see results."
-        if unsure is not None and len(failures) > 1:
-            code = unsure.code
-            detail = (
-                f"Some of the {len(failures)} items may have been saved: see results. Repeat with the same"
-                " Idempotency-Key, or read first."
-            )
-        super().__init__(
-            detail,
-            code=code,
-            errors=[fault for failure in failures for fault in failure.errors][:FAULTS_MAX],
-            members={**(first.members if len(failures) == 1 else {}), "results": list(results)},
-            retry_after=max((f.retry_after for f in failures if f.retry_after), default=None) if alike else None,
-        )
-        self.may_have_saved = any(failure.may_have_saved for failure in failures)
-        self.status = first.status if alike else Invalid.status
-        self.title = first.title if alike else Invalid.title
-
-
-class PartlyDone(PersonasError):
-    """A bulk call that saved some of its items; for others there was no time or no room, or nobody knows.
-
-    It is answered with its ``results`` like any that saved something, but not remembered under its Idempotency-Key: the
-    repeat finds what was saved and completes the rest.
+    Nothing was saved; or for some items there was no time or no room, or nobody knows, and a repeat finds what was
+    saved and completes the rest.
     """
 
-    may_have_saved = True
-
-    def __init__(self, results: Sequence[Mapping[str, object]]) -> None:
+    def __init__(self, results: Sequence[Mapping[str, object]], *, may_have_saved: bool) -> None:
         super().__init__("Some items may be saved if the call is repeated.")
         self.results = list(results)
+        self.may_have_saved = may_have_saved

@@ -8,17 +8,19 @@ from typing import Final, NamedTuple
 import pydantic_core
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from personas.contract.names import BODY_MAX, ITEMS_MAX
+from personas.contract.names import BODY_MAX
 from personas.domain.text import resource_id
 from personas_tools.http_api import Answer, Api, ApiError
 from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Item, Operation
 from personas_tools.importer.journal import Journal, Kind, Outcome
 from personas_tools.importer.rows import RowFile
 
+ITEMS_MAX: Final = 100
+"""Rows of a batch, far below what a call may have: each is saved within a second or two, so a kill loses little."""
 ROUNDS: Final = 4
 """How often a batch is sent of which some rows fail for no fault of theirs, while others of it are saved."""
 
-_PASSING: Final = frozenset({"unavailable", "outcome_unknown", "internal_error"})
+_PASSING: Final = frozenset({"unavailable", "outcome_unknown", "contended", "internal_error"})
 """Codes of rows that fail for no fault of theirs. An answer with one is not remembered under its Idempotency-Key."""
 _LOST: Final = "version_conflict"
 _HEAD: Final = b'{"personas":['

@@ -1,4 +1,4 @@
-"""create: save new personas, up to a hundred at once."""
+"""create: save new personas, up to a thousand at once."""
 
 from typing import Annotated, Final
 
@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected
+from personas.contract.names import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
 from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
@@ -38,7 +38,9 @@ class CreatePersonaRequest(WriteRequest):
 
     personas: Annotated[
         list[Annotated[CreatePersonaItem | Rejected, OnItsOwn(CreatePersonaItem)]],
-        Field(description="One to 100 personas, each saved or refused on its own.", min_length=1, max_length=ITEMS_MAX),
+        Field(
+            description="One to 1,000 personas, each saved or refused on its own.", min_length=1, max_length=ITEMS_MAX
+        ),
     ]
 
 
@@ -52,11 +54,13 @@ OPERATION: Final = Operation(
     name="create",
     summary="Create personas",
     description=(
-        "Saves one to 100 new personas, each as a whole and on its own, and says what became of each, in order. Where "
-        "none could be saved, the answer is the error that fits, with the results in it."
+        "Saves one to 1,000 new personas, each as a whole and on its own, and says what became of each, in order. A "
+        "single one that could not be saved is answered as the error that fits, with its result in it; several are "
+        "answered by their results. An item for which there was no time says so, and is to be sent again."
     ),
     request=CreatePersonaRequest,
     response=CreatePersonaResponse,
+    body_max=BULK_BODY_MAX,
     errors=(400, 401, 403, 409, 413, 415, 422, 429, 500, 503),
     writes=True,
     idempotent_header=True,

@@ -1,4 +1,4 @@
-"""delete: remove personas, up to a hundred at once."""
+"""delete: remove personas, up to a thousand at once."""
 
 from typing import Annotated, Final
 
@@ -17,7 +17,7 @@ class DeletePersonaRequest(WriteRequest):
 
     persona_ids: Annotated[
         list[Annotated[Id | Rejected, OnItsOwn(Id)]],
-        Field(description="One to 100 personas, each deleted or not on its own.", min_length=1, max_length=ITEMS_MAX),
+        Field(description="One to 1,000 personas, each deleted or not on its own.", min_length=1, max_length=ITEMS_MAX),
     ]
 
 
@@ -31,9 +31,9 @@ OPERATION: Final = Operation(
     name="delete",
     summary="Delete personas",
     description=(
-        "Deletes one to 100 personas and says what became of each, in order. One that an active scenario uses, or that "
-        "the caller may not delete, stays. Where none could be deleted, the answer is the error that fits, with the "
-        "results in it."
+        "Deletes one to 1,000 personas and says what became of each, in order. One that an active scenario uses, or "
+        "that the caller may not delete, stays. A single one that could not be deleted is answered as the error that "
+        "fits, with its result in it; several are answered by their results."
     ),
     request=DeletePersonaRequest,
     response=DeletePersonaResponse,

@@ -31,12 +31,16 @@ EXAMPLES_MAX: Final = 50
 """Examples of a persona."""
 LIST_MAX: Final = 100
 """Ids or names in one list."""
-ITEMS_MAX: Final = 100
+ITEMS_MAX: Final = 1_000
 """Items of one bulk call."""
 PAGE_SIZE_DEFAULT: Final = 12
 PAGE_SIZE_MAX: Final = 100
 BODY_MAX: Final = 1_000_000
 """Bytes of a request body."""
+BULK_BODY_MAX: Final = 4_000_000
+"""Bytes of a body that brings whole personas, many at once. In Lambda's event it is a string with escapes, of 6 MB."""
+QUOTED_MAX: Final = 60
+"""Characters that a result quotes of what was sent."""
 TEXTS_MAX: Final = 256 * 1024
 """Bytes of UTF-8 of all texts of a persona together."""
 NUMBER_MAX: Final = 2**53 - 1

@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
+from personas.contract.names import BODY_MAX
+
 PREFIX: Final = "/api/v5/artifacts/personas"
 
 READ_ERRORS: Final = (400, 401, 404, 413, 415, 422, 429, 500, 503)
@@ -19,7 +21,7 @@ class Operation:
 
     ``request`` is None where no field of a body is read, ``response`` where none is answered. ``errors`` are the
     statuses that it may answer with besides ``success``, those of API Gateway among them. ``path_parameters`` tells
-    what each ``{name}`` in ``own_path`` is.
+    what each ``{name}`` in ``own_path`` is. ``body_max`` is how many bytes of a body are read.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Operation:
     own_path: str | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     writes: bool = False
+    body_max: int = BODY_MAX
     idempotent_header: bool = False
     if_match: bool = False
 

@@ -1,12 +1,20 @@
 """What the writing operations say about what they did."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, JsonValue, WithJsonSchema
 
 from personas.contract.base import WireModel
 from personas.contract.names import WireId
-from personas.contract.problems import FieldError
+
+_CODE: Final = Field(description="Of a failed item: the kind of failure for programs, as a problem's code.")
+
+
+class ItemError(WireModel):
+    """One field of an item at fault and why."""
+
+    field: Annotated[str, Field(description="The field's name, such as color.")]
+    message: Annotated[str, Field(description="Why, as a phrase that a person can act on.")]
 
 
 class PersonaResultItem(WireModel):
@@ -14,11 +22,13 @@ class PersonaResultItem(WireModel):
 
     success: Annotated[bool, Field(description="Whether the item is stored.")]
     persona_id: Annotated[
-        str | None, Field(description="The persona, or what the request named as such where it was not saved.")
+        str | None,
+        Field(description="The persona; of an update what the request named as such; null where none was created."),
     ] = None
     message: Annotated[str, Field(description="What happened, for people.")]
-    errors: Annotated[list[FieldError] | None, Field(description="The fields at fault, where fields are.")] = None
+    errors: Annotated[list[ItemError] | None, Field(description="The fields at fault, where fields are.")] = None
     version: Annotated[int | None, Field(description="The version that is now stored.")] = None
+    code: Annotated[str | None, _CODE] = None
 
 
 class DeletePersonaResult(WireModel):
@@ -27,6 +37,7 @@ class DeletePersonaResult(WireModel):
     success: Annotated[bool, Field(description="Whether the persona is deleted.")]
     persona_id: Annotated[str, Field(description="The id that the request named.")]
     message: Annotated[str, Field(description="What happened, for people.")]
+    code: Annotated[str | None, _CODE] = None
 
 
 _Spoken = Annotated[

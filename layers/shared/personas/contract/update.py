@@ -1,4 +1,4 @@
-"""update: change stored personas, up to a hundred at once."""
+"""update: change stored personas, up to a thousand at once."""
 
 from typing import Annotated, Final, Self
 
@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected, Version
+from personas.contract.names import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected, Version
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
 from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
@@ -45,7 +45,7 @@ class UpdatePersonaRequest(WriteRequest):
 
     personas: Annotated[
         list[Annotated[UpdatePersonaItem | Rejected, OnItsOwn(UpdatePersonaItem)]],
-        Field(description="Changes to one to 100 personas, each on its own.", min_length=1, max_length=ITEMS_MAX),
+        Field(description="Changes to one to 1,000 personas, each on its own.", min_length=1, max_length=ITEMS_MAX),
     ]
 
 
@@ -59,12 +59,14 @@ OPERATION: Final = Operation(
     name="update",
     summary="Update personas",
     description=(
-        "Changes one to 100 personas, each as a whole and on its own, and says what became of each, in order. Only "
-        "fields that are present change. expected_version guards an item, If-Match a call with exactly one. Where "
-        "none could be saved, the answer is the error that fits, with the results in it."
+        "Changes one to 1,000 personas, each as a whole and on its own, and says what became of each, in order. Only "
+        "fields that are present change. expected_version guards an item, If-Match a call with exactly one. A single "
+        "item that could not be saved is answered as the error that fits, with its result in it; several are answered "
+        "by their results. An item for which there was no time says so, and is to be sent again."
     ),
     request=UpdatePersonaRequest,
     response=UpdatePersonaResponse,
+    body_max=BULK_BODY_MAX,
     errors=(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503),
     writes=True,
     idempotent_header=True,

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple, cast
 
 from personas.domain.folding import fold
-from personas.domain.text import resource_id
+from personas.domain.text import quoted, resource_id
 
 type Row = Mapping[str, object]
 
@@ -122,10 +122,10 @@ class Catalogue:
         ids = [each for each in self._names(kind).get(fold(value.strip()), ()) if permitted is None or permitted(each)]
         noun = kind.removesuffix("s").replace("_", " ")
         if not ids:
-            raise Unresolved(f"there is no {noun} {value!r} in this group")
+            raise Unresolved(f"there is no {noun} {quoted(value)} in this group")
         if len(ids) > 1:
             hint = ': name it as "parameter: field"' if kind == "parameter_fields" else ": give its id"
-            raise Unresolved(f"{len(ids)} entries go by {value!r}{hint}")
+            raise Unresolved(f"{len(ids)} entries go by {quoted(value)}{hint}")
         return ids[0]
 
     def label(self, kind: LinkKind, entry_id: str) -> str | None:

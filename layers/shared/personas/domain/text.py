@@ -6,6 +6,8 @@ from uuid import UUID, uuid5
 
 import pydantic_core
 
+from personas.contract.names import QUOTED_MAX
+
 TextKind = Literal["names", "descriptions", "instructions", "examples"]
 
 NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")
@@ -49,3 +51,8 @@ def utf8_bytes(texts: Iterable[str]) -> int:
 def wire_bytes(text: str) -> int:
     """The length of the text in an answer: UTF-8, and what JSON has to escape escaped."""
     return len(pydantic_core.to_json(text))
+
+
+def quoted(sent: str) -> str:
+    """What was sent, in quotation marks and cut, for a message about it."""
+    return repr(sent if len(sent) <= QUOTED_MAX else f"{sent[: QUOTED_MAX - 1]}…")

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import batched
+from typing import Final, NoReturn
 
 from pydantic import BaseModel
 
-from personas.contract.names import CATALOGUE_VALUE_MAX, Rejected
+from personas.contract.names import QUOTED_MAX, Rejected
+from personas.domain.permissions import may_write
+from personas.domain.profile import Caller
 from personas.errors import (
     FAULTS_MAX,
     Contended,
     Fault,
+    Forbidden,
     Invalid,
-    NothingSaved,
-    PartlyDone,
+    NotRemembered,
+    OutcomeUnknown,
     PersonasError,
     Unavailable,
     internal,
@@ -20,6 +25,9 @@ from personas.errors import (
 from personas.observability import logger
 from personas.services import Services
 from personas.store.table import LostRace
+
+CHUNK: Final = 100
+"""So many items are read together, and then written: what was read of them is in memory until they are."""
 
 
 def refused(item: Rejected, place: str) -> Invalid:
@@ -31,14 +39,20 @@ def at(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
     """The error of an item with ``faults``, whose pointers are relative to it."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    named = f"{first.field.removeprefix('/')}: " if first.field else ""
+    named = f"{first.field.removeprefix('/')[:QUOTED_MAX]}: " if first.field else ""
     detail = f"{named}{first.message}{more}"
     return Invalid(detail, code=code, errors=[Fault(place + fault.field, fault.message) for fault in faults])
 
 
+def plain_name(field: str, place: str) -> str:
+    """The name of the field of an item that the pointer ``field`` leads into; ``place`` is the pointer to the item."""
+    name = field.removeprefix(place).removeprefix("/").partition("/")[0]
+    return name.replace("~1", "/").replace("~0", "~")[:QUOTED_MAX]
+
+
 def echoed(sent: object) -> str:
     """What a request named, as its result tells it back: not longer than anything it could rightly be."""
-    return str(sent)[:CATALOGUE_VALUE_MAX]
+    return str(sent)[:QUOTED_MAX]
 
 
 def repeated(place: str) -> Invalid:
@@ -70,22 +84,42 @@ def until_settled[T](services: Services, attempt: Callable[[bool], T]) -> T:
                 raise Contended from None
 
 
-def settle[T](services: Services, items: Mapping[int, Callable[[], T]]) -> dict[int, T | PersonasError]:
-    """Run the items side by side: the result of each, or its error. None begins when the time is nearly over."""
+def settle[I, T](
+    services: Services,
+    items: Mapping[int, I],
+    prepare: Callable[[Mapping[int, I]], Mapping[int, Callable[[], T]]],
+) -> dict[int, T | PersonasError]:
+    """Work through the items, a chunk after the other: the result of each, or its error.
 
-    def guarded(call: Callable[[], T]) -> T | PersonasError:
-        if not services.table.has_time_for_another_item():
-            return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
-        try:
-            return call()
-        except PersonasError as error:
-            return error
-        except Exception:  # noqa: BLE001  # logged and told; raised, it would keep back that other items are saved
-            logger.exception("an item failed")
-            return internal()
+    ``prepare`` reads what the items of a chunk need, and gives a call for each, which are then made side by side.
+    Neither begins when the time is nearly over, and what fails in one chunk takes nothing back from another.
+    """
+    outcomes: dict[int, T | PersonasError] = {}
+    for chunk in batched(items.items(), CHUNK, strict=False):
+        outcomes |= _settled(services, dict(chunk), prepare)
+    return outcomes
 
-    outcomes = services.parallel.run([partial(guarded, call) for call in items.values()])
-    return dict(zip(items, outcomes, strict=True))
+
+def _settled[I, T](
+    services: Services, chunk: Mapping[int, I], prepare: Callable[[Mapping[int, I]], Mapping[int, Callable[[], T]]]
+) -> Mapping[int, T | PersonasError]:
+    calls = _guarded(services, partial(prepare, chunk))
+    if isinstance(calls, PersonasError):
+        return dict.fromkeys(chunk, calls)
+    outcomes = services.parallel.run([partial(_guarded, services, call) for call in calls.values()])
+    return dict(zip(calls, outcomes, strict=True))
+
+
+def _guarded[T](services: Services, call: Callable[[], T]) -> T | PersonasError:
+    if not services.table.has_time_for_another_item():
+        return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
+    try:
+        return call()
+    except PersonasError as error:
+        return error
+    except Exception:  # noqa: BLE001  # logged and told; raised, it would keep back that other items are saved
+        logger.exception("an item failed")
+        return internal()
 
 
 def answered[T, R: BaseModel](
@@ -94,8 +128,8 @@ def answered[T, R: BaseModel](
     """A result for each item, in order.
 
     Raises:
-        NothingSaved: no item succeeded.
-        PartlyDone: some did, and a repeat of the call may save more.
+        PersonasError: the only item failed; or all did, for want of a backing service. It carries the results.
+        NotRemembered: of several items none was saved, or a repeat of the call may save more.
     """
     ordered = [outcomes[position] for position in sorted(outcomes)]
     failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
@@ -104,7 +138,39 @@ def answered[T, R: BaseModel](
         failure.errors = failure.errors[: max(1, FAULTS_MAX // len(failures))]
     results = [told(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
-        raise NothingSaved(failures, [result.model_dump(mode="json") for result in results])
-    if any(failure.may_have_saved or isinstance(failure, Unavailable | Contended) for failure in failures):
-        raise PartlyDone([result.model_dump(mode="json") for result in results])
+        if len(failures) == 1:
+            _refuse(failures[0], results)
+        if all(isinstance(failure, Unavailable) for failure in failures):
+            _refuse(_unavailable(failures), results)
+    may_have_saved = len(failures) < len(ordered) or any(failure.may_have_saved for failure in failures)
+    if not may_have_saved or any(
+        failure.may_have_saved or isinstance(failure, Unavailable | Contended) for failure in failures
+    ):
+        raise NotRemembered([result.model_dump(mode="json") for result in results], may_have_saved=may_have_saved)
     return results
+
+
+def check_writer(caller: Caller, items: int, told: Callable[[int, PersonasError], BaseModel]) -> None:
+    """Let pass who may write at all.
+
+    Raises:
+        Forbidden: the caller's role only reads. It carries a result for each of the ``items``.
+    """
+    verdict = may_write(caller)
+    if verdict.reason is not None:
+        refusal = Forbidden(verdict.reason, code=verdict.code)
+        _refuse(refusal, [told(position, refusal) for position in range(items)])
+
+
+def _refuse(error: PersonasError, results: Sequence[BaseModel]) -> NoReturn:
+    error.members["results"] = [result.model_dump(mode="json") for result in results]
+    raise error
+
+
+def _unavailable(failures: Sequence[PersonasError]) -> Unavailable:
+    if any(isinstance(failure, OutcomeUnknown) for failure in failures):
+        return OutcomeUnknown(
+            f"Some of the {len(failures)} items may have been saved: see results. Repeat with the same Idempotency-Key,"
+            " or read first."
+        )
+    return Unavailable(f"None of the {len(failures)} items was saved: see results. Try again shortly.")

@@ -1,19 +1,20 @@
 """create: save new personas."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.names import Rejected
+from personas.contract.results import PersonaResultItem
 from personas.domain.form import Form, texts_of
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
-from personas.domain.permissions import may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
-from personas.errors import Conflict, Fault, Forbidden, OutcomeUnknown, PersonasError
-from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
-from personas.operations.saving import Lookup, check_assignment, id_sent, place_of, told
+from personas.errors import Conflict, Fault, PersonasError
+from personas.operations.bulk import answered, at, check_writer, refused, repeated, settle, until_settled
+from personas.operations.saving import Lookup, check_assignment, place_of, told
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -22,49 +23,46 @@ from personas.store.table import Written
 def create_personas(
     services: Services, caller: Caller, request: CreatePersonaRequest, intent: Intent
 ) -> CreatePersonaResponse:
-    """Save each item that can be saved, in two rounds: look up what they name, then write them side by side.
+    """Save each item that can be saved, a chunk in two rounds: look up what they name, then write them side by side.
 
     Raises:
-        NothingSaved: no item could be saved.
+        PersonasError: the caller's role only reads, or see ``answered``.
     """
-    verdict = may_write(caller)
-    failed: dict[int, Written | PersonasError] = {}
+
+    def named(position: int, outcome: Written | PersonasError) -> PersonaResultItem:
+        # What is not stored has no id. What may be stored goes by the one that it would have.
+        unsaved = isinstance(outcome, PersonasError) and not outcome.may_have_saved
+        return told(position, None if unsaved else ids[position], outcome, "The persona was created.")
+
+    ids: dict[int, str] = {}
+    check_writer(caller, len(request.personas), named)
+    outcomes: dict[int, Written | PersonasError] = {}
     sound: dict[int, CreatePersonaItem] = {}
     claimed: set[str] = set()
     for position, item in enumerate(request.personas):
-        if verdict.reason is not None:
-            failed[position] = Forbidden(verdict.reason, code=verdict.code)
-        elif isinstance(item, Rejected):
-            failed[position] = refused(item, place_of(position))
+        if isinstance(item, Rejected):
+            outcomes[position] = refused(item, place_of(position))
         elif item.id in claimed:
-            failed[position] = repeated(f"{place_of(position)}/id")
+            outcomes[position] = repeated(f"{place_of(position)}/id")
         else:
             sound[position] = item
             claimed |= {item.id} if item.id else set()
 
-    ids = {position: item.id or intent.new_id(position) for position, item in sound.items()}
-    if sound:
-        lookup = Lookup(services, caller.group_id, list(sound.values()), claimed)
-        creators = {
+    ids |= {position: item.id or intent.new_id(position) for position, item in sound.items()}
+
+    def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Callable[[], Written]]:
+        lookup = Lookup(
+            services, caller.group_id, list(chunk.values()), [item.id for item in chunk.values() if item.id]
+        )
+        return {
             position: partial(
                 _create, services, caller, item, ids[position], intent.write_id(position), lookup, position
             )
-            for position, item in sound.items()
+            for position, item in chunk.items()
         }
-        failed |= settle(services, creators)
 
-    def named(position: int, outcome: Written | PersonasError) -> str | None:
-        # The id that was made for what is not stored names nothing.
-        if isinstance(outcome, PersonasError) and not isinstance(outcome, OutcomeUnknown):
-            return id_sent(request.personas[position], "id")
-        return ids[position]
-
-    return CreatePersonaResponse(
-        results=answered(
-            failed,
-            lambda position, outcome: told(named(position, outcome), outcome, "The persona was created."),
-        )
-    )
+    outcomes |= settle(services, sound, prepare)
+    return CreatePersonaResponse(results=answered(outcomes, named))
 
 
 def _create(

@@ -1,5 +1,6 @@
 """delete: retire personas."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from personas.contract.delete import DeletePersonaRequest, DeletePersonaResponse, DeletePersonaResult
@@ -8,7 +9,7 @@ from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
-from personas.operations.bulk import answered, echoed, refused, repeated, settle, until_settled
+from personas.operations.bulk import answered, check_writer, echoed, refused, repeated, settle, until_settled
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -17,40 +18,43 @@ from personas.store.table import Written
 def delete_personas(
     services: Services, caller: Caller, request: DeletePersonaRequest, intent: Intent
 ) -> DeletePersonaResponse:
-    """Delete each persona that can be deleted, in two rounds: read them, then write their tombstones side by side.
+    """Delete each persona that can be deleted, a chunk in two rounds: read them, then write their tombstones.
 
     Raises:
-        NothingSaved: none could be deleted.
+        PersonasError: the caller's role only reads, or see ``answered``.
     """
-    outcomes: dict[int, Written | PersonasError] = {}
-    sound: dict[int, str] = {}
-    for position, persona_id in enumerate(request.persona_ids):
-        if isinstance(persona_id, Rejected):
-            outcomes[position] = refused(persona_id, f"/persona_ids/{position}")
-        elif persona_id in sound.values():
-            outcomes[position] = repeated(f"/persona_ids/{position}")
-        else:
-            sound[position] = persona_id
-
-    if sound:
-        stored, _ = services.parallel.pair(
-            lambda: services.personas.get_many(caller.group_id, sound.values()),
-            lambda: services.groups.mark(caller.group_id),
-        )
-        deletes = {
-            position: partial(_delete, services, caller, persona_id, intent.write_id(position), stored.get(persona_id))
-            for position, persona_id in sound.items()
-        }
-        outcomes |= settle(services, deletes)
 
     def told(position: int, outcome: Written | PersonasError) -> DeletePersonaResult:
         named = request.persona_ids[position]
-        return DeletePersonaResult(
-            success=not isinstance(outcome, PersonasError),
-            persona_id=echoed(named.raw) if isinstance(named, Rejected) else named,
-            message=outcome.detail if isinstance(outcome, PersonasError) else "The persona was deleted.",
-        )
+        persona_id = echoed(named.raw) if isinstance(named, Rejected) else named
+        if isinstance(outcome, PersonasError):
+            return DeletePersonaResult(success=False, persona_id=persona_id, message=outcome.detail, code=outcome.code)
+        return DeletePersonaResult(success=True, persona_id=persona_id, message="The persona was deleted.")
 
+    check_writer(caller, len(request.persona_ids), told)
+    outcomes: dict[int, Written | PersonasError] = {}
+    sound: dict[int, str] = {}
+    claimed: set[str] = set()
+    for position, persona_id in enumerate(request.persona_ids):
+        if isinstance(persona_id, Rejected):
+            outcomes[position] = refused(persona_id, f"/persona_ids/{position}")
+        elif persona_id in claimed:
+            outcomes[position] = repeated(f"/persona_ids/{position}")
+        else:
+            sound[position] = persona_id
+            claimed.add(persona_id)
+
+    def prepare(chunk: Mapping[int, str]) -> dict[int, Callable[[], Written]]:
+        stored, _ = services.parallel.pair(
+            lambda: services.personas.get_many(caller.group_id, chunk.values()),
+            lambda: services.groups.mark(caller.group_id),
+        )
+        return {
+            position: partial(_delete, services, caller, persona_id, intent.write_id(position), stored.get(persona_id))
+            for position, persona_id in chunk.items()
+        }
+
+    outcomes |= settle(services, sound, prepare)
     return DeletePersonaResponse(results=answered(outcomes, told))
 
 

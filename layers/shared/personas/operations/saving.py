@@ -1,20 +1,17 @@
 """What create and update share: looking up what the items name, and telling what became of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import batched
 
-from personas.contract.base import WriteItem
-from personas.contract.names import Rejected
-from personas.contract.problems import FieldError
-from personas.contract.results import PersonaResultItem
+from personas.contract.results import ItemError, PersonaResultItem
 from personas.domain.catalogue import Catalogue
 from personas.domain.permissions import FOREIGN_DEPARTMENT, may_assign
 from personas.domain.profile import Caller
 from personas.domain.selection import Selected, Sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError
-from personas.operations.bulk import at, echoed
+from personas.operations.bulk import at, plain_name
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX, Written
@@ -79,23 +76,21 @@ def check_assignment(caller: Caller, department_ids: Sequence[str], selected: Se
     raise Forbidden(verdict.reason, code=verdict.code, errors=[fault._replace(field=place + field)])
 
 
-def told(persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:
+def told(position: int, persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:
     """What became of one item, in the contract's words."""
     if isinstance(outcome, PersonasError):
-        errors = [FieldError(field=fault.field, message=fault.message) for fault in outcome.errors]
+        place = place_of(position)
+        named = {(plain_name(fault.field, place), fault.message): None for fault in outcome.errors}
+        # What is wrong with an item as a whole lies in no field of it.
+        errors = [ItemError(field=field, message=message) for field, message in named if field]
         return PersonaResultItem(
-            success=False, persona_id=persona_id, message=outcome.detail, errors=errors if errors else None
+            success=False,
+            persona_id=persona_id,
+            message=outcome.detail,
+            errors=errors if errors else None,
+            code=outcome.code,
         )
     return PersonaResultItem(success=True, persona_id=persona_id, message=done, version=outcome.version)
-
-
-def id_sent(item: WriteItem | Rejected, field: str) -> str | None:
-    """The id that a request gave in an item's ``field``, as far as it gave one."""
-    if isinstance(item, Rejected):
-        sent = item.raw.get(field) if isinstance(item.raw, Mapping) else None
-    else:
-        sent = getattr(item, field)
-    return echoed(sent) if isinstance(sent, str) else None
 
 
 def place_of(position: int) -> str:

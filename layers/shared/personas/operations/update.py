@@ -1,22 +1,24 @@
 """update: change stored personas."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from personas.contract.names import Rejected
+from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.form import form_of
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
-from personas.domain.permissions import may_edit, may_see, may_write
+from personas.domain.permissions import may_edit, may_see
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
-from personas.operations.bulk import answered, at, refused, repeated, settle, until_settled
-from personas.operations.saving import Lookup, check_assignment, id_sent, place_of, told
+from personas.operations.bulk import answered, at, check_writer, echoed, refused, repeated, settle, until_settled
+from personas.operations.saving import Lookup, check_assignment, place_of, told
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -28,42 +30,48 @@ _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 def update_personas(
     services: Services, caller: Caller, request: UpdatePersonaRequest, intent: Intent, if_match: str | None = None
 ) -> UpdatePersonaResponse:
-    """Save each item that can be saved, in two rounds: read what they name, then write them side by side.
+    """Save each item that can be saved, a chunk in two rounds: read what they name, then write them side by side.
 
     Raises:
         Invalid: ``if_match`` comes with more than one item, is no entity tag, or disagrees with ``expected_version``.
-        NothingSaved: no item could be saved.
+        PersonasError: the caller's role only reads, or see ``answered``.
     """
+
+    def named(position: int, outcome: Written | PersonasError) -> PersonaResultItem:
+        return told(position, _id_sent(request.personas[position]), outcome, "The persona was updated.")
+
     tags = _matching(if_match, request)
-    failed: dict[int, Written | PersonasError] = {}
+    check_writer(caller, len(request.personas), named)
+    outcomes: dict[int, Written | PersonasError] = {}
     sound: dict[int, UpdatePersonaItem] = {}
-    named: set[str] = set()
+    claimed: set[str] = set()
     for position, item in enumerate(request.personas):
         if isinstance(item, Rejected):
-            failed[position] = refused(item, place_of(position))
-        elif item.persona_id in named:
-            failed[position] = repeated(f"{place_of(position)}/persona_id")
+            outcomes[position] = refused(item, place_of(position))
+        elif item.persona_id in claimed:
+            outcomes[position] = repeated(f"{place_of(position)}/persona_id")
         else:
             sound[position] = item
-            named.add(item.persona_id)
+            claimed.add(item.persona_id)
 
-    if sound:
-        # Who may only read gets its refusal by persona, but leaves no texts in the directory.
-        looked_up = list(sound.values()) if may_write(caller).allowed else []
-        lookup = Lookup(services, caller.group_id, looked_up, named)
-        updates = {
+    def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Callable[[], Written]]:
+        items = list(chunk.values())
+        lookup = Lookup(services, caller.group_id, items, [item.persona_id for item in items])
+        return {
             position: partial(_update, services, caller, item, intent.write_id(position), lookup, tags, position)
-            for position, item in sound.items()
+            for position, item in chunk.items()
         }
-        failed |= settle(services, updates)
-    return UpdatePersonaResponse(
-        results=answered(
-            failed,
-            lambda position, outcome: told(
-                id_sent(request.personas[position], "persona_id"), outcome, "The persona was updated."
-            ),
-        )
-    )
+
+    outcomes |= settle(services, sound, prepare)
+    return UpdatePersonaResponse(results=answered(outcomes, named))
+
+
+def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
+    """The id that an item named, as far as it named one."""
+    if not isinstance(item, Rejected):
+        return item.persona_id
+    sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None
+    return echoed(sent) if isinstance(sent, str) else None
 
 
 def _update(

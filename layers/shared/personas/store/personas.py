@@ -167,7 +167,7 @@ class PersonaStore:
         based_on: Stored,
         removes: Sequence[str],
     ) -> Written:
-        return self._table.update(
+        written = self._table.update(
             keys.persona(group_id, persona_id),
             sets,
             prefix=keys.PERSONA_CHANGES,
@@ -178,6 +178,8 @@ class PersonaStore:
             condition_values={":based_on": based_on.seq},
             removes=removes,
         )
+        # A thousand of these are held at a time, and a persona may have 256 KB.
+        return written._replace(item=None)
 
 
 def tombstone_end(now: datetime) -> int:

@@ -1,0 +1,267 @@
+"""Calls of many items: how they are worked through, and how what became of each is told."""
+
+import json
+import random
+import zlib
+from typing import Any, Final
+
+import pytest
+
+from personas.contract.names import BODY_MAX, BULK_BODY_MAX, ITEMS_MAX, QUOTED_MAX
+from personas.runtime import FINISHING_TIME
+from personas.services import services
+from support.aws import Aws
+from support.client import Answer, Client
+from support.faults import Faults, Sending, Waiting, lost_before, passed, throttled, timed_out, to
+from support.in_order import InOrder
+from support.warm import unguarded_world, warm_client
+from support.world import CARE, NEEDED, NOBODY, World, fault, result
+
+LAMBDA_ANSWER: Final = 6 * 1024 * 1024
+DYNAMODB_ITEM: Final = 400 * 1024
+KEY: Final = "bulk"
+
+
+@pytest.fixture
+def world(aws: Aws) -> World:
+    return unguarded_world(aws)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    return Waiting(monkeypatch)
+
+
+@pytest.fixture
+def faults(world: World, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    return Faults.installed(monkeypatch)
+
+
+@pytest.fixture
+def client(world: World) -> Client:
+    return warm_client(world)
+
+
+@pytest.fixture
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of two items."""
+    monkeypatch.setattr("personas.operations.bulk.CHUNK", 2)
+
+
+def named(*names: str) -> dict[str, object]:
+    return {"personas": [{**NEEDED, "name": name} for name in names]}
+
+
+def saved(client: Client, name: str) -> str:
+    return str(result(client.call("create", named(name)))["persona_id"])
+
+
+def codes(answer: Answer) -> list[str | None]:
+    return [each["code"] for each in answer.body["results"]]
+
+
+class TestErrors:
+    """`errors` of a result, which clients print to people."""
+
+    @pytest.mark.parametrize(
+        ("item", "field"),
+        [
+            ({**NEEDED, "color": "Mauve"}, "color"),
+            ({**NEEDED, "color_id": "x", "color": None}, "color_id"),
+            ({**NEEDED, "examples": ["Hello.", "x" * 2_001]}, "examples"),
+            ({**NEEDED, "departments": ["Care", "Moon"]}, "departments"),
+            ({**NEEDED, "nick/name~": "x"}, "nick/name~"),
+            ({**NEEDED, "n" * 300: "x"}, "n" * QUOTED_MAX),
+            ({each: NEEDED[each] for each in NEEDED if each != "icon"}, "icon"),
+        ],
+    )
+    def test_name_the_field_plainly(self, client: Client, item: dict[str, object], field: str) -> None:
+        answer = client.call("create", {"personas": [NEEDED, item]})
+        assert [each["field"] for each in result(answer, 1)["errors"]] == [field]
+
+    def test_of_two_entries_alike_are_one(self, client: Client) -> None:
+        answer = client.call("create", {"personas": [NEEDED, {**NEEDED, "examples": ["", " "]}]})
+        assert result(answer, 1)["errors"] == [{"field": "examples", "message": "must not be empty"}]
+
+    @pytest.mark.parametrize("item", [7, None, "Ada"])
+    def test_of_an_item_as_a_whole_are_in_its_message(self, client: Client, item: object) -> None:
+        answer = client.call("create", {"personas": [NEEDED, item]})
+        assert result(answer, 1)["errors"] is None
+        assert result(answer, 1)["message"] == "must be an object"
+
+    def test_quote_no_more_than_a_person_reads(self, client: Client) -> None:
+        answer = client.call("create", {"personas": [NEEDED, {**NEEDED, "color": "Mauve" * 40, "x" * 150: 1}]})
+        told = result(answer, 1)
+        answer = client.call("create", {"personas": [NEEDED, {**NEEDED, "color": "Mauve" * 40}]})
+        assert "x" * QUOTED_MAX in told["message"]
+        assert "x" * (QUOTED_MAX + 1) not in json.dumps(told)
+        assert len(result(answer, 1)["message"]) < QUOTED_MAX + 60
+
+
+class TestNotStored:
+    """What a create that failed is called by."""
+
+    def test_nothing_whatever_id_it_was_given(self, client: Client) -> None:
+        item = {**NEEDED, "id": NOBODY, "color": "Mauve"}
+        assert result(client.call("create", {"personas": [item]}))["persona_id"] is None
+
+    def test_its_id_where_it_may_be_stored(self, client: Client, faults: Faults) -> None:
+        faults.always(to("PutItem", "persona#"), lost_before(timed_out()))
+        answer = client.call("create", {"personas": [{**NEEDED, "id": NOBODY}]})
+        assert (fault(answer), result(answer)["persona_id"]) == ((503, "outcome_unknown"), NOBODY)
+
+
+class TestWithoutTheStore:
+    def test_all_that_fail_for_it_are_503_with_the_results(self, client: Client, faults: Faults) -> None:
+        faults.always(to("PutItem", "persona#"), throttled)
+        answer = client.call("create", named("Ada", "Bo"))
+        assert (fault(answer), codes(answer)) == ((503, "unavailable"), ["unavailable"] * 2)
+        assert "Retry-After" in answer.headers
+
+    def test_one_that_fails_for_itself_beside_them_is_200(self, client: Client, faults: Faults) -> None:
+        faults.always(to("PutItem", "persona#"), throttled)
+        answer = client.call("create", {"personas": [NEEDED, {**NEEDED, "color": "Mauve"}]})
+        assert (answer.status, codes(answer)) == (200, ["unavailable", "invalid"])
+
+
+class TestRoleThatOnlyReads:
+    @pytest.mark.parametrize(
+        ("operation", "body"),
+        [
+            ("create", named("Ada", "Bo")),
+            ("update", {"personas": [{"persona_id": NOBODY, "name": "X"}, {"persona_id": CARE, "name": "Y"}]}),
+            ("delete", {"persona_ids": [NOBODY, CARE]}),
+        ],
+    )
+    def test_is_403_whatever_the_items_are(self, world: World, operation: str, body: object) -> None:
+        answer = warm_client(world, "learner").call(operation, body)
+        assert fault(answer) == (403, "role_may_not_write")
+        assert codes(answer) == ["role_may_not_write"] * 2
+
+
+class TestUnderAKey:
+    def test_what_saved_nothing_is_not_remembered(self, world: World, client: Client) -> None:
+        persona_id = saved(client, "Ada")
+        world.cast("Ward", persona_id)
+        first = client.call("delete", {"persona_ids": [persona_id, NOBODY]}, idempotency_key=KEY)
+        world.cast("Ward", persona_id, active=False)
+        again = client.call("delete", {"persona_ids": [persona_id, NOBODY]}, idempotency_key=KEY)
+        assert codes(first) == ["in_use", "not_found"]
+        assert codes(again) == [None, "not_found"]
+
+    def test_what_saved_something_is_remembered(self, client: Client, world: World) -> None:
+        body = {"personas": [NEEDED, {**NEEDED, "color": "Mauve"}]}
+        first = client.call("create", body, idempotency_key=KEY)
+        assert client.call("create", body, idempotency_key=KEY).text == first.text
+        assert world.names() == ["Ada"]
+
+
+@pytest.mark.usefixtures("pairs")
+class TestChunks:
+    def test_all_are_saved_in_order(self, client: Client, world: World) -> None:
+        created = client.call("create", named("A", "B", "C", "D", "E"))
+        ids = [each["persona_id"] for each in created.body["results"]]
+        changes = [{"persona_id": each, "description": f"{number}"} for number, each in enumerate(ids)]
+        updated = client.call("update", {"personas": changes})
+        assert [each["persona_id"] for each in updated.body["results"]] == ids
+        assert [str(world.persona(each).name.text) for each in ids] == ["A", "B", "C", "D", "E"]
+        assert [world.persona(each).version for each in ids] == [2] * 5
+        deleted = client.call("delete", {"persona_ids": ids[::-1]})
+        assert [each["persona_id"] for each in deleted.body["results"]] == ids[::-1]
+        assert world.names() == []
+
+    @pytest.mark.parametrize("position", [1, 4])
+    def test_the_second_item_of_a_persona_fails_in_its_chunk_and_in_another(
+        self, client: Client, world: World, position: int
+    ) -> None:
+        ids = [saved(client, name) for name in "ABCDE"]
+        ids[position] = ids[0]
+        changes = [{"persona_id": each, "description": f"{number}"} for number, each in enumerate(ids)]
+        answer = client.call("update", {"personas": changes})
+        assert [number for number, code in enumerate(codes(answer)) if code == "repeated_item"] == [position]
+        assert codes(client.call("delete", {"persona_ids": ids}))[position] == "repeated_item"
+        twins = [{**NEEDED, "id": each} for each in ids]
+        assert codes(client.call("create", {"personas": twins}))[position] == "repeated_item"
+
+    def test_one_that_cannot_be_read_takes_nothing_back(self, client: Client, world: World, faults: Faults) -> None:
+        # Given that the store gives no persona any more once the first chunk was written
+        ids = [saved(client, name) for name in "ABCD"]
+        reads: list[Sending] = []
+
+        def once(send: Sending) -> Any:
+            reads.append(send)
+            return (passed if len(reads) == 1 else throttled)(send)
+
+        faults.always(to("BatchGetItem", "persona#"), once)
+        # When all are changed
+        answer = client.call("update", {"personas": [{"persona_id": each, "name": "X"} for each in ids]})
+        # Then the first two are, and the others are to be sent again
+        assert (answer.status, codes(answer)) == (200, [None, None, "unavailable", "unavailable"])
+        assert world.names() == ["C", "D", "X", "X"]
+
+    def test_what_there_is_no_time_for_is_the_tail_and_a_keyed_repeat_saves_it(
+        self, client: Client, world: World, faults: Faults, waiting: Waiting
+    ) -> None:
+        # Given that a write takes eight seconds, one after the other
+        services().parallel = InOrder()
+
+        def takes_long(send: Sending) -> Any:
+            waiting.passes(8)
+            return passed(send)
+
+        faults.always(to("PutItem", "persona#"), takes_long)
+        names = ["A", "B", "C", "D", "E", "F"]
+        # When six are to be saved in 29
+        first = client.call("create", named(*names), idempotency_key=KEY)
+        # Then the tail is told to be sent again, each item as a whole
+        saved = codes(first).index("unavailable")
+        assert codes(first) == [None] * saved + ["unavailable"] * (6 - saved)
+        assert 0 < saved < 6
+        assert "Send it again" in result(first, 5)["message"]
+        assert world.names() == names[:saved]
+        # and the repeat saves that, and nothing twice
+        faults.clear()
+        again = client.call("create", named(*names), idempotency_key=KEY)
+        assert codes(again) == [None] * 6
+        assert world.names() == names
+
+    def test_none_begins_without_the_time_for_its_answer(self, client: Client, world: World, faults: Faults) -> None:
+        client.remaining_ms = int(FINISHING_TIME.total_seconds() * 1000) - 1
+        answer = client.call("create", named("A", "B", "C"))
+        assert (fault(answer), codes(answer)) == ((503, "unavailable"), ["unavailable"] * 3)
+        assert faults.count(to("PutItem", "persona#")) == 0
+
+
+class TestSizes:
+    @pytest.mark.parametrize("operation", ["create", "update"])
+    def test_what_brings_whole_personas_may_have_four_megabytes(self, client: Client, operation: str) -> None:
+        def body(size: int) -> str:
+            return json.dumps({"group_id": "x" * (size - len(json.dumps({"group_id": ""})))})
+
+        assert client.call(operation, body(BULK_BODY_MAX)).status == 422
+        assert fault(client.call(operation, body(BULK_BODY_MAX + 1))) == (413, "body_too_large")
+
+    @pytest.mark.parametrize("operation", ["delete", "search", "draft"])
+    def test_others_a_megabyte(self, client: Client, operation: str) -> None:
+        assert fault(client.call(operation, json.dumps({"group_id": "x" * BODY_MAX}))) == (413, "body_too_large")
+
+    def test_the_worst_answer_of_a_thousand_fits_into_lambdas_and_into_its_record(
+        self, client: Client, world: World
+    ) -> None:
+        # Given an item that is saved, so that the answer is remembered, and 999 with as much to quote as can be sent
+        persona_id = saved(client, "Ada")
+        chance = random.Random(5)  # noqa: S311  # repeatable, not secret
+
+        def noise() -> str:
+            return "".join(chr(chance.randrange(0x1F300, 0x1FAFF)) for _ in range(200))
+
+        wrong = [{"persona_id": noise(), noise(): 1, noise(): 2} for _ in range(ITEMS_MAX - 1)]
+        # When they are sent
+        body = {"personas": [{"persona_id": persona_id, "name": "Bo"}, *wrong]}
+        answer = client.call("update", json.dumps(body, ensure_ascii=False))
+        # Then all is answered, in less than Lambda passes on, however it escapes
+        assert answer.status == 200
+        assert len(answer.body["results"]) == ITEMS_MAX
+        assert len(json.dumps(answer.text)) < LAMBDA_ANSWER / 2
+        # and in less than an item of DynamoDB holds, compressed
+        assert len(zlib.compress(answer.text.encode())) < DYNAMODB_ITEM
