@@ -94,7 +94,7 @@ def test_no_export_is_run(world: World, tmp_path: Path) -> None:
 def test_a_workbook_comes_back_as_it_was(tmp_path: Path) -> None:
     # Given a workbook of texts that look like formulas, numbers and dates, or are hard to keep
     like_others = ["0012", "1E5", "12", "TRUE", "2026-11-27", "#N/A"]
-    texts = [*crafted(), *like_others, " x ", "\x0b", "_x000B_", "_x005F_x000B_", "é😀"]
+    texts = [*crafted(), *like_others, " x ", "\x0b", "_x000B_", "x005F_", "é😀"]
     file = tmp_path / "file.xlsx"
     workbook.write(file, [["name", "color"], *([text, "Teal"] for text in texts)])
     # When LibreOffice opens and saves it
