@@ -71,6 +71,11 @@ soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes again
 histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, checked (HISTORY_SEED=... begins elsewhere)
 	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable
 
+# WALKS_SEED=... walks elsewhere, and repeats a run; a failure prints its steps, shrunk to few.
+.PHONY: walks
+walks: $(DEV) ## 100,000 steps across all that writes, compared with a plain model (WALKS_STEPS=... takes fewer)
+	@WALKS_STEPS=$${WALKS_STEPS:-100000} .venv/bin/pytest --numprocesses 2 --show-capture=no tests/integration/test_walks.py
+
 .PHONY: soak-search
 soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (20 minutes)
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from unittest.mock import patch
 
 import personas.api  # noqa: F401  # lest the first import of it find the services patched
@@ -20,8 +20,9 @@ from personas.settings import Settings
 from personas.store.table import Table
 from support.client import Answer, Context, Handler, event, load_handler
 from support.faults import Killed, is_write
+from support.iam import Guard
 from support.in_order import InOrder
-from support.world import NEEDED, World, result
+from support.world import NEEDED, result
 
 _running: Final[list[Services]] = []
 """The services of the environments that run now: the last one's is at work, and has interrupted the one before."""
@@ -118,11 +119,21 @@ class Steps:
                 self._acting = False
 
 
+class Callers(Protocol):
+    """Whom an environment is called by: their keys, and the policies that hold its functions."""
+
+    guard: Guard
+
+    def key(self, who: str) -> str:
+        """The API key of one of them."""
+        ...
+
+
 @dataclass
 class Environment:
     """An execution environment of every function, under the policies of each, by ``clock``."""
 
-    world: World
+    world: Callers
     clock: Callable[[], datetime] = utc_now
     services: Services = field(init=False)
 

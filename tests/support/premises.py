@@ -1,0 +1,213 @@
+"""A group as a walk finds it: empty tables, warm environments, callers with keys, and a command line, by one clock.
+
+The command line is the real one, run in this process on the same table. Nothing is shared with other walks but the
+bucket, which is emptied at the end.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from personas.identity import Authenticator
+from personas.runtime import Deadline, dynamodb
+from personas.services import services
+from personas.store.profiles import ProfileStore
+from personas.store.table import Table
+from personas_tools import http_api
+from personas_tools.cli import main
+from personas_tools.http_api import Api
+from personas_tools.target import Target
+from personas_tools.template import TableRequest
+from support.aws import Aws, create_tables, forget
+from support.client import Answer, Client, event
+from support.environments import Environment
+from support.iam import Guard
+from support.transport import Handlers
+
+COPY: Final = "restored-copy"
+_NO_ROOM: Final[Any] = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+
+@dataclass
+class Premises:
+    """The tables, the environments and the keys. ``now`` is the time for all of them."""
+
+    aws: Aws
+    guard: Guard
+    definitions: Mapping[str, TableRequest]
+    folder: Path
+    group: str = field(default_factory=lambda: str(uuid4()))
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    keys: dict[str, str] = field(default_factory=dict)
+    environments: list[Environment] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        forget()
+        create_tables(self.aws.dynamodb, self.definitions, self.aws.names)
+        personas = {"PersonasTable": self.definitions["PersonasTable"]}
+        create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
+        self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
+        # Who calls is found out before an environment of ours is asked for its services.
+        known_by, clock = services(), self._seconds
+        known_by.authenticator = Authenticator(
+            ProfileStore(self.table), known_by.settings, wall_clock=clock, clock=clock
+        )
+        self.environments = [self._environment() for _ in range(3)]
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for name in (*(self.aws.names[logical_id] for logical_id in self.definitions), COPY):
+            self.aws.dynamodb.delete_table(TableName=name)
+        for key in self.objects(""):
+            self.aws.s3.delete_object(Bucket=self.aws.names["Bucket"], Key=key)
+        self.drain()
+
+    # ---- Calls -------------------------------------------------------------------------------------------------------
+
+    def key(self, who: str) -> str:
+        """The API key of one of the callers."""
+        return self.keys[who]
+
+    def renew(self, place: int) -> None:
+        """Put a new environment, which knows nothing, in the place of another."""
+        self.environments[place] = self._environment()
+
+    def call(
+        self, place: int, who: str, operation: str, body: object = None, *, remaining_ms: int = 29_000, **headers: str
+    ) -> Answer:
+        """Call an operation as one of the callers, in one of the environments."""
+        sent = {"x-api-key": self.keys[who], **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return self.answer(place, operation, event(operation, body, sent), remaining_ms)
+
+    def answer(self, place: int, operation: str, raw: dict[str, Any], remaining_ms: int = 29_000) -> Answer:
+        """What an event is answered."""
+        answer = self.environments[place].invoke(operation, raw, remaining_ms)
+        return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
+
+    @contextmanager
+    def failing(self, operation: str, after: int) -> Iterator[None]:
+        """Have the table refuse such requests for want of room, after so many of them."""
+        numbers, events = count(), dynamodb().meta.events
+
+        def refuse(**_: object) -> None:
+            if next(numbers) >= after:
+                raise ClientError(_NO_ROOM, operation)
+
+        events.register(f"provide-client-params.dynamodb.{operation}", refuse, unique_id="no-room")
+        try:
+            yield
+        finally:
+            events.unregister(f"provide-client-params.dynamodb.{operation}", unique_id="no-room")
+
+    def stored(self, exported: Answer) -> bytes:
+        """The file behind the answer of an export."""
+        (key,) = self.objects("exports/")
+        assert exported.body["upload_id"] in key
+        content = self.aws.s3.get_object(Bucket=self.aws.names["Bucket"], Key=key)["Body"].read()
+        self.aws.s3.delete_object(Bucket=self.aws.names["Bucket"], Key=key)
+        return content
+
+    def _environment(self) -> Environment:
+        return Environment(self, self._clock)
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    # ---- The command line --------------------------------------------------------------------------------------------
+
+    def command(self, *words: str, typed: str | None = None) -> Result:
+        """Run a command on the table."""
+        target = Target(self.table)
+
+        @contextmanager
+        def opened(*_: object) -> Iterator[Target]:
+            yield target
+
+        with patch("personas_tools.commands.opened", opened):
+            result = CliRunner().invoke(main, [*words, "--group", self.group], input=typed)
+        return _ended(result)
+
+    def run(self, *words: str, typed: object = None) -> str:
+        """Run a command that must succeed; what it prints."""
+        result = self.command(*words, typed=None if typed is None else json.dumps(typed))
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def on_service(self, place: int, who: str, *words: str) -> Result:
+        """Run a command that calls the service, which answers in one of the environments."""
+        handlers = Handlers(_Within(premises=self, place=place))
+
+        class Connected(Api):
+            def __init__(self, address: str, key: str) -> None:
+                super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
+
+        with patch.object(http_api, "Api", Connected):
+            return _ended(CliRunner().invoke(main, [*words, "--key", self.keys[who]]))
+
+    # ---- What lies in AWS --------------------------------------------------------------------------------------------
+
+    def objects(self, prefix: str) -> list[str]:
+        """The objects of the bucket whose keys begin so."""
+        listed = self.aws.s3.list_objects_v2(Bucket=self.aws.names["Bucket"], Prefix=prefix).get("Contents", [])
+        return [each["Key"] for each in listed]
+
+    def take_copy(self) -> None:
+        """Do what restoring the table to this moment does: the same items are in another table."""
+        tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][self.aws.dynamodb.meta.region_name].tables
+        tables[COPY].items = deepcopy(tables[self.aws.names["PersonasTable"]].items)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Take all messages from the queue, as Lambda hands them over."""
+        queue, records = self.aws.names["RefreshQueue"], []
+        while found := self.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self.aws.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                records.append(
+                    {
+                        "eventSource": "aws:sqs",
+                        "messageId": message["MessageId"],
+                        "body": message["Body"],
+                        "attributes": {},
+                    }
+                )
+        return records
+
+    def wait(self, time: timedelta) -> None:
+        """Let time pass."""
+        self.now += time
+
+
+@dataclass
+class _Within(Client):
+    """A client of the handlers in one of the environments."""
+
+    premises: Premises = field(kw_only=True)
+    place: int = 0
+
+    def invoke(self, operation: str, raw: dict[str, Any]) -> Answer:
+        with redirect_stdout(io.StringIO()):
+            return self.premises.answer(self.place, operation, raw)
+
+
+def _ended(result: Result) -> Result:
+    """A command that came to an end of its own, well or not."""
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
