@@ -1,11 +1,15 @@
 """Idempotency-Key: a repeat gets the first answer, and completes a call that was cut off half way."""
 
+import json
+import random
 import time
 from threading import Lock
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from personas.contract.names import ITEMS_MAX
 from personas.domain.persona import Persona
 from personas.errors import OutcomeUnknown, PersonasError, Unavailable
 from personas.store.personas import PersonaStore
@@ -565,3 +569,48 @@ class TestCutOff:
         world.client("root").call("create", items("Ada"))
 
         assert world.names() == ["Ada", "Ada"]
+
+
+class TestLongAnswers:
+    """A record holds whatever a bulk call can be answered with."""
+
+    def test_the_longest_fits_into_the_record_and_is_repeated_to_the_byte(self, world: World) -> None:
+        # Given as many items as a call takes, all but one with a long name of no color, which its result quotes; names
+        # of signs drawn at random are what compresses least
+        chance = random.Random(20261127)  # noqa: S311  # the same every time is what is wanted
+        signs = [chr(each) for each in (*range(0x20000, 0x2A6DF), *range(0xF0000, 0xFFFFD))]
+        wrong = [
+            {**NEEDED, "id": str(UUID(int=chance.getrandbits(128))), "color": "".join(chance.choices(signs, k=200))}
+            for _ in range(ITEMS_MAX - 1)
+        ]
+        body = {"personas": [NEEDED, *wrong]}
+        # When they are created under a key, and again
+        first = world.client("root").call("create", body, Idempotency_Key=KEY)
+        again = world.client("root").call("create", body, Idempotency_Key=KEY)
+        # Then the answer is remembered as it was, in what DynamoDB takes for an item
+        (record,) = world.idempotency_records()
+        assert (first.status, record["status"]["S"]) == (200, "COMPLETED")
+        assert again.text == first.text
+        assert sum(len(name) + sum(map(len, value.values())) for name, value in record.items()) < 400 * 1024
+
+    def test_a_short_one_can_be_read_in_the_table(self, world: World) -> None:
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        (record,) = world.idempotency_records()
+        assert json.loads(record["data"]["S"]) == answer.body
+
+    def test_one_that_does_not_fit_is_answered_and_what_it_tells_of_is_saved_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a record that could not hold the answer
+        monkeypatch.setattr("personas.store.idempotency.ANSWER_MAX", 10)
+        # When something is created under a key, and again
+        first = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+        again = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+        # Then the repeat finds what was saved, and another body is refused as ever
+        assert (first.status, again.status, again.body) == (200, 200, first.body)
+        assert world.names() == ["Ada", "Bo"]
+        assert fault(world.client("root").call("create", items("Cy"), Idempotency_Key=KEY)) == (
+            422,
+            "idempotency_key_reused",
+        )
