@@ -140,3 +140,22 @@ def test_the_record_of_an_attempt_that_came_in_between_is_taken_over_and_not_rep
     # Then it is the same use of the key, so that what the other may have saved is known again
     (record,) = world.idempotency_records()
     assert int(record["expiration"]["N"]) == ends_at
+
+
+def test_an_answer_that_arrives_just_before_the_repeat_begins_is_the_one_that_is_told(
+    world: World, client: Client, faults: Faults
+) -> None:
+    # Given a call that saved one of its items, and whose answer has yet to arrive in its record
+    body = {"personas": [NEEDED, {**MAUVE, "name": "Bo"}]}
+    faults.plan(UPDATE_RECORD, faults.late)
+    faults.always(UPDATE_RECORD, lost_before(timed_out()))
+    assert client.call("create", body, idempotency_key=KEY).status == 503
+    faults.clear()
+    world.expire_idempotency("in_progress_expiration", 0)
+    world.add("colors", "Mauve", color("Mauve", "#E0B0FF"))
+    # When it arrives after the repeat has read the record and before it takes it over
+    faults.plan(PUT_RECORD, preceded(faults.arrive, passed))
+    repeated = client.call("create", body, idempotency_key=KEY)
+    # Then the repeat gets that answer, and replaces nothing
+    assert [result(repeated, each)["success"] for each in (0, 1)] == [True, False]
+    assert world.names() == ["Ada"]

@@ -18,9 +18,10 @@ from support import background
 from support.aws import forget
 from support.client import Answer, Client, Context, load_handler
 from support.emulated import emulated_aws
+from support.issuer import serving
 from support.stalling import Proxy, Stall, before
 from support.warm import unguarded_world, warm_client
-from support.world import NEEDED, World, result
+from support.world import NEEDED, PEOPLE, World, result
 
 pytestmark = pytest.mark.emulator
 
@@ -244,3 +245,21 @@ def test_the_schedule_ends_in_time(client: Client, aws_behind: Mapping[str, Prox
         return type(raised.value).__name__
 
     assert unless_cut_off(scheduled) == "Unavailable"
+
+
+@pytest.mark.parametrize("stall", [Stall.SILENT, Stall.IN_STATUS, Stall.IN_BODY])
+def test_an_issuer_that_stalls_is_a_503(client: Client, monkeypatch: pytest.MonkeyPatch, stall: Stall) -> None:
+    # Given tokens, and an issuer whose keys do not come
+    monkeypatch.setattr("personas.identity.JWKS_PATIENCE", timedelta(seconds=1))
+    with serving() as issuer, before(issuer.url) as proxy:
+        for name, value in {**issuer.environment, "JWT_JWKS_URL": f"{proxy.address}/jwks.json"}.items():
+            monkeypatch.setenv(name, value)
+        services.cache_clear()
+        proxy.stall = stall
+        bearer = Client({"authorization": f"Bearer {issuer.token(PEOPLE['root'].id)}"}, client.handlers)
+        bearer.remaining_ms = client.remaining_ms
+        # When one is sent
+        answer = asked(bearer, "drafts")
+        # Then it cannot be verified now
+        assert problem(answer) == (503, "unavailable")
+        assert proxy.stalled == 1

@@ -13,6 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, Unpack, cast
@@ -31,6 +32,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.response import StreamingBody
+from urllib3.exceptions import ReadTimeoutError as BodyReadTimeoutError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         QueryOutputTypeDef,
         WriteRequestUnionTypeDef,
     )
+    from urllib3.connectionpool import ConnectionPool
 
 _WRITES: Final = ("Put", "Update", "Delete", "BatchWrite", "Transact", "Upload", "Create", "Complete", "Abort", "Send")
 _ADDRESS: Final = "https://dynamodb.test"
@@ -190,6 +193,34 @@ def slow(seconds: float, waiting: "Waiting") -> Outcome:
         answered = send()
         waiting.passes(seconds)
         return answered
+
+    return outcome
+
+
+def trickling(waits: Callable[[], object]) -> Outcome:
+    """It takes effect, and its answer never ends: the caller ``waits`` for as long as it does."""
+
+    def outcome(send: Sending) -> Answered:
+        send()
+        waits()
+        return None, timed_out()
+
+    return outcome
+
+
+def trickling_body(waits: Callable[[], object]) -> Outcome:
+    """An object of S3 whose bytes never end: the caller ``waits`` for as long as it does."""
+
+    class Endless(_Raw):
+        def read(self, _amount: int | None = None, /) -> bytes:
+            waits()
+            raise BodyReadTimeoutError(cast("ConnectionPool", None), "", "no byte came in time")
+
+    def outcome(send: Sending) -> Answered:
+        answered, error = send()
+        if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
+            answered[1]["Body"] = StreamingBody(Endless(), len(body.read()))
+        return answered, error
 
     return outcome
 
@@ -407,13 +438,29 @@ class Waiting:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.slept = 0.0
+        self._cut_off_at: float | None = None
         real = time.monotonic
         patch.setattr(time, "sleep", self.passes)
         patch.setattr(time, "monotonic", lambda: real() + self.slept)
 
     def passes(self, seconds: float) -> None:
-        """Let time pass, as a slow answer does."""
+        """Let time pass, as a slow answer does.
+
+        Raises:
+            Killed: a function is running whose time is over.
+        """
         self.slept += seconds
+        if self._cut_off_at is not None and self.slept > self._cut_off_at:
+            raise Killed
+
+    @contextmanager
+    def cut_off_after(self, seconds: float) -> Iterator[None]:
+        """Let a function have so much time."""
+        self._cut_off_at = self.slept + seconds
+        try:
+            yield
+        finally:
+            self._cut_off_at = None
 
 
 # ---- A service that does things bit by bit ---------------------------------------------------------------------------

@@ -291,6 +291,7 @@ class Lab:
         """The state to begin from, and a new environment."""
         self.faults.clear()
         self._off.clear()
+        self.faults.held.clear()
         base = self.base(scenario)
         base.backend.put_back(base.held._replace(objects={}) if scenario.lost_views else base.held)
         if scenario.in_chunks:
@@ -319,11 +320,13 @@ class Lab:
     # ---- Calls -----------------------------------------------------------------------------------------------------
 
     def call(self, scenario: Scenario) -> Answer:
+        """The answer, or nothing where the function was ended, as one is whose time is over."""
         base = self.base(scenario)
         try:
-            if scenario.act:
-                return scenario.act(self, base)
-            return warm_client(self.world).call(scenario.operation, scenario.body(base), **scenario.headers())
+            with self.waiting.cut_off_after(scenario.limit):
+                if scenario.act:
+                    return scenario.act(self, base)
+                return warm_client(self.world).call(scenario.operation, scenario.body(base), **scenario.headers())
         except Killed:
             return CUT_OFF
 
@@ -415,6 +418,8 @@ class Lab:
             found += self._refreshed(case, answer)
         elif scenario.operation == "queue":
             found += self._worked_through(case, answer)
+        if case.fault.late:
+            found += self._arrived(case, answer, clean, left)
         return [f"{each} [{answer.status} {answer.text[:300]}]" for each in found]
 
     def _struck(self, case: Case) -> Answer:
@@ -461,7 +466,8 @@ class Lab:
                 yield f"a wrong address: {answer.headers}"
             return
         told, expected = answer.body, right.body
-        if case.fault.spoils and case.scenario.operation == "get":
+        does_without = case.fault.spoils or (case.kind.service == "s3" and (case.fault.takes_time or case.lasting))
+        if does_without and case.scenario.operation == "get":
             told, expected = _selected(told), _selected(expected)
         if told != expected:
             yield "a wrong answer"
@@ -575,6 +581,32 @@ class Lab:
         statuses = {record["status"] for record in self.backend.items("IdempotencyTable")}
         if case.scenario.keyed and statuses != {"COMPLETED"}:
             yield f"records of the key are left {statuses}"
+
+    # ---- What comes late -------------------------------------------------------------------------------------------
+
+    def _arrived(self, case: Case, answer: Answer, clean: Clean, left: list[str]) -> Iterator[str]:
+        """A request that takes effect now, after all of that, changes nothing, unless it was told unknown and is."""
+        scenario, base = case.scenario, self.base(case.scenario)
+        before, records = base.logical(), self.backend.items("IdempotencyTable")
+        self.faults.arrive()
+        after = base.logical()
+        if scenario.repeatable and self.backend.items("IdempotencyTable") != records:
+            yield "what came late changes the record of the key"
+        verdicts = self._verdicts(scenario, answer)
+        if scenario.repeatable or "unknown" not in verdicts:
+            if after != before:
+                yield f"what came late leaves {after}"
+        else:
+            yield from self._half_saved(scenario, answer, clean, after)
+        yield from self._seen_by_the_next(base)
+        if scenario.repeatable:
+            yield from self._repeated(case, clean)
+        if scenario.operation in {"refresh", "queue", "schedule"}:
+            yield from self._come_right(GROUPS if scenario.act else [GROUP])
+        else:
+            yield from self._unmarked_behind([GROUP])
+        if self.backend.uploads:
+            left.append("open upload")
 
     # ---- Views -----------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """The faults of the matrix (``support.matrix``): what goes wrong, and with which requests it can."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
+from personas.runtime import deadline
 from support.faults import (
     Faults,
     Match,
@@ -29,6 +31,9 @@ from support.faults import (
     slow_to_connect,
     then,
     timed_out,
+    to,
+    trickling,
+    trickling_body,
     unreachable,
 )
 
@@ -53,6 +58,10 @@ class Fault(NamedTuple):
     """Whether the request takes effect although its caller does not learn of it."""
     ends: bool = False
     """Whether the environment ends with it: nobody is told anything."""
+    late: bool = False
+    """Whether the request takes effect when all that follows the call has succeeded."""
+    takes_time: bool = False
+    """Whether it takes longer than a form waits for what it can do without."""
     skew: timedelta | None = None
 
     @property
@@ -64,8 +73,18 @@ class Fault(NamedTuple):
 def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]:
     """All faults of a function that has ``limit`` seconds; time passes by ``waiting``."""
 
+    def waits(seconds: float | None) -> None:
+        """Wait as a socket does that would wait so long, or for ever: `tests/integration/test_stalling.py` shows it."""
+        with suppress(TimeoutError):
+            waiting.passes(deadline().patience(seconds) or 0)
+
     def taking(seconds: float, outcome: Outcome) -> Outcome:
-        return then(outcome, partial(waiting.passes, seconds))
+        return then(outcome, partial(waits, seconds))
+
+    def removal_late() -> None:
+        """Have the record of the call's key, should the call fail, be removed late."""
+        if not network.pending:
+            network.plan(to("DeleteItem", "personas#"), network.late)
 
     near = limit - READ_TIMEOUT
     late = partial(waiting.passes, near)
@@ -73,6 +92,7 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
     item_writes = _of("dynamodb", "PutItem", "UpdateItem", "DeleteItem")
     transactions = _of("dynamodb", "TransactWriteItems")
     reads = _of("s3", "GetObject")
+    for_ever = partial(waits, None)
     return (
         Fault("throttled", _of("dynamodb"), refused("ThrottlingException")),
         Fault("no throughput", _of("dynamodb"), refused("ProvisionedThroughputExceededException")),
@@ -80,9 +100,13 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
         Fault("throttled", _of("sqs"), refused("ThrottlingException")),
         Fault("answered 500", _any, refused("InternalServerError", 500)),
         Fault("unreachable", _any, lost_before(unreachable())),
-        Fault("slow to connect", _any, taking(1, lost_before(slow_to_connect()))),
-        Fault("timed out before", _any, taking(READ_TIMEOUT, lost_before(timed_out()))),
+        Fault("slow to connect", _any, taking(1, lost_before(slow_to_connect())), takes_time=True),
+        Fault("timed out before", _any, taking(READ_TIMEOUT, lost_before(timed_out())), takes_time=True),
         Fault("timed out after", _writes, taking(READ_TIMEOUT, lost_after(timed_out())), after=True),
+        Fault("answer trickles", _any, trickling(for_ever), once_only=True, after=True, takes_time=True),
+        Fault("body trickles", reads, trickling_body(for_ever), once_only=True, takes_time=True),
+        Fault("takes effect late", _writes, network.late, after=True, late=True),
+        Fault("fails, removed late", item_writes, preceded(removal_late, refused("ThrottlingException")), late=True),
         Fault("connection reset before", _any, lost_before(closed())),
         Fault("connection reset after", _writes, lost_after(closed()), after=True),
         Fault("answered 500 after", _writes, lost_as_500, after=True),
@@ -93,8 +117,10 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
         Fault("cancelled: condition", transactions, cancelled("ConditionalCheckFailed")),
         Fault("half of a batch", _of("dynamodb", "BatchGetItem", "BatchWriteItem"), half_done),
         Fault("half of a batch", _of("sqs", "SendMessageBatch"), half_queued),
-        Fault("slow near the limit", _any, slow(near, waiting), once_only=True),
-        Fault("timed out near the limit", _any, preceded(late, lost_before(timed_out())), once_only=True),
+        Fault("slow near the limit", _any, slow(near, waiting), once_only=True, takes_time=True),
+        Fault(
+            "timed out near the limit", _any, preceded(late, lost_before(timed_out())), once_only=True, takes_time=True
+        ),
         Fault("lost near the limit", _writes, preceded(late, lost_after(timed_out())), once_only=True, after=True),
         Fault("hangs to the end", _any, preceded(end, killed), once_only=True, ends=True),
         Fault("hangs to the end after", _writes, preceded(end, killed_after), once_only=True, after=True, ends=True),

@@ -83,7 +83,7 @@ class _Records(BasePersistenceLayer):
     def _put_record(self, data_record: DataRecord) -> None:
         """Begin, where there is no record, or one that this call may take over, and it is still as it was read."""
         found = self._read(data_record.idempotency_key)
-        stands: dict[str, Value] = {}
+        as_read: Any = {"ConditionExpression": "attribute_not_exists(attempt)"}
         if found is not None:
             record = _record(found)
             if record.status == STATUS_CONSTANTS["COMPLETED"] or _is_running(record):
@@ -91,7 +91,7 @@ class _Records(BasePersistenceLayer):
             if record.status == STATUS_CONSTANTS["INPROGRESS"]:
                 self._validate_payload(data_record, record)
                 data_record.expiry_timestamp = record.expiry_timestamp
-            stands = {":mark": found["attempt"]}
+            as_read = _unchanged(found)
         self.ends_at = data_record.expiry_timestamp or 0
         item: Item = {
             "id": data_record.idempotency_key,
@@ -105,12 +105,11 @@ class _Records(BasePersistenceLayer):
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=encode_item(item),
-                ConditionExpression="attribute_not_exists(id)" + (" OR attempt = :mark" if stands else ""),
-                **({"ExpressionAttributeValues": encode_item(stands)} if stands else {}),  # type: ignore[arg-type]  # a part of the request
+                **as_read,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         )
-        if lost is not None and lost["attempt"] != self._mark:
+        if lost is not None and lost.get("attempt") != self._mark:
             self._refuse(data_record, _record(lost))
 
     def _update_record(self, data_record: DataRecord) -> None:
@@ -201,6 +200,17 @@ def _record(item: Item) -> DataRecord:
         response_data=zlib.decompress(answer).decode() if isinstance(answer, bytes) else str(answer),
         payload_hash=text(item, "validation"),
     )
+
+
+def _unchanged(item: Item) -> Any:
+    """The condition that a record is the one that was read, or gone."""
+    state = {f":{name}": item.get(name) for name in ("attempt", "status", "in_progress_expiration")}
+    same = "attempt = :attempt AND #status = :status AND in_progress_expiration = :in_progress_expiration"
+    return {
+        "ConditionExpression": f"attribute_not_exists(attempt) OR ({same})",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": encode_item(state),
+    }
 
 
 def _is_running(record: DataRecord) -> bool:
