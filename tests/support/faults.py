@@ -211,7 +211,7 @@ def trickling(waits: Callable[[], object]) -> Outcome:
 def trickling_body(waits: Callable[[], object]) -> Outcome:
     """An object of S3 whose bytes never end: the caller ``waits`` for as long as it does."""
 
-    class Endless(_Raw):
+    class Endless(Raw):
         def read(self, _amount: int | None = None, /) -> bytes:
             waits()
             raise BodyReadTimeoutError(cast("ConnectionPool", None), "", "no byte came in time")
