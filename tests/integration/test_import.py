@@ -272,6 +272,14 @@ class TestPreview:
             "row 4: color: there is no color 'Tael' in this group: did you mean 'Teal'?"
         ]
 
+    def test_it_tells_who_only_reads_that_nothing_would_be_saved(
+        self, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = world.save(departments=["Care"])
+        file = write(tmp_path / "file.csv", [plain(1, departments=["Care"]), plain(2, persona_id=ada)])
+        monkeypatch.setenv("PERSONAS_KEY", world.key("learner"))
+        assert len(faults_in(run(file, "--update", "--dry-run", fails=1))) == 2
+
     def test_it_says_that_rejected_rows_are_in_the_way(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "file.rejected.csv").write_text("half corrected")
         assert "is there from an earlier import" in run(write(tmp_path / "file.csv", [plain(1)]), "--dry-run").stderr

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from personas_tools.importer.csv_file import CsvFile
 from personas_tools.importer.journal import Journal
 from personas_tools.importer.judging import Judge
 from personas_tools.importer.offered import Offered
-from personas_tools.importer.preview import preview
+from personas_tools.importer.preview import forecast, tell
 from personas_tools.importer.rows import FileError, RowFile
 from personas_tools.importer.sending import Batches, send
 from personas_tools.importer.xlsx_file import MAGIC, XlsxFile
@@ -50,7 +51,7 @@ def import_file(
         source = opened(file, lambda header: name_of(header) in known)
         labels = [each.label for each in (form.flags and form.flags.resources) or ()]
         columns = Columns(source, fields, update=update, skipped=skipped, lists=_LISTS.get(lists or ""), yes=labels)
-        judge = Judge(api, Offered(api, form))
+        judge = Judge(api, Offered(api, form), form)
         judged = (lambda item: judge.verdict(item)[0]) if dry_run else judge.faults
         batches = Batches(source, columns, form.group_id or "", judged)
         rejected_path = file.with_name(f"{file.stem}.rejected{source.suffix}")
@@ -61,8 +62,11 @@ def import_file(
                 click.echo(f"{_copies(file, columns)} --update changes them instead.", err=True)
             if rejected_path.exists():
                 click.echo(_in_the_way(rejected_path), err=True)
-            if rejected := preview(batches, judge, fields):
-                raise click.ClickException(f"{rejected} of {columns.rows} rows would be rejected.")
+            with _progress(api, "Looking", columns.rows) as advance:
+                found = forecast(batches, judge, advance)
+            tell(found, batches, fields)
+            if found.faults:
+                raise click.ClickException(f"{len(found.faults)} of {columns.rows} rows would be rejected.")
             return
         if columns.ids and not update:
             question = f"{_copies(file, columns)} Make them?"
@@ -142,9 +146,16 @@ def _import(api: Api, batches: Batches, rejected_path: Path) -> None:
 
 
 def _send(api: Api, batches: Batches, journal: Journal) -> None:
+    with _progress(api, "Importing", batches.columns.rows) as advance:
+        for settled in send(api, batches, journal):
+            advance(settled)
+
+
+@contextmanager
+def _progress(api: Api, doing: str, rows: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal; what comes of it is called with how many more rows are done."""
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Importing", total=batches.columns.rows)
+        task = bar.add_task(doing, total=rows)
         api.waiting = lambda seconds, reason: bar.update(task, description=f"Waiting {seconds:.0f} s: {reason}")
-        for settled in send(api, batches, journal):
-            bar.update(task, description="Importing", advance=settled)
+        yield lambda done: bar.update(task, description=doing, advance=done)

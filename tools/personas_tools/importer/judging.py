@@ -48,13 +48,16 @@ class Change(NamedTuple):
 class Judge:
     """Holds rows against the contract, the library, and the personas that they change."""
 
-    def __init__(self, api: Api, offered: Offered) -> None:
+    def __init__(self, api: Api, offered: Offered, form: GetPersonaResponse) -> None:
         self._api = api
         self._offered = offered
+        self._forbidden = [] if form.can_edit else [str(form.disabled_reason)]
+        """Why this caller saves nothing at all, as the blank ``form`` says."""
 
     def faults(self, item: Item) -> list[str]:
         """What is wrong with the values themselves: all of it."""
-        return [*self._breaches(item), *self._unknown(item)]
+        forbidden = self._forbidden if item.operation == "create" else []
+        return [*forbidden, *self._breaches(item), *self._unknown(item)]
 
     def verdict(self, item: Item) -> tuple[list[str], list[Change]]:
         """All that the service would have against an item, and what an update without faults would change.

@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from personas_tools.importer.columns import PERSONA_ID, Field, Item, Operation
@@ -16,56 +18,67 @@ from personas_tools.screen import grid, show
 _SAMPLE_WIDTH: Final = 60
 
 
-def preview(batches: Batches, judge: Judge, fields: Sequence[Field]) -> int:
-    """Print what an import of the file would do; how many rows would be rejected.
+@dataclass(slots=True)
+class Forecast:
+    """What an import would do: its calls, what it saves by operation, and the faults of rows by their number."""
+
+    calls: int = 0
+    counts: Counter[Operation] = field(default_factory=Counter)
+    same: int = 0
+    """Updates that would change nothing."""
+    faults: dict[int, list[str]] = field(default_factory=dict)
+    changes: Table = field(default_factory=lambda: grid("ROW", "PERSONA", "FIELD", "NOW", "THEN"))
+    sample: dict[str, object] = field(default_factory=dict)
+    """The values of the first row that would be sent."""
+
+
+def forecast(batches: Batches, judge: Judge, advance: Callable[[int], None]) -> Forecast:
+    """What an import of the file would do; ``advance`` is told of rows that are done.
 
     Raises:
         ApiError: a persona that is to be changed cannot be read.
     """
-    file, columns = batches.file, batches.columns
-    counts: Counter[Operation] = Counter()
-    calls = same = 0
-    sample: dict[str, object] = {}
-    faults: dict[int, list[str]] = {}
-    table = grid("ROW", "PERSONA", "FIELD", "NOW", "THEN")
+    found = Forecast()
     for batch in batches:
-        calls += 1
-        sample = sample or json.loads(batch.rows[0].item)
+        found.calls += 1
         for row in batch.rows:
             values = json.loads(row.item)
             values.pop("id", None)
-            item = Item(batch.operation, values)
-            found, changes = judge.verdict(item)
-            if found:
-                faults[row.number] = found
+            found.sample = found.sample or values
+            faults, changes = judge.verdict(Item(batch.operation, values))
+            advance(1)
+            if faults:
+                found.faults[row.number] = faults
                 continue
-            counts[batch.operation] += 1
-            same += batch.operation == "update" and not changes
+            found.counts[batch.operation] += 1
+            found.same += batch.operation == "update" and not changes
             for change in changes:
-                table.add_row(str(row.number), values[PERSONA_ID], change.field, _cut(change.now), _cut(change.then))
-    faults |= batches.refused
+                cells = (change.field, _cut(change.now), _cut(change.then))
+                found.changes.add_row(str(row.number), values[PERSONA_ID], *cells)
+    found.faults |= batches.refused
+    return found
 
+
+def tell(found: Forecast, batches: Batches, fields: Sequence[Field]) -> None:
+    """Print how the file is read, and what would become of it."""
+    file, columns = batches.file, batches.columns
     click.echo(f"{file.path}: {columns.rows} rows, {file.form}.")
     readings = grid("COLUMN", "READ AS", "FIRST ROW")
     for key, reading in columns.told():
-        readings.add_row(key, reading, _cut(sample[key]) if key in sample else "")
+        readings.add_row(key, reading, _cut(found.sample[key]) if key in found.sample else "")
     show(readings)
     missing = [field.key for field in fields if field.key not in dict(columns.told())]
     if missing:
         click.echo(f"Without a column: {', '.join(missing)}.")
-    click.echo(f"It would create {counts['create']} and update {counts['update']} personas, in {calls} calls.")
-    if same:
-        click.echo(f"{same} of the updates would change nothing.")
-    if table.row_count:
-        show(table)
-    for line in _listed(faults):
-        click.echo(line)
-    return len(faults)
-
-
-def _listed(faults: dict[int, list[str]]) -> Iterator[str]:
-    for number, reasons in sorted(faults.items()):
-        yield from (f"row {number}: {reason}" for reason in reasons)
+    created, updated = found.counts["create"], found.counts["update"]
+    click.echo(f"It would create {created} and update {updated} personas, in {found.calls} calls.")
+    if found.same:
+        click.echo(f"{found.same} of the updates would change nothing.")
+    if found.changes.row_count:
+        show(found.changes)
+    for number, faults in sorted(found.faults.items()):
+        for fault in faults:
+            click.echo(f"row {number}: {fault}")
 
 
 def _cut(value: object) -> Text:

@@ -84,9 +84,9 @@ class ImportField(WireModel):
     key: Annotated[str, Field(description="The name of the column in the file.")]
     label: Annotated[str, Field(description="The name of the column for people.")]
     required: Annotated[bool, Field(description="Whether every row needs a value.")] = False
-    multi: Annotated[bool, Field(description="Whether a cell may hold several values, joined by |.")] = False
+    multi: Annotated[bool, Field(description="Whether a cell may hold several values, joined by | or commas.")] = False
     type: Annotated[str, Field(description="What the values are.")] = "string"
-    example: Annotated[str | None, Field(description="A value that could stand there.")] = None
+    example: Annotated[str | None, Field(description="What could stand there; several values joined by commas.")] = None
     description: Annotated[str | None, Field(description="What the column means.")] = None
 
 
