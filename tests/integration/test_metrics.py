@@ -1,4 +1,4 @@
-"""The four metrics that the service writes itself, each where it has something to tell and nowhere else."""
+"""The five metrics that the service writes itself, each where it has something to tell and nowhere else."""
 
 import json
 from collections.abc import Callable
@@ -156,4 +156,6 @@ def test_there_is_an_alarm_on_each() -> None:
     metrics = [metric for watch in watches([]) for alarm in watch.alarms for metric in alarm.metrics.values()]
     own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
     stack = ("service", "AWS::StackName")
-    assert own == {(name, stack) for name in ("ClocksOff", "Conflicts", "RefreshAge", "ViewEvictions")}
+    assert own == {
+        (name, stack) for name in ("ClocksOff", "Conflicts", "RefreshAge", "UnreadableItems", "ViewEvictions")
+    }

@@ -28,6 +28,11 @@ LONGEST_TO_COMMIT: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT
 """From the stamp of an attempt to the last moment at which it can still take effect."""
 
 
+def color_at(seq: int) -> dict[str, Value]:
+    """The row of a color that says as of when it is."""
+    return {"name": "Teal", "hex_code": "#16818A", "description": None, "seq": seq}
+
+
 class Entry(NamedTuple):
     """An item of the catalogue as it stands in the simulated table."""
 
@@ -144,7 +149,7 @@ class Reader:
             self.pages += 1
             self._feed.true_time += PAGE_TIME
             for entry in page:
-                row: dict[str, Value] = {} if entry.deleted else {"name": f"Color {entry.id}", "seq": entry.seq}
+                row: dict[str, Value] = {} if entry.deleted else color_at(entry.seq)
                 yield Change(keys.resource(GROUP, "colors", entry.id).sk, entry.seq, row, entry.deleted, 1)
                 position = (entry.stamp, entry.id)
             if self._fails:
@@ -323,7 +328,7 @@ class Told:
 
 
 told_changes = st.builds(
-    lambda entry, seq: Change(keys.resource(GROUP, "colors", entry).sk, seq, {"seq": seq}, seq % 4 == 0, 1),
+    lambda entry, seq: Change(keys.resource(GROUP, "colors", entry).sk, seq, color_at(seq), seq % 4 == 0, 1),
     st.sampled_from("abc"),
     st.integers(1, 9),
 )

@@ -23,7 +23,7 @@ from personas.domain.text import Reference, TextKind
 from personas.runtime import utc_now
 from personas.store import keys
 from personas.store.attributes import Item, Value, decode_item
-from personas.store.table import integer, mapping, text
+from personas.store.decoding import integer, mapping, text
 from support.aws import Aws
 from support.world import GROUP, text_id
 

@@ -147,7 +147,8 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
     ),
     # What personas.observability writes; tests/integration/test_metrics.py looks at what comes out.
     **dict.fromkeys(
-        [("Personas", name) for name in ("ClocksOff", "Conflicts", "RefreshAge", "ViewEvictions")], (("service",),)
+        [("Personas", name) for name in ("ClocksOff", "Conflicts", "RefreshAge", "UnreadableItems", "ViewEvictions")],
+        (("service",),),
     ),
 }
 """The metrics that exist, and the sets of dimensions that each is kept by."""
@@ -170,6 +171,7 @@ WATCHED: Final = frozenset(
         ("Personas", "ClocksOff"),
         ("Personas", "Conflicts"),
         ("Personas", "RefreshAge"),
+        ("Personas", "UnreadableItems"),
         ("Personas", "ViewEvictions"),
     }
 )

@@ -7,8 +7,9 @@ from personas.domain.persona import Persona
 from personas.search.index import Index, Query
 from personas.store import keys
 from personas.store.attributes import Value
+from personas.store.decoding import each_readable, mapping
 from personas.store.groups import GroupRecord, GroupStore, Pointer
-from personas.store.table import mapping
+from personas.store.personas import stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
 from personas.views.object_format import contents
@@ -72,12 +73,12 @@ class Views:
 
     def table(self) -> dict[str, tuple[Persona, int]]:
         """The personas as the table has them, each with its seq."""
-        found = self._world.personas.all(self._group)
-        return {each: (stored.persona, stored.seq) for each, stored in found if stored.persona}
+        found = each_readable(self._world.personas.all(self._group), stored_in)
+        return {stored.persona.id: (stored.persona, stored.seq) for stored in found if stored.persona}
 
     def table_rows(self) -> dict[str, Mapping[str, Value]]:
-        found = self._world.personas.all(self._group)
-        return {each: mapping(stored.item, "row") for each, stored in found if stored.persona}
+        found = each_readable(self._world.personas.all(self._group), stored_in)
+        return {stored.persona.id: mapping(stored.item, "row") for stored in found if stored.persona}
 
     def exported(self) -> dict[str, tuple[Persona, int]]:
         """The personas as the export view has them."""

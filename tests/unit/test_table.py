@@ -12,21 +12,12 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas.errors import OutcomeUnknown, Unavailable
+from personas.errors import OutcomeUnknown, Unavailable, Unreadable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, encode_item
+from personas.store.decoding import integer, mapping, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
-from personas.store.table import (
-    TRAIL_LENGTH,
-    Table,
-    expired,
-    integer,
-    mapping,
-    text,
-    trail_entry,
-    trail_slot,
-    version_made_by,
-)
+from personas.store.table import TRAIL_LENGTH, Table, expired, trail_entry, trail_slot, version_made_by
 from support.faults import Waiting
 
 if TYPE_CHECKING:
@@ -79,9 +70,9 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
 
 
 class TestReadingItems:
-    @pytest.mark.parametrize("item", [{}, {"n": None}, {"n": "1"}])
+    @pytest.mark.parametrize("item", [{}, {"n": None}, {"n": "1"}, {"n": -1}, {"n": True}, {"n": 2**63}])
     def test_a_number_that_is_none_is_refused(self, item: Item) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(Unreadable):
             integer(item, "n")
 
     def test_a_number_may_be_absent_where_a_value_for_that_is_given(self) -> None:
@@ -91,12 +82,12 @@ class TestReadingItems:
         assert mapping({}, "m") == {}
 
     def test_a_map_that_is_none_is_refused(self) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(Unreadable):
             mapping({"m": []}, "m")
 
     @pytest.mark.parametrize("item", [{}, {"t": 1}])
     def test_a_text_that_is_none_is_refused(self, item: Item) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(Unreadable):
             text(item, "t")
 
 
@@ -217,18 +208,18 @@ class TestLatest:
         return dict(encode_item({"pk": "draft#g#p", "sk": f"draft#{number}", "expires_at": expires_at}))
 
     def test_asks_for_the_latest_first(self, table: Table, client: Notes) -> None:
-        table.latest("draft#g#p", DRAFT_CHANGES, 5)
+        table.latest("draft#g#p", DRAFT_CHANGES, 5, dict)
         (request,) = client.requests
         assert request["ScanIndexForward"] is False
         assert request["ExpressionAttributeValues"] == encode_item({":pk": "draft#g#p", ":first": "d#", ":last": "d#~"})
 
     def test_leaves_out_what_has_expired(self, table: Table, client: Notes) -> None:
         client.answers.append({"Items": [self.draft(1, 0), self.draft(2, 1)]})
-        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 5)] == ["draft#2"]
+        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 5, dict)] == ["draft#2"]
 
     def test_asks_no_further_page_than_it_needs(self, table: Table, client: Notes) -> None:
         client.answers.append({"Items": [self.draft(1), self.draft(2)], "LastEvaluatedKey": {"pk": {"S": "x"}}})
-        assert len(table.latest("draft#g#p", DRAFT_CHANGES, 2)) == 2
+        assert len(table.latest("draft#g#p", DRAFT_CHANGES, 2, dict)) == 2
         assert len(client.asked) == 1
 
     def test_goes_on_behind_the_page_before(self, table: Table, client: Notes) -> None:
@@ -236,7 +227,7 @@ class TestLatest:
             {"Items": [self.draft(1, 0)], "LastEvaluatedKey": {"pk": {"S": "x"}}},
             {"Items": [self.draft(2)]},
         ]
-        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 2)] == ["draft#2"]
+        assert [item["sk"] for item in table.latest("draft#g#p", DRAFT_CHANGES, 2, dict)] == ["draft#2"]
         assert "ExclusiveStartKey" not in client.requests[0]
         assert client.requests[1]["ExclusiveStartKey"] == {"pk": {"S": "x"}}
 

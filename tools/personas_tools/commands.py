@@ -41,6 +41,7 @@ from personas_tools.library import (
     personas_named,
     stored_catalogue,
 )
+from personas_tools.mending import remove, unreadable
 from personas_tools.naming import did_you_mean
 from personas_tools.restore import restore
 from personas_tools.screen import grid, show
@@ -55,7 +56,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 def register(main: click.Group) -> None:
     """Add the commands to the command line."""
-    for command in (library, profile, key, token, restore_personas):
+    for command in (library, profile, key, token, restore_personas, unreadable_personas):
         main.add_command(command)
 
 
@@ -414,6 +415,29 @@ def token(target: Target, reference: str, expires: timedelta, group_id: str | No
     click.echo(target.stack.token(profile_id, expires))
 
 
+# ---- unreadable ------------------------------------------------------------------------------------------------------
+
+
+@click.command("unreadable")
+@click.option("--remove", "persona_ids", type=_Id(), multiple=True, help="Remove this one, by id; may be repeated.")
+@_of_group
+@on_store
+def unreadable_personas(target: Target, persona_ids: tuple[str, ...], group_id: str | None) -> None:
+    """List the personas of a group that cannot be read, each with what is wrong, or remove some of them for good.
+
+    `restore` brings one back as it was. What can be read is never removed here.
+    """
+    group = _group(target, group_id)
+    for persona_id in persona_ids:
+        try:
+            remove(target.table, group, persona_id)
+        except LookupError as error:
+            raise click.ClickException(f"{error}.") from error
+        click.echo(f"  - {persona_id}")
+    for persona_id, found in () if persona_ids else unreadable(target.table, group):
+        click.echo(f"  ? {persona_id}: {found.reason}")
+
+
 # ---- restore ---------------------------------------------------------------------------------------------------------
 
 
@@ -441,5 +465,9 @@ def restore_personas(
     for word, names in (("+", report.returned), ("~", report.reset)):
         for name in names:
             click.echo(f"  {word} {name}")
+    for place in report.unreadable:
+        click.echo(f"  ? {place}")
     verb = "would come" if dry_run else "came"
     click.echo(f"{len(report.returned)} {verb} back, {len(report.reset)} reset, {report.unchanged} unchanged.")
+    if report.unreadable:
+        click.echo(f"{len(report.unreadable)} cannot be read in {source_name} and stay as they are.")

@@ -21,10 +21,11 @@ from personas.domain.text import resource_id
 from personas.runtime import parallel
 from personas.store import keys
 from personas.store.attributes import Value
+from personas.store.decoding import integer, mapping
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.resources import RESOURCE_KINDS, Entry, ResourceKind, ResourceStore
-from personas.store.table import Change, LostRace, Table, integer, mapping
+from personas.store.table import Change, LostRace, Table
 from personas_tools.library_file import (
     Described,
     FileEntry,

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import yaml
 
-from personas.observability import CLOCKS_OFF, CONFLICTS, NAMESPACE, REFRESH_AGE, VIEW_EVICTIONS
+from personas.observability import CLOCKS_OFF, CONFLICTS, NAMESPACE, REFRESH_AGE, UNREADABLE_ITEMS, VIEW_EVICTIONS
 from personas_tools import template
 from personas_tools.template import Node, TemplateError
 
@@ -201,6 +201,17 @@ def watches(functions: Iterable[str]) -> tuple[Watch, ...]:
                     {"evictions": own(VIEW_EVICTIONS, "Sum")},
                     threshold=60,
                     period=3600,
+                )
+            ],
+        ),
+        Watch(
+            "Unreadable items (met in 5 minutes)",
+            [
+                Alarm(
+                    "UnreadableItemsAlarm",
+                    "Something stored cannot be read: all else is answered without it; the log names its key",
+                    {"items": own(UNREADABLE_ITEMS, "Sum")},
+                    threshold=0,
                 )
             ],
         ),

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from personas.errors import Unreadable
+from personas.store.decoding import readable
 from personas.store.groups import GroupStore
-from personas.store.personas import PersonaStore, Stored
+from personas.store.personas import PersonaStore, Stored, stored_in
+from personas.store.profiles import ProfileStore
 from personas.store.table import LostRace, Table
 from personas.store.texts import TextDirectory
 
@@ -35,6 +39,8 @@ class Restored:
     reset: list[str] = field(default_factory=list)
     """Those that look different now and get a version with their former contents."""
     unchanged: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    """Where those stand, in the source, that cannot be read."""
 
 
 def restore(
@@ -48,26 +54,32 @@ def restore(
     """Save the group's personas as ``source`` has them, where ``table`` has them otherwise or not at all.
 
     What is not the persona's own stays as it is now: the scenarios that use it and the profiles it is assigned to. An
-    active scenario is no obstacle, for the operator decides. Cut off, it can be run again.
+    active scenario is no obstacle, for the operator decides. Cut off, it can be run again. What cannot be read in
+    ``source`` is left out; what cannot be read in ``table`` is written over.
 
     Raises:
         LostRace: somebody keeps saving one of them meanwhile.
         Unavailable: a table cannot be read or written now.
     """
     told = Restored()
-    personas, directory = PersonaStore(table), TextDirectory(table)
+    personas, profiles, directory = PersonaStore(table), ProfileStore(table), TextDirectory(table)
     if not dry_run:
         GroupStore(table).mark(group_id)
-    for persona_id, then in PersonaStore(source).all(group_id):
-        if then.persona is None or not wanted(persona_id):
+    for item in PersonaStore(source).all(group_id):
+        try:
+            then = readable(item, stored_in)
+        except Unreadable as error:
+            told.unreadable.append(error.key)
+            continue
+        if then.persona is None or not wanted(then.persona.id):
             continue
         for _ in range(_ATTEMPTS):
-            now = personas.get(group_id, persona_id)
-            if now is not None and now.persona is not None and _same(then.persona, now.persona):
-                told.unchanged += 1
-                break
-            names = told.reset if now is not None and now.persona is not None else told.returned
             try:
+                now = _now(personas, profiles, group_id, then.persona.id, dry_run=dry_run)
+                if now is not None and now.persona is not None and _same(then.persona, now.persona):
+                    told.unchanged += 1
+                    break
+                names = told.reset if now is not None and now.persona is not None else told.returned
                 if not dry_run:
                     for batch in directory.writes(group_id, _texts(then.persona)):
                         directory.write(group_id, batch)
@@ -79,6 +91,19 @@ def restore(
         else:
             raise LostRace(None)
     return told
+
+
+def _now(
+    personas: PersonaStore, profiles: ProfileStore, group_id: str, persona_id: str, *, dry_run: bool
+) -> Stored | None:
+    """What stands there now. What cannot be read gives way to a tombstone, whose counts the persona takes over."""
+    try:
+        return personas.get(group_id, persona_id)
+    except Unreadable:
+        if dry_run:
+            return None
+    personas.bury(group_id, persona_id, partial(profiles.naming, group_id, persona_id), uuid4().hex[:16])
+    return personas.get(group_id, persona_id)
 
 
 def _save(personas: PersonaStore, group_id: str, then: Persona, copies: int, now: Stored | None) -> None:

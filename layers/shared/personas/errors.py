@@ -9,7 +9,8 @@
     ├── NotFound                404
     ├── Conflict                409
     │   ├── VersionConflict     409
-    │   └── Contended           409
+    │   ├── Contended           409
+    │   └── Unreadable          409
     ├── PreconditionFailed      412
     ├── TooLarge                413
     ├── UnsupportedMediaType    415
@@ -129,6 +130,24 @@ class Contended(Conflict):
             " again.",
             retry_after=1,
         )
+
+
+class Unreadable(Conflict):
+    """What is stored cannot be read: it is damaged, or a version of this service wrote it that knows more.
+
+    Where many items are read, it is left out and told of; who names this very one gets this answer. ``key`` says where
+    it stands and ``reason`` what is wrong with it: both are for the log, and neither holds any of its contents.
+    """
+
+    default_code = "unreadable"
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(
+            "What is stored cannot be read, so nothing can be done with it. It is kept as it is, for the operators of"
+            " the service to restore or to remove."
+        )
+        self.key = key
+        self.reason = reason
 
 
 class PreconditionFailed(PersonasError):

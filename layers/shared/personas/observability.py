@@ -2,7 +2,7 @@
 
 A call leaves one log line, which names the operation, the caller's group and profile, the status, the code and the
 time; never a credential, a body or a persona's texts. What Lambda and API Gateway count themselves is not counted
-again: the four metrics here are those that nobody else knows, written as EMF where there is something to tell, each
+again: the five metrics here are those that nobody else knows, written as EMF where there is something to tell, each
 with the name of the stack as its one dimension.
 """
 
@@ -12,18 +12,22 @@ from typing import Final
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from personas.errors import PersonasError
+from personas.errors import PersonasError, Unreadable
 
 NAMESPACE: Final = "Personas"
 CONFLICTS: Final = "Conflicts"
 REFRESH_AGE: Final = "RefreshAge"
 VIEW_EVICTIONS: Final = "ViewEvictions"
+UNREADABLE_ITEMS: Final = "UnreadableItems"
 CLOCKS_OFF: Final = "ClocksOff"
 
 _LOST_RACES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
 """The codes of errors that tell a caller that somebody else has written first."""
 
+_NAMED_MAX: Final = 1_000
+
 logger: Final = Logger()
+_named: Final[set[str]] = set()
 
 
 def note(**fields: object) -> None:
@@ -34,6 +38,8 @@ def note(**fields: object) -> None:
 def note_error(error: PersonasError) -> None:
     """Tell of an answer other than success: its code in the log line; a lost race is counted as well."""
     note(code=error.code)
+    if isinstance(error, Unreadable):
+        tell_unreadable(error)
     if error.code in _LOST_RACES:
         _tell(CONFLICTS, MetricUnit.Count, 1)
 
@@ -42,6 +48,16 @@ def tell_evictions(views: int) -> None:
     """Count views of groups that were dropped for want of memory."""
     if views:
         _tell(VIEW_EVICTIONS, MetricUnit.Count, views)
+
+
+def tell_unreadable(error: Unreadable) -> None:
+    """Count an item that cannot be read, each time that one is met; an environment logs the key of each once."""
+    _tell(UNREADABLE_ITEMS, MetricUnit.Count, 1)
+    if error.key not in _named:
+        if len(_named) >= _NAMED_MAX:
+            _named.clear()
+        _named.add(error.key)
+        logger.error("an item cannot be read", extra={"key": error.key, "reason": error.reason})
 
 
 def tell_refresh_age(oldest: timedelta) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import UnionType
 from typing import Final, Literal, NamedTuple, cast
 
 from personas.domain.folding import fold
-from personas.domain.text import quoted, resource_id
+from personas.domain.text import is_sound, quoted, resource_id
+from personas.errors import Unreadable
 
 type Row = Mapping[str, object]
 
@@ -24,6 +26,58 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "flags": ("key", "label"),
     "voices": ("voice",),
 }
+
+
+type _Shape = type | UnionType
+
+_REQUIRED: Final[Mapping[str, Mapping[str, _Shape]]] = {
+    "departments": {"name": str, "description": str | None},
+    "colors": {"name": str, "hex_code": str, "description": str | None},
+    "icons": {"name": str, "value": str, "description": str | None},
+    "flags": {"key": str, "label": str},
+    "voices": {"voice": str},
+    "parameters": {
+        **dict.fromkeys(("name", "description", "value", "created_at"), str),
+        **dict.fromkeys(("department_ids", "field_ids"), list),
+        **dict.fromkeys(
+            ("persona_parameter", "document_parameter", "scenario_parameter", "video_parameter", "active"), bool
+        ),
+        **dict.fromkeys(("generated", "mcp"), bool),
+    },
+    "fields": {
+        **dict.fromkeys(("name", "description", "value", "created_at"), str),
+        **dict.fromkeys(("department_ids", "conditional_parameter_ids"), list),
+        **dict.fromkeys(("active", "generated", "mcp"), bool),
+    },
+    "scenarios": {"name": str},
+}
+"""What the row of an entry must hold, by kind."""
+_OPTIONAL: Final[Mapping[str, _Shape]] = {
+    "name": str,
+    "description": str | None,
+    "icon_id": str | None,
+    "active": bool,
+    "generated": bool,
+    "show": bool,
+    "required": bool,
+    "ai_generate": list,
+}
+"""What it may hold besides. Other fields are a later version's, and nothing here looks at them."""
+_MISSING: Final = object()
+
+
+def check_entry(kind: str, row: Row) -> None:
+    """Hold the stored row of an entry against what everything that reads the catalogue takes for granted.
+
+    Raises:
+        Unreadable: a field is missing, or is something else than it must be.
+    """
+    shapes = {name: shape for name, shape in _OPTIONAL.items() if name in row} | dict(_REQUIRED.get(kind, {}))
+    for name, shape in shapes.items():
+        value = row.get(name, _MISSING)
+        texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+        if not isinstance(value, shape) or not all(isinstance(each, str) and is_sound(each) for each in texts):
+            raise Unreadable("", f"{name} is not what it must be")
 
 
 class Unresolved(ValueError):

@@ -43,6 +43,15 @@ def identified(group_id: str, kind: TextKind, text: str) -> Text:
     return Text(text_id(group_id, kind, text), text)
 
 
+def is_sound(text: str) -> bool:
+    """Whether a text can be kept and told: no half of a surrogate pair is in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def utf8_bytes(texts: Iterable[str]) -> int:
     """The length of the texts together, in bytes of UTF-8."""
     return sum(len(text.encode()) for text in texts)

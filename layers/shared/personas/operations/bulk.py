@@ -20,9 +20,10 @@ from personas.errors import (
     OutcomeUnknown,
     PersonasError,
     Unavailable,
+    Unreadable,
     internal,
 )
-from personas.observability import logger
+from personas.observability import logger, tell_unreadable
 from personas.services import Services
 from personas.store.table import LostRace
 
@@ -115,6 +116,9 @@ def _guarded[T](services: Services, call: Callable[[], T]) -> T | PersonasError:
         return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
     try:
         return call()
+    except Unreadable as error:
+        tell_unreadable(error)
+        return error
     except PersonasError as error:
         return error
     except Exception:  # noqa: BLE001  # logged and told; raised, it would keep back that other items are saved

@@ -12,7 +12,7 @@ from personas.domain.linking import Links
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
-from personas.errors import Conflict, Fault, PersonasError
+from personas.errors import Conflict, Fault, PersonasError, Unreadable
 from personas.operations.bulk import answered, at, check_writer, refused, repeated, settle, until_settled
 from personas.operations.saving import Lookup, check_assignment, place_of, told
 from personas.services import Services
@@ -105,16 +105,20 @@ def _create(
 
 
 def insert(
-    services: Services, group_id: str, persona: Persona, write_id: str, stored: Stored | None, place: str
+    services: Services, group_id: str, persona: Persona, write_id: str, stored: Stored | Unreadable | None, place: str
 ) -> Written:
     """Store a new persona where nothing stands, or a tombstone; ``stored`` is what was read there.
 
     Raises:
         Conflict: the id is taken, or others keep writing it.
+        Unreadable: the id is taken by what cannot be read.
     """
 
     def attempt(read_again: bool) -> Written:
         there = services.personas.get(group_id, persona.id) if read_again else stored
+        if isinstance(there, Unreadable):
+            # The id is taken. That much is told of any id, whoever may see its persona.
+            raise there
         if there is not None:
             made = there.made_by(write_id)
             if made is not None:

@@ -8,8 +8,9 @@ from personas.contract.names import Rejected
 from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
-from personas.errors import Forbidden, NotFound, PersonasError
+from personas.errors import Forbidden, NotFound, PersonasError, Unreadable
 from personas.operations.bulk import answered, check_writer, echoed, refused, repeated, settle, until_settled
+from personas.operations.standing import known_to, read_for
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -58,9 +59,11 @@ def delete_personas(
     return DeletePersonaResponse(results=answered(outcomes, told))
 
 
-def _delete(services: Services, caller: Caller, persona_id: str, write_id: str, stored: Stored | None) -> Written:
+def _delete(
+    services: Services, caller: Caller, persona_id: str, write_id: str, stored: Stored | Unreadable | None
+) -> Written:
     def attempt(read_again: bool) -> Written:
-        there = services.personas.get(caller.group_id, persona_id) if read_again else stored
+        there = read_for(services, caller, persona_id) if read_again else known_to(caller, stored)
         made = there.made_by(write_id) if there else None
         if made is not None:
             return Written(made, None)

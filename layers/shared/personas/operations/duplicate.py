@@ -13,6 +13,7 @@ from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import insert
+from personas.operations.standing import read_for
 from personas.services import Services
 from personas.store.personas import name_in
 from personas.store.table import LostRace
@@ -29,6 +30,7 @@ def duplicate_persona(
     Raises:
         Forbidden: the caller's role only reads.
         NotFound: the persona cannot be seen.
+        Unreadable: it cannot be read.
         Invalid: the copy would be in no department, and the caller has none to give it.
     """
     verdict = may_write(caller)
@@ -36,7 +38,7 @@ def duplicate_persona(
         raise Forbidden(verdict.reason, code=verdict.code)
     missing = NotFound(f"There is no persona {request.persona_id}.")
     stored, _ = services.parallel.pair(
-        lambda: services.personas.get(caller.group_id, request.persona_id),
+        lambda: read_for(services, caller, request.persona_id),
         lambda: services.groups.mark(caller.group_id),
     )
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):

@@ -18,10 +18,10 @@ from personas.operations.whole import WHOLE_AT_ONCE, read_whole
 from personas.search.index import Index, Query, Selection
 from personas.services import Services
 from personas.store.exports import Export
-from personas.store.table import mapping
+from personas.store.table import change_in
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
 from personas.views.object_format import SnapshotDamaged
-from personas.views.search_views import PersonaView
+from personas.views.search_views import PersonaView, apply
 from personas.views.view_objects import pointer_to, read_object
 
 
@@ -118,7 +118,7 @@ class _Wanted:
         newer = Index()
         for persona_id, each in stored.items():
             if each.persona is not None and each.seq != seqs[persona_id]:
-                newer.upsert(persona_id, each.seq, mapping(each.item, "row"))
+                apply(newer, (change_in(each.item),))
         still = frozenset(newer.ids(self._query, self.view.field_of))
         return {
             persona_id: each.persona

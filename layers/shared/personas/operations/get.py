@@ -11,6 +11,7 @@ from personas.domain.profile import Caller
 from personas.domain.sections import lay_out
 from personas.domain.text import TextKind
 from personas.errors import NotFound
+from personas.operations.standing import read_for
 from personas.services import Services
 from personas.store.personas import Stored
 
@@ -22,6 +23,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
 
     Raises:
         NotFound: the persona cannot be seen, or the draft is not the caller's.
+        Unreadable: the stored persona or draft cannot be read.
     """
     catalogues: list[Catalogue] = []
     personas: list[Stored | None] = []
@@ -29,7 +31,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     persona_id, draft_id = request.persona_id, request.draft_id
     calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(caller.group_id))]
     if persona_id:
-        calls.append(lambda: personas.append(services.personas.get(caller.group_id, persona_id)))
+        calls.append(lambda: personas.append(read_for(services, caller, persona_id)))
     if draft_id:
         calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     services.parallel.run(calls)

@@ -18,10 +18,11 @@ from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
 from personas.services import Services
 from personas.store import keys
-from personas.store.attributes import Value
+from personas.store.attributes import Item, Value
+from personas.store.decoding import each_readable, mapping
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
-from personas.store.personas import TOMBSTONE_LIFE, Stored
-from personas.store.table import Change, LostRace, integer, mapping
+from personas.store.personas import TOMBSTONE_LIFE, stored_in
+from personas.store.table import Change, LostRace, change_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.object_format import SnapshotDamaged
@@ -195,7 +196,7 @@ def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: da
     return work
 
 
-def _all(services: Services, group_id: str) -> Iterator[tuple[str, Stored]]:
+def _all(services: Services, group_id: str) -> Iterator[Item]:
     """All that is stored of the group's personas, in the order of their ids, while there is time.
 
     Raises:
@@ -207,14 +208,15 @@ def _all(services: Services, group_id: str) -> Iterator[tuple[str, Stored]]:
         yield found
 
 
-def _taken(index: Index, found: Iterable[tuple[str, Stored]]) -> Iterator[Entry]:
-    """What is read from the table, for the export view, taken into the index on its way."""
-    for persona_id, stored in found:
-        if stored.persona is None:
-            index.delete(persona_id, stored.seq, integer(stored.item, "expires_at", absent=0))
-        else:
-            index.upsert(persona_id, stored.seq, mapping(stored.item, "row"))
-        yield Entry(persona_id, stored.seq, stored.persona)
+def _taken(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
+    """What is read from the table, for the export view, taken into the index on its way.
+
+    The index takes of an item what it would take of the feed, so that a search finds the same whoever made its view.
+    """
+    for item, change in each_readable(found, lambda item: (item, change_in(item))):
+        apply(index, (change,))
+        stored = next(each_readable((item,), stored_in), None)
+        yield Entry(keys.id_of(change.key), change.seq, stored.persona if stored else None)
 
 
 def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from personas.domain.permissions import FOREIGN_DEPARTMENT, may_assign
 from personas.domain.profile import Caller
 from personas.domain.selection import Selected, Sent, text_references, text_values
 from personas.domain.text import Reference
-from personas.errors import Fault, Forbidden, PersonasError
+from personas.errors import Fault, Forbidden, PersonasError, Unreadable
 from personas.operations.bulk import at, plain_name
 from personas.services import Services
 from personas.store.personas import Stored
@@ -35,7 +35,7 @@ class Lookup:
         batches = directory.writes(group_id, (text for item in items for text in text_values(group_id, item)))
 
         found_texts: dict[Reference, str] = {}
-        self.stored: dict[str, Stored] = {}
+        self.stored: dict[str, Stored | Unreadable] = {}
         catalogues: list[Catalogue] = []
         wanted = list(persona_ids)
         calls: list[Callable[[], None]] = [

@@ -19,6 +19,7 @@ from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
 from personas.operations.bulk import answered, at, check_writer, echoed, refused, repeated, settle, until_settled
 from personas.operations.saving import Lookup, check_assignment, place_of, told
+from personas.operations.standing import known_to, read_for
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import Written
@@ -85,9 +86,9 @@ def _update(
 ) -> Written:
     def attempt(read_again: bool) -> Written:
         stored = (
-            services.personas.get(caller.group_id, item.persona_id)
+            read_for(services, caller, item.persona_id)
             if read_again
-            else lookup.stored.get(item.persona_id)
+            else known_to(caller, lookup.stored.get(item.persona_id))
         )
         made = stored.made_by(write_id) if stored else None
         if made is not None:

@@ -5,6 +5,8 @@ from functools import partial
 from itertools import batched
 from typing import Final
 
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX
@@ -14,12 +16,19 @@ WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
 
 
 def read_whole(services: Services, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored]:
-    """Those of at most ``WHOLE_AT_ONCE`` personas that there are, tombstones included, by id. One round."""
+    """Those of at most ``WHOLE_AT_ONCE`` personas that there are, tombstones included, by id. One round.
+
+    What cannot be read is left out and told of.
+    """
     calls = [
         partial(services.personas.get_many, group_id, some)
         for some in batched(persona_ids, BATCH_READ_MAX, strict=False)
     ]
     found: dict[str, Stored] = {}
     for batch in services.parallel.run(calls):
-        found |= batch
+        for persona_id, stored in batch.items():
+            if isinstance(stored, Unreadable):
+                tell_unreadable(stored)
+            else:
+                found[persona_id] = stored
     return found

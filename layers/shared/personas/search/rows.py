@@ -84,6 +84,10 @@ def cells_of(row: Mapping[str, object]) -> Cells:
     name, description, head, profiles = row.get("n"), row.get("d"), row.get("ih"), row.get("np") or 0
     if not (isinstance(name, str) and isinstance(description, str | None) and isinstance(head, str | None)):
         raise ValueError("a persona's row has a text that is none")
+    if not (isinstance(row.get("g"), bool | None) and isinstance(row.get("m"), bool | None)):
+        raise ValueError("a persona's row has a flag that is none")
+    # Half of a surrogate pair, which can neither be kept nor told, raises as well: UnicodeEncodeError is a ValueError.
+    f"{name}{description}{head}".encode()
     if not isinstance(profiles, int) or not 0 <= profiles < _PROFILES_END:
         raise ValueError("a persona's row has a number that is none")
     name_id, description_id = packed(row.get("ni")), packed(row.get("di"))

@@ -6,14 +6,26 @@ boto3's own serializer works in Decimal and takes three times as long to encode 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-type Value = str | int | bool | bytes | Sequence[Value] | Mapping[str, Value] | None
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A value of a type that this service never writes, such as a set or a fraction: kept as it is, and never read."""
+
+    wire: Mapping[str, object]
+
+
+type Value = str | int | bool | bytes | Sequence[Value] | Mapping[str, Value] | Foreign | None
 type Item = dict[str, Value]
+
+_WHOLE: Final = re.compile(r"-?\d{1,38}").fullmatch
 
 
 def encode(value: Value) -> AttributeValueTypeDef:
@@ -29,6 +41,8 @@ def encode(value: Value) -> AttributeValueTypeDef:
             return {"N": str(value)}
         case bytes():
             return {"B": value}
+        case Foreign():
+            return cast("AttributeValueTypeDef", value.wire)
         case Mapping():
             return {"M": {key: encode(inner) for key, inner in value.items()}}
         case _:
@@ -41,16 +55,12 @@ def encode_item(item: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
 
 
 def decode(value: Mapping[str, object]) -> Value:
-    """One of DynamoDB's attribute values as Python has it.
-
-    Raises:
-        TypeError: a type that this service never writes, such as a set.
-    """
+    """One of DynamoDB's attribute values as Python has it."""
     ((tag, inner),) = value.items()
     match tag, inner:
         case "S", str():
             return inner
-        case "N", str():
+        case "N", str() if _WHOLE(inner):
             return int(inner)
         case "BOOL", bool():
             return inner
@@ -65,7 +75,7 @@ def decode(value: Mapping[str, object]) -> Value:
             return {key: decode(each) for key, each in inner.items()}
         case "L", list():
             return [decode(each) for each in inner]
-    raise TypeError(f"an attribute of type {tag} was not written by this service")
+    return Foreign(value)
 
 
 def decode_item(item: Mapping[str, Mapping[str, object]]) -> Item:

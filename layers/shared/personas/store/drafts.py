@@ -3,21 +3,38 @@
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final, cast
+from itertools import chain
+from typing import Final
 
-from personas.domain.draft import DRAFT_LIFE, FIELDS, Draft, Selection
+from personas.contract.names import LIST_MAX, TEXTS_MAX
+from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text, TextKind
+from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attributes import Item, Value
-from personas.store.table import LostRace, Table, Written, expired, integer, mapping, text
+from personas.store.decoding import (
+    each_readable,
+    flag,
+    inflated_json,
+    integer,
+    key_of,
+    mapping,
+    readable,
+    strings,
+    text,
+    text_or_none,
+)
+from personas.store.table import LostRace, Table, Written, expired
 
 LATEST_MAX: Final = 200
 
 ANNOUNCED_EVERY: Final = timedelta(days=1)
 """An environment lists a profile among its group's drafters at most this often."""
 _ANNOUNCED_MAX: Final = 10_000
+_INFLATED_MAX: Final = 8 * TEXTS_MAX
+"""The texts of one patch as JSON, which writes a control character in six bytes."""
 
 _TEXT_FIELDS: Final[Mapping[str, TextKind]] = {
     "name_id": "names",
@@ -60,22 +77,27 @@ class DraftStore:
         """The profiles of the group that may have drafts."""
         now = self._table.now()
         found = self._table.partition(keys.drafters_partition(group_id))
-        return [keys.id_of(text(item, "sk")) for item in found if not expired(item, now)]
+        listed = each_readable(found, lambda item: None if expired(item, now) else keys.id_of(text(item, "sk")))
+        return [profile_id for profile_id in listed if profile_id is not None]
 
     def text_ids(self, group_id: str, profile_id: str) -> set[Reference]:
         """The texts that the profile's drafts hold."""
-        items = self._table.latest(keys.drafts_partition(group_id, profile_id), keys.DRAFT_CHANGES, None)
-        return {reference for item in items for reference in _references(mapping(item, "row"))}
+        partition = keys.drafts_partition(group_id, profile_id)
+        return set(chain.from_iterable(self._table.latest(partition, keys.DRAFT_CHANGES, None, _references)))
 
     def get(self, group_id: str, profile_id: str, draft_id: str) -> Draft | None:
-        """The profile's draft, or None where there is none or its time is over."""
+        """The profile's draft, or None where there is none or its time is over.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
         item = self._table.get(keys.draft(group_id, profile_id, draft_id))
-        return None if item is None or expired(item, self._table.now()) else _draft(item)
+        return self._living(item)
 
     def latest(self, group_id: str, profile_id: str) -> list[Draft]:
         """The profile's drafts, latest written first, at most 200; without their texts."""
-        items = self._table.latest(keys.drafts_partition(group_id, profile_id), keys.DRAFT_CHANGES, LATEST_MAX)
-        return [_draft(item) for item in items]
+        partition = keys.drafts_partition(group_id, profile_id)
+        return self._table.latest(partition, keys.DRAFT_CHANGES, LATEST_MAX, _draft)
 
     def create(self, group_id: str, profile_id: str, draft: Draft, write_id: str) -> Draft:
         """Store a new draft; under a repeated Idempotency-Key, the one that the first attempt stored.
@@ -98,7 +120,7 @@ class DraftStore:
             write_id=write_id,
             based_on=None,
         )
-        return draft if written.item is None else _draft(written.item)
+        return draft if written.item is None else readable(written.item, _draft)
 
     def patch(
         self,
@@ -135,22 +157,26 @@ class DraftStore:
         )
         if written.item is None:
             raise TypeError("an update shows the item it made")
-        return written.version, _draft(written.item)
+        return written.version, readable(written.item, _draft)
 
     def draft_in(self, lost: LostRace) -> Draft | None:
         """The draft that a lost race found, or None where there is none or its time is over."""
-        return None if lost.item is None or expired(lost.item, self._table.now()) else _draft(lost.item)
+        return self._living(lost.item)
+
+    def _living(self, item: Item | None) -> Draft | None:
+        return None if item is None or expired(item, self._table.now()) else readable(item, _draft)
 
     def _expiry(self) -> int:
         return int((self._table.now() + DRAFT_LIFE).timestamp())
 
 
-def _references(row: Mapping[str, Value]) -> Iterator[Reference]:
-    for field, kind in _TEXT_FIELDS.items():
-        selected = row.get(field)
-        # The cast states what create and patch wrote: nothing else writes a draft.
-        ids = selected if isinstance(selected, list) else [selected] if selected else []
-        yield from (Reference(kind, each) for each in cast("list[str]", ids))
+def _references(item: Item) -> list[Reference]:
+    fields = _fields(mapping(item, "row"))
+    return [Reference(kind, each) for field, kind in _TEXT_FIELDS.items() for each in _selected(fields.get(field))]
+
+
+def _selected(value: Selection) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (value,) if value else ()
 
 
 def _row(fields: Mapping[str, Selection]) -> dict[str, Value]:
@@ -161,27 +187,27 @@ def _pack(texts: Sequence[Text]) -> bytes:
     return zlib.compress(json.dumps([each.text for each in texts], ensure_ascii=False).encode())
 
 
+def _fields(row: Mapping[str, Value]) -> dict[str, Selection]:
+    fields: dict[str, Selection] = {name: text_or_none(row, name) for name in SINGLES if name in row}
+    return fields | {name: strings(row, name, LIST_MAX) for name in LISTS if name in row}
+
+
 def _draft(item: Item) -> Draft:
-    # The casts state what create and patch wrote: nothing else writes a draft.
     row = mapping(item, "row")
-    times = cast("Mapping[str, str]", row)
-    fields: dict[str, Selection] = {}
-    for name in FIELDS:
-        if name in row:
-            value = row[name]
-            fields[name] = tuple(cast("list[str]", value)) if isinstance(value, list) else cast("str | None", value)
+    fields = _fields(row)
     texts: dict[str, tuple[Text, ...]] = {}
     for name, packed in mapping(item, "texts").items():
-        selected = fields[name]
-        ids = selected if isinstance(selected, tuple) else (selected,)
-        texts[name] = tuple(map(Text, cast("tuple[str, ...]", ids), json.loads(zlib.decompress(cast("bytes", packed)))))
+        found = inflated_json(packed, _INFLATED_MAX)
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise Unreadable(key_of(item), "texts are not a list of strings")
+        texts[name] = tuple(Text(*each) for each in zip(_selected(fields.get(name)), found, strict=True))
     return Draft(
         id=keys.id_of(text(item, "sk")),
         version=integer(item, "version"),
         fields=fields,
         texts=texts,
-        mcp=row["m"] is True,
-        session_id=times["se"],
-        created_at=times["ct"],
-        updated_at=times["ut"],
+        mcp=flag(row, "m"),
+        session_id=text(row, "se"),
+        created_at=text(row, "ct"),
+        updated_at=text(row, "ut"),
     )

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from personas.domain.catalogue import SNAPSHOTS
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.table import Table, integer, mapping
+from personas.store.decoding import integer, mapping
+from personas.store.table import Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
@@ -38,17 +39,20 @@ class Pointer:
 
     @classmethod
     def read(cls, group_id: str, view: str, value: object) -> Pointer | None:
-        """The pointer in a group's record, or None where there is none."""
-        if not isinstance(value, Mapping):
-            return None
-        stored = cast("Mapping[str, str]", value)
-        return cls(
-            group_id=group_id,
-            view=view,
-            key=stored["key"],
-            watermark=datetime.fromisoformat(stored["watermark"]),
-            rebuilt_at=datetime.fromisoformat(stored["rebuilt_at"]),
-        )
+        """The pointer in a group's record, or None where there is none that can be read: its view is made anew."""
+        match value:
+            case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
+                times = _moment(watermark), _moment(rebuilt_at)
+                return cls(group_id, view, key, times[0], times[1]) if times[0] and times[1] else None
+        return None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +109,18 @@ class GroupStore:
         self._table.delete_older(keys.mark(group_id), "marked_at", int(before.timestamp() * 1000))
 
     def read(self, group_id: str) -> GroupRecord:
-        """The group's record."""
+        """The group's record.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
         item = self._table.get(keys.group(group_id))
         if item is None:
             return GroupRecord(group_id, {}, {}, None)
-        return GroupRecord(group_id, mapping(item, "row"), mapping(item, "trail"), integer(item, "seq"))
+        row = mapping(item, "row")
+        if not isinstance(row.get(SNAPSHOTS, {}), Mapping):
+            row = {**row, SNAPSHOTS: {}}
+        return GroupRecord(group_id, row, mapping(item, "trail"), integer(item, "seq"))
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, where it is still the one that was read.

@@ -36,7 +36,7 @@ from personas.observability import logger
 from personas.runtime import deadline, dynamodb, utc_now
 from personas.store.attempts import LostRace, attempted
 from personas.store.attributes import Item, Value, decode_item, encode_item
-from personas.store.table import integer, text
+from personas.store.decoding import integer, text
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -6,17 +6,33 @@ and paid for by the byte. The longer texts lie beside it, compressed, and are no
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
+from personas.contract.names import LIST_MAX, TEXTS_MAX
 from personas.domain.persona import HEAD_CHARACTERS, Persona
-from personas.domain.text import Text
+from personas.domain.text import Text, is_sound
+from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attributes import Item, Value
-from personas.store.table import Table, Written, integer, mapping, text, version_made_by
+from personas.store.decoding import (
+    NUMBER_END,
+    flag,
+    inflated_json,
+    integer,
+    mapping,
+    readable,
+    sound_id,
+    strings,
+    text,
+    text_or_none,
+)
+from personas.store.table import Table, Written, version_made_by
 
+_INFLATED_MAX: Final = 8 * TEXTS_MAX
+"""All texts of a persona as JSON, which writes a control character in six bytes."""
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 PROFILES: Final = "np"
 """Where a row, a tombstone's too, counts the profiles that name the persona."""
@@ -48,24 +64,27 @@ class PersonaStore:
         self._table = table
 
     def get(self, group_id: str, persona_id: str) -> Stored | None:
-        """A persona or its tombstone, or None."""
-        item = self._table.get(keys.persona(group_id, persona_id))
-        return _stored(persona_id, item) if item else None
+        """A persona or its tombstone, or None.
 
-    def get_many(self, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored]:
-        """Those of the personas that exist, tombstones included, by id."""
+        Raises:
+            Unreadable: what stands there cannot be read.
+        """
+        item = self._table.get(keys.persona(group_id, persona_id))
+        return readable(item, stored_in) if item else None
+
+    def get_many(self, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored | Unreadable]:
+        """Those of the personas that exist, tombstones included, by id; for one that cannot be read, its error."""
         wanted = {persona_id: keys.persona(group_id, persona_id) for persona_id in persona_ids}
         items = self._table.get_many(wanted.values())
-        return {persona_id: _stored(persona_id, items[key]) for persona_id, key in wanted.items() if key in items}
+        return {persona_id: _found(items[key]) for persona_id, key in wanted.items() if key in items}
 
-    def all(self, group_id: str) -> Iterator[tuple[str, Stored]]:
-        """All personas of a group and the tombstones that are left, by id and in its order, a page of 1 MB at a time.
+    def all(self, group_id: str) -> Iterator[Item]:
+        """All personas of a group and the tombstones that are left, in the order of their ids, as they are stored.
 
-        A collection gives 12 MB a second, however it is read: this is for making views anew.
+        They come a page of 1 MB at a time. A collection gives 12 MB a second, however it is read: this is for making
+        views anew. See ``stored_in``.
         """
-        for item in self._table.partition(keys.group_partition(group_id), keys.PERSONAS):
-            persona_id = keys.id_of(text(item, "sk"))
-            yield persona_id, _stored(persona_id, item)
+        return self._table.partition(keys.group_partition(group_id), keys.PERSONAS)
 
     def insert(
         self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None, copies: int = 0
@@ -120,6 +139,35 @@ class PersonaStore:
         if based_on.num_profiles == 0:
             sets["expires_at"] = tombstone_end(self._table.now())
         return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
+
+    def bury(self, group_id: str, persona_id: str, count: Callable[[], int], write_id: str) -> None:
+        """Leave a tombstone in the place of what cannot be read.
+
+        ``count`` tells how many profiles name the persona, where the item does not. While it does not, no profile
+        that begins or ceases to name it can be stored.
+
+        Raises:
+            LostRace: it was written in between.
+        """
+        key = keys.persona(group_id, persona_id)
+        item = self._table.get(key)
+        if item is None:
+            return
+        row = item.get("row")
+        named = _number(row if isinstance(row, Mapping) else {}, PROFILES)
+        num_profiles = count() if named is None else named
+        now = self._table.now()
+        body: dict[str, Value] = {
+            "row": {PROFILES: num_profiles},
+            "deleted": True,
+            # Above any that a view may hold: see ``insert``.
+            "seq": max(int(now.timestamp() * 1000), (_number(item, "seq") or 0) + 1),
+            "version": (_number(item, "version") or 0) + 1,
+            "copies": _number(item, "copies") or 0,
+        }
+        if num_profiles == 0:
+            body["expires_at"] = tombstone_end(now)
+        self._table.put(key, body, prefix=keys.PERSONA_CHANGES, write_id=write_id, based_on=item)
 
     def cast(
         self,
@@ -223,38 +271,76 @@ def _pack(persona: Persona) -> bytes:
     return zlib.compress(json.dumps(longer, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _stored(persona_id: str, item: Item) -> Stored:
+def _number(item: Mapping[str, Value], name: str) -> int | None:
+    """A number of an item that may not be readable."""
+    try:
+        return integer(item, name)
+    except Unreadable:
+        return None
+
+
+def _found(item: Item) -> Stored | Unreadable:
+    try:
+        return readable(item, stored_in)
+    except Unreadable as error:
+        return error
+
+
+def stored_in(item: Item) -> Stored:
+    """What an item under a persona's key says. Call it by ``readable``."""
     version, seq = integer(item, "version"), integer(item, "seq")
-    persona = None if item.get("deleted") is True else _persona(persona_id, item, version, seq)
-    num_profiles = integer(mapping(item, "row"), PROFILES, absent=0)
+    row = mapping(item, "row")
+    persona = None if item.get("deleted") is True else _persona(item, row, version, seq)
+    num_profiles = integer(row, PROFILES, absent=0)
     return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)
 
 
-def _persona(persona_id: str, item: Item, version: int, seq: int) -> Persona:
-    # The casts state what _row and _pack wrote: nothing else writes a persona.
-    row = cast("Mapping[str, str]", mapping(item, "row"))
-    links = cast("Mapping[str, Sequence[str]]", row)
-    flags = cast("Mapping[str, bool]", row)
-    instructions, examples = json.loads(zlib.decompress(cast("bytes", item["texts"])))
+def _persona(item: Item, row: Mapping[str, Value], version: int, seq: int) -> Persona:
+    instructions, examples = _unpacked(item.get("texts"))
+    description_id = text_or_none(row, "di")
     return Persona(
-        id=persona_id,
-        name=Text(row["ni"], row["n"]),
-        description=Text(row["di"], row["d"]) if row["di"] else None,
-        instructions=Text(row["ii"], instructions),
-        color_id=row["c"],
-        icon_id=row["i"],
-        active_flag_id=row["f"],
-        department_ids=tuple(links["dp"]),
-        parameter_field_ids=tuple(links["pf"]),
-        examples=tuple(map(Text, links["ex"], examples)),
-        voice_ids=tuple(links["vo"]),
-        scenario_ids=tuple(links["sc"]),
-        active_scenario_ids=tuple(links["as"]),
-        num_profiles=integer(mapping(item, "row"), PROFILES),
-        generated=flags["g"],
-        mcp=flags["m"],
-        created_at=row["ct"],
-        updated_at=row["ut"],
+        id=sound_id(keys.id_of(text(item, "sk"))),
+        name=Text(sound_id(text(row, "ni")), _sound(text(row, "n"))),
+        description=Text(sound_id(description_id), _sound(text(row, "d"))) if description_id else None,
+        instructions=Text(sound_id(text(row, "ii")), instructions),
+        color_id=sound_id(text(row, "c")),
+        icon_id=sound_id(text(row, "i")),
+        active_flag_id=None if row.get("f") is None else sound_id(text(row, "f")),
+        department_ids=_ids(row, "dp"),
+        parameter_field_ids=_ids(row, "pf"),
+        examples=tuple(Text(*each) for each in zip(_ids(row, "ex"), examples, strict=True)),
+        voice_ids=_ids(row, "vo"),
+        scenario_ids=_ids(row, "sc", NUMBER_END),
+        active_scenario_ids=_ids(row, "as", NUMBER_END),
+        num_profiles=integer(row, PROFILES),
+        generated=flag(row, "g"),
+        mcp=flag(row, "m"),
+        created_at=_time(text(row, "ct")),
+        updated_at=_time(text(row, "ut")),
         version=version,
         seq=seq,
     )
+
+
+def _unpacked(packed: Value) -> tuple[str, list[str]]:
+    longer = inflated_json(packed, _INFLATED_MAX)
+    match longer:
+        case [str() as instructions, list() as examples] if all(isinstance(each, str) for each in examples):
+            return instructions, examples
+    raise ValueError("the texts are not instructions and examples")
+
+
+def _ids(row: Mapping[str, Value], name: str, most: int = LIST_MAX) -> tuple[str, ...]:
+    return tuple(map(sound_id, strings(row, name, most)))
+
+
+def _sound(value: str) -> str:
+    if not is_sound(value):
+        raise ValueError("half of a surrogate pair")
+    return value
+
+
+def _time(value: str) -> str:
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError("a time has no zone")
+    return value

@@ -2,13 +2,24 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Final, cast
+from typing import Final
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
 from personas.store.attributes import Item, Value
+from personas.store.decoding import (
+    NUMBER_END,
+    each_readable,
+    flag,
+    integer,
+    mapping,
+    readable,
+    strings,
+    text,
+    text_or_none,
+)
 from personas.store.personas import PROFILES, tombstone_end
-from personas.store.table import Counted, LostRace, Table, integer, mapping, text
+from personas.store.table import Counted, LostRace, Table
 
 _ATTEMPTS: Final = 3
 """Of a write that loses the race against others."""
@@ -21,18 +32,20 @@ class ProfileStore:
         self._table = table
 
     def read(self, digest: str | None, profile_ids: Iterable[str]) -> tuple[ApiKey | None, dict[str, Profile]]:
-        """An API key by its digest and profiles by their ids, in one round trip; what does not exist is left out."""
+        """An API key by its digest and profiles by their ids, in one round trip.
+
+        What does not exist or cannot be read is left out: it opens nothing.
+        """
         wanted = [keys.profile(profile_id) for profile_id in profile_ids]
         if digest is not None:
             wanted.append(keys.api_key(digest))
         items = self._table.get_many(wanted)
         api_key, profiles = None, {}
-        for item in items.values():
-            if item["sk"] == "key":
-                api_key = _api_key(item)
+        for found in each_readable(items.values(), lambda item: (_api_key if item["sk"] == "key" else _profile)(item)):
+            if isinstance(found, ApiKey):
+                api_key = found
             else:
-                profile = _profile(item)
-                profiles[profile.id] = profile
+                profiles[found.id] = found
         return api_key, profiles
 
     def put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
@@ -44,6 +57,7 @@ class ProfileStore:
         Raises:
             LookupError: a persona does not exist in the profile's group.
             LostRace: the profile or one of the personas was written in between, every time.
+            Unreadable: the profile that stands there, or a persona whose count changes, cannot be read.
         """
         with suppress(LostRace):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
@@ -58,7 +72,7 @@ class ProfileStore:
     def _put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
         key = keys.profile(profile.id)
         stored = self._table.get(key)
-        before = set(cast("list[str]", stored["personas"])) if stored else set()
+        before = set(strings(stored, "personas", NUMBER_END)) if stored else set()
         after = set(persona_ids)
         changed = {persona_id: keys.persona(profile.group_id, persona_id) for persona_id in before ^ after}
         items = self._table.get_many(changed.values())
@@ -79,7 +93,7 @@ class ProfileStore:
             if deleted and persona_id in after:
                 raise LookupError(f"there is no persona {persona_id} in the group")
             if item is not None:
-                last = deleted and integer(mapping(item, "row"), PROFILES) == 1
+                last = readable(item, _profiles_of) == 1 and deleted
                 expires_at = tombstone_end(self._table.now()) if last else None
                 counted.append(Counted(item, 1 if persona_id in after else -1, expires_at))
         self._table.put_and_count(
@@ -101,6 +115,16 @@ class ProfileStore:
         _, found = self.read(None, [keys.id_of(text(item, "sk")) for item in listed])
         return sorted(found.values(), key=lambda each: (each.name, each.id))
 
+    def naming(self, group_id: str, persona_id: str) -> int:
+        """How many profiles of the group name a persona, by reading all of them: for operators."""
+        listed = self._table.partition(keys.profiles_partition(group_id))
+        items = self._table.get_many(keys.profile(keys.id_of(text(item, "sk"))) for item in listed)
+
+        def names(item: Item) -> bool:
+            return text(item, "group") == group_id and persona_id in strings(item, "personas", NUMBER_END)
+
+        return sum(each_readable(items.values(), names))
+
     def put_key(self, api_key: ApiKey, write_id: str) -> None:
         """Store a new API key and list it under its group.
 
@@ -115,7 +139,7 @@ class ProfileStore:
         """The group's keys as they stand, oldest first."""
         listed = self._table.partition(keys.keys_partition(group_id))
         items = self._table.get_many(keys.api_key(keys.id_of(text(item, "sk"))) for item in listed)
-        return sorted(map(_api_key, items.values()), key=lambda each: each.created_at)
+        return sorted(each_readable(items.values(), _api_key), key=lambda each: each.created_at)
 
     def revoke(self, digest: str, write_id: str) -> ApiKey | None:
         """Revoke a key; None where there is none. Callers that were known by it are refused within 60 s.
@@ -136,13 +160,17 @@ class ProfileStore:
         return _api_key({**item, "revoked": True})
 
 
+def _profiles_of(item: Item) -> int:
+    return integer(mapping(item, "row"), PROFILES)
+
+
 def _profile(item: Item) -> Profile:
     return Profile(
         id=text(item, "pk").removeprefix("profile#"),
         group_id=text(item, "group"),
         name=text(item, "name"),
         role=text(item, "role"),
-        department_ids=frozenset(cast("list[str]", item["departments"])),
+        department_ids=frozenset(strings(item, "departments", NUMBER_END)),
     )
 
 
@@ -158,13 +186,12 @@ def _key_body(api_key: ApiKey) -> dict[str, Value]:
 
 
 def _api_key(item: Mapping[str, Value]) -> ApiKey:
-    profile, until = item["profile"], item["valid_until"]
     return ApiKey(
         digest=text(item, "pk").removeprefix("key#"),
         group_id=text(item, "group"),
-        profile_id=profile if isinstance(profile, str) else None,
+        profile_id=text_or_none(item, "profile"),
         label=text(item, "label"),
         created_at=integer(item, "created_at"),
-        expires_at=until if isinstance(until, int) else None,
-        revoked=item["revoked"] is True,
+        expires_at=None if item.get("valid_until") is None else integer(item, "valid_until"),
+        revoked=flag(item, "revoked"),
     )

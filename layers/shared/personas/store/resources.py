@@ -6,10 +6,12 @@ Functions read it through the change feed (``views.catalogues``); only the libra
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 
+from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attributes import Value
+from personas.store.attributes import Item, Value
+from personas.store.decoding import integer, mapping
 from personas.store.keys import Key
-from personas.store.table import LostRace, Table, integer, mapping
+from personas.store.table import LostRace, Table
 
 ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
 RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)
@@ -39,7 +41,7 @@ class ResourceStore:
         for (kind, entry_id), key in wanted.items():
             item = items.get(key)
             if item is not None:
-                found[entry_id] = Entry(kind, entry_id, mapping(item, "row"))
+                found[entry_id] = Entry(kind, entry_id, _row_in(item))
         return found
 
     def put(self, group_id: str, entry: Entry, write_id: str) -> bool:
@@ -51,19 +53,19 @@ class ResourceStore:
         key = self._key(group_id, entry.kind, entry.id)
         for attempt in range(1, _ATTEMPTS + 1):
             item = self._table.get(key)
-            stored = dict(mapping(item or {}, "row"))
+            stored = _row_in(item)
             # A group's record also says where its views lie, which is the refresh's to write.
             row = {**stored, **_plain(entry.row)} if entry.kind == "group" else _plain(entry.row)
             if item is not None and row == stored:
                 return False
             body: dict[str, Value] = {"row": row, "version": 1}
-            if item is None:
-                body["seq"] = int(self._table.now().timestamp() * 1000)
-            else:
-                body |= {"seq": integer(item, "seq") + 1, "trail": mapping(item, "trail")}
-            based_on = None if item is None else integer(item, "seq")
             try:
-                self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=based_on)
+                body |= {"seq": integer(item or {}, "seq") + 1, "trail": mapping(item or {}, "trail")}
+            except Unreadable:
+                # There is none, or it does not say: above any that a view may hold.
+                body["seq"] = int(self._table.now().timestamp() * 1000)
+            try:
+                self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)
             except LostRace:
                 if attempt == _ATTEMPTS:
                     raise
@@ -74,6 +76,12 @@ class ResourceStore:
     @staticmethod
     def _key(group_id: str, kind: str, entry_id: str) -> Key:
         return keys.group(group_id) if kind == "group" else keys.resource(group_id, kind, entry_id)
+
+
+def _row_in(item: Item | None) -> dict[str, Value]:
+    """The row of an item; what is none is written over like one that is empty."""
+    row = (item or {}).get("row")
+    return dict(row) if isinstance(row, Mapping) else {}
 
 
 def _plain(row: Mapping[str, Value]) -> dict[str, Value]:

@@ -15,13 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
 from personas.runtime import FINISHING_TIME, Deadline
 from personas.store.attempts import LostRace as LostRace  # noqa: PLC0414  # who writes knows it of the table
 from personas.store.attempts import Tries, attempted, outcome_unknown
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
-from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
+from personas.store.decoding import each_readable, integer, mapping, sound_id, text
+from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, PERSONAS, Key, id_of, range_of, stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,6 +58,10 @@ class Counted(NamedTuple):
     expires_at: int | None = None
 
 
+NEVER: Final = 1 << 62
+"""A time in unix seconds that does not come."""
+
+
 class Change(NamedTuple):
     """One item of the change feed, as the index projects it."""
 
@@ -64,42 +72,31 @@ class Change(NamedTuple):
     version: int
     expires_at: int = 0
     """When a tombstone may be forgotten, in unix seconds."""
+    partition: str = ""
 
 
-def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
-    """A whole number of an item.
-
-    Raises:
-        TypeError: it is absent, and no value for that was given, or is no number.
-    """
-    value = item.get(name, absent)
-    if not isinstance(value, int):
-        raise TypeError(f"{name} of {item.get('sk')} is not a number")
-    return value
-
-
-def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
-    """A map of an item; an absent one is empty.
+def change_in(item: Item) -> Change:
+    """An item as a change of the feed. One that cannot be read otherwise is told of and reads as deleted.
 
     Raises:
-        TypeError: it is something else.
+        Unreadable: it does not say as of which ``seq`` it is, or is a persona's without an id.
     """
-    value = item.get(name, {})
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} of {item.get('sk')} is not a map")
-    return value
-
-
-def text(item: Mapping[str, Value], name: str) -> str:
-    """A string of an item.
-
-    Raises:
-        TypeError: it is absent or something else.
-    """
-    value = item.get(name)
-    if not isinstance(value, str):
-        raise TypeError(f"{name} of {item.get('sk')} is not a string")
-    return value
+    key, seq = text(item, "sk"), integer(item, "seq")
+    if key.startswith(PERSONAS):
+        sound_id(id_of(key))
+    try:
+        return Change(
+            key=key,
+            seq=seq,
+            row=mapping(item, "row"),
+            deleted=item.get("deleted") is True,
+            version=integer(item, "version", absent=0),
+            expires_at=integer(item, "expires_at", absent=NEVER),
+            partition=text(item, "pk"),
+        )
+    except Unreadable as error:
+        tell_unreadable(error)
+        return Change(key, seq, {}, deleted=True, version=0, expires_at=NEVER)
 
 
 def trail_slot(seq: int) -> str:
@@ -117,7 +114,7 @@ def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | No
     for entry in mapping(item or {}, "trail").values():
         if isinstance(entry, str):
             maker, _, version = entry.rpartition("@")
-            if maker == write_id:
+            if maker == write_id and version.isdecimal():
                 return int(version)
     return None
 
@@ -143,7 +140,7 @@ def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Wri
 
 def expired(item: Mapping[str, Value], now: datetime) -> bool:
     """Whether the item's time is over; DynamoDB removes such items days later."""
-    return integer(item, "expires_at", absent=2**62) <= now.timestamp()
+    return integer(item, "expires_at", absent=NEVER) <= now.timestamp()
 
 
 class _QueryTypeDef(TypedDict, total=False):
@@ -206,27 +203,18 @@ class Table:
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
         """What was written in one range of a partition since then, oldest first, tombstones included."""
         first, last = range_of(prefix, since)
-        for item in self._query(partition, first, last, forward=True):
-            yield Change(
-                key=text(item, "sk"),
-                seq=integer(item, "seq"),
-                row=mapping(item, "row"),
-                deleted=item.get("deleted") is True,
-                version=integer(item, "version", absent=0),
-                expires_at=integer(item, "expires_at", absent=0),
-            )
+        yield from each_readable(self._query(partition, first, last, forward=True), change_in)
 
-    def latest(self, partition: str, prefix: str, most: int | None) -> list[Item]:
-        """The items of a range that have not expired, latest first, as the index projects them; at most ``most``."""
+    def latest[T](self, partition: str, prefix: str, most: int | None, decode: Callable[[Item], T]) -> list[T]:
+        """What ``decode`` makes of the items of a range that have not expired, as the index projects them.
+
+        The latest come first; at most ``most``.
+        """
         first, last = range_of(prefix, None)
         now = self.now()
-        found: list[Item] = []
-        for item in self._query(partition, first, last, forward=False):
-            if not expired(item, now):
-                found.append(item)
-            if len(found) == most:
-                break
-        return found
+        items = self._query(partition, first, last, forward=False)
+        living = each_readable(items, lambda item: None if expired(item, now) else decode(item))
+        return list(islice((found for found in living if found is not None), most))
 
     def partition(self, partition: str, prefix: str = "") -> Iterator[Item]:
         """The items of a partition whose sort keys begin like that, whole, in the order of their sort keys."""
@@ -236,9 +224,17 @@ class Table:
         yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
     def put(
-        self, key: Key, body: Mapping[str, Value], *, write_id: str, based_on: int | None, prefix: str | None = None
+        self,
+        key: Key,
+        body: Mapping[str, Value],
+        *,
+        write_id: str,
+        based_on: int | Item | None,
+        prefix: str | None = None,
     ) -> Written:
-        """Write a whole item where the stored ``seq`` is ``based_on`` (None: where there is no item).
+        """Write a whole item where the stored ``seq`` is ``based_on``, or what that item has there, readable or not.
+
+        None: where there is no item.
 
         ``body`` holds ``seq`` and ``version`` and, where the item had one, its ``trail``. ``prefix`` is the range of
         the change feed that the item belongs to, or None for one that no feed shows.
@@ -316,7 +312,7 @@ class Table:
             return ours
 
     def _put_request(
-        self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | None, prefix: str | None
+        self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | Item | None, prefix: str | None
     ) -> PutItemInputTypeDef:
         seq, version = integer(body, "seq"), integer(body, "version")
         trail = {**mapping(body, "trail"), trail_slot(seq): trail_entry(write_id, version)}
@@ -324,11 +320,16 @@ class Table:
         request: PutItemInputTypeDef = {
             "TableName": self.name,
             "Item": encode_item({**key.attributes(), **body, **changed, "trail": trail}),
-            "ConditionExpression": "attribute_not_exists(pk)" if based_on is None else "seq = :based_on",
+            "ConditionExpression": "seq = :based_on",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        if based_on is not None:
-            request["ExpressionAttributeValues"] = encode_item({":based_on": based_on})
+        if based_on is None:
+            request["ConditionExpression"] = "attribute_not_exists(pk)"
+        elif isinstance(based_on, dict) and "seq" not in based_on:
+            request["ConditionExpression"] = "attribute_exists(pk) AND attribute_not_exists(seq)"
+        else:
+            stood = based_on["seq"] if isinstance(based_on, dict) else based_on
+            request["ExpressionAttributeValues"] = encode_item({":based_on": stood})
         return request
 
     def update(
@@ -432,13 +433,17 @@ class Table:
 
         The index is global, so it may lag by moments.
         """
-        for item in self._pages(
+
+        def marked(item: Item) -> tuple[str, datetime]:
+            return text(item, "pk"), datetime.fromisoformat(text(item, "due").partition("#")[0])
+
+        marks = self._pages(
             consistent=False,
             IndexName=DUE_INDEX,
             KeyConditionExpression="due_shard = :shard",
             ExpressionAttributeValues={":shard": encode(DUE_SHARD)},
-        ):
-            yield text(item, "pk"), datetime.fromisoformat(text(item, "due").partition("#")[0])
+        )
+        yield from each_readable(marks, marked)
 
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.

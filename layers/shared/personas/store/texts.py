@@ -11,11 +11,14 @@ from itertools import batched
 from threading import Lock
 from typing import Final, NamedTuple, cast
 
+from personas.contract.names import TEXTS_MAX
 from personas.domain.text import Reference, Text, TextKind
 from personas.store import keys
 from personas.store.attributes import Item
-from personas.store.table import BATCH_WRITE_MAX, Table, integer
-from personas.store.table import text as text_of
+from personas.store.decoding import each_readable, inflated, integer
+from personas.store.decoding import text as text_of
+from personas.store.keys import Key
+from personas.store.table import BATCH_WRITE_MAX, Table
 
 FRESH: Final = timedelta(days=1)
 """An entry touched within this time is left alone."""
@@ -50,13 +53,13 @@ class TextDirectory:
         """
         wanted = {reference: keys.text(group_id, *reference) for reference in references}
         items = self._table.get_many(wanted.values())
+        entries = dict(each_readable(items.values(), _entry))
         found: dict[Reference, str] = {}
         stale: list[tuple[TextKind, Text]] = []
         for reference, key in wanted.items():
-            item = items.get(key)
-            if item is None:
+            entry = entries.get(key)
+            if entry is None:
                 continue
-            entry = _Known(_unpack(item), integer(item, "used_at"))
             found[reference] = entry.text
             if self._fresh(entry):
                 self._remember(group_id, reference, entry)
@@ -89,10 +92,10 @@ class TextDirectory:
         """
         untouched_since = int((self._table.now() - KEPT_UNUSED).timestamp())
         removed = 0
-        for item in self._table.partition(keys.texts_partition(group_id, shard)):
-            kind, _, entry_id = text_of(item, "sk").partition("#")
+        for key, entry in each_readable(self._table.partition(keys.texts_partition(group_id, shard)), _entry):
+            kind, _, entry_id = key.sk.partition("#")
             reference = Reference(cast("TextKind", kind), entry_id)
-            if integer(item, "used_at") < untouched_since and reference not in used:
+            if entry.used_at < untouched_since and reference not in used:
                 # Under a condition: whoever touches it in between keeps it.
                 removed += self._table.delete_older(keys.text(group_id, *reference), "used_at", untouched_since)
         return removed
@@ -118,8 +121,10 @@ def _item(group_id: str, kind: TextKind, text: Text, now: int) -> Item:
     }
 
 
+def _entry(item: Item) -> tuple[Key, _Known]:
+    key = Key(text_of(item, "pk"), text_of(item, "sk"))
+    return key, _Known(_unpack(item), integer(item, "used_at"))
+
+
 def _unpack(item: Item) -> str:
-    packed = item["text"]
-    if not isinstance(packed, bytes):
-        raise TypeError(f"text of {item.get('sk')} is not compressed")
-    return zlib.decompress(packed).decode()
+    return inflated(item.get("text"), TEXTS_MAX)

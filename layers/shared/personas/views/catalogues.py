@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from personas.domain.catalogue import Catalogue, Row
+from personas.domain.catalogue import Catalogue, Row, check_entry
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
 from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.store.table import Change, Table
@@ -37,7 +39,7 @@ class _Held:
             _, _, rest = change.key.partition("#")
             kind, _, entry_id = rest.partition("#") if rest else ("group", "", self.catalogue.group_id)
             entries = self._rows.setdefault(kind, {})
-            if change.deleted:
+            if change.deleted or not self._is_entry(kind, change):
                 entries.pop(entry_id, None)
             else:
                 entries[entry_id] = change.row
@@ -45,6 +47,15 @@ class _Held:
             return
         # A reader may still hold the previous catalogue, so the new one gets maps of its own.
         self.catalogue = Catalogue(self.catalogue.group_id, {kind: dict(rows) for kind, rows in self._rows.items()})
+
+    @staticmethod
+    def _is_entry(kind: str, change: Change) -> bool:
+        try:
+            check_entry(kind, change.row)
+        except Unreadable as error:
+            tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
+            return False
+        return True
 
 
 class CatalogueView:

@@ -7,8 +7,8 @@ from typing import Final, cast
 
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
-from personas.errors import Unavailable, ViewRebuilding
-from personas.observability import logger, tell_evictions
+from personas.errors import Unavailable, Unreadable, ViewRebuilding
+from personas.observability import logger, tell_evictions, tell_unreadable
 from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Parallel
 from personas.search.index import Facet, Index, OptionNames
 from personas.store import keys
@@ -55,10 +55,15 @@ def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
 
 
 def _take(index: Index, change: Change) -> bool:
+    """Take a change; a row that is none of a persona is told of, and nothing of its persona is held any longer."""
     persona_id = keys.id_of(change.key)
-    if change.deleted:
-        return index.delete(persona_id, change.seq, change.expires_at)
-    return index.upsert(persona_id, change.seq, change.row)
+    try:
+        if not change.deleted:
+            return index.upsert(persona_id, change.seq, change.row)
+    except ValueError as error:
+        tell_unreadable(Unreadable(f"{change.partition} {change.key}", type(error).__name__))
+    # What is left out is remembered until views are made anew: the feed shows it again and again.
+    return index.delete(persona_id, change.seq, change.expires_at)
 
 
 class PersonaView:

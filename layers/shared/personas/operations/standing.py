@@ -1,0 +1,36 @@
+"""What stands under a persona's id, as far as its caller may know."""
+
+from personas.domain.permissions import SUPERADMIN
+from personas.domain.profile import Caller
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
+from personas.services import Services
+from personas.store.personas import Stored
+
+
+def read_for(services: Services, caller: Caller, persona_id: str) -> Stored | None:
+    """Read a persona or its tombstone.
+
+    Raises:
+        Unreadable: what stands there cannot be read, and the caller is a superadmin.
+    """
+    try:
+        return services.personas.get(caller.group_id, persona_id)
+    except Unreadable as error:
+        return known_to(caller, error)
+
+
+def known_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | None:
+    """What was found, or None where the caller may not know of it.
+
+    Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.
+
+    Raises:
+        Unreadable: it cannot be read, and the caller is a superadmin.
+    """
+    if not isinstance(found, Unreadable):
+        return found
+    if caller.role == SUPERADMIN:
+        raise found
+    tell_unreadable(found)
+    return None

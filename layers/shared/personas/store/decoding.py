@@ -1,0 +1,162 @@
+"""What an item holds, by name and type. An item that holds something else is `Unreadable`.
+
+Whatever reads items one by one raises it. Whatever reads many, a feed or a listing, goes through ``each_readable``
+and leaves such an item out: one of them must never keep the others from being read.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
+from personas.store.attributes import Item, Value
+
+NUMBER_END: Final = 1 << 63
+"""No number that is stored is negative, or as high as this."""
+
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+
+
+def key_of(item: Mapping[str, Value]) -> str:
+    """Where an item stands, as the log tells it."""
+    return f"{item.get('pk')} {item.get('sk')}"
+
+
+def readable[T](item: Item, decode: Callable[[Item], T]) -> T:
+    """What ``decode`` makes of an item.
+
+    Raises:
+        Unreadable: the item is not one that it can read.
+    """
+    try:
+        return decode(item)
+    except Unreadable as error:
+        # What is wrong may lie in a map of the item, which does not know where it is.
+        raise Unreadable(key_of(item), error.reason) from None
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise Unreadable(key_of(item), type(error).__name__) from error
+
+
+def each_readable[T](items: Iterable[Item], decode: Callable[[Item], T]) -> Iterator[T]:
+    """What ``decode`` makes of each item; what it cannot read is left out, counted and logged."""
+    for item in items:
+        try:
+            found = readable(item, decode)
+        except Unreadable as error:
+            tell_unreadable(error)
+            continue
+        yield found
+
+
+def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
+    """A whole number of an item, from 0.
+
+    Raises:
+        Unreadable: it is absent, and no value for that was given, or is something else.
+    """
+    value = item.get(name, absent)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < NUMBER_END:
+        raise Unreadable(key_of(item), f"{name} is not a number")
+    return value
+
+
+def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """A map of an item; an absent one is empty.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    value = item.get(name, {})
+    if not isinstance(value, Mapping):
+        raise Unreadable(key_of(item), f"{name} is not a map")
+    return value
+
+
+def text(item: Mapping[str, Value], name: str) -> str:
+    """A string of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise Unreadable(key_of(item), f"{name} is not a string")
+    return value
+
+
+def text_or_none(item: Mapping[str, Value], name: str) -> str | None:
+    """A string of an item, or None where it is absent or null.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    return None if item.get(name) is None else text(item, name)
+
+
+def flag(item: Mapping[str, Value], name: str) -> bool:
+    """A boolean of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, bool):
+        raise Unreadable(key_of(item), f"{name} is not true or false")
+    return value
+
+
+def strings(item: Mapping[str, Value], name: str, most: int) -> tuple[str, ...]:
+    """A list of strings of an item, no more than ``most``.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) > most:
+        raise Unreadable(key_of(item), f"{name} is not a list of at most {most}")
+    found = tuple(each for each in value if isinstance(each, str))
+    if len(found) < len(value):
+        raise Unreadable(key_of(item), f"{name} is not a list of strings")
+    return found
+
+
+def sound_id(value: str) -> str:
+    """An id as every view takes it.
+
+    Raises:
+        Unreadable: it is not a UUID in its usual form.
+    """
+    if _ID(value) is None:
+        raise Unreadable("", "an id is not a UUID in its usual form")
+    return value
+
+
+def inflated(value: Value, most: int) -> str:
+    """The text of a compressed value, no more than ``most`` bytes of it.
+
+    Raises:
+        Unreadable: it is no compressed text, is cut off, or longer.
+    """
+    if not isinstance(value, bytes):
+        raise Unreadable("", "a text is not compressed")
+    stream = zlib.decompressobj()
+    content = stream.decompress(value, most)
+    if not stream.eof:
+        raise Unreadable("", "a compressed text is cut off or too long")
+    return content.decode()
+
+
+def inflated_json(value: Value, most: int) -> object:
+    """What a compressed value holds as JSON, no more than ``most`` bytes of it.
+
+    Raises:
+        Unreadable: it is no compressed text, is cut off, or longer.
+        ValueError: it is not JSON, or holds half of a surrogate pair, which no answer can.
+    """
+    content = json.loads(inflated(value, most))
+    json.dumps(content, ensure_ascii=False).encode()
+    return content

@@ -1,0 +1,533 @@
+"""One item that cannot be read keeps nobody from the others: it is left out, logged, counted, and can be mended.
+
+Every kind of broken item is planted for every kind of record; then each operation must answer with all the rest.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+from click.testing import CliRunner
+
+from personas import observability
+from personas.domain.profile import Profile, digest_of
+from personas.domain.text import Reference
+from personas.store import keys
+from personas.store.keys import Key
+from personas_tools.cli import main
+from personas_tools.template import TableRequest
+from support.aws import create_tables
+from support.environments import Environment
+from support.exported import cells, content
+from support.world import CARE, GROUP, NEEDED, PEOPLE, PLUM, World, entry_id, text_id
+
+COPY: Final = "restored-copy"
+
+type Raw = dict[str, Any]
+"""An item as DynamoDB has it."""
+type Break = Callable[[Raw], None]
+
+
+def packed(content: bytes) -> Raw:
+    return {"B": zlib.compress(content)}
+
+
+def put(name: str, value: Raw, *within: str) -> Break:
+    """Replaces an attribute, of the item or of maps within."""
+
+    def act(item: Raw) -> None:
+        for each in within:
+            item = item[each]["M"]
+        item[name] = value
+
+    return act
+
+
+def drop(name: str, *within: str) -> Break:
+    """Takes an attribute away."""
+
+    def act(item: Raw) -> None:
+        for each in within:
+            item = item[each]["M"]
+        del item[name]
+
+    return act
+
+
+def cut(item: Raw) -> None:
+    item["texts"] = {"B": item["texts"]["B"][:-7]}
+
+
+NOTHING: Final = {"NULL": True}
+BOMB: Final = packed(b'["' + b"x" * 50_000_000 + b'",[]]')
+
+BROKEN_ROWS: Final[Mapping[str, Break]] = {
+    "no row": drop("row"),
+    "a row that is a string": put("row", {"S": "Ada"}),
+    "no name": drop("n", "row"),
+    "a name that is a number": put("n", {"N": "1"}, "row"),
+    "a negative number of profiles": put("np", {"N": "-1"}, "row"),
+    "a number of profiles too high": put("np", {"N": "99999999999999999999"}, "row"),
+    "half a profile": put("np", {"N": "1.5"}, "row"),
+    "a number of profiles in words": put("np", {"S": "one"}, "row"),
+    "departments that are no ids": put("dp", {"L": [{"N": "1"}]}, "row"),
+    "departments that are a set": put("dp", {"SS": [CARE]}, "row"),
+    "no list of scenarios": put("sc", {"S": "all"}, "row"),
+    "an id that is none": put("ni", {"S": "ada"}, "row"),
+    "a time that is none": put("ut", {"S": "yesterday"}, "row"),
+    "a time without a zone": put("ct", {"S": "2026-01-02T03:04:05"}, "row"),
+    "a flag that is a word": put("g", {"S": "no"}, "row"),
+}
+"""What makes a persona's row none."""
+BROKEN_BODIES: Final[Mapping[str, Break]] = {
+    "no texts": drop("texts"),
+    "texts that are cut off": cut,
+    "texts that are not compressed": put("texts", {"B": b"Be brief."}),
+    "texts that are a string": put("texts", {"S": "Be brief."}),
+    "texts that are not UTF-8": put("texts", packed(b'["\xff",[]]')),
+    "texts that are half a surrogate pair": put("texts", packed(b'["\\ud800",[]]')),
+    "texts that are not JSON": put("texts", packed(b"Be brief.")),
+    "texts of another format": put("texts", packed(b'{"format": 99, "texts": []}')),
+    "an example too many": put("texts", packed(b'["Be brief.",["Hello.","Who?"]]')),
+    "texts that never end": put("texts", BOMB),
+    "more departments than there may be": put("dp", {"L": [{"S": CARE}] * 300}, "row"),
+    "copies that are no number": put("copies", {"S": "two"}),
+}
+"""What is wrong beside the row, or in it where a search does not mind: only who reads the whole persona sees it."""
+BROKEN_NUMBERS: Final[Mapping[str, Break]] = {
+    "no seq": drop("seq"),
+    "a seq that is a string": put("seq", {"S": "7"}),
+    "a negative seq": put("seq", {"N": "-7"}),
+    "a seq too high": put("seq", {"N": "9" * 38}),
+}
+"""What hides as of when the item is."""
+SOUND: Final[Mapping[str, Break]] = {
+    "a field of a future version": put("zz", {"SS": ["what is to come"]}, "row"),
+    "an attribute of a future version": put("format", {"N": "2.5"}),
+}
+"""What can be read all the same."""
+BROKEN: Final = {**BROKEN_ROWS, **BROKEN_BODIES, **BROKEN_NUMBERS}
+LISTED: Final = {"Ada", "Bo", *BROKEN_BODIES, *SOUND}
+"""What a search finds."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observability, "_named", set())
+
+
+@pytest.fixture
+def env(world: World) -> Environment:
+    return Environment(world)
+
+
+def tamper(world: World, key: Key, act: Break, *, table: str = "", seq: bool = True) -> None:
+    """Break an item behind the service's back, and let the feed show it as a later write."""
+    name = table or world.table.name
+    at: Any = {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+    item: Raw = world.aws.dynamodb.get_item(TableName=name, Key=at)["Item"]
+    if seq and "seq" in item:
+        item["seq"] = {"N": str(int(item["seq"]["N"]) + 1)}
+    if "changed" in item:
+        item["changed"] = {"S": keys.stamp(item["changed"]["S"][:2], world.table.now())}
+    act(item)
+    world.aws.dynamodb.put_item(TableName=name, Item=item)
+
+
+def planted(env: Environment) -> dict[str, str]:
+    """The personas Ada and Bo, and one for each way to be broken, sound as yet; ids by names."""
+    names = ["Ada", "Bo", *BROKEN, *SOUND]
+    items = [{**NEEDED, "name": name, "examples": ["Hello."], "departments": ["Care"]} for name in names]
+    answer = env.call("create", {"personas": items})
+    assert answer.status == 200, answer.text
+    return {name: each["persona_id"] for name, each in zip(names, answer.body["results"], strict=True)}
+
+
+def break_all(env: Environment, ids: Mapping[str, str], *, table: str = "") -> None:
+    for name, act in {**BROKEN, **SOUND}.items():
+        tamper(env.world, keys.persona(GROUP, ids[name]), act, table=table)
+
+
+def exported(env: Environment) -> set[str]:
+    """The names in the file that an export makes."""
+    answer = env.call("export", {})
+    rows = cells(content(env.world, answer))
+    assert len(rows) == answer.body["row_count"]
+    return {row["name"] for row in rows}
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> int:
+    """How often an unreadable item was counted since the last look."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return sum(line["UnreadableItems"][0] for line in lines if "UnreadableItems" in line)
+
+
+class TestPersonas:
+    def test_a_cold_environment_answers_with_all_others(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        # Given a group without views, with every kind of broken persona
+        break_all(env, planted(env))
+        # When it is searched and exported by who holds nothing
+        # Then each answers with all that can be read, and what cannot is counted
+        for found in (lambda: set(Environment(world).found()), lambda: exported(Environment(world))):
+            capsys.readouterr()
+            expected = found()
+            assert expected >= {"Ada", "Bo", *SOUND}
+            assert expected.isdisjoint({*BROKEN_ROWS, *BROKEN_NUMBERS})
+            assert counted(capsys) >= len(BROKEN_ROWS) + len(BROKEN_NUMBERS)
+        assert set(Environment(world).found()) == LISTED
+        assert exported(Environment(world)) == {"Ada", "Bo", *SOUND}
+
+    def test_a_warm_environment_drops_what_can_be_read_no_longer(self, env: Environment) -> None:
+        # Given an environment that holds all of them, sound
+        ids = planted(env)
+        assert set(env.found()) == {"Ada", "Bo", *BROKEN, *SOUND}
+        # When they are broken
+        break_all(env, ids)
+        # Then it finds what a cold one finds, and besides what does not say that it is newer than what is held
+        assert set(env.found()) - set(BROKEN_NUMBERS) == LISTED
+
+    @pytest.mark.parametrize("with_views", [True, False])
+    def test_a_refresh_makes_views_of_all_others(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], with_views: bool
+    ) -> None:
+        # Given views of a group in which all could be read, or none
+        ids = planted(env)
+        if with_views:
+            env.refresh()
+        # When they are broken, and the group refreshed: from the feed, or anew
+        break_all(env, ids)
+        capsys.readouterr()
+        assert "personas_search" in env.refresh()
+        # Then the refresh has counted them, and every view says the same as the table
+        assert counted(capsys) >= len(BROKEN) - (len(BROKEN_NUMBERS) if with_views else 0)
+        hidden = set(BROKEN_NUMBERS) if with_views else set()
+        assert set(Environment(world).found()) - hidden == LISTED
+        assert exported(Environment(world)) - hidden == {"Ada", "Bo", *SOUND}
+        # And a second one has nothing to do
+        assert env.refresh() == []
+
+    def test_who_names_one_is_told(self, env: Environment) -> None:
+        # Given every kind of broken persona
+        ids = planted(env)
+        break_all(env, ids)
+        calls: list[tuple[str, Callable[[str], object]]] = [
+            ("get", lambda each: {"persona_id": each}),
+            ("update", lambda each: {"personas": [{"persona_id": each, "color_id": PLUM}]}),
+            ("delete", lambda each: {"persona_ids": [each]}),
+            ("duplicate", lambda each: {"persona_id": each}),
+            ("create", lambda each: {"personas": [{**NEEDED, "id": each, "departments": ["Care"]}]}),
+            ("docs", lambda each: {"entity_id": each}),
+        ]
+        before = env.world.contents()
+        # When a superadmin, or somebody of a department, names one of them
+        told = {
+            (operation, who, answer.status, answer.body.get("code"))
+            for operation, body in calls
+            for name in BROKEN
+            for who in ("root", "coach")
+            for answer in [env.call(operation, body(ids[name]), who=who)]
+        }
+        # Then the one learns that it cannot be read, the other that there is none, but that its id is taken
+        hidden = {(operation, "coach", 404, "not_found") for operation, _ in calls if operation != "create"}
+        known = {(operation, "root", 409, "unreadable") for operation, _ in calls}
+        assert told == known | hidden | {("create", "coach", 409, "unreadable")}
+        # And nothing has become of it
+        assert env.world.contents() == before
+
+    def test_the_others_of_a_bulk_call_are_saved(self, env: Environment) -> None:
+        # Given a broken persona beside a sound one
+        ids = planted(env)
+        break_all(env, ids)
+        # When both are updated
+        items = [{"persona_id": ids[name], "color_id": PLUM} for name in ("no row", "Ada", "no texts")]
+        answer = env.call("update", {"personas": items})
+        # Then the sound one is saved
+        assert (answer.status, [each["success"] for each in answer.body["results"]]) == (200, [False, True, False])
+
+    def test_each_is_logged_once_by_its_key_alone(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Given a broken persona
+        ids = planted(env)
+        tamper(world, keys.persona(GROUP, ids["Ada"]), put("ut", {"S": "a secret"}, "row"))
+        # When it is met again and again
+        for _ in range(3):
+            Environment(world).found()
+        # Then it was counted each time, and logged once, without what it holds
+        (line,) = [record for record in caplog.records if record.getMessage() == "an item cannot be read"]
+        assert line.__dict__["key"] == f"group#{GROUP} persona#{ids['Ada']}"
+        assert "a secret" not in str(line.__dict__)
+        assert counted(capsys) == 3
+
+
+@pytest.fixture
+def copy(world: World, table_definitions: Mapping[str, TableRequest]) -> Any:
+    """Takes a copy of the table as it is, as restoring to a point in time makes it."""
+    create_tables(world.aws.dynamodb, {"PersonasTable": table_definitions["PersonasTable"]}, {"PersonasTable": COPY})
+
+    def take() -> None:
+        for item in world.aws.dynamodb.scan(TableName=world.table.name)["Items"]:
+            world.aws.dynamodb.put_item(TableName=COPY, Item=item)
+
+    yield take
+    world.aws.dynamodb.delete_table(TableName=COPY)
+
+
+def restore(world: World, *options: str) -> str:
+    told = CliRunner().invoke(
+        main,
+        ["restore", "--from-table", COPY, "--table", world.table.name, "--group", GROUP, *options],
+        catch_exceptions=False,
+    )
+    assert told.exit_code == 0, told.output
+    return told.output
+
+
+class TestRestore:
+    def test_a_copy_that_cannot_be_read_keeps_no_other_from_coming_back(
+        self, env: Environment, world: World, copy: Callable[[], None]
+    ) -> None:
+        # Given a copy of the table with every kind of broken persona, and a group that has lost them all
+        ids = planted(env)
+        copy()
+        break_all(env, ids, table=COPY)
+        env.delete(*ids.values())
+        # When it is restored
+        told = restore(world)
+        # Then all others are back, and what is not is told
+        assert set(Environment(world).found()) == {"Ada", "Bo", *SOUND}
+        assert f"{len(BROKEN)} cannot be read" in told
+
+    def test_what_cannot_be_read_is_mended_with_its_counts(
+        self, env: Environment, world: World, copy: Callable[[], None]
+    ) -> None:
+        # Given personas, each assigned to a profile and copied once, and a copy of the table
+        ids = planted(env)
+        profile = Profile(id=entry_id("profiles", "kim"), group_id=GROUP, name="Kim", role="learner")
+        world.profiles.put_profile(profile, list(ids.values()), "kim.1")
+        copy()
+        env.search()
+        # When all kinds are broken, and restored
+        break_all(env, ids)
+        restore(world)
+        # Then everyone reads all of them, warm or cold, and the profile that names them counts
+        for reader in (env, Environment(world)):
+            rows = reader.search(page_size=100)["personas"]
+            assert {row["name"]: row["num_profiles"] for row in rows} == dict.fromkeys(ids, 1)
+        assert exported(Environment(world)) == set(ids)
+        world.profiles.put_profile(profile, [], "kim.2")
+        rows = Environment(world).search(page_size=100)["personas"]
+        assert {row["num_profiles"] for row in rows} == {0}
+
+
+def offered(env: Environment) -> set[str]:
+    """The ids of all entries of the catalogue that a blank form offers."""
+    body = env.call("get", {}).body
+    sections = [each["resources"] for each in body.values() if isinstance(each, dict) and "resources" in each]
+    entries = [*body["fields"], *(entry for section in sections for entry in section)]
+    return {str(entry.get("id", entry.get("department_id"))) for entry in entries}
+
+
+class TestCatalogue:
+    KINDS: Final[Mapping[str, tuple[str, str, Break]]] = {
+        "a color without a code": ("colors", "Plum", drop("hex_code", "row")),
+        "a color whose name is a number": ("colors", "Teal", put("name", {"N": "1"}, "row")),
+        "an icon without a row": ("icons", "Beating heart", drop("row")),
+        "a department that is a list": ("departments", "Sales", put("row", {"L": []})),
+        "a voice that is null": ("voices", "Bass", put("voice", NOTHING, "row")),
+        "a parameter whose fields are a word": ("parameters", "Tone", put("field_ids", {"S": "all"}, "row")),
+        "a parameter that may be active": ("parameters", "Format", put("active", {"S": "maybe"}, "row")),
+        "a field without a value": ("fields", "Mood/Angry", drop("value", "row")),
+        "a flag without a label": ("flags", "active", drop("label", "row")),
+        "a field of departments that are a set": ("fields", "Mood/Calm", put("department_ids", {"SS": ["x"]}, "row")),
+    }
+
+    def calls(self, env: Environment, persona_id: str) -> dict[str, int]:
+        bodies: dict[str, object] = {
+            "search": {},
+            "get": {"persona_id": persona_id},
+            "export": {},
+            "refresh": {},
+            "drafts": None,
+            "draft": {"name": "Someone"},
+            "docs": {},
+            "duplicate": {"persona_id": persona_id},
+            "update": {"personas": [{"persona_id": persona_id, "description": "Changed."}]},
+        }
+        return {operation: env.call(operation, body).status for operation, body in bodies.items()}
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_entry_is_left_out(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], kind: str
+    ) -> None:
+        # Given a persona and an entry that breaks
+        persona_id = env.save()
+        entries, name, act = self.KINDS[kind]
+        env.search()
+        tamper(world, keys.resource(GROUP, entries, entry_id(entries, name)), act)
+        # When everything is called, warm or cold
+        # Then everything answers, and the entry is counted
+        for reader in (env, Environment(world)):
+            assert set(self.calls(reader, persona_id).values()) == {200}
+            assert counted(capsys) > 0
+            assert entry_id(entries, name) not in offered(reader) or entries == "flags"
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            put("ai_generate", {"N": "1"}, "row"),
+            put("snapshots", {"S": "here"}, "row"),
+            put("personas_search", {"M": {"key": {"N": "1"}}}, "row", "snapshots"),
+            put("watermark", {"S": "soon"}, "row", "snapshots", "personas_search"),
+        ],
+    )
+    def test_the_groups_own_record(self, env: Environment, world: World, act: Break) -> None:
+        # Given a group with views
+        persona_id = env.save()
+        env.refresh()
+        # When its record breaks
+        tamper(world, keys.group(GROUP), act)
+        # Then everything answers
+        assert set(self.calls(Environment(world), persona_id).values()) == {200}
+
+    def test_a_record_that_is_none_stops_only_refresh(self, env: Environment, world: World) -> None:
+        # Given a group whose record is no record at all
+        persona_id = env.save()
+        env.refresh()
+        tamper(world, keys.group(GROUP), put("row", {"S": "none"}))
+        # When everything is called
+        statuses = self.calls(Environment(world), persona_id)
+        # Then only refresh, which keeps there where the views lie, cannot be done
+        assert statuses.pop("refresh") == 409
+        assert set(statuses.values()) == {200}
+
+
+class TestDrafts:
+    BROKEN: Final[Mapping[str, Break]] = {
+        "no row": drop("row"),
+        "a row that is a list": put("row", {"L": []}),
+        "a color that is a number": put("color_id", {"N": "1"}, "row"),
+        "examples that are a word": put("example_ids", {"S": "all"}, "row"),
+        "no time": drop("ct", "row"),
+        "a version that is a string": put("version", {"S": "1"}),
+        "an expiry that is a string": put("expires_at", {"S": "never"}),
+        "more ids than there may be": put("department_ids", {"L": [{"S": CARE}] * 300}, "row"),
+    }
+    BROKEN_TEXTS: Final[Mapping[str, Break]] = {
+        "texts that are a string": put("texts", {"S": "Ada"}),
+        "a text that is cut off": put("name_id", {"B": zlib.compress(b'["Ada"]')[:-3]}, "texts"),
+        "a text that is not UTF-8": put("name_id", packed(b'["\xff"]'), "texts"),
+        "a text of another format": put("name_id", packed(b'{"format": 99}'), "texts"),
+        "a text that never ends": put("name_id", BOMB, "texts"),
+        "a text without an id": drop("name_id", "row"),
+    }
+
+    def test_the_others_are_listed_and_each_is_told_of_by_itself(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        # Given a sound draft and one for each way to be broken
+        def begun(name: str) -> str:
+            return str(env.call("draft", {"name": name, "color_id": PLUM}).body["draft_id"])
+
+        sound = begun("Sound")
+        ids = {name: begun(name) for name in (*self.BROKEN, *self.BROKEN_TEXTS)}
+        for name, act in {**self.BROKEN, **self.BROKEN_TEXTS}.items():
+            tamper(world, keys.draft(GROUP, PEOPLE["root"].id, ids[name]), act)
+        capsys.readouterr()
+        # When they are listed
+        answer = env.call("drafts")
+        # Then the sound one is, and those of which only the texts are broken, which no list reads
+        assert {each["id"] for each in answer.body["entries"]} == {sound, *map(ids.__getitem__, self.BROKEN_TEXTS)}
+        assert counted(capsys) == len(self.BROKEN)
+        # When one is asked for
+        # Then it cannot be read
+        told = {name: env.call("get", {"draft_id": each}) for name, each in ids.items()}
+        assert {(answer.status, answer.body["code"]) for answer in told.values()} == {(409, "unreadable")}
+        # And the clean-up of texts still knows what the sound one uses
+        used = env.services.drafts.text_ids(GROUP, PEOPLE["root"].id)
+        assert Reference("names", text_id("names", "Sound")) in used
+
+
+class TestTexts:
+    BROKEN: Final[Mapping[str, Break]] = {
+        "no text": drop("text"),
+        "not compressed": put("text", {"B": b"Hello."}),
+        "cut off": put("text", {"B": zlib.compress(b"Hello.")[:-3]}),
+        "not UTF-8": put("text", packed(b"\xff")),
+        "never ending": put("text", packed(b"x" * 50_000_000)),
+        "a string": put("text", {"S": "Hello."}),
+        "no time": drop("used_at"),
+        "a time that is a string": put("used_at", {"S": "now"}),
+    }
+
+    def test_an_entry_names_nothing(self, env: Environment, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        # Given a persona with a text for each way to be broken, and a sound one
+        examples = ["Sound", *self.BROKEN]
+        persona_id = env.save(examples=examples)
+        ids = {each: text_id("examples", each) for each in examples}
+        for name, act in self.BROKEN.items():
+            tamper(world, keys.text(GROUP, "examples", ids[name]), act, seq=False)
+        world.restart()
+        capsys.readouterr()
+        # When a text is named by who has not seen it
+        told = {}
+        for name, each in ids.items():
+            cold = Environment(world)
+            told[name] = cold.call("update", {"personas": [{"persona_id": persona_id, "example_ids": [each]}]}).status
+        # Then the sound one is found, and a broken one is like one that does not exist
+        assert told == {"Sound": 200, **dict.fromkeys(self.BROKEN, 422)}
+        assert counted(capsys) >= len(self.BROKEN)
+        # And the clean-up passes over it
+        shards = {int(each[:2], 16) for each in ids.values()}
+        env.work("refresh", lambda services: [services.texts.clean(GROUP, shard, ()) for shard in shards])
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        ("of_the_key", "act"),
+        [
+            (False, drop("role")),
+            (False, put("departments", {"S": "all"})),
+            (False, put("group", {"N": "1"})),
+            (True, put("valid_until", {"S": "never"})),
+            (True, put("revoked", {"S": "no"})),
+            (True, put("profile", {"N": "1"})),
+            (True, drop("group")),
+        ],
+    )
+    def test_what_cannot_be_read_opens_nothing(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], of_the_key: bool, act: Break
+    ) -> None:
+        # Given a caller whose key or profile breaks
+        digest = digest_of(world.key("coach"))
+        tamper(world, keys.api_key(digest) if of_the_key else keys.profile(PEOPLE["coach"].id), act)
+        # When they call, and somebody else does
+        statuses = [Environment(world).call("search", {}, who=who).status for who in ("coach", "root")]
+        # Then it opens nothing, and others are let in
+        assert statuses == [401, 200]
+        assert counted(capsys) > 0
+
+    def test_keys_are_listed_without_one_that_cannot_be_read(self, env: Environment, world: World) -> None:
+        # Given two keys, one of which breaks
+        first, second = digest_of(world.key("root")), digest_of(world.key("coach"))
+        tamper(world, keys.api_key(second), put("created_at", {"S": "today"}))
+        # When they are listed
+        # Then the other is
+        assert [each.digest for each in world.profiles.keys_of(GROUP)] == [first]
+
+
+def test_the_schedule_queues_the_others(env: Environment, world: World) -> None:
+    # Given a marked group beside one whose mark cannot be read
+    env.save()
+    mark = keys.mark("5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2ebb")
+    world.aws.dynamodb.put_item(
+        TableName=world.table.name,
+        Item={"pk": {"S": mark.pk}, "sk": {"S": mark.sk}, "due_shard": {"S": keys.DUE_SHARD}, "due": {"S": "soon"}},
+    )
+    # When the marked groups are looked up
+    # Then the other one is among them
+    assert [each.group_id for each in env.services.groups.marked()] == [GROUP]

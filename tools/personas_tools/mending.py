@@ -1,0 +1,40 @@
+"""Personas that cannot be read: which they are, and how they are removed."""
+
+from collections.abc import Iterator
+from functools import partial
+from uuid import uuid4
+
+from personas.errors import Unreadable
+from personas.store import keys
+from personas.store.decoding import readable, text
+from personas.store.groups import GroupStore
+from personas.store.personas import PersonaStore, stored_in
+from personas.store.profiles import ProfileStore
+from personas.store.table import Table
+
+
+def unreadable(table: Table, group_id: str) -> Iterator[tuple[str, Unreadable]]:
+    """The ids of the personas that cannot be read, each with what is wrong."""
+    for item in PersonaStore(table).all(group_id):
+        try:
+            readable(item, stored_in)
+        except Unreadable as error:
+            yield keys.id_of(text(item, "sk")), error
+
+
+def remove(table: Table, group_id: str, persona_id: str) -> None:
+    """Leave a tombstone in the place of a persona that cannot be read, so that every reader learns of its end.
+
+    Raises:
+        LookupError: there is none, or it can be read.
+        LostRace: it was written in between.
+        Unavailable: the table cannot be read or written now.
+    """
+    personas, profiles = PersonaStore(table), ProfileStore(table)
+    try:
+        personas.get(group_id, persona_id)
+    except Unreadable:
+        GroupStore(table).mark(group_id)
+        personas.bury(group_id, persona_id, partial(profiles.naming, group_id, persona_id), uuid4().hex[:16])
+        return
+    raise LookupError(f"{persona_id} is no persona that cannot be read")
