@@ -26,7 +26,7 @@ STORE: Final = Path(__file__).parents[2] / ".local"
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
-    """A service with a catalogue; its caller is a superadmin."""
+    """Give a service with a catalogue; its caller is a superadmin."""
     if not ADDRESS:
         yield InProcess(warm_client(unguarded_world(request.getfixturevalue("aws"))))
         return
@@ -36,7 +36,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
 
 @pytest.fixture
 def mark(service: Service) -> Iterator[str]:
-    """What the names of this test's personas begin with, and nobody else's; afterwards they are deleted."""
+    """Give a beginning for the names of this test's personas that nobody else uses; afterwards delete them."""
     made = f"Client {uuid4().hex[:12]}"
     yield made
     while found := read(service, "search", {"search": made, "page_size": "100"})["personas"]:
@@ -46,6 +46,6 @@ def mark(service: Service) -> Iterator[str]:
 
 @pytest.fixture
 def play() -> settings:
-    """How long a state machine runs. Over HTTP a failing run is told as it is; a shorter one takes minutes to find."""
+    """Say how long a state machine runs. Over HTTP a failing run stays as it is: shorter ones take minutes to find."""
     phases = (Phase.generate,) if ADDRESS else tuple(Phase)
     return settings(max_examples=15, stateful_step_count=20, phases=phases)

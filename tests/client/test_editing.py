@@ -19,11 +19,11 @@ from support.web_client import CHOICES, LISTS, TEXTS, Service, Tab, Values, read
 
 OFFERED_MAX: Final = 5
 KEYS: Final = "aé😀e\u0301, .\n"
-"""What is typed: letters, some of several code points, and what is trimmed at the end of a text."""
+"""The keys that are typed: letters, some of several code points, and what is trimmed at the end of a text."""
 
 
 def kept(text: str) -> str:
-    """A text as the service keeps it."""
+    """Return a text as the service keeps it."""
     return normalize("NFC", text.strip())
 
 
@@ -37,7 +37,7 @@ class Editing(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.expected: Values = {}
-        """What the form shows wherever it is loaded."""
+        """The values that the form shows wherever it is loaded."""
         self.tabs: list[Tab] = []
 
     # ---- What can happen ---------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Editing(RuleBasedStateMachine):
 
     @staticmethod
     def _shows(tab: Tab, expected: Values) -> None:
-        """What is on the screen is what is kept, but for what the service trims and drops."""
+        """Compare the screen with what is kept, but for what the service trims and drops."""
         shown = dict(tab.shown)
         shown |= {name: kept(shown[name]) for name in TEXTS}
         shown["examples"] = list(dict.fromkeys(kept(row) for row in shown["examples"] if kept(row)))
@@ -134,7 +134,7 @@ class Editing(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(service: Service, mark: str) -> type[Editing]:
-    """The machine over a service, with the first options that its form offers."""
+    """Make the machine over a service, with the first options that its form offers."""
     form = read(service, "get", {})
     offers = {name: [each["id"] for each in form[section]["resources"]] for name, section in CHOICES.items()}
     offers |= {name: [each[key] for each in form[section]["resources"]] for name, (section, key) in LISTS.items()}

@@ -1,4 +1,4 @@
-"""What a client can tell its user of an error."""
+"""Errors as a client can tell them to its user."""
 
 from uuid import uuid4
 

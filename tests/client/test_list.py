@@ -1,4 +1,4 @@
-"""A list with filters beside it: what is chosen there is given, counted, filtered by, copied and deleted."""
+"""A list with filters beside it: their options are given to personas, counted and filtered by."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Listing(RuleBasedStateMachine):
         super().__init__()
         self.word = f"{self.mark} run {next(self.runs)};"
         self.rows: dict[str, dict[str, tuple[str, ...]]] = {}
-        """What each persona has, by filter."""
+        """The options that each persona has, by filter."""
 
     @rule(many=st.integers(1, 6), data=st.data())
     def create(self, many: int, data: st.DataObject) -> None:
@@ -117,7 +117,7 @@ class Listing(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(service: Service, mark: str) -> type[Listing]:
-    """The machine over a service."""
+    """Make the machine over a service."""
 
     class Bound(Listing):
         pass

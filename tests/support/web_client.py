@@ -40,7 +40,7 @@ class Reply(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What the client tells its user of an answer that is an error."""
+        """Return what the client tells its user of an answer that is an error."""
         return str(self.body["detail"]) if "application/json" in self.media_type else f"Error {self.status}"
 
 
@@ -85,14 +85,14 @@ class OverHttp:
 
 
 def read(service: Service, operation: str, body: Mapping[str, object] | None = None) -> Values:
-    """The body of an answer that must be 200."""
+    """Return the body of an answer that must be 200."""
     reply = service.call(operation, body)
     assert reply.status == 200, reply.shown
     return reply.body
 
 
 def shown_in(form: Values) -> Values:
-    """What a client puts on the screen of a form that `get` answered."""
+    """Return what a client puts on the screen of a form that `get` answered."""
     shown: Values = {}
     for name, (section, key) in TEXTS.items():
         resource = form[section]["resource"]
@@ -128,7 +128,7 @@ class Tab:
         return self
 
     def change(self, name: str, value: Any) -> int:
-        """Show another value and save it; how often somebody else had saved in between.
+        """Show another value and save it; return how often somebody else had saved in between.
 
         A conflict loads the form anew, and the change is sent again on top of what it shows.
         """
@@ -147,7 +147,7 @@ class Tab:
         return conflicts
 
     def publish(self) -> Values:
-        """Save what is shown as the persona itself; the result."""
+        """Save what is shown as the persona itself; return the result."""
         item = {
             **{name: self.shown[name] or None for name in TEXTS if name != "instructions"},
             "instructions": self.shown["instructions"],
@@ -167,7 +167,7 @@ class Tab:
         return {"input_draft_id": self.draft_id, "expected_version": self.version}
 
     def _sent(self, name: str) -> Values:
-        """The patch that says what is shown of one field."""
+        """Return the patch that says what is shown of one field."""
         if name == "active":
             return {"flag_id": self.flag_id if self.shown[name] else None}
         return {name: self.shown[name]}
@@ -182,5 +182,5 @@ class Tab:
 
 
 def in_chunks(cell: str) -> Sequence[str]:
-    """The entries of a cell of a list, as existing clients read it: split at commas."""
+    """Return the entries of a cell of a list as existing clients read it: split at commas."""
     return [entry.strip() for entry in cell.split(",") if entry.strip()]

@@ -1,4 +1,4 @@
-"""What Accept headers name."""
+"""Codings and media types that Accept headers name, and those that they do not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a request's Accept headers ask for (RFC 9110, 12.5)."""
+"""The media types and codings that a request accepts (RFC 9110, 12.5)."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ VARY: Final = "Accept, Accept-Encoding"
 
 
 def names(header: str, *options: str) -> bool:
-    """Whether an Accept or Accept-Encoding header names one of these, and not with the weight 0.
+    """Tell whether an Accept or Accept-Encoding header names one of these, and not with the weight 0.
 
     ``options`` are in lower case, the most specific first: the first one that the header names decides.
     """

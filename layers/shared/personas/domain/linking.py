@@ -41,7 +41,7 @@ def is_offered_link(catalogue: Catalogue, link: ParameterField, caller: Caller) 
 
 
 def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Caller) -> bool:
-    """Whether `get` offers an entry to this caller for new selections; of a field, one of its parameter fields."""
+    """Tell whether `get` offers an entry to this caller for new selections; of a field, one of its parameter fields."""
     if kind == "fields":
         links = catalogue.links_of_fields.get(entry_id, ())
         return any(is_offered_link(catalogue, link, caller) for link in links)

@@ -62,7 +62,7 @@ class OptionNames:
         ]
 
     def unused(self, used: Container[str], needle: str, offered: Callable[[str], bool]) -> Iterator[Offer]:
-        """Options without a count, in their order: what is not in use, contains the needle and is ``offered``."""
+        """Yield the options without a count, in their order, that contain the needle and are ``offered``."""
         return (
             (0, folded, each, self._names[each])
             for folded, each in self._in_order
