@@ -8,7 +8,7 @@ TWENTY: Final = 20
 
 
 def twenty(service: Service, mark: str) -> list[str]:
-    """Twenty personas that are alike; their ids."""
+    """Create twenty personas that are alike; return their ids."""
     form = read(service, "get", {})
     color, icon = (form[section]["resources"][0]["id"] for section in ("colors", "icons"))
     items = [
@@ -20,12 +20,12 @@ def twenty(service: Service, mark: str) -> list[str]:
 
 
 def search(service: Service, mark: str, **more: object) -> Values:
-    """The list of this test's personas, with the filters beside it."""
+    """Return the list of this test's personas, with the filters beside it."""
     return read(service, "search", {"search": mark, "page_size": "50", "page_offset": "0", **more})
 
 
 def options(listed: Values, of: str) -> list[Values]:
-    """The options of a filter, in its order."""
+    """Return the options of a filter, in its order."""
     found: list[dict[str, Any]] = listed[f"{of}_filter"]["options"]
     return found
 
@@ -77,6 +77,16 @@ def test_departments_fields_and_voices_are_given_by_the_ids_of_the_filters(servi
     assert {tuple(row["field_ids"]) for row in rows} == {(picked["parameter_field_ids"],)}
     shown = shown_in(read(service, "get", {"persona_id": ids[0]}))
     assert shown["voice_ids"] == [picked["voice_ids"]]
+
+
+def test_an_edit_that_none_takes_is_told_row_by_row(service: Service, mark: str) -> None:
+    ids = twenty(service, mark)[:3]
+    edits = [{"persona_id": each, "color": "A color that nobody has"} for each in ids]
+
+    results = read(service, "update", {"personas": edits})["results"]
+
+    assert [(each["success"], each["persona_id"]) for each in results] == [(False, each) for each in ids]
+    assert {error["field"] for each in results for error in each["errors"]} == {"color"}
 
 
 def test_what_is_chosen_is_deleted_in_one_call(service: Service, mark: str) -> None:
