@@ -1,6 +1,7 @@
 """search, as the contract states it, through the real handler."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from itertools import product
 from typing import Any, Final
 
@@ -9,8 +10,9 @@ import pytest
 from personas.domain.folding import fold
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.profile import Profile
+from personas.store.resources import Entry, ResourceStore
 from support.aws import forget
-from support.environments import Environment, Steps
+from support.environments import Environment, Steps, refusing
 from support.world import (
     ALTO,
     ANGRY,
@@ -26,6 +28,7 @@ from support.world import (
     STAR,
     TEAL,
     TONE_CALM,
+    Clock,
     World,
     color,
     department,
@@ -676,6 +679,27 @@ class TestFresh:
         assert options(reader.search(), "department") == {"Nursing": 2, "Sales": 2, "Legal": 1}
         world.cast("Ward", house["Cleo"])
         assert reader.found(scenario_ids=[WARD]) == Environment(world).found(scenario_ids=[WARD]) == ["Cleo"]
+
+    @pytest.mark.parametrize("answered", [0, 1])
+    def test_what_was_written_before_a_read_that_failed(self, answered: int, world: World) -> None:
+        """A read of the feed that fails has read nothing: the next one begins where the last one that succeeded did."""
+        # Given a warm reader, and after its last read a persona and a color
+        now = Clock()
+        reader, writer = Environment(world, now), Environment(world, now)
+        reader.search()
+        now.moment += timedelta(minutes=1)
+        writer.save(name="Ada")
+        ResourceStore(writer.services.table).put(GROUP, Entry("colors", NOBODY, color("Grey", "#808080")), "test.grey")
+
+        # When the reader's first read, or the second, fails, so late that the next one's window does not reach them
+        now.moment += timedelta(minutes=1)
+        with refusing("Query", after=answered):
+            assert reader.call("search", remaining_ms=4_000).status == 503
+        now.moment += timedelta(minutes=1)
+
+        # Then it finds both
+        assert reader.found() == ["Ada"]
+        assert "Grey" in options(reader.search(), "color")
 
     def test_a_deleted_one_that_is_made_again(self, env: Environment, world: World) -> None:
         reader = Environment(world)

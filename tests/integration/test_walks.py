@@ -27,6 +27,7 @@ from support.agreement import SECTION, Agreement
 from support.aws import Aws
 from support.background import schedule
 from support.client import Answer
+from support.environments import refusing
 from support.iam import Guard
 from support.model import EMPTY, TEXTS, Caller, Draft, Entry, Group, Link, Persona, Query, Selection, copy_name
 from support.moto_directly import moto_directly
@@ -467,7 +468,7 @@ class Walks(RuleBasedStateMachine):
     @rule(place=PLACE, who=WHO, passed=st.integers(0, 1), time=st.sampled_from(WAITS[:4]))
     def fail_to_read(self, place: int, who: str, passed: int, time: timedelta) -> None:
         """A search whose second read of the table at the latest meets a table without room."""
-        with self.premises.failing("Query", after=passed):
+        with refusing("Query", after=passed):
             answer = self.premises.call(place, who, "search", remaining_ms=4_000)
         assert (answer.status, "Retry-After" in answer.headers) == (503, True), answer.text
         self.premises.wait(time)

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
+from itertools import count
 from typing import Any, Final, Protocol
 from unittest.mock import patch
+
+from botocore.exceptions import ClientError
 
 import personas.api  # noqa: F401  # lest the first import of it find the services patched
 from personas.runtime import deadline, dynamodb, s3, sqs, utc_now
@@ -211,3 +214,22 @@ class Environment:
 def shifted(clock: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:
     """A clock that goes wrong by so much."""
     return lambda: clock() + by
+
+
+@contextmanager
+def refusing(operation: str, after: int = 0) -> Iterator[None]:
+    """Have DynamoDB refuse such requests for want of room, after so many of them."""
+    numbers, events, name = count(), dynamodb().meta.events, f"provide-client-params.dynamodb.{operation}"
+
+    def refuse(**_: object) -> None:
+        if next(numbers) >= after:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": _REFUSED}, operation)
+
+    events.register(name, refuse, unique_id="refusing")
+    try:
+        yield
+    finally:
+        events.unregister(name, unique_id="refusing")
+
+
+_REFUSED: Final[Any] = {"HTTPStatusCode": 400}

@@ -11,13 +11,11 @@ from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -39,7 +37,6 @@ from support.iam import Guard
 from support.transport import Handlers
 
 COPY: Final = "restored-copy"
-_NO_ROOM: Final[Any] = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
 
 @dataclass
@@ -97,21 +94,6 @@ class Premises:
         """What an event is answered."""
         answer = self.environments[place].invoke(operation, raw, remaining_ms)
         return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
-
-    @contextmanager
-    def failing(self, operation: str, after: int) -> Iterator[None]:
-        """Have the table refuse such requests for want of room, after so many of them."""
-        numbers, events = count(), dynamodb().meta.events
-
-        def refuse(**_: object) -> None:
-            if next(numbers) >= after:
-                raise ClientError(_NO_ROOM, operation)
-
-        events.register(f"provide-client-params.dynamodb.{operation}", refuse, unique_id="no-room")
-        try:
-            yield
-        finally:
-            events.unregister(f"provide-client-params.dynamodb.{operation}", unique_id="no-room")
 
     def stored(self, exported: Answer) -> bytes:
         """The file behind the answer of an export."""
