@@ -16,8 +16,10 @@ _BEFORE: Final = (
 _SIGNS: Final = "=+@\\-\u207a\u207c\u208a\u208c\u2212\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 _FIRST: Final = re.compile(f"{_BEFORE}[{_SIGNS}\t\r\n]")
 # Where lists are separated by semicolons, a spreadsheet begins a cell behind each; another one behind tabs and lines.
-_LATER: Final = re.compile(f"([;\t\r\n])(?={_BEFORE}[{_SIGNS}])")
-_LATER_ESCAPED: Final = re.compile(f"([;\t\r\n])'(?={_BEFORE}[{_SIGNS}])")
+# An expression each, for one that begins with a letter is searched for several times as fast as one that begins with a
+# set of them.
+_LATER: Final = {each: re.compile(f"{each}(?={_BEFORE}[{_SIGNS}])") for each in ";\t\r\n"}
+_LATER_ESCAPED: Final = {each: re.compile(f"{each}'(?={_BEFORE}[{_SIGNS}])") for each in ";\t\r\n"}
 _PART: Final = re.compile(r"(?:\\[|\\]|[^|])+")
 _ESCAPED: Final = re.compile(r"\\([|\\])")
 _TO_ESCAPE: Final = re.compile(r"[|\\]")
@@ -25,13 +27,19 @@ _TO_ESCAPE: Final = re.compile(r"[|\\]")
 
 def escape(text: str) -> str:
     """The text as a cell that no spreadsheet takes for a formula: with an apostrophe wherever it would, also inside."""
-    cell = _LATER.sub(r"\1'", text)
+    cell = text
+    for begin, formula in _LATER.items():
+        if begin in cell:
+            cell = formula.sub(f"{begin}'", cell)
     return f"'{cell}" if _FIRST.match(text) else cell
 
 
 def unescape(cell: str) -> str:
     """The text that `escape` made the cell of. A cell that no rule of it would have made is left as it is."""
-    text = _LATER_ESCAPED.sub(r"\1", cell)
+    text = cell
+    for begin, formula in _LATER_ESCAPED.items():
+        if begin in text:
+            text = formula.sub(begin, text)
     return text[1:] if cell.startswith("'") and _FIRST.match(cell) else text
 
 
