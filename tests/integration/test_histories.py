@@ -14,7 +14,7 @@ import pytest
 
 from personas.store.table import Table
 from personas_tools.template import Function, TableRequest
-from support.broken import Lagging, Reusing, Stale, Unconditional
+from support.broken import Deaf, Lagging, Reusing, Stale, Unconditional
 from support.crowd import played
 from support.emulated import emulated_aws
 from support.history import check, counts
@@ -77,6 +77,7 @@ def test_what_the_clients_are_told_is_linearizable(anew: Anew, capsys: pytest.Ca
         pytest.param(Reusing, TWICE, id="reused-version"),
         pytest.param(Stale, ORDER, id="stale-read"),
         pytest.param(Lagging, ORDER, id="stale-feed"),
+        pytest.param(Deaf, ORDER, id="wrong-clocks"),
     ],
 )
 def test_a_broken_store_is_found_out(anew: Anew, store: type[Table], rule: str) -> None:

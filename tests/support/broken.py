@@ -4,13 +4,18 @@ They stand where the real one stands, in every process of a crowd, so that the w
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from personas.clock import machine_time
+from personas.runtime import Deadline
 from personas.store.attributes import Item, Value
 from personas.store.keys import Key
 from personas.store.table import Change, Table, Written
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 BEHIND: Final = 1.0
 """How far behind the stale stores are, in seconds."""
@@ -57,3 +62,10 @@ class Lagging(Table):
             changes = list(super().changes(partition, prefix, since and since - timedelta(seconds=BEHIND)))
             held[partition, prefix] = time.monotonic(), changes
         yield from changes
+
+
+class Deaf(Table):
+    """Goes by its machine's clock, whatever AWS says that the time is."""
+
+    def __init__(self, client: "DynamoDBClient", name: str, clock: Callable[[], datetime], deadline: Deadline) -> None:
+        super().__init__(client, name, machine_time, deadline)

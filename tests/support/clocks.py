@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,6 +17,8 @@ from support.aws import forget
 from support.client import Answer, Client
 from support.environments import shifted
 
+_lasting: Final = ExitStack()
+"""What holds as long as such a process lives."""
 _clients: Final[list[Client]] = []
 """In such a process, its only client."""
 
@@ -62,10 +64,11 @@ def apart(
             each.stop()
 
 
-def set_clock_off(by: timedelta) -> None:
+@contextmanager
+def clock_off(by: timedelta) -> Iterator[None]:
     """Have this process's clock go wrong, whoever in it asks for the time, but for the monotonic one."""
-    if by:
-        time_machine.travel(datetime.now(UTC) + by, tick=True).start()
+    with time_machine.travel(datetime.now(UTC) + by, tick=True) if by else nullcontext():
+        yield
 
 
 def set_machine_off(by: timedelta, *, known: bool) -> None:
@@ -78,7 +81,7 @@ def _begin(environment: Mapping[str, str], headers: Mapping[str, str], off: time
     os.environ.update(environment)
     # Logs and metrics go to stdout.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    set_clock_off(off)
+    _lasting.enter_context(clock_off(off))
     _clients.append(Client(headers))
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -14,6 +15,8 @@ from support.world import World, text_id
 CLIENTS: Final = 16
 PERSONAS: Final = 24
 DRAFTS: Final = 8
+OFF: Final = {0: timedelta(hours=1), 1: timedelta(hours=-1)}
+"""The clients whose machines have a wrong clock, and how far off it is."""
 
 
 def parts(world: World, seed: int, calls: int, clients: int, table: type[Table]) -> tuple[list[Part], list[Event]]:
@@ -38,6 +41,7 @@ def parts(world: World, seed: int, calls: int, clients: int, table: type[Table])
             environment=world.aws.environment,
             headers={"x-api-key": world.key("root")},
             table=table,
+            off=OFF.get(number, timedelta()),
         )
         for number in range(clients)
     ]

@@ -9,12 +9,14 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 import personas.services
 from personas.store.table import Table
 from support.aws import forget
 from support.client import Answer, Client
+from support.clocks import clock_off
 from support.history import Contents, Copy, Event, Read, Span, Write
 from support.world import NEEDED, text_id
 
@@ -62,6 +64,8 @@ class Part:
     environment: Mapping[str, str]
     headers: Mapping[str, str]
     table: type[Table] = Table
+    off: timedelta = timedelta()
+    """How far off the clock of its machine is."""
 
     def choices(self) -> Iterator[Choice]:
         """What the client chooses; the same for the same seed."""
@@ -95,8 +99,9 @@ def play(part: Part) -> Played:
     vars(personas.services)["Table"] = part.table
     forget()
     player = _Player(part)
-    for number, choice in enumerate(part.choices()):
-        player.act(number, choice)
+    with clock_off(part.off):
+        for number, choice in enumerate(part.choices()):
+            player.act(number, choice)
     return player.played
 
 
