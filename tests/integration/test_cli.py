@@ -470,7 +470,7 @@ class TestTargets:
 
         lead = target.deployed_table(aws.names["PersonasTable"]).now() - machine_time()
 
-        assert abs(lead) < timedelta(seconds=2)
+        assert abs(lead) < timedelta(minutes=1)
 
     def test_tokens_are_local(self, run: Run) -> None:
         assert "its own issuer" in run("token", "--profile", "Grace", "--group", GROUP, fails=2).stderr
