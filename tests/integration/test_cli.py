@@ -435,6 +435,32 @@ class TestKeys:
         assert "at least 16" in run("key", "revoke", "0" * 5, "--group", GROUP, fails=2).stderr
 
 
+class TestUnreadable:
+    def test_are_listed_and_removed_by_name_alone(
+        self, run: Run, aws: Aws, table: Table, services: Services, load_file: Callable[[str], Result]
+    ) -> None:
+        # Given a persona that cannot be read beside one that can
+        load_file(LIBRARY)
+        ada, bo = create(services, "Ada", "Bo")
+        aws.dynamodb.update_item(
+            TableName=aws.names["PersonasTable"],
+            Key={"pk": {"S": keys.group_partition(GROUP)}, "sk": {"S": f"persona#{ada}"}},
+            UpdateExpression="SET #row.np = :less",
+            ExpressionAttributeNames={"#row": "row"},
+            ExpressionAttributeValues={":less": {"N": "-1"}},
+        )
+
+        # Then it is listed with what is wrong, it alone can be removed, and then nothing is left to list
+        (listed,) = run("unreadable", "--group", GROUP).stdout.splitlines()
+        assert listed.startswith(f"  ? {ada}: ")
+        assert (
+            "is no persona that cannot be read" in run("unreadable", "--group", GROUP, "--remove", bo, fails=1).stderr
+        )
+        assert run("unreadable", "--group", GROUP, "--remove", ada).stdout == f"  - {ada}\n"
+        assert run("unreadable", "--group", GROUP).stdout == ""
+        assert set(personas_in(table)) == {"Bo"}
+
+
 class TestTargets:
     def test_stack_or_table(self, run: Run) -> None:
         assert "not both" in run("key", "list", "--group", GROUP, "--stack", "prod", fails=2).stderr

@@ -41,6 +41,8 @@ WRONG: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("token", ("--profile", NOBODY, *STORE), "Tokens of a deployed stack come from its own issuer."),
     ("restore", STORE, "Missing option '--from-table'."),
     ("restore", (*STORE, "--from-table", "none"), "There is no table none beside {table}. Check its name."),
+    ("unreadable", (*STORE, "--remove", "x"), "'x' is not a UUID"),
+    ("unreadable", (*STORE, "--remove", NOBODY), NOBODY),
     ("list", ("--limit", "0"), "0 is not in the range x>=1."),
     ("list", ("--department", "Carr"), "did you mean 'Care'?"),
     ("show", (), "Missing argument 'NAME|ID'."),
