@@ -137,16 +137,10 @@ def _settled(api: Api, batch: Batch, run: str) -> dict[int, Outcome]:
     rounds = 1
     while True:
         results = _results(api.call(batch.operation, body, idempotency_key=key), len(batch.rows))
-        if rounds == ROUNDS or not any(map(_passing, results)):
+        if rounds == ROUNDS or not any(result.code in _PASSING for result in results):
             break
         rounds += 1
     return {row.number: _outcome(batch.operation, result) for row, result in zip(batch.rows, results, strict=True)}
-
-
-def _passing(result: _Result) -> bool:
-    if result.code is None:  # a service that gives results no codes: what names no field may pass
-        return not result.success and not result.errors
-    return result.code in _PASSING
 
 
 def _outcome(operation: Operation, result: _Result) -> Outcome:
@@ -156,7 +150,7 @@ def _outcome(operation: Operation, result: _Result) -> Outcome:
     if operation == "create" and any(steps == ["id"] for steps, _ in faults):
         # A persona has it already: as each id is sound and given once, no other fault can lie in it.
         return Outcome("there")
-    if result.code == _LOST or any(steps == ["expected_version"] for steps, _ in faults):
+    if result.code == _LOST:
         return Outcome("rejected", lost(result.message))
     return Outcome("rejected", told(faults) or result.message)
 
