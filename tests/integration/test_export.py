@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from personas.domain.exporting import HEADER
 from personas.domain.persona import Persona
-from personas.runtime import deadline
+from personas.runtime import LAST_CALL, deadline
 from personas.views.export_segments import EXPORT_VIEW
 from support.client import Answer
 from support.environments import Environment, Request, Steps, of_the_table
@@ -388,6 +388,7 @@ class TestFailures:
     @pytest.mark.usefixtures("large")
     def test_where_a_part_cannot_be_stored_nothing_is_left(self, env: Environment) -> None:
         def fail() -> None:
+            deadline().start(LAST_CALL)  # so that it is not tried again
             raise EndpointConnectionError(endpoint_url="https://s3.test")
 
         answer = self.failing(env, fail, lambda request: request.operation == "UploadPart")
@@ -401,6 +402,7 @@ class TestFailures:
         self, env: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail() -> None:
+            deadline().start(LAST_CALL)  # so that it is not tried again
             raise EndpointConnectionError(endpoint_url="https://s3.test")
 
         monkeypatch.setattr("personas.views.export_segments.READ_AHEAD", 1)
@@ -414,7 +416,7 @@ class TestFailures:
     @pytest.mark.usefixtures("large")
     def test_where_the_time_is_over_half_way_it_says_so_and_nothing_is_left(self, env: Environment) -> None:
         answer = self.failing(
-            env, lambda: deadline().start(timedelta(0)), lambda request: request.operation == "UploadPart"
+            env, lambda: deadline().start(timedelta(seconds=4)), lambda request: request.operation == "UploadPart"
         )
 
         assert fault(answer) == (503, "export_unfinished")
