@@ -33,6 +33,7 @@ from support.house import (
     House,
 )
 from support.iam import Guard
+from support.world import secret_of
 
 VALUE = {"names": "name", "descriptions": "description", "instructions": "template", "examples": "example"}
 
@@ -49,7 +50,7 @@ def options(answer: dict[str, Any], kind: str) -> list[str]:
 
 
 def text(kind: TextKind, value: str) -> str:
-    return text_id(HOUSE, kind, value)
+    return text_id(secret_of(HOUSE), kind, value)
 
 
 def test_before_a_refresh_a_form_offers_what_is_selected(house: House) -> None:

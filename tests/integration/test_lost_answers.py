@@ -50,7 +50,7 @@ from support.faults import (
 )
 from support.in_order import InOrder
 from support.warm import unguarded_world, warm_client
-from support.world import GROUP, NEEDED, PEOPLE, PLUM, STAR, TEAL, World, color, entry_id, result, text_id
+from support.world import GROUP, NEEDED, PEOPLE, PLUM, STAR, TEAL, World, color, entry_id, result, secret_of, text_id
 
 LOST = [
     pytest.param(lost_after(timed_out()), id="timed-out"),
@@ -119,7 +119,7 @@ class Someone:
     def renames(self, persona_id: str, name: str = "Somebody else's") -> None:
         stored = self._stored(persona_id)
         assert stored.persona is not None
-        changed = replace(stored.persona, name=identified(GROUP, "names", name))
+        changed = replace(stored.persona, name=identified(secret_of(GROUP), "names", name))
         self._personas.update(GROUP, changed, self._write_id(), stored)
 
     def deletes(self, persona_id: str) -> None:

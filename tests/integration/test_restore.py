@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import pytest
 from click.testing import CliRunner
 
+from personas.domain.text import identified
+from personas.store import keys
+from personas.store.groups import GroupStore
 from personas_tools.cli import main
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables
 from support.client import Client
 from support.warm import unguarded_world, warm_client
-from support.world import GROUP, NEEDED, World, result
+from support.world import GROUP, NEEDED, World, result, secret_of
 
 COPY = "restored-copy"
 
@@ -97,3 +100,44 @@ def test_one_persona_alone(aws: Aws, client: Client, table_definitions: Mapping[
 
     # Then only that one is back
     assert list(shown(client)) == ["Bea"]
+
+
+def test_the_ids_of_texts_stay_those_of_the_group(
+    aws: Aws, world: World, client: Client, table_definitions: Mapping[str, TableRequest]
+) -> None:
+    # Given a copy of the table, and a table that has lost the group's record
+    gone = save(client, "Ada")
+    before = world.persona(gone)
+    take_copy(aws, table_definitions)
+    client.call("delete", {"persona_ids": [gone]})
+    forget_record(world)
+
+    # When the persona is restored
+    run(aws)
+
+    # Then its texts have the ids that they had, and so has the same text of somebody else
+    assert world.persona(gone).texts == before.texts
+    assert GroupStore(world.table).read(GROUP).text_secret == secret_of(GROUP)
+
+
+def test_texts_get_the_ids_of_a_group_that_was_founded_anew(
+    aws: Aws, world: World, client: Client, table_definitions: Mapping[str, TableRequest]
+) -> None:
+    # Given a copy of the table, and a table whose group has been founded again since
+    gone = save(client, "Ada")
+    take_copy(aws, table_definitions)
+    client.call("delete", {"persona_ids": [gone]})
+    forget_record(world)
+    secret = GroupStore(world.table).found(GROUP)
+
+    # When the persona is restored
+    run(aws)
+
+    # Then its texts go by the ids that the same texts get now
+    assert world.persona(gone).name == identified(secret, "names", "Ada")
+    assert "0 came back, 0 reset, 1 unchanged." in run(aws)
+
+
+def forget_record(world: World) -> None:
+    key = keys.group(GROUP)
+    world.aws.dynamodb.delete_item(TableName=world.table.name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})

@@ -17,8 +17,10 @@ from personas.identity import CACHE_LIFE, Authenticator
 from personas.operations.bulk import CHUNK
 from personas.runtime import THREADS, Deadline, Parallel, dynamodb, s3
 from personas.services import services
+from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
+from personas.views.catalogues import CatalogueView
 from support.aws import Aws
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
@@ -285,6 +287,40 @@ def test_drafts_takes_one_round(client: Client, rounds: Rounds) -> None:
     with rounds.counting():
         assert len(answered(client.call("drafts", {}))["entries"]) == 3
     assert rounds.taken == 1
+
+
+class TestCold:
+    """The first call of an environment for its group, its caller known: ids of texts wait for the group's secret."""
+
+    @pytest.fixture
+    def cold(self, client: Client) -> Client:
+        services().catalogues = CatalogueView(services().table)
+        return client
+
+    @pytest.mark.parametrize(("texts", "taken"), [({}, 2), ({"name": "Cold"}, 3)])
+    def test_a_draft(self, cold: Client, rounds: Rounds, texts: Mapping[str, object], taken: int) -> None:
+        with rounds.counting():
+            answered(cold.call("draft", {**LINKS, **texts}))
+        assert rounds.taken == taken
+
+    def test_a_create(self, cold: Client, rounds: Rounds) -> None:
+        with rounds.counting():
+            create(cold, persona(name=new_text()))
+        assert rounds.taken == 3
+
+    def test_an_update_without_texts(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        services().catalogues = CatalogueView(services().table)
+        with rounds.counting():
+            answered(client.call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]}))
+        assert rounds.taken == 2
+
+    def test_a_copy(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        services().groups = GroupStore(services().table)
+        with rounds.counting():
+            answered(client.call("duplicate", {"persona_id": persona_id}))
+        assert rounds.taken == 3
 
 
 class TestDocs:

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
-from personas.domain.text import Reference, Text, TextKind, identified, wire_bytes
+from personas.domain.text import Fingerprint, Text, TextKind, fingerprint, identified, wire_bytes
 from personas.views import popular, text_usage
 from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views.popular import OFFERED, OfferedKind, Popular
 from personas.views.text_usage import KEPT, TEXT_KINDS, TextsView, Use
 
+SECRET: Final = b"s" * 32
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
 IDS: Final = [str(UUID(int=number)) for number in range(1, 13)]
 DEPARTMENTS: Final = ["d1", "d2", "d3", "d4"]
@@ -51,7 +52,7 @@ type Callers = Iterable[str] | None
 
 def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **links: object) -> Persona:
     """A persona with these texts."""
-    of = {kind: [identified(GROUP, kind, each) for each in text[kind]] for kind in TEXT_KINDS}
+    of = {kind: [identified(SECRET, kind, each) for each in text[kind]] for kind in TEXT_KINDS}
     given_links = {"color_id": "c1", "icon_id": "i1", **links}
     return Persona(
         id=persona_id,
@@ -103,9 +104,9 @@ class Model:
     def living(self) -> list[Persona]:
         return [each for _, each in self.held.values() if each]
 
-    def references(self) -> set[Reference]:
+    def fingerprints(self) -> set[Fingerprint]:
         return {
-            Reference(kind, each.id)
+            fingerprint(kind, each.text)
             for one in self.living
             for kind in TEXT_KINDS
             for each in entries_of(one, kind)
@@ -188,7 +189,7 @@ def test_the_view_agrees_with_brute_force(
     for step in steps:
         view = taken(view, model, step)
     assert len(view) == len(model.living)
-    assert model.references() <= view.used_ids()
+    assert model.fingerprints() <= view.used_texts()
     for persona_id in IDS:
         assert view.seq_of(persona_id) == model.held.get(persona_id, (-1, None))[0]
     caller = None if departments is None else frozenset(departments)
@@ -243,18 +244,18 @@ def test_a_text_out_of_use_stays_known_for_thirty_days() -> None:
     view.upsert(bare(1, 1, "Ada"))
     view.upsert(bare(1, 2, "Bea"))
     view.settle(NOW)
-    ada = Reference("names", identified(GROUP, "names", "Ada").id)
-    assert ada not in view.used_ids()  # it was never in a base that anybody read
+    ada = fingerprint("names", "Ada")
+    assert ada not in view.used_texts()  # it was never in a base that anybody read
     view = TextsView.decode(view.encode())
     view.upsert(bare(1, 3, "Cy"))
-    bea = Reference("names", identified(GROUP, "names", "Bea").id)
-    assert bea in view.used_ids()
+    bea = fingerprint("names", "Bea")
+    assert bea in view.used_texts()
     view.settle(NOW)
     view = TextsView.decode(view.encode())
     view.settle(NOW + DAYS - 1)
-    assert bea in view.used_ids()
+    assert bea in view.used_texts()
     view.settle(NOW + DAYS)
-    assert bea not in view.used_ids()
+    assert bea not in view.used_texts()
 
 
 def test_a_view_made_anew_remembers_what_the_older_one_knew() -> None:
@@ -263,10 +264,10 @@ def test_a_view_made_anew_remembers_what_the_older_one_knew() -> None:
     anew.upsert(bare(1, 2, "Bea"))
     anew.inherit(older, NOW)
     anew.settle(NOW + 1)
-    ada = Reference("names", identified(GROUP, "names", "Ada").id)
-    assert ada in anew.used_ids()
+    ada = fingerprint("names", "Ada")
+    assert ada in anew.used_texts()
     anew.settle(NOW + DAYS)
-    assert ada not in anew.used_ids()
+    assert ada not in anew.used_texts()
 
 
 def test_a_tombstone_is_remembered_until_it_expires() -> None:

@@ -39,7 +39,7 @@ from support.faults import (
     unreachable,
 )
 from support.warm import unguarded_world, warm_client
-from support.world import GROUP, NEEDED, STAR, TEAL, World, result
+from support.world import GROUP, NEEDED, STAR, TEAL, World, result, secret_of
 
 
 class Fate(Enum):
@@ -114,8 +114,8 @@ class Setting:
     def persona(self, name: str) -> Persona:
         return Persona(
             id=self.persona_id,
-            name=identified(self.group, "names", name),
-            instructions=identified(self.group, "instructions", "Ask."),
+            name=identified(secret_of(self.group), "names", name),
+            instructions=identified(secret_of(self.group), "instructions", "Ask."),
             color_id=TEAL,
             icon_id=STAR,
             created_at="2026-11-24T12:00:00+00:00",

@@ -19,6 +19,7 @@ from personas.store.table import Table
 from support.aws import Aws, forget
 from support.client import Answer, Client, Context, event, load_handler
 from support.iam import Guard
+from support.world import secret_of
 
 HOUSE: Final = "2f6c1f0e-58c1-4b9e-8d9a-3f1f2a6f7b01"
 CREATED: Final = "2026-01-02T03:04:05+00:00"
@@ -70,6 +71,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], lambda: self.now, Deadline())
+        GroupStore(self.table).found(HOUSE, secret_of(HOUSE))
         self.add("departments", "Care", name="Care", description="")
         self.add("departments", "Sales", name="Sales", description="")
         for color, code in (("Teal", "#008080"), ("Plum", "#8E4585"), ("Grey", "#808080")):

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from itertools import count
 from typing import Any, Final, cast
 
 from personas.contract.registry import ROUTES
-from personas.domain.catalogue import Catalogue
+from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
 from personas.domain.text import TextKind, resource_id
@@ -20,6 +21,7 @@ from personas.domain.text import text_id as id_of_text
 from personas.runtime import Deadline, utc_now
 from personas.store import keys
 from personas.store.attributes import Item, Value, encode
+from personas.store.groups import GroupStore
 from personas.store.keys import Key
 from personas.store.personas import PersonaStore, Stored
 from personas.store.profiles import ProfileStore
@@ -45,8 +47,13 @@ def entry_id(kind: str, name: str, group: str = GROUP) -> str:
 
 
 def text_id(kind: TextKind, text: str, group: str = GROUP) -> str:
-    """The id of a text."""
-    return id_of_text(group, kind, text)
+    """The id of a text in a group that was founded with the secret that tests know."""
+    return id_of_text(secret_of(group), kind, text)
+
+
+def secret_of(group: str) -> bytes:
+    """The secret that tests found a group with, so that they know the ids of its texts in every process."""
+    return sha256(group.encode()).digest()
 
 
 def parameter_field_id(parameter_id: str, field_id: str) -> str:
@@ -162,7 +169,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
 
 def catalogue_of(changed: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None) -> Catalogue:
     """That library as the rules see it, with ``changed`` rows by kind and id instead or besides."""
-    rows: dict[str, dict[str, Mapping[str, object]]] = {}
+    rows: dict[str, dict[str, Mapping[str, object]]] = {"group": {GROUP: {TEXT_IDS: secret_of(GROUP)}}}
     for entry in CATALOGUE:
         rows.setdefault(entry.kind, {})[entry.id] = entry.row
     for kind, entries in (changed or {}).items():
@@ -252,6 +259,9 @@ class World:
         self.profiles = ProfileStore(self.table)
         self.resources = ResourceStore(self.table)
         self._handlers = {operation: self._handler(operation) for operation in ROUTES}
+        groups = GroupStore(self.table)
+        groups.found(OTHER_GROUP, secret_of(OTHER_GROUP))
+        groups.found(GROUP, secret_of(GROUP))
         self._load_catalogue()
 
     # ---- The group ---------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from support.world import (
     field_row,
     parameter,
     parameter_field_id,
+    secret_of,
 )
 
 type Rows = Mapping[str, Mapping[str, Mapping[str, object]]]
@@ -140,8 +141,8 @@ class TestSelected:
 
     def test_texts_offer_what_is_selected(self) -> None:
         form = Form(
-            name=identified(GROUP, "names", "Ada"),
-            examples=(identified(GROUP, "examples", "B."), identified(GROUP, "examples", "A.")),
+            name=identified(secret_of(GROUP), "names", "Ada"),
+            examples=(identified(secret_of(GROUP), "examples", "B."), identified(secret_of(GROUP), "examples", "A.")),
         )
 
         layout = laid_out(form)

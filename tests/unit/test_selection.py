@@ -35,6 +35,7 @@ from support.world import (
     TEAL,
     caller_of,
     catalogue_of,
+    secret_of,
     text_id,
 )
 
@@ -71,11 +72,11 @@ class TestChanges:
     @pytest.mark.parametrize(
         ("sent", "changes"),
         [
-            ({"name": "Bo"}, {"name": identified(GROUP, "names", "Bo")}),
+            ({"name": "Bo"}, {"name": identified(secret_of(GROUP), "names", "Bo")}),
             ({"name_id": ADA}, {"name": Text(ADA, "Ada")}),
             ({"description": None}, {"description": None}),
             ({"description_id": None}, {"description": None}),
-            ({"instructions": "Be."}, {"instructions": identified(GROUP, "instructions", "Be.")}),
+            ({"instructions": "Be."}, {"instructions": identified(secret_of(GROUP), "instructions", "Be.")}),
             ({"color": "plum"}, {"color_id": PLUM}),
             ({"color_id": TEAL}, {"color_id": TEAL}),
             ({"icon": "heart-pulse"}, {"icon_id": HEART}),
@@ -108,7 +109,7 @@ class TestChanges:
             ({"parameter_field_ids": [MOOD_CALM]}, {"parameter_field_ids": (MOOD_CALM,)}),
             (
                 {"example_ids": [HELLO], "examples": ["Well.", "Hello."]},
-                {"examples": (Text(HELLO, "Hello."), identified(GROUP, "examples", "Well."))},
+                {"examples": (Text(HELLO, "Hello."), identified(secret_of(GROUP), "examples", "Well."))},
             ),
         ],
     )
@@ -119,8 +120,8 @@ class TestChanges:
         item = CreatePersonaItem.model_validate(NEEDED)
 
         assert selected(item).changes == {
-            "name": identified(GROUP, "names", "Ada"),
-            "instructions": identified(GROUP, "instructions", "Ask before you answer."),
+            "name": identified(secret_of(GROUP), "names", "Ada"),
+            "instructions": identified(secret_of(GROUP), "instructions", "Ask before you answer."),
             "color_id": TEAL,
             "icon_id": STAR,
         }
@@ -172,10 +173,10 @@ class TestTexts:
     def test_values_are_the_texts_that_were_sent(self) -> None:
         sent = patch(name="Bo", instructions=None, examples=["Hello.", "Well."])
 
-        assert text_values(GROUP, sent) == [
-            ("names", identified(GROUP, "names", "Bo")),
+        assert text_values(secret_of(GROUP), sent) == [
+            ("names", identified(secret_of(GROUP), "names", "Bo")),
             ("examples", Text(HELLO, "Hello.")),
-            ("examples", identified(GROUP, "examples", "Well.")),
+            ("examples", identified(secret_of(GROUP), "examples", "Well.")),
         ]
 
     def test_256_kib_are_not_too_long(self) -> None:

@@ -314,6 +314,7 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
         LibraryError: a reference stands for nothing, a name is stored under another id, or names several personas.
         LostRace: somebody else keeps writing the same entries.
     """
+    GroupStore(table).found(group_id)
     catalogue = stored_catalogue(table, group_id)
     entries = rows(library, group_id, stored=catalogue, moment=table.now())
     links = _links(table, group_id)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from personas.domain.text import identified
 from personas.errors import Unreadable
 from personas.store.decoding import readable
 from personas.store.groups import GroupStore
@@ -62,31 +63,33 @@ def restore(
         Unavailable: a table cannot be read or written now.
     """
     told = Restored()
+    secret = _secret(source, table, group_id, dry_run=dry_run)
     personas, profiles, directory = PersonaStore(table), ProfileStore(table), TextDirectory(table)
     if not dry_run:
         GroupStore(table).mark(group_id)
     for item in PersonaStore(source).all(group_id):
         try:
-            then = readable(item, stored_in)
+            copied = readable(item, stored_in)
         except Unreadable as error:
             told.unreadable.append(error.key)
             continue
-        if then.persona is None or not wanted(then.persona.id):
+        if copied.persona is None or not wanted(copied.persona.id):
             continue
+        then = _identified(copied.persona, secret)
         for _ in range(_ATTEMPTS):
             try:
-                now = _now(personas, profiles, group_id, then.persona.id, dry_run=dry_run)
-                if now is not None and now.persona is not None and _same(then.persona, now.persona):
+                now = _now(personas, profiles, group_id, then.id, dry_run=dry_run)
+                if now is not None and now.persona is not None and _same(then, now.persona):
                     told.unchanged += 1
                     break
                 names = told.reset if now is not None and now.persona is not None else told.returned
                 if not dry_run:
-                    for batch in directory.writes(group_id, _texts(then.persona)):
+                    for batch in directory.writes(group_id, _texts(then)):
                         directory.write(group_id, batch)
-                    _save(personas, group_id, then.persona, then.copies, now)
+                    _save(personas, group_id, then, copied.copies, now)
             except LostRace:
                 continue
-            names.append(then.persona.name.text)
+            names.append(then.name.text)
             break
         else:
             raise LostRace(None)
@@ -104,6 +107,27 @@ def _now(
             return None
     personas.bury(group_id, persona_id, partial(profiles.naming, group_id, persona_id), uuid4().hex[:16])
     return personas.get(group_id, persona_id)
+
+
+def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> bytes | None:
+    """What the ids of the group's texts follow from: the table's own, or where it has lost it that of the copy."""
+    former = GroupStore(source).read(group_id).text_secret
+    if dry_run:
+        return GroupStore(table).read(group_id).text_secret or former
+    return GroupStore(table).found(group_id, former)
+
+
+def _identified(persona: Persona, secret: bytes | None) -> Persona:
+    """The persona with its texts under the ids that they have now."""
+    if secret is None:
+        return persona
+    return replace(
+        persona,
+        name=identified(secret, "names", persona.name.text),
+        description=persona.description and identified(secret, "descriptions", persona.description.text),
+        instructions=identified(secret, "instructions", persona.instructions.text),
+        examples=tuple(identified(secret, "examples", each.text) for each in persona.examples),
+    )
 
 
 def _save(personas: PersonaStore, group_id: str, then: Persona, copies: int, now: Stored | None) -> None:

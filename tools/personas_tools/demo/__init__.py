@@ -21,11 +21,12 @@ from personas.operations.create import create_personas
 from personas.runtime import parallel
 from personas.services import Services
 from personas.settings import Settings
+from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools.library import Catalogue, load, parse, personas_named, stored_catalogue
 from personas_tools.library_file import Library
-from personas_tools.stack import JWKS_PATH, LocalStack
+from personas_tools.stack import JWKS_PATH, LocalStack, StackError
 from personas_tools.target import local_table
 
 GROUP: Final = "d0000000-0000-4000-8000-000000000001"
@@ -93,10 +94,15 @@ def load_if_empty(stack: LocalStack) -> list[str]:
 
     Raises:
         LibraryError, PersonasError: the demo's own files do not fit the service.
+        StackError: the local data are those of an earlier version.
     """
     table = local_table(stack)
     profiles = ProfileStore(table)
     _, people = profiles.read(None, [PEOPLE[-1].id])
+    if people and GroupStore(table).read(GROUP).text_secret is None:
+        raise StackError(
+            f"The local data are of an earlier version. Remove {stack.folder / 'state'} to start over, without them."
+        )
     if not people:
         _load(table, _services(stack, table))
     keys = _keys(stack.folder / _KEYS_FILE, profiles, table)

@@ -19,6 +19,9 @@ ACTIVE_FLAG: Final = "active"
 SNAPSHOTS: Final = "snapshots"
 """Where a group's record says what views it has. But for what refresh keeps there, the record is the library's."""
 
+TEXT_IDS: Final = "text_ids"
+"""Where a group's record holds what the ids of its texts follow from. Once there, it never changes."""
+
 _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "departments": ("name",),
     "colors": ("name", "hex_code"),
@@ -119,6 +122,18 @@ class Catalogue:
     def ai_kinds(self) -> frozenset[str]:
         """The kinds for which the group's setting offers generation."""
         return frozenset(cast("Sequence[str]", self.group.get("ai_generate", ())))
+
+    @property
+    def text_secret(self) -> bytes:
+        """What the ids of the group's texts follow from.
+
+        Raises:
+            TypeError: the group has none. It gets one before its first profile, so nobody can call for such a group.
+        """
+        secret = self.group.get(TEXT_IDS)
+        if not isinstance(secret, bytes):
+            raise TypeError("a group without a secret for the ids of its texts")
+        return secret
 
     @cached_property
     def flags(self) -> Mapping[str, Row]:

@@ -45,13 +45,13 @@ def text_references(sent: Sent) -> list[Reference]:
     return found
 
 
-def text_values(group_id: str, sent: Sent) -> list[tuple[TextKind, Text]]:
-    """The texts that a request brings along as such, each with its kind and the id that it gets."""
+def text_values(secret: bytes, sent: Sent) -> list[tuple[TextKind, Text]]:
+    """The texts that a request brings along as such, each with its kind and the id that the group's secret gives it."""
     found: list[tuple[TextKind, Text]] = []
     for name, kind in TEXT_KINDS.items():
         value = getattr(sent, name)
         values = [value] if isinstance(value, str) else value or ()
-        found += [(kind, identified(group_id, kind, each)) for each in values]
+        found += [(kind, identified(secret, kind, each)) for each in values]
     return found
 
 
@@ -94,7 +94,7 @@ def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected
             kind = TEXT_KINDS[name]
             found = [
                 *each(text_by_id, kind, id_field, by_id),
-                *(identified(links.catalogue.group_id, kind, value) for _, value in _places(name, by_value)),
+                *(identified(links.catalogue.text_secret, kind, value) for _, value in _places(name, by_value)),
             ]
             if name == "examples":
                 changes[name] = tuple(dict.fromkeys(found))

@@ -1,5 +1,11 @@
-"""Ids that follow from what they name: the same text has the same id, from anyone, without a look-up."""
+"""Ids that follow from what they name: the same text has the same id, from anyone, without a look-up.
 
+Who knows the id of a text can read it. So such an id follows from the group's secret besides: nobody learns from a
+guessed text that someone uses it.
+"""
+
+import hmac
+import secrets
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
@@ -12,6 +18,11 @@ TextKind = Literal["names", "descriptions", "instructions", "examples"]
 
 NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")
 """The namespace of every derived id of this service (RFC 9562, version 5). It can never change."""
+
+
+_SECRET_BYTES: Final = 32
+_VERSION_8: Final = 0x8000 << 64 | 0x8000 << 48
+_RANDOM_BITS: Final = (1 << 128) - 1 & ~(0xF000 << 64 | 0xC000 << 48)
 
 
 class Text(NamedTuple):
@@ -28,19 +39,37 @@ class Reference(NamedTuple):
     id: str
 
 
+class Fingerprint(NamedTuple):
+    """A text by its kind and what follows from it alone."""
+
+    kind: TextKind
+    digest: str
+
+
 def resource_id(group_id: str, kind: str, name: str) -> str:
     """The id of a catalogue entry that was loaded without one. A field's name is ``parameter/field``."""
     return str(uuid5(NAMESPACE, f"{group_id}/{kind}/{name}"))
 
 
-def text_id(group_id: str, kind: TextKind, text: str) -> str:
-    """The id of ``text`` among the group's texts of that kind."""
-    return resource_id(group_id, kind, text)
+def new_secret() -> bytes:
+    """A fresh secret for the ids of a group's texts: 256 random bits."""
+    return secrets.token_bytes(_SECRET_BYTES)
 
 
-def identified(group_id: str, kind: TextKind, text: str) -> Text:
+def text_id(secret: bytes, kind: TextKind, text: str) -> str:
+    """The id of ``text`` among the texts of that kind of the group whose secret this is (RFC 9562, version 8)."""
+    digest = hmac.digest(secret, f"{kind}/{text}".encode(), "sha256")
+    return str(UUID(int=int.from_bytes(digest[:16]) & _RANDOM_BITS | _VERSION_8))
+
+
+def identified(secret: bytes, kind: TextKind, text: str) -> Text:
     """``text`` together with its id."""
-    return Text(text_id(group_id, kind, text), text)
+    return Text(text_id(secret, kind, text), text)
+
+
+def fingerprint(kind: TextKind, text: str) -> Fingerprint:
+    """What stands for a text where the group's secret is not known: it is never given out."""
+    return Fingerprint(kind, str(uuid5(NAMESPACE, f"{kind}/{text}")))
 
 
 def is_sound(text: str) -> bool:

@@ -45,7 +45,7 @@ def patch_draft(
 def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
     """What the patch changes, after the round that looks up what this environment does not know yet."""
     directory = services.texts
-    catalogue = services.catalogues.held(caller.group_id)
+    known = services.catalogues.held(caller.group_id)
     references = dict.fromkeys(text_references(request))
     texts = {each: text for each in references if (text := directory.known(caller.group_id, *each)) is not None}
     missing = [each for each in references if each not in texts]
@@ -54,7 +54,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     drafts: list[Draft | None] = []
     found: dict[Reference, str] = {}
     calls: list[Callable[[], None]] = []
-    if catalogue is None or links_unknown_to(Links(catalogue, caller), request):
+    if known is None or links_unknown_to(Links(known, caller), request):
         calls.append(lambda: catalogues.append(services.catalogues.current(caller.group_id)))
         draft_id = request.input_draft_id
         if draft_id is not None and (request.department_ids or request.parameter_field_ids):
@@ -62,22 +62,32 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
             calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if missing:
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
-    for batch in directory.writes(caller.group_id, text_values(caller.group_id, request)):
-        calls.append(partial(directory.write, caller.group_id, batch))
+    if known is not None:
+        calls += _puts(services, known, request)
     if not services.drafts.announced(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
         calls.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
     services.parallel.run(calls)
 
-    catalogue = catalogues[0] if catalogues else catalogue
+    catalogue = catalogues[0] if catalogues else known
     if catalogue is None:
         raise AssertionError("a catalogue that is not held is read")
+    if known is None:
+        # The ids of texts follow from the group's secret, which came with the catalogue.
+        services.parallel.run(_puts(services, catalogue, request))
     held = links_of(drafts[0].fields) if drafts and drafts[0] else ()
     selected = select(request, Links(catalogue, caller, held), {**texts, **found})
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
         raise at("", [_as_sent(request, fault) for fault in faults])
     return selected.changes
+
+
+def _puts(services: Services, catalogue: Catalogue, request: PatchPersonaDraftRequest) -> list[Callable[[], None]]:
+    """What puts the texts of the patch into the directory, as far as this environment has not just seen them there."""
+    group_id, directory = catalogue.group_id, services.texts
+    batches = directory.writes(group_id, text_values(catalogue.text_secret, request))
+    return [partial(directory.write, group_id, batch) for batch in batches]
 
 
 def _as_sent(request: PatchPersonaDraftRequest, fault: Fault) -> Fault:

@@ -15,7 +15,7 @@ from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import insert
 from personas.operations.standing import read_for
 from personas.services import Services
-from personas.store.personas import name_in
+from personas.store.personas import Stored, name_in
 from personas.store.table import LostRace
 
 
@@ -37,10 +37,15 @@ def duplicate_persona(
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
     missing = NotFound(f"There is no persona {request.persona_id}.")
-    stored, _ = services.parallel.pair(
-        lambda: read_for(services, caller, request.persona_id),
+    secrets: list[bytes] = []
+    found: list[Stored | None] = []
+    calls: list[Callable[[], None]] = [
+        lambda: found.append(read_for(services, caller, request.persona_id)),
         lambda: services.groups.mark(caller.group_id),
-    )
+        lambda: secrets.append(services.groups.text_secret(caller.group_id)),
+    ]
+    services.parallel.run(calls)
+    (stored,), (secret,) = found, secrets
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
         raise missing
     source = stored.persona
@@ -55,12 +60,12 @@ def duplicate_persona(
     def count() -> None:
         number[0] = services.personas.next_copy(caller.group_id, source.id, write_id)
 
-    expected = _copied_texts(caller.group_id, source, stored.copies + 1)
+    expected = _copied_texts(secret, source, stored.copies + 1)
     try:
         services.parallel.run([count, *_puts(services, caller.group_id, expected)])
     except LostRace:
         raise missing from None
-    texts = _copied_texts(caller.group_id, source, number[0])
+    texts = _copied_texts(secret, source, number[0])
     services.parallel.run(_puts(services, caller.group_id, texts))
 
     now = services.table.now().isoformat()
@@ -84,9 +89,9 @@ def duplicate_persona(
     return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {name!r}.")
 
 
-def _copied_texts(group_id: str, source: Persona, number: int) -> list[tuple[TextKind, Text]]:
+def _copied_texts(secret: bytes, source: Persona, number: int) -> list[tuple[TextKind, Text]]:
     """The copy's new text: its name. The others are the source's own, and in the directory since it was saved."""
-    return [("names", identified(group_id, "names", copy_name(source.name.text, number)))]
+    return [("names", identified(secret, "names", copy_name(source.name.text, number)))]
 
 
 def _puts(services: Services, group_id: str, texts: list[tuple[TextKind, Text]]) -> list[Callable[[], None]]:

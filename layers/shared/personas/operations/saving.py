@@ -21,6 +21,8 @@ from personas.store.texts import TextDirectory
 class Lookup:
     """What the items of one call name, looked up in one round: the catalogue, texts by id, and stored personas.
 
+    A cold environment takes a second one, for the ids of the texts.
+
     In the same round the group is marked as changed: before any of its personas is, so that no change is without a
     mark. And the texts that the items bring along are put into the directory, for their ids are given out as
     soon as a persona that holds them is stored. What an item that fails leaves there is harmless: an entry only tells
@@ -32,7 +34,11 @@ class Lookup:
         references = [reference for item in items for reference in text_references(item)]
         held = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
         missing = [each for each in dict.fromkeys(references) if each not in held]
-        batches = directory.writes(group_id, (text for item in items for text in text_values(group_id, item)))
+        known = services.catalogues.held(group_id)
+
+        def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
+            values = (text for item in items for text in text_values(catalogue.text_secret, item))
+            return [partial(directory.write, group_id, batch) for batch in directory.writes(group_id, values)]
 
         found_texts: dict[Reference, str] = {}
         self.stored: dict[str, Stored | Unreadable] = {}
@@ -48,10 +54,14 @@ class Lookup:
             partial(_read, directory, group_id, some, found_texts)
             for some in batched(missing, BATCH_READ_MAX, strict=False)
         ]
-        calls += [partial(directory.write, group_id, batch) for batch in batches]
+        if known is not None:
+            calls += puts(known)
         services.parallel.run(calls)
 
         (self.catalogue,) = catalogues
+        if known is None:
+            # The ids of texts follow from the group's secret, which came with the catalogue.
+            services.parallel.run(puts(self.catalogue))
         self.texts: dict[Reference, str] = {**held, **found_texts}
 
 

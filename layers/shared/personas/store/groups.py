@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
+from uuid import uuid4
 
-from personas.domain.catalogue import SNAPSHOTS
+from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS
+from personas.domain.text import new_secret
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.decoding import integer, mapping
-from personas.store.table import Table
+from personas.store.table import LostRace, Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
 _GROUPS_MAX: Final = 1_000
+_ATTEMPTS: Final = 5
+"""Of a write that loses the race against others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,12 @@ class GroupRecord:
     trail: Mapping[str, Value]
     seq: int | None
 
+    @property
+    def text_secret(self) -> bytes | None:
+        """What the ids of the group's texts follow from, or None where it was not founded yet."""
+        secret = self.row.get(TEXT_IDS)
+        return secret if isinstance(secret, bytes) else None
+
     def pointer(self, view: str) -> Pointer | None:
         """Where that view lies, or None where it was never made."""
         snapshots = self.row.get(SNAPSHOTS)
@@ -84,6 +94,7 @@ class GroupStore:
         self._table = table
         self._clock = clock
         self._marked: dict[str, float] = {}
+        self._secrets: dict[str, bytes] = {}
 
     def mark(self, group_id: str) -> None:
         """Say that the group's views are behind, unless this environment has just said so."""
@@ -121,6 +132,44 @@ class GroupStore:
         if not isinstance(row.get(SNAPSHOTS, {}), Mapping):
             row = {**row, SNAPSHOTS: {}}
         return GroupRecord(group_id, row, mapping(item, "trail"), integer(item, "seq"))
+
+    def found(self, group_id: str, secret: bytes | None = None) -> bytes:
+        """Give the group a secret for the ids of its texts, unless it has one; the one that it has from then on.
+
+        It is ``secret``, or one is made. Of several that do so at once, one wins by the condition on the record, and
+        all get that one's.
+
+        Raises:
+            LostRace: others keep writing the record.
+        """
+        write_id = uuid4().hex[:16]
+        for attempt in range(1, _ATTEMPTS + 1):
+            record = self.read(group_id)
+            if record.text_secret is not None:
+                return record.text_secret
+            made = secret or new_secret()
+            try:
+                self.swap(group_id, record, {TEXT_IDS: made}, write_id)
+            except LostRace:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return made
+        raise AssertionError("the loop ends by itself")
+
+    def text_secret(self, group_id: str) -> bytes:
+        """What the ids of the group's texts follow from: one read, and none once this environment has it.
+
+        Raises:
+            TypeError: the group has none.
+        """
+        secret = self._secrets.get(group_id) or self.read(group_id).text_secret
+        if secret is None:
+            raise TypeError("a group without a secret for the ids of its texts")
+        if len(self._secrets) >= _GROUPS_MAX:
+            self._secrets.clear()
+        self._secrets[group_id] = secret
+        return secret
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, where it is still the one that was read.

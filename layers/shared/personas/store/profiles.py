@@ -18,6 +18,7 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
+from personas.store.groups import GroupStore
 from personas.store.personas import PROFILES, tombstone_end
 from personas.store.table import Counted, LostRace, Table
 
@@ -51,14 +52,16 @@ class ProfileStore:
     def put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
         """Store a profile with the personas that are assigned to it, and count the assignment on each persona.
 
-        All in one transaction, so the counts are those of the profiles. A deleted persona's tombstone counts on, and
-        lasts until no profile names it: when the persona comes back, its count is there.
+        The group is founded before: nobody calls for a group whose texts can get no ids. The rest is one transaction,
+        so the counts are those of the profiles. A deleted persona's tombstone counts on, and lasts until no profile
+        names it: when the persona comes back, its count is there.
 
         Raises:
             LookupError: a persona does not exist in the profile's group.
             LostRace: the profile or one of the personas was written in between, every time.
             Unreadable: the profile that stands there, or a persona whose count changes, cannot be read.
         """
+        GroupStore(self._table).found(profile.group_id)
         with suppress(LostRace):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
             self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final, NamedTuple, cast
 
 from personas.contract.names import TEXTS_MAX
-from personas.domain.text import Reference, Text, TextKind
+from personas.domain.text import Fingerprint, Reference, Text, TextKind, fingerprint
 from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.decoding import each_readable, inflated, integer
@@ -85,17 +85,20 @@ class TextDirectory:
         for kind, text in batch:
             self._remember(group_id, Reference(kind, text.id), _Known(text.text, now))
 
-    def clean(self, group_id: str, shard: int, used: Container[Reference]) -> int:
-        """Remove the entries of one of the directory's 256 parts that are not ``used`` and long untouched; how many.
+    def clean(self, group_id: str, shard: int, used: Container[Fingerprint], held: Container[Reference]) -> int:
+        """Remove the entries of one of the directory's 256 parts that are long untouched and in no use; how many.
 
-        ``used`` may be as old as an entry counts as fresh: who uses an entry has touched it no longer ago.
+        ``used`` are the texts of personas, ``held`` the ids in drafts. Both may be as old as an entry counts as fresh:
+        who uses an entry has touched it no longer ago.
         """
         untouched_since = int((self._table.now() - KEPT_UNUSED).timestamp())
         removed = 0
         for key, entry in each_readable(self._table.partition(keys.texts_partition(group_id, shard)), _entry):
             kind, _, entry_id = key.sk.partition("#")
             reference = Reference(cast("TextKind", kind), entry_id)
-            if entry.used_at < untouched_since and reference not in used:
+            if entry.used_at >= untouched_since or reference in held:
+                continue
+            if fingerprint(reference.kind, entry.text) not in used:
                 # Under a condition: whoever touches it in between keeps it.
                 removed += self._table.delete_older(keys.text(group_id, *reference), "used_at", untouched_since)
         return removed

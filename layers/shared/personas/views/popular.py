@@ -113,13 +113,15 @@ class Popular:
         """
         return self._kept[kind].first([may_be_seen(each, departments) for each in self._sets])
 
-    def offers(self, departments: Collection[str] | None) -> Offers:
-        """The first entries of every kind, as ids where they are links, as texts and ids where they are texts."""
+    def offers(self, departments: Collection[str] | None, secret: bytes) -> Offers:
+        """The first entries of every kind, as ids where they are links, as texts and ids where they are texts.
+
+        ``secret`` is the group's, from which the ids of its texts follow; always the same one.
+        """
         caller = None if departments is None else self._departments.intersection(departments)
         if caller not in self._offers:
             texts = {
-                kind: [identified(self.group_id, kind, use.entry) for use in self.first(kind, caller)]
-                for kind in TEXT_KINDS
+                kind: [identified(secret, kind, use.entry) for use in self.first(kind, caller)] for kind in TEXT_KINDS
             }
             most_used: dict[str, list[str]] = {kind: [each.id for each in found] for kind, found in texts.items()}
             for kind in OFFERED:

@@ -75,11 +75,11 @@ class OfferViews:
         if popular is None:
             return None
         departments = None if caller.role == SUPERADMIN else caller.department_ids
-        offers = popular.offers(departments)
+        offers = popular.offers(departments, catalogue.text_secret)
         found: dict[TextKind, list[Text]] = {}
         for kind, search in searches.items():
             uses = texts.search(kind, search, departments) if texts is not None else []
-            found[kind] = [identified(catalogue.group_id, kind, use.entry) for use in uses]
+            found[kind] = [identified(catalogue.text_secret, kind, use.entry) for use in uses]
         return Offers({**offers.texts, **found}, offers.most_used)
 
     def _object[T: _Sized](

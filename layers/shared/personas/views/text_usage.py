@@ -4,8 +4,8 @@ Every kind is a column: how many entries each persona has, then the numbers of t
 The columns are a base that never changes in place, and beside it lie the personas that were written since; they are
 merged into a new base before anything is read. All of it is done by loops in C: 100,000 personas take some 0.1 s.
 
-The ids of texts are not kept. They follow from group, kind and text (`personas.domain.text`), and as random bytes they
-would be half of the object.
+The ids of texts are not kept: they follow from the group's secret and the text (`personas.domain.text`), and as random
+bytes they would be half of the object. What is to be remembered of a text that is gone is its fingerprint.
 """
 
 import json
@@ -23,7 +23,7 @@ from uuid import UUID
 
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
-from personas.domain.text import Reference, TextKind, text_id, wire_bytes
+from personas.domain.text import Fingerprint, TextKind, fingerprint, wire_bytes
 from personas.search.columns import Runs, gathered
 from personas.views.object_format import (
     LEVEL,
@@ -96,7 +96,7 @@ class TextsView:
         self._seqs = array("Q")
         self._columns: dict[Kind, _Column] = {kind: _Column(array("B"), array("I"), []) for kind in KINDS}
         self._tombstones: dict[bytes, tuple[int, int]] = {}
-        self._retired: dict[Reference, int] = {}
+        self._retired: dict[Fingerprint, int] = {}
         self._late: dict[bytes, tuple[int, _Row]] = {}
         self._replaced: set[int] = set()
         self._slots: dict[bytes, int] = {}
@@ -134,8 +134,8 @@ class TextsView:
         self._merge()
         self._tombstones = {key: held for key, held in self._tombstones.items() if held[1] > now}
         oldest = now - int(KEPT.total_seconds())
-        retired = ((reference, since or now) for reference, since in self._retired.items())
-        self._retired = {reference: since for reference, since in retired if since > oldest}
+        retired = ((each, since or now) for each, since in self._retired.items())
+        self._retired = {each: since for each, since in retired if since > oldest}
 
     def inherit(self, older: "TextsView", seen_at: int) -> None:
         """Remember the texts that an older view of the group knows, and that were in use until ``seen_at``."""
@@ -144,7 +144,7 @@ class TextsView:
         self._retired = dict(older._retired)
         for kind in TEXT_KINDS:
             gone = set(older._columns[kind].values).difference(self._columns[kind].values)
-            self._retired |= {Reference(kind, text_id(self.group_id, kind, text)): seen_at for text in gone}
+            self._retired |= {fingerprint(kind, text): seen_at for text in gone}
 
     def _seq_of(self, key: bytes) -> int:
         if key in self._late:
@@ -216,8 +216,7 @@ class TextsView:
             codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(late)))
         gone = released.difference(codes) if released else released
         if gone and kind in TEXT_KINDS:
-            ids = (text_id(self.group_id, kind, values[code]) for code in gone)
-            self._retired |= {Reference(kind, each): _UNUSED_SINCE_NOW for each in ids}
+            self._retired |= {fingerprint(kind, values[code]): _UNUSED_SINCE_NOW for code in gone}
         if gone or len(values) > len(self._columns[kind].values):
             order = [code for code in sorted(range(len(values)), key=values.__getitem__) if code not in gone]
             place = array("I", bytes(4 * len(values)))
@@ -234,14 +233,10 @@ class TextsView:
         self._merge()
         return len(self._seqs)
 
-    def used_ids(self) -> set[Reference]:
+    def used_texts(self) -> set[Fingerprint]:
         """The texts that personas use, and those that they have ceased to use within 30 days."""
         self._merge()
-        used = (
-            Reference(kind, text_id(self.group_id, kind, text))
-            for kind in TEXT_KINDS
-            for text in self._columns[kind].values
-        )
+        used = (fingerprint(kind, text) for kind in TEXT_KINDS for text in self._columns[kind].values)
         return {*used, *self._retired}
 
     def search(self, kind: TextKind, text: str, departments: Collection[str] | None) -> list[Use]:
@@ -328,7 +323,7 @@ class TextsView:
         remembered = {
             "group": self.group_id,
             "tombstones": [(key.hex(), *held) for key, held in self._tombstones.items()],
-            "retired": [(*reference, since) for reference, since in self._retired.items()],
+            "retired": [(*each, since) for each, since in self._retired.items()],
         }
         sections = [zlib.compress(json.dumps(remembered).encode(), LEVEL), self._ids, pack_numbers(self._seqs)]
         for column in self._columns.values():
@@ -348,7 +343,7 @@ class TextsView:
             remembered = json.loads(zlib.decompress(sections[0]))
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
-            view._retired = {Reference(kind, each): since for kind, each, since in remembered["retired"]}
+            view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}
             view._ids = bytes(sections[1])
             view._seqs = unpack_numbers("Q", sections[2])
             for kind, start in zip(KINDS, range(3, len(sections), 3), strict=True):
