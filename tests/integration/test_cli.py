@@ -258,6 +258,11 @@ class TestCasts:
 
 
 class TestProfiles:
+    @pytest.mark.parametrize("name", [" ", "\N{HANGUL FILLER}\N{ZERO WIDTH SPACE}"])
+    def test_one_without_a_name_that_anybody_sees_is_refused(self, run: Run, name: str) -> None:
+        arguments = ("profile", "put", "--group", GROUP, "--name", name, "--role", "admin")
+        assert "may be blank" in run(*arguments, fails=2).stderr
+
     def put(self, run: Run, *more: str, name: str = "Grace") -> str:
         return run("profile", "put", "--group", GROUP, "--name", name, "--role", "admin", *more).stdout
 

@@ -659,6 +659,16 @@ class TestWhoMay:
 
         assert world.persona(result(answer)["persona_id"]).mcp is stored
 
+    def test_a_draft_with_an_invisible_name_is_not_saved(self, world: World) -> None:
+        client = world.client("root")
+        state = client.call("draft", {"name": "\N{HANGUL FILLER}", "instructions": "Ask."}).body["form_state"]
+        item = {**NEEDED, "name": None, "name_id": state["name_id"]}
+
+        answer = client.call("create", {"personas": [item]})
+
+        assert fault(answer) == (422, "invalid")
+        assert pointers(answer) == ["/personas/0/name"]
+
     @pytest.mark.parametrize("field", ["department_ids", "departments"])
     def test_whether_a_foreign_department_exists_is_not_told(self, world: World, field: str) -> None:
         there, nowhere = ([SALES], [NOBODY]) if field == "department_ids" else (["Sales"], ["Nowhere"])

@@ -83,6 +83,7 @@ class TestRefusing:
             ("colors: [{name: Teal}]", "colors[0].hex_code: is missing."),
             ("colors: [{name: Teal, hex_code: teal}]", "colors[0].hex_code: must be # and six hex digits, in quotes."),
             ("colors: [{name: '  ', hex_code: '#16818A'}]", "colors[0].name: must not be blank."),
+            ("voices: [{voice: '\u3164\u200b'}]", "voices[0].voice: must not be blank."),
             ("icons: [{name: Star, value: star, size: 3}]", "icons[0].size: there is no such key here."),
             (
                 "parameters: [{name: Mood, fields: [{name: Calm}, {title: Angry}]}]",

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from personas.contract.names import canonical_id
+from personas.contract.visible import is_visible
 from personas.domain.folding import fold
 from personas.domain.permissions import WRITING_ROLES
 from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
@@ -242,7 +243,7 @@ def profile_put(
     A change of role or departments takes effect within a minute.
     """
     group, name, role = _group(target, group_id), name.strip(), role.strip().lower()
-    if not name or not role:
+    if not is_visible(name) or not is_visible(role):
         raise click.UsageError("Neither --name nor --role may be blank.")
     if role not in WRITING_ROLES and not read_only and (meant := did_you_mean(role, WRITING_ROLES)):
         raise click.UsageError(f"{role!r} only reads: did you mean {meant!r}? --read-only takes it as it is.")

@@ -10,9 +10,20 @@ from typing import Annotated, Final, Literal, NamedTuple
 from uuid import UUID
 
 import yaml
-from pydantic import AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import PydanticKnownError
 
 from personas.contract.names import DESCRIPTION_MAX, ListedName, tidy_text
+from personas.contract.visible import is_visible
 from personas.domain.folding import fold
 from personas.store.resources import ResourceKind
 
@@ -42,7 +53,13 @@ class LibraryError(Exception):
         self.faults = tuple(faults)
 
 
-Name = ListedName
+def _visible(name: str) -> str:
+    if not is_visible(name):
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return name
+
+
+Name = Annotated[ListedName, AfterValidator(_visible)]
 Description = Annotated[str, Field(max_length=DESCRIPTION_MAX), BeforeValidator(tidy_text(DESCRIPTION_MAX))]
 HexCode = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 References = tuple[Name, ...]

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from personas.contract.composing import composed
 from personas.contract.problems import FieldError, field_errors
+from personas.contract.visible import is_visible
 
 NAME_MAX: Final = 200
 DESCRIPTION_MAX: Final = 2_000
@@ -96,6 +97,11 @@ def _empty_as_null(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _unseen_as_null(value: object) -> object:
+    sound_text(value)
+    return None if isinstance(value, str) and not is_visible(value) else value
+
+
 def _null_as_empty[T](value: list[T] | None) -> list[T]:
     return [] if value is None else value
 
@@ -124,8 +130,9 @@ Id = Annotated[str, BeforeValidator(canonical_id), WithJsonSchema({"type": "stri
 # Single texts of a request. Clients that save while someone types send "" for a field that was emptied: it is null.
 NameText = Annotated[
     Annotated[str, Field(max_length=NAME_MAX), BeforeValidator(tidy_text(NAME_MAX))] | None,
-    BeforeValidator(_empty_as_null),
+    BeforeValidator(_unseen_as_null),
 ]
+"""A name; one that nobody would see is none."""
 DescriptionText = Annotated[
     Annotated[str, Field(max_length=DESCRIPTION_MAX), BeforeValidator(tidy_text(DESCRIPTION_MAX))] | None,
     BeforeValidator(_empty_as_null),
