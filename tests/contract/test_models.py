@@ -480,10 +480,23 @@ def test_create_needs_four_things_each_by_id_or_by_value() -> None:
     required = {f"/{field}": "is required" for field in NEEDED}
 
     assert rejection({}) == required
-    assert rejection(dict.fromkeys(NEEDED, " ")) == required
+    blank = {field: fault for field, fault in required.items() if field != "/instructions"}
+    assert rejection(dict.fromkeys(NEEDED, " ")) == blank
     assert rejection({**dict.fromkeys(NEEDED), "name_id": None}) == required
     assert created(name=None, name_id=ID).name_id == ID
     assert created(description="").description is None
+
+
+@pytest.mark.parametrize("field", ["name", "color", "icon"])
+def test_update_takes_the_empty_text_for_nothing(field: str) -> None:
+    message = "is required and cannot be cleared"
+
+    assert rejection({"persona_id": ID, field: ""}, update.UpdatePersonaRequest) == {f"/{field}": message}
+
+
+def test_empty_instructions_are_a_text() -> None:
+    assert created(instructions=" ").instructions == ""
+    assert updated(instructions="").instructions == ""
 
 
 def test_create_finds_all_faults_of_an_item_at_once() -> None:
@@ -540,7 +553,6 @@ def test_update_cannot_clear_what_is_needed(field: str) -> None:
     request = update.UpdatePersonaRequest
 
     assert rejection({"persona_id": ID, field: None}, request) == {f"/{field}": message}
-    assert rejection({"persona_id": ID, field: ""}, request) == {f"/{field}": message}
     assert rejection({"persona_id": ID, f"{field}_id": None}, request) == {f"/{field}_id": message}
     assert getattr(updated(**{field: "a", f"{field}_id": None}), field) == "a"
     assert getattr(updated(**{field: None, f"{field}_id": ID}), f"{field}_id") == ID

@@ -305,6 +305,28 @@ class TestPatching:
         assert again.body["form_state"] == {**EMPTY, "name_id": text_id("names", "Ada"), "example_ids": []}
 
 
+class TestStoredTexts:
+    """What the table keeps of a draft's texts."""
+
+    @pytest.mark.parametrize(
+        ("patched", "left"),
+        [
+            ({"description": None}, {"name_id", "example_ids"}),
+            ({"name": None, "examples": []}, {"description_id"}),
+            ({"name": "Bo", "description": None, "examples": None}, {"name_id"}),
+        ],
+    )
+    def test_a_cleared_text_is_gone_from_the_store(
+        self, world: World, patched: dict[str, object], left: set[str]
+    ) -> None:
+        draft_id = world.draft(name="Ada", description="A nurse.", examples=["Hello."])
+
+        assert patch(world, draft_id, 1, **patched).status == 200
+
+        (item,) = world.contents()
+        assert item["texts"]["M"].keys() == left  # type: ignore[index,call-overload,union-attr]  # as DynamoDB gives it
+
+
 class TestConflicts:
     def test_another_version_is_409_with_the_state_that_is_stored(self, world: World, clock: Clock) -> None:
         draft_id = world.draft(name="Ada", color_id=TEAL)

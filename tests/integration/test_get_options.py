@@ -120,7 +120,21 @@ def test_a_search_looks_through_all_texts_of_the_group(house: House) -> None:
     assert options(house.get(instructions_search="ASK"), "instructions") == ["Ask."]
     chosen = house.get(persona_id=persona_id, descriptions_search="zebra")
     assert options(chosen, "descriptions") == ["Other", rare["description"]]
-    assert chosen["descriptions"]["suggestions"][0] == text("descriptions", "A 000")
+    assert chosen["descriptions"]["suggestions"] == []
+    assert house.get()["descriptions"]["suggestions"][0] == text("descriptions", "A 000")
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_search_finds_no_text_of_another_department(house: House, refreshed: bool) -> None:
+    house.save(instructions="Merger with Initech.", description="Merger.", departments=["Sales"])
+    if refreshed:
+        house.refresh()
+    searches = {"instructions_search": "merger", "descriptions_search": "merger"}
+
+    nurse, seller = (house.get(who, **searches) for who in ("nurse", "seller"))
+
+    assert (options(nurse, "instructions"), options(nurse, "descriptions")) == ([], [])
+    assert (options(seller, "instructions"), options(seller, "descriptions")) == (["Merger with Initech."], ["Merger."])
 
 
 def test_suggestions_are_the_most_used_of_what_can_be_chosen(house: House) -> None:

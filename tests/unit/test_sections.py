@@ -6,9 +6,11 @@ from typing import Any, Final
 import pytest
 
 from personas.contract.get import GetPersonaRequest
-from personas.domain.form import Form
+from personas.domain.form import TEXT_KINDS, Form
+from personas.domain.offers import Offers
 from personas.domain.sections import Layout, lay_out
 from personas.domain.text import identified
+from personas.views.popular import OFFERED as KINDS
 from support.world import (
     ACTIVE,
     ANGRY,
@@ -48,10 +50,11 @@ def laid_out(
     rows: Rows | None = None,
     role: str = "superadmin",
     departments: tuple[str, ...] = (),
+    offers: Offers | None = None,
     **request: object,
 ) -> Layout:
     caller = caller_of(role, *departments)
-    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), None)
+    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), offers)
 
 
 def section(layout: Layout, name: str) -> dict[str, Any]:
@@ -150,6 +153,27 @@ class TestSelected:
         assert [each["name"] for each in section(layout, "names")["resources"]] == ["Ada"]
         assert {each["example"] for each in section(layout, "examples")["resources"]} == {"A.", "B."}
         assert [each["example"] for each in section(layout, "examples")["current"]] == ["B.", "A."]
+
+
+class TestSuggestions:
+    LAST: Final = entry_id("colors", "A149")
+    OFFERS: Final = Offers(dict.fromkeys(TEXT_KINDS.values(), ()), dict.fromkeys(KINDS, ()) | {"colors": [LAST]})
+
+    def test_are_among_the_options(self) -> None:
+        layout = laid_out(rows=MANY, offers=self.OFFERS)
+
+        assert section(layout, "colors")["suggestions"] == [self.LAST]
+        assert self.LAST in ids(layout, "colors")
+        assert len(ids(layout, "colors")) == 100
+
+    def test_are_looked_through_by_a_search(self) -> None:
+        layout = laid_out(rows=MANY, offers=self.OFFERS, color_search="a00")
+
+        assert section(layout, "colors")["suggestions"] == []
+        assert ids(layout, "colors") == [entry_id("colors", f"A{n:03}") for n in range(10)]
+
+    def test_are_what_is_selected_before_the_first_refresh(self) -> None:
+        assert section(laid_out(Form(color_id=TEAL), rows=MANY), "colors")["suggestions"] == [TEAL]
 
 
 class TestParameters:

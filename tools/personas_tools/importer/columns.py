@@ -17,6 +17,8 @@ EXPECTED_VERSION: Final = "expected_version"
 _OWN: Final = frozenset({PERSONA_ID, VERSION})
 """The columns that say which persona a row is, and of which version."""
 _VERSION_DIGITS: Final = 18
+INSTRUCTIONS: Final = "instructions"
+"""The column of the one text that a persona needs and that may be empty."""
 _BAR: Final = "|"
 
 type Operation = Literal["create", "update"]
@@ -174,7 +176,9 @@ class Columns:
                 value: object = self._words.get(word)
             else:
                 value = _value(column, cell)
-            if value or value is False or persona_id:
+                if value is None and column.field.key == INSTRUCTIONS and self.id_at is not None:
+                    value = ""  # in a file that was exported, that is the empty text
+            if value or value is False or value == "" or persona_id:
                 values[column.field.key] = value
         unread = {column.field.key for column in self.columns if column.position in row.unreadable}
         return Item(operation, values, faults, unread)

@@ -127,7 +127,8 @@ Id = Annotated[str, BeforeValidator(canonical_id), WithJsonSchema({"type": "stri
 
 # Bounds stand next to str, so that the core counts characters; what tidies the text stands outside and so comes first.
 
-# Single texts of a request. Clients that save while someone types send "" for a field that was emptied: it is null.
+# Single texts of a request. Clients that save while someone types send "" for a field that was emptied: it is null, but
+# in instructions.
 NameText = Annotated[
     Annotated[str, Field(max_length=NAME_MAX), BeforeValidator(tidy_text(NAME_MAX))] | None,
     BeforeValidator(_unseen_as_null),
@@ -137,10 +138,10 @@ DescriptionText = Annotated[
     Annotated[str, Field(max_length=DESCRIPTION_MAX), BeforeValidator(tidy_text(DESCRIPTION_MAX))] | None,
     BeforeValidator(_empty_as_null),
 ]
-InstructionsText = Annotated[
-    Annotated[str, Field(max_length=INSTRUCTIONS_MAX), BeforeValidator(tidy_text(INSTRUCTIONS_MAX))] | None,
-    BeforeValidator(_empty_as_null),
-]
+InstructionsText = (
+    Annotated[str, Field(max_length=INSTRUCTIONS_MAX), BeforeValidator(tidy_text(INSTRUCTIONS_MAX))] | None
+)
+"""Instructions; the empty text is one, for a persona may be left to the model."""
 CatalogueValue = Annotated[
     Annotated[str, Field(max_length=CATALOGUE_VALUE_MAX), BeforeValidator(tidy_text(CATALOGUE_VALUE_MAX))] | None,
     BeforeValidator(_empty_as_null),

@@ -68,7 +68,7 @@ def lay_out(
                 "show": always or bool(options),
                 "required": required,
                 "show_ai_generate": kind in catalogue.ai_kinds,
-                "suggestions": suggested(kind, _just(selected), entries),
+                "suggestions": [each for each in suggested(kind, _just(selected), entries) if each in options],
                 "resource": options.get(selected) if selected else None,
                 "resources": list(options.values()),
             }
@@ -85,7 +85,7 @@ def lay_out(
             {
                 "show": bool(options),
                 "show_ai_generate": kind in catalogue.ai_kinds,
-                "suggestions": suggested(kind, selected, entries),
+                "suggestions": [each for each in suggested(kind, selected, entries) if each in options],
                 "current": [options[each] for each in selected if each in options],
                 "resources": list(options.values()),
             }
@@ -98,6 +98,7 @@ def lay_out(
     all_colors = _entries(catalogue, "colors", _color, _just(form.color_id))
     colors = _options(
         all_colors,
+        suggested=suggested("colors", (), all_colors),
         selected=_just(form.color_id),
         named_by=lambda color: (color.name, color.hex_code),
         search=request.color_search,
@@ -106,6 +107,7 @@ def lay_out(
     all_icons = _entries(catalogue, "icons", _icon, _just(form.icon_id))
     icons = _options(
         all_icons,
+        suggested=suggested("icons", (), all_icons),
         selected=_just(form.icon_id),
         named_by=lambda icon: (icon.name, icon.value),
         search=request.icon_search,
@@ -114,6 +116,7 @@ def lay_out(
     all_voices = _entries(catalogue, "voices", _voice, form.voice_ids)
     voices = _options(
         all_voices,
+        suggested=suggested("voices", (), all_voices),
         selected=form.voice_ids,
         named_by=lambda voice: (voice.voice,),
     )
@@ -124,6 +127,7 @@ def lay_out(
     }
     departments = _options(
         all_departments,
+        suggested=suggested("departments", (), all_departments),
         selected=form.department_ids,
         named_by=lambda department: (department.name,),
     )
@@ -149,6 +153,7 @@ def lay_out(
     }
     parameters = _options(
         all_parameters,
+        suggested=suggested("parameters", (), all_parameters),
         selected=resolved,
         named_by=lambda parameter: (parameter.name,),
     )
@@ -163,6 +168,7 @@ def lay_out(
     }
     parameter_fields = _options(
         all_parameter_fields,
+        suggested=suggested("parameter_fields", (), all_parameter_fields),
         selected=form.parameter_field_ids,
         named_by=lambda field: (field.name,),
         search=request.parameter_field_search,
@@ -257,11 +263,15 @@ def _options[R](
     entries: Mapping[str, R],
     *,
     selected: Collection[str],
+    suggested: Collection[str],
     named_by: Callable[[R], Iterable[str | None]],
     search: str | None = None,
     only_selected: bool = False,
 ) -> dict[str, R]:
-    """What a section offers, by folded name: at most 100, what is selected always among them."""
+    """What a section offers, by folded name: at most 100, what is selected or suggested always among them.
+
+    A search looks among the suggestions too.
+    """
     wanted = fold(search or "")
     names = {entry_id: [fold(name or "") for name in named_by(entry)] for entry_id, entry in entries.items()}
     chosen = [each for each in selected if each in entries]
@@ -270,7 +280,7 @@ def _options[R](
         for entry_id in entries
         if entry_id not in chosen and not only_selected and any(wanted in name for name in names[entry_id])
     ]
-    others.sort(key=lambda each: (names[each][0], each))
+    others.sort(key=lambda each: (each not in suggested, names[each][0], each))
     kept = sorted([*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]], key=lambda each: (names[each][0], each))
     return {entry_id: entries[entry_id] for entry_id in kept}
 
