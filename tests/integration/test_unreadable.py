@@ -394,15 +394,15 @@ class TestCatalogue:
         # Then everything answers
         assert set(self.calls(Environment(world), persona_id).values()) == {200}
 
-    def test_a_record_that_is_none_stops_only_refresh(self, env: Environment, world: World) -> None:
+    def test_a_record_that_is_none_stops_refresh_and_new_texts(self, env: Environment, world: World) -> None:
         # Given a group whose record is no record at all
         persona_id = env.save()
         env.refresh()
         tamper(world, keys.group(GROUP), put("row", {"S": "none"}))
         # When everything is called
         statuses = self.calls(Environment(world), persona_id)
-        # Then only refresh, which keeps there where the views lie, cannot be done
-        assert statuses.pop("refresh") == 409
+        # Then refresh, which keeps there where the views lie, cannot be done, nor what gives texts their ids
+        assert {statuses.pop(each) for each in ("refresh", "draft", "duplicate", "update")} == {409}
         assert set(statuses.values()) == {200}
 
 

@@ -173,7 +173,7 @@ class TestTexts:
     def test_values_are_the_texts_that_were_sent(self) -> None:
         sent = patch(name="Bo", instructions=None, examples=["Hello.", "Well."])
 
-        assert text_values(secret_of(GROUP), sent) == [
+        assert text_values(catalogue_of(), sent) == [
             ("names", identified(secret_of(GROUP), "names", "Bo")),
             ("examples", Text(HELLO, "Hello.")),
             ("examples", identified(secret_of(GROUP), "examples", "Well.")),

@@ -128,11 +128,11 @@ class Catalogue:
         """What the ids of the group's texts follow from.
 
         Raises:
-            TypeError: the group has none. It gets one before its first profile, so nobody can call for such a group.
+            Unreadable: the group's record is damaged. It holds one before the first profile, so before anybody calls.
         """
         secret = self.group.get(TEXT_IDS)
         if not isinstance(secret, bytes):
-            raise TypeError("a group without a secret for the ids of its texts")
+            raise Unreadable(self.group_id, "the group's record holds nothing that ids of texts follow from")
         return secret
 
     @cached_property

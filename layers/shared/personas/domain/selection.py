@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from personas.contract.names import EXAMPLES_MAX, TEXTS_MAX
 from personas.contract.values import ID_FIELDS
-from personas.domain.catalogue import LinkKind, Unresolved
+from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
 from personas.domain.form import TEXT_KINDS, Changes
 from personas.domain.linking import ForeignDepartment, Links
 from personas.domain.text import Reference, Text, TextKind, identified, utf8_bytes
@@ -45,13 +45,13 @@ def text_references(sent: Sent) -> list[Reference]:
     return found
 
 
-def text_values(secret: bytes, sent: Sent) -> list[tuple[TextKind, Text]]:
+def text_values(catalogue: Catalogue, sent: Sent) -> list[tuple[TextKind, Text]]:
     """The texts that a request brings along as such, each with its kind and the id that the group's secret gives it."""
     found: list[tuple[TextKind, Text]] = []
     for name, kind in TEXT_KINDS.items():
         value = getattr(sent, name)
         values = [value] if isinstance(value, str) else value or ()
-        found += [(kind, identified(secret, kind, each)) for each in values]
+        found += [(kind, identified(catalogue.text_secret, kind, each)) for each in values]
     return found
 
 

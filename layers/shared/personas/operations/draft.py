@@ -86,7 +86,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
 def _puts(services: Services, catalogue: Catalogue, request: PatchPersonaDraftRequest) -> list[Callable[[], None]]:
     """What puts the texts of the patch into the directory, as far as this environment has not just seen them there."""
     group_id, directory = catalogue.group_id, services.texts
-    batches = directory.writes(group_id, text_values(catalogue.text_secret, request))
+    batches = directory.writes(group_id, text_values(catalogue, request))
     return [partial(directory.write, group_id, batch) for batch in batches]
 
 

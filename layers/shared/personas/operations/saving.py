@@ -37,7 +37,7 @@ class Lookup:
         known = services.catalogues.held(group_id)
 
         def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
-            values = (text for item in items for text in text_values(catalogue.text_secret, item))
+            values = (text for item in items for text in text_values(catalogue, item))
             return [partial(directory.write, group_id, batch) for batch in directory.writes(group_id, values)]
 
         found_texts: dict[Reference, str] = {}

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS
 from personas.domain.text import new_secret
+from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.decoding import integer, mapping
@@ -161,11 +162,11 @@ class GroupStore:
         """What the ids of the group's texts follow from: one read, and none once this environment has it.
 
         Raises:
-            TypeError: the group has none.
+            Unreadable: the group's record is damaged.
         """
         secret = self._secrets.get(group_id) or self.read(group_id).text_secret
         if secret is None:
-            raise TypeError("a group without a secret for the ids of its texts")
+            raise Unreadable(group_id, "the group's record holds nothing that ids of texts follow from")
         if len(self._secrets) >= _GROUPS_MAX:
             self._secrets.clear()
         self._secrets[group_id] = secret

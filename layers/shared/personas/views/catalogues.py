@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from personas.domain.catalogue import Catalogue, Row, check_entry
+from personas.domain.catalogue import TEXT_IDS, Catalogue, Row, check_entry
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import FEED_WINDOW
@@ -41,6 +41,9 @@ class _Held:
             entries = self._rows.setdefault(kind, {})
             if change.deleted or not self._is_entry(kind, change):
                 entries.pop(entry_id, None)
+                # Whatever else of a group's record is damaged: without this, nobody could save a text.
+                if kind == "group" and TEXT_IDS in change.row:
+                    entries[entry_id] = {TEXT_IDS: change.row[TEXT_IDS]}
             else:
                 entries[entry_id] = change.row
         if not changed:
