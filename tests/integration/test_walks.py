@@ -1,7 +1,7 @@
 """Walks across everything that writes, operations and command line alike: callers are shown what a plain model says.
 
 After every step one caller's search, with all its counts, a form and a list of drafts are compared, in an environment
-that may not have run for a while; the callers, the environments and the filters take turns. After every tenth step, and
+that may not have run for a while; the callers, the environments and the filters take turns. After every 25th step, and
 at the end of a walk, everything is: search, get, export and drafts, for each of the three callers.
 """
 
@@ -37,7 +37,7 @@ STEPS: Final = int(os.environ.get("WALKS_STEPS", "400"))
 SEED: Final = int(os.environ.get("WALKS_SEED", "1"))
 LENGTH: Final = 50
 """Steps of a walk."""
-WHOLE_EVERY: Final = 10
+WHOLE_EVERY: Final = 25
 MOST_PERSONAS: Final = 9
 
 NAMES: Final = ("Ada", "ada ", "Änne", "=1+1", "Bo @work", "N" * 199)
@@ -477,7 +477,7 @@ class Walks(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        """A part of what callers are shown; every tenth time, all of it."""
+        """A part of what callers are shown; every 25th time, all of it."""
         number, self.steps = self.steps, self.steps + 1
         type(self).taken += 1
         self.premises.wait(timedelta(milliseconds=700))
@@ -506,6 +506,7 @@ class Walks(RuleBasedStateMachine):
             self.agreement.export(who, query if self.steps % 2 else Query())
             self.agreement.drafts(who)
             self.agreement.get(who)
+            self.agreement.searched_texts(who, query.text)
             for persona_id in self.group.versions:
                 self.agreement.get(who, persona_id)
         for draft in self.group.drafts.values():

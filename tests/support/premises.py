@@ -19,6 +19,7 @@ from uuid import uuid4
 from click.testing import CliRunner, Result
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
 
 from personas.identity import Authenticator
 from personas.runtime import Deadline, dynamodb
@@ -70,7 +71,7 @@ class Premises:
         for name in (*(self.aws.names[logical_id] for logical_id in self.definitions), COPY):
             self.aws.dynamodb.delete_table(TableName=name)
         for key in self.objects(""):
-            self.aws.s3.delete_object(Bucket=self.aws.names["Bucket"], Key=key)
+            self._bucket.pop(key)
         self.drain()
 
     # ---- Calls -------------------------------------------------------------------------------------------------------
@@ -99,8 +100,8 @@ class Premises:
         """The file behind the answer of an export."""
         (key,) = self.objects("exports/")
         assert exported.body["upload_id"] in key
-        content = self.aws.s3.get_object(Bucket=self.aws.names["Bucket"], Key=key)["Body"].read()
-        self.aws.s3.delete_object(Bucket=self.aws.names["Bucket"], Key=key)
+        content: bytes = self._bucket[key].value
+        self._bucket.pop(key)
         return content
 
     def _environment(self) -> Environment:
@@ -147,8 +148,12 @@ class Premises:
 
     def objects(self, prefix: str) -> list[str]:
         """The objects of the bucket whose keys begin so."""
-        listed = self.aws.s3.list_objects_v2(Bucket=self.aws.names["Bucket"], Prefix=prefix).get("Contents", [])
-        return [each["Key"] for each in listed]
+        return [key for key in self._bucket.keys() if key.startswith(prefix)]  # noqa: SIM118  # not quite a dict
+
+    @property
+    def _bucket(self) -> Any:
+        """The objects as moto has them, by key."""
+        return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.aws.names["Bucket"]].keys
 
     def take_copy(self) -> None:
         """Do what restoring the table to this moment does: the same items are in another table."""
