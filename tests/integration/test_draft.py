@@ -538,7 +538,7 @@ class TestStrictness:
             ({"examples": "Hello."}, "/examples"),
             ({"examples": [str(n) for n in range(51)]}, "/examples"),
             ({"color_id": "Teal"}, "/color_id"),
-            ({"expected_version": "1"}, "/expected_version"),
+            ({"expected_version": "one"}, "/expected_version"),
             ({"expected_version": -1}, "/expected_version"),
             ({"input_draft_id": "x"}, "/input_draft_id"),
         ],
