@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, cast
 
 from personas.contract import resources as wire
 from personas.contract import sections
+from personas.contract.base import WireModel
 from personas.contract.get import GetPersonaRequest
 from personas.domain.catalogue import Catalogue, Row
 from personas.domain.folding import fold
@@ -364,11 +365,16 @@ def _parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
 
 def _parameter(parameter_id: str, row: Row, hidden_fields: Collection[tuple[str, str]]) -> wire.Parameter:
     field_ids = [each for each in cast("Sequence[str]", row["field_ids"]) if (parameter_id, each) not in hidden_fields]
-    return wire.Parameter.model_validate({**row, "id": parameter_id, "field_ids": field_ids})
+    return _of_row(wire.Parameter, {**row, "id": parameter_id, "field_ids": field_ids})
 
 
 def _fields(catalogue: Catalogue) -> dict[str, wire.Field]:
-    return {each: wire.Field.model_validate({**row, "id": each}) for each, row in catalogue.rows("fields").items()}
+    return {each: _of_row(wire.Field, {**row, "id": each}) for each, row in catalogue.rows("fields").items()}
+
+
+def _of_row[M: WireModel](model: type[M], row: Row) -> M:
+    """The model of what it knows of a row: any other attribute is a later version's."""
+    return model.model_validate({name: value for name, value in row.items() if name in model.model_fields})
 
 
 def _made(row: Row) -> bool:
