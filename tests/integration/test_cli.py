@@ -392,6 +392,14 @@ class TestKeys:
         assert caller_of(services, second).profile_id == grace
         assert re.search(rf"^{row[1]} .* revoked *$", run("key", "list", "--group", GROUP).stdout, re.MULTILINE)
 
+    @pytest.mark.parametrize(
+        ("label", "shown"),
+        [("[/x]", "[/x]"), ("[red]:smile:", "[red]:smile:"), ("a\x1b]0;b\x07\n", r"a\x1b]0;b\x07\n")],
+    )
+    def test_are_listed_with_their_labels_as_they_stand(self, run: Run, label: str, shown: str) -> None:
+        self.issue(run, "--label", label)
+        assert run("key", "list", "--group", GROUP).stdout.splitlines()[1].split()[1] == shown
+
     def test_names_a_profile_that_was_put_with_an_id_of_its_own(self, run: Run, services: Services) -> None:
         own = str(uuid4())
         run("profile", "put", "--group", GROUP, "--name", "Noah", "--role", "admin", "--id", own)

@@ -114,6 +114,35 @@ class TestShow:
         assert other in said
 
 
+class TestControlCharacters:
+    """Texts of others that would write the title of a terminal, or over what it shows."""
+
+    TITLE = "\x1b]0;Owned\x07"
+    SHOWN = r"\x1b]0;Owned\x07"
+
+    @pytest.fixture
+    def hostile(self, world: World) -> str:
+        return world.save(name=f"Eve{self.TITLE}", description="One\ntwo\x9b2J", instructions="A\n\tb\rc")
+
+    def test_are_spelt_out_in_what_is_shown(self, run: Run, hostile: str) -> None:
+        shown = run("show", hostile).stdout
+        assert f"name:             Eve{self.SHOWN}\n" in shown
+        assert "One\ntwo\\x9b2J\n" in shown
+        assert "A\n\tb\\rc\n" in shown
+
+    def test_are_spelt_out_in_a_list_with_its_line_breaks(self, run: Run, hostile: str) -> None:
+        (line,) = run("list").stdout.splitlines()[1:]
+        assert f"Eve{self.SHOWN} " in line
+        assert line.rstrip().endswith(r"One\ntwo\x9b2J")
+
+    def test_are_spelt_out_in_results_and_errors(self, run: Run, hostile: str) -> None:
+        assert f"did you mean 'Eve{self.SHOWN}'" in run("show", "Eve\x1b]0;Owne\x07", fails=1).stderr
+        assert self.TITLE not in run("delete", f"Eve{self.TITLE}", "--yes").stdout
+
+    def test_stay_for_programs(self, run: Run, hostile: str) -> None:
+        assert json.loads(run("show", hostile, "--json").stdout)["names"]["resource"]["name"] == f"Eve{self.TITLE}"
+
+
 class TestDelete:
     def test_deletes_what_is_named_and_keeps_the_rest(self, run: Run, ids: dict[str, str]) -> None:
         # When two are named, of which one is not there

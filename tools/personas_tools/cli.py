@@ -25,12 +25,13 @@ from personas_tools.gateway import Gateway, document
 from personas_tools.importer.command import import_file
 from personas_tools.library_file import LibraryError
 from personas_tools.reloading import Reloader
+from personas_tools.screen import Commands
 
 _DRAIN: Final = 30
 """Seconds for requests under way when the server is told to stop: no function runs longer."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="personas", prog_name="personas", message="%(prog)s %(version)s")
 def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""

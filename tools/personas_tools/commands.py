@@ -13,7 +13,6 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic_core import PydanticCustomError
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from personas.contract.names import canonical_id
@@ -45,7 +44,7 @@ from personas_tools.library import (
 from personas_tools.mending import remove, unreadable
 from personas_tools.naming import did_you_mean
 from personas_tools.restore import restore
-from personas_tools.screen import grid, show
+from personas_tools.screen import Grid, say
 from personas_tools.target import Target, TargetError, opened
 
 _SHORT_ID: Final = 16
@@ -172,7 +171,7 @@ def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     for line in _told(report):
-        click.echo(line)
+        say(line)
     for missing in report.missing:
         click.secho(f"Not cast: {missing}. Load the file again once there is one.", fg="yellow", err=True)
 
@@ -184,16 +183,16 @@ def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
 def library_show(target: Target, group_id: str | None, kind: ResourceKind | None) -> None:
     """List what a group's catalogue holds: kinds, names and ids."""
     catalogue = stored_catalogue(target.table, _group(target, group_id))
-    table = grid("KIND", "NAME", "ID", "ACTIVE")
+    table = Grid("KIND", "NAME", "ID", "ACTIVE")
     for shown in (kind,) if kind else WRITE_ORDER:
         entries = catalogue.rows[shown]
         for name, entry_id in sorted((name_in(shown, row), entry_id) for entry_id, row in entries.items()):
             active = entries[entry_id].get("active") is not False
-            table.add_row(shown, escape(name), entry_id, "yes" if active else "no")
+            table.add_row(shown, name, entry_id, "yes" if active else "no")
     if not table.row_count:
         click.echo("The catalogue has no such entry. `personas library load` fills it.", err=True)
         return
-    show(table)
+    table.show()
 
 
 def _told(report: Report) -> Iterator[str]:
@@ -304,14 +303,14 @@ def profile_list(target: Target, group_id: str | None) -> None:
     """List the group's profiles by name, with their roles and departments."""
     group = _group(target, group_id)
     departments = stored_catalogue(target.table, group).rows["departments"]
-    table = grid("ID", "NAME", "ROLE", "DEPARTMENTS")
+    table = Grid("ID", "NAME", "ROLE", "DEPARTMENTS")
     for each in ProfileStore(target.table).profiles_of(group):
         named = sorted(name_in("departments", departments[one]) for one in each.department_ids & departments.keys())
-        table.add_row(each.id, escape(each.name), escape(each.role), escape(", ".join(named)))
+        table.add_row(each.id, each.name, each.role, ", ".join(named))
     if not table.row_count:
         click.echo("The group has no profile. `personas profile put` makes one.", err=True)
         return
-    show(table)
+    table.show()
 
 
 # ---- key -------------------------------------------------------------------------------------------------------------
@@ -358,7 +357,7 @@ def key_list(target: Target, group_id: str | None) -> None:
     issued = profiles.keys_of(group)
     _, people = profiles.read(None, {each.profile_id for each in issued if each.profile_id})
     moment = target.table.now().timestamp()
-    table = grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE")
+    table = Grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE")
     for each in issued:
         person = people.get(each.profile_id or "")
         state = "revoked" if each.revoked else ("valid" if each.holds(moment) else "expired")
@@ -370,7 +369,7 @@ def key_list(target: Target, group_id: str | None) -> None:
             "never" if each.expires_at is None else _day(each.expires_at),
             state,
         )
-    show(table)
+    table.show()
 
 
 def _day(moment: int) -> str:
@@ -465,7 +464,7 @@ def restore_personas(
     )
     for word, names in (("+", report.returned), ("~", report.reset)):
         for name in names:
-            click.echo(f"  {word} {name}")
+            say(f"  {word} {name}")
     for place in report.unreadable:
         click.echo(f"  ? {place}")
     verb = "would come" if dry_run else "came"

@@ -12,7 +12,7 @@ from personas_tools import workbook
 from personas_tools.http_api import Api, on_api
 from personas_tools.importer.csv_file import ROW_MAX
 from personas_tools.naming import option_named, persona_named
-from personas_tools.screen import confirm
+from personas_tools.screen import confirm, printable
 
 
 @click.command("export")
@@ -51,8 +51,8 @@ def export_file(
     export = ExportPersonasResponse.model_validate(
         api.read("export", {name: value for name, value in wanted.items() if value})
     )
-    # The name is the service's, and a service may be anyone's: it names no other folder.
-    path = output or Path(Path(export.file_name).name)
+    # The name is the service's, and a service may be anyone's: it names no other folder and says nothing to a terminal.
+    path = output or Path(printable(Path(export.file_name).name))
     if not output and path.exists():
         confirm(f"{path} is there already. Write over it?", yes=yes, otherwise="Say so with --yes.")
     try:

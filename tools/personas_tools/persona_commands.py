@@ -7,13 +7,12 @@ from uuid import uuid4
 
 import click
 import pydantic_core
-from rich.markup import escape
 
 from personas.contract.delete import DeletePersonaResponse
 from personas.contract.get import GetPersonaResponse
 from personas_tools.http_api import Api, ApiError, on_api
 from personas_tools.naming import option_named, persona_named, personas
-from personas_tools.screen import confirm, grid, show
+from personas_tools.screen import Grid, confirm, say
 
 BATCH: Final = 100
 """Personas that are deleted in one call."""
@@ -54,19 +53,19 @@ def list_personas(
         for persona in found:
             click.echo(persona.model_dump_json())
         return
-    table = grid("ID", "NAME", "ACTIVE", "CHANGED", "DESCRIPTION")
+    table = Grid("ID", "NAME", "ACTIVE", "CHANGED", "DESCRIPTION")
     for persona in found:
         table.add_row(
-            persona.persona_id,
-            escape(persona.name or ""),
+            persona.persona_id or "",
+            persona.name or "",
             "no" if persona.is_inactive else "yes",
             str(persona.updated_at or "")[:10],
-            escape(persona.description or ""),
+            persona.description or "",
         )
     if not table.row_count:
         click.echo("No persona matches.", err=True)
         return
-    show(table)
+    table.show()
     click.echo(f"{table.row_count} personas.", err=True)
 
 
@@ -84,7 +83,7 @@ def show_persona(api: Api, reference: str, as_json: bool) -> None:
     form = GetPersonaResponse.model_validate(answer)
     for label, value in _lines(form, persona_id):
         if value:
-            click.echo(f"{label + ':':<18}{value}")
+            say(f"{label + ':':<18}{value}")
 
 
 def _lines(form: GetPersonaResponse, persona_id: str) -> list[tuple[str, str]]:
@@ -131,6 +130,6 @@ def delete_personas(api: Api, references: tuple[str, ...], yes: bool) -> None:
             raise ApiError(f"{api.address} refused delete: {answer.told}")
         for persona_id, result in zip(batch, DeletePersonaResponse(results=results).results, strict=True):
             kept += not result.success
-            click.echo(f"{'Deleted' if result.success else 'Kept'} {named[persona_id]}: {result.message}")
+            say(f"{'Deleted' if result.success else 'Kept'} {named[persona_id]}: {result.message}")
     if kept:
         raise click.ClickException(f"{kept} of {len(named)} were not deleted; the reasons stand above.")

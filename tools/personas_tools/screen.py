@@ -1,25 +1,65 @@
 """What commands write to a terminal or a pipe, and what they ask."""
 
+import re
 import sys
 from typing import Final
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _PIPE_WIDTH: Final = 500
 """A pipe or a file has no width: each row is one line, for whatever reads it."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""The category Cc of Unicode."""
 
 
-def grid(*columns: str) -> Table:
-    """Return an empty table with these column names."""
-    return Table(*columns, box=None, pad_edge=False)
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return a text with its control characters spelt out, such as ``\x1b``, but those in ``keep``.
+
+    Others wrote the texts of personas and libraries, and a terminal obeys what stands in them.
+    """
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
 
 
-def show(table: Table) -> None:
-    """Print a table to standard output."""
-    screen = Console()
-    (screen if screen.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
+def say(text: str) -> None:
+    """Print lines that may have texts of others in them."""
+    click.echo(printable(text, keep="\n\t"))
+
+
+class Grid:
+    """A table of texts, each shown as it stands: no markup, no control characters."""
+
+    def __init__(self, *columns: str) -> None:
+        self._table = Table(*columns, box=None, pad_edge=False)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return self._table.row_count
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row at the end."""
+        self._table.add_row(*(Text(printable(cell)) for cell in cells))
+
+    def show(self) -> None:
+        """Print it to standard output."""
+        screen = Console()
+        (screen if screen.is_terminal else Console(width=_PIPE_WIDTH)).print(self._table)
+
+
+class Commands(click.Group):
+    """A group of commands whose errors, too, are printable."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError:
+            raise  # it has nothing in it but what was typed
+        except click.ClickException as error:
+            raise click.ClickException(printable(error.format_message(), keep="\n\t")) from error
 
 
 def confirm(question: str, *, yes: bool, otherwise: str) -> None:
@@ -33,4 +73,4 @@ def confirm(question: str, *, yes: bool, otherwise: str) -> None:
         return
     if not sys.stdin.isatty():
         raise click.ClickException(f"{question} {otherwise}")
-    click.confirm(question, abort=True, err=True)
+    click.confirm(printable(question), abort=True, err=True)

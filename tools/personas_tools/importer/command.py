@@ -22,7 +22,7 @@ from personas_tools.importer.preview import forecast, tell
 from personas_tools.importer.rows import FileError, RowFile
 from personas_tools.importer.sending import Batches, send
 from personas_tools.importer.xlsx_file import MAGIC, XlsxFile
-from personas_tools.screen import confirm
+from personas_tools.screen import confirm, printable
 
 _LISTS: Final = {"bars": "|", "commas": ","}
 
@@ -157,5 +157,7 @@ def _progress(api: Api, doing: str, rows: int) -> Iterator[Callable[[int], None]
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=rows)
-        api.waiting = lambda seconds, reason: bar.update(task, description=f"Waiting {seconds:.0f} s: {reason}")
+        api.waiting = lambda seconds, reason: bar.update(
+            task, description=f"Waiting {seconds:.0f} s: {printable(reason)}"
+        )
         yield lambda done: bar.update(task, description=doing, advance=done)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from personas_tools.importer.columns import PERSONA_ID, Field, Item, Operation
 from personas_tools.importer.judging import Judge
 from personas_tools.importer.sending import Batches
-from personas_tools.screen import grid, show
+from personas_tools.screen import Grid, say
 
 _SAMPLE_WIDTH: Final = 60
 
@@ -27,7 +25,7 @@ class Forecast:
     same: int = 0
     """Updates that would change nothing."""
     faults: dict[int, list[str]] = field(default_factory=dict)
-    changes: Table = field(default_factory=lambda: grid("ROW", "PERSONA", "FIELD", "NOW", "THEN"))
+    changes: Grid = field(default_factory=lambda: Grid("ROW", "PERSONA", "FIELD", "NOW", "THEN"))
     sample: dict[str, object] = field(default_factory=dict)
     """The values of the first row that would be sent."""
 
@@ -63,10 +61,10 @@ def tell(found: Forecast, batches: Batches, fields: Sequence[Field]) -> None:
     """Print how the file is read, and what would become of it."""
     file, columns = batches.file, batches.columns
     click.echo(f"{file.path}: {columns.rows} rows, {file.form}.")
-    readings = grid("COLUMN", "READ AS", "FIRST ROW")
+    readings = Grid("COLUMN", "READ AS", "FIRST ROW")
     for key, reading in columns.told():
         readings.add_row(key, reading, _cut(found.sample[key]) if key in found.sample else "")
-    show(readings)
+    readings.show()
     missing = [field.key for field in fields if field.key not in dict(columns.told())]
     if missing:
         click.echo(f"Without a column: {', '.join(missing)}.")
@@ -75,12 +73,12 @@ def tell(found: Forecast, batches: Batches, fields: Sequence[Field]) -> None:
     if found.same:
         click.echo(f"{found.same} of the updates would change nothing.")
     if found.changes.row_count:
-        show(found.changes)
+        found.changes.show()
     for number, faults in sorted(found.faults.items()):
         for fault in faults:
-            click.echo(f"row {number}: {fault}")
+            say(f"row {number}: {fault}")
 
 
-def _cut(value: object) -> Text:
+def _cut(value: object) -> str:
     shown = json.dumps(value, ensure_ascii=False)
-    return Text(shown if len(shown) <= _SAMPLE_WIDTH else f"{shown[: _SAMPLE_WIDTH - 1]}…")
+    return shown if len(shown) <= _SAMPLE_WIDTH else f"{shown[: _SAMPLE_WIDTH - 1]}…"
