@@ -7,14 +7,19 @@ from unittest.mock import patch
 
 import pytest
 
+from personas.contract.views import SEARCH
 from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.profile import Caller
 from personas.domain.text import TextKind, text_id
-from personas.runtime import Parallel
+from personas.runtime import Parallel, sqs
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore
+from personas.store.personas import PersonaStore
+from personas.store.queue import RefreshQueue
 from personas.views import popular
+from personas.views.persona_feed import PersonaFeed
 from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW, OfferViews
+from personas.views.text_views import TextViews
 from personas.views.view_objects import SnapshotStore
 from support.aws import Aws
 from support.house import (
@@ -201,7 +206,7 @@ def test_a_warm_get_takes_one_request_and_a_new_pointer_one_more(house: House) -
     house.requests.clear()
     house.get(descriptions_search="o")
     house.get(descriptions_search="o")
-    assert house.requests == ["Query", "GetObject", "Query"]
+    assert house.requests == ["Query", "GetObject", "Query", "Query", "Query"]
     # The refresh runs elsewhere: this environment stays warm.
     running = house._running
     house._running = "refresh"
@@ -270,11 +275,14 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     house.save(name="Ada", description="One")
     house.refresh()
     snapshots = SnapshotStore(house.aws.s3, house.aws.names["Bucket"])
-    views = OfferViews(lambda: snapshots, Parallel(), budget_bytes=1)
+    side_by_side, groups = Parallel(), GroupStore(house.table)
+    feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]))
+    texts = TextViews(feed, PersonaStore(house.table), side_by_side)
+    views = OfferViews(lambda: snapshots, texts, side_by_side, budget_bytes=1)
     caller = Caller(
         group_id=HOUSE, profile_id="p", name="p", role="superadmin", department_ids=frozenset(), session_id="s"
     )
-    record = GroupStore(house.table).read(HOUSE)
+    record = groups.read(HOUSE)
 
     def moved(group_id: str, view: str) -> dict[str, Value]:
         """The pointer to the same contents as another group's."""
@@ -286,8 +294,9 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
 
     for group_id in ("g1", "g2", "g3", "g1"):
         views_at = {view: moved(group_id, view) for view in (TEXTS_VIEW, POPULAR_VIEW)}
-        row = {"snapshots": views_at, TEXT_IDS: secret_of(HOUSE)}
-        offers = views.current(Catalogue(group_id, {"group": {group_id: row}}), caller, {"descriptions": "o"})
-        assert offers is not None
+        row = {"snapshots": {**views_at, SEARCH.name: views_at[TEXTS_VIEW]}, TEXT_IDS: secret_of(HOUSE)}
+        offers = views.current(Catalogue(group_id, {"group": {group_id: row}}), caller, {"descriptions": "o"}, None)
         assert [each.text for each in offers.texts["descriptions"]] == ["One"]
-        assert list(views._popular) == list(views._texts) == [group_id]
+        assert list(views._popular) == [group_id]
+        assert len(texts) == 1
+        assert texts.holds(group_id)

@@ -15,7 +15,8 @@ from personas.store.groups import MARK_PAUSE
 from personas.views import export_segments, snapshot_format
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.object_format import labelled
-from personas.views.search_views import LOOK_BACK, SEARCH_VIEW
+from personas.views.persona_feed import LOOK_BACK
+from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestions import TEXTS_VIEW
 from personas.views.view_objects import label_of
 from personas_tools import library

@@ -221,6 +221,25 @@ class TestGet:
             answered(client.call("get", {"persona_id": persona_id, "draft_id": draft_id}))
         assert (rounds.taken, len(rounds.requests)) == (1, 3)
 
+    def test_a_search_for_texts(self, client: Client, rounds: Rounds) -> None:
+        rounds.watch(s3())
+        searches = {"descriptions_search": "t", "instructions_search": "t"}
+        create(client, persona(description=new_text()))
+        with rounds.counting():
+            answered(client.call("get", searches))
+        assert (rounds.taken, rounds.requests) == (3, ["Query", "Query", "BatchGetItem"])
+        with rounds.counting():
+            answered(client.call("get", searches))
+        assert (rounds.taken, rounds.requests) == (1, ["Query", "Query"])
+        create(client, *(persona(description=new_text()) for _ in range(100)))
+        with rounds.counting():
+            answered(client.call("get", searches))
+        assert (rounds.taken, rounds.requests) == (2, ["Query", "Query", "BatchGetItem"])
+        answered(client.call("refresh"))
+        with rounds.counting():
+            answered(client.call("get", searches))
+        assert (rounds.taken, Counter(rounds.requests)) == (3, Counter(["Query"] * 3 + ["GetObject"]))
+
 
 LINKS: Final[Mapping[str, object]] = {
     "color_id": TEAL,

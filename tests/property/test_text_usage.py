@@ -180,19 +180,27 @@ def taken(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) 
 
 @settings(max_examples=300)
 @given(
-    steps=steps, departments=callers(), search=st.sampled_from(SEARCHES), few=st.integers(1, 6), room=st.integers(5, 60)
+    steps=steps,
+    departments=callers(),
+    search=st.sampled_from(SEARCHES),
+    few=st.integers(1, 6),
+    room=st.integers(5, 60),
+    late=st.integers(0, 6),
 )
 def test_the_view_agrees_with_brute_force(
-    steps: list[Persona | tuple[str, int] | str], departments: Callers, search: str, few: int, room: int
+    steps: list[Persona | tuple[str, int] | str], departments: Callers, search: str, few: int, room: int, late: int
 ) -> None:
     view, model = TextsView(GROUP), Model()
+    caller = None if departments is None else frozenset(departments)
     for step in steps:
         view = taken(view, model, step)
+        with limits(few, room), patch.object(text_usage, "LATE_MAX", late):
+            for kind in TEXT_KINDS:
+                assert view.search(kind, search, caller) == model.first(kind, caller, search)
     assert len(view) == len(model.living)
     assert model.fingerprints() <= view.used_texts()
     for persona_id in IDS:
         assert view.seq_of(persona_id) == model.held.get(persona_id, (-1, None))[0]
-    caller = None if departments is None else frozenset(departments)
     with limits(few, room):
         for kind in TEXT_KINDS:
             assert view.search(kind, search, caller) == model.first(kind, caller, search)

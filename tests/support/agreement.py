@@ -156,21 +156,14 @@ class Agreement:
         same(f"{kind} offered", offered, wanted | set(_several(selected)))
 
     def searched_texts(self, who: str, text: str) -> None:
-        """What is offered to who searches for descriptions and instructions: nothing of a persona that it may not see.
-
-        The texts of the last write may be among them, those of the last refresh are.
-        """
-        group, caller = self.group, self.group.callers[who]
-        if group.refreshed is None:
+        """What is offered to who searches for descriptions and instructions: all of what it may see, as it is now."""
+        if not text:
             return
-        then = [each for each in group.refreshed if caller.sees(each.departments)]
         body = self._ok(who, "get", {"descriptions_search": text, "instructions_search": text})
         for kind, text_field in (("descriptions", "description"), ("instructions", "template")):
             told = {each[text_field] for each in body[kind]["resources"]}
-            least = {each for persona in then for each in TEXTS[kind](persona) if persona in group.personas.values()}
-            most = {each for persona in [*then, *group.seen(who)] for each in TEXTS[kind](persona)}
-            same(f"{kind} searched", told, told.union(each for each in least if fold(text) in fold(each)))
-            same(f"{kind} searched", told, {each for each in told & most if fold(text) in fold(each)})
+            texts = {each for persona in self.group.seen(who) for each in TEXTS[kind](persona)}
+            same(f"{kind} searched", told, {each for each in texts if fold(text) in fold(each)})
 
     # ---- drafts ------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,9 @@ ALLOWED: Final = {
         FEED,
         LISTING,
         (TABLE, "GetItem", ("draft#*", "group#*")),
+        (TABLE, "BatchGetItem", ("group#*",)),
         (VIEWS, "s3:GetObject", ()),
+        ("RefreshQueue", "sqs:SendMessage", ()),
     },
     "CreateFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem", ("group#*",))},
     "UpdateFunction": {

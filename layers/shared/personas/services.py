@@ -19,6 +19,7 @@ from personas.store.queue import RefreshQueue
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueView
+from personas.views.persona_feed import PersonaFeed
 from personas.views.view_objects import SnapshotStore
 
 if TYPE_CHECKING:
@@ -60,14 +61,17 @@ class Services:
         from personas.views.search_views import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # 14 ms, for who searches
 
         return PersonaViews(
-            self.table,
+            self.persona_feed,
             self.catalogues,
-            self.groups,
             self.snapshots,
-            self.refresh_queue,
             self.parallel,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
         )
+
+    @cached_property
+    def persona_feed(self) -> PersonaFeed:
+        """What was written of the groups' personas."""
+        return PersonaFeed(self.table, self.groups, lambda: self.refresh_queue)
 
     @cached_property
     def groups(self) -> GroupStore:
@@ -83,9 +87,11 @@ class Services:
     def offers(self) -> OfferViews:
         """What forms offer."""
         from personas.views.suggestions import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # 4 ms, for get alone
+        from personas.views.text_views import TextViews  # noqa: PLC0415  # a part of it
 
         return OfferViews(
             lambda: self.snapshots,
+            TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
         )

@@ -7,10 +7,11 @@ from personas.domain.text import Text, TextKind
 
 
 class Offers(NamedTuple):
-    """What there is for one caller as of the last refresh, most used first.
+    """What there is for one caller, most used first.
 
-    ``texts`` are the texts to choose from, ``most_used`` the ids of what is used, by the kind of the section.
+    ``texts`` are the texts to choose from, ``most_used`` the ids of what is used as of the last refresh (None: nobody
+    knows), by the kind of the section.
     """
 
     texts: Mapping[TextKind, Sequence[Text]]
-    most_used: Mapping[str, Sequence[str]]
+    most_used: Mapping[str, Sequence[str]] | None

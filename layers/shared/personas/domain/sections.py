@@ -39,17 +39,14 @@ class Layout(NamedTuple):
     resolved_parameter_ids: list[str]
 
 
-def lay_out(
-    form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, offers: Offers | None
-) -> Layout:
+def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, offers: Offers) -> Layout:
     """The form's sections with the options that this caller has.
 
-    ``offers`` are the texts to choose from and what is used most; before the first refresh (None) that is what is
-    selected.
+    ``offers`` are the texts to choose from and what is used most; before the first refresh that is what is selected.
     """
 
     def suggested(kind: str, selected: Iterable[str], entries: Collection[str] | None) -> list[str]:
-        if offers is None:
+        if offers.most_used is None:
             return list(selected)
         known = (each for each in offers.most_used[kind] if entries is None or each in entries)
         return list(islice(known, SUGGESTIONS_MAX))
@@ -93,7 +90,7 @@ def lay_out(
         )
 
     def texts[R](kind: TextKind, selected: Sequence[Text], to_wire: Callable[[Text], R]) -> dict[str, R]:
-        offered = offers.texts[kind] if offers else ()
+        offered = offers.texts.get(kind, ())
         return {each.id: to_wire(each) for each in _text_options(selected, offered)}
 
     all_colors = _entries(catalogue, "colors", _color, _just(form.color_id))

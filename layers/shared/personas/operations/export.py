@@ -14,11 +14,11 @@ from personas.domain.profile import Caller
 from personas.errors import ExportUnfinished, NotFound, Unavailable
 from personas.observability import logger
 from personas.operations.search import current_view, query_of
-from personas.operations.whole import WHOLE_AT_ONCE, read_whole
 from personas.search.index import Index, Query, Selection
 from personas.services import Services
 from personas.store.exports import Export
 from personas.store.table import change_in
+from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
 from personas.views.object_format import SnapshotDamaged
 from personas.views.search_views import PersonaView, apply
@@ -114,7 +114,7 @@ class _Wanted:
 
     def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
         """Those of the personas that still match. What was written since the view was read is judged by itself."""
-        stored = read_whole(self._services, self._group_id, seqs)
+        stored = read_whole(self._services.personas, self._services.parallel, self._group_id, seqs)
         newer = Index()
         for persona_id, each in stored.items():
             if each.persona is not None and each.seq != seqs[persona_id]:

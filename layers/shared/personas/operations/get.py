@@ -14,26 +14,32 @@ from personas.errors import NotFound
 from personas.operations.standing import read_for
 from personas.services import Services
 from personas.store.personas import Stored
+from personas.views.text_views import News
 
 
 def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
     """Read the persona, the draft and what is new in the catalogue in one round, and lay out the form.
 
-    A second round only where a refresh has made what the form offers anew.
+    A second round only where a refresh has made what the form offers anew. A search for texts reads what is new of the
+    personas in the first round too, and those that have changed in one more.
 
     Raises:
         NotFound: the persona cannot be seen, or the draft is not the caller's.
         Unreadable: the stored persona or draft cannot be read.
+        ViewRebuilding: the texts that are searched lack more than can be read in time; the group is queued.
     """
     catalogues: list[Catalogue] = []
     personas: list[Stored | None] = []
     drafts: list[Draft | None] = []
-    persona_id, draft_id = request.persona_id, request.draft_id
+    news: list[News | None] = []
+    persona_id, draft_id, searches = request.persona_id, request.draft_id, _searches(request)
     calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(caller.group_id))]
     if persona_id:
         calls.append(lambda: personas.append(read_for(services, caller, persona_id)))
     if draft_id:
         calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
+    if searches:
+        calls.append(lambda: news.append(services.offers.news(caller.group_id)))
     services.parallel.run(calls)
 
     persona = personas[0].persona if personas and personas[0] else None
@@ -43,7 +49,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     if draft_id and draft is None:
         raise NotFound(f"You have no draft {draft_id}.")
 
-    offers = services.offers.current(catalogues[0], caller, _searches(request))
+    offers = services.offers.current(catalogues[0], caller, searches, news[0] if news else None)
     form = form_of(persona) if persona else Form()
     layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, offers)
     verdict = may_edit(caller, persona) if persona else may_write(caller)

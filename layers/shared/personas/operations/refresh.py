@@ -13,7 +13,6 @@ from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger, tell_refresh_age
 from personas.operations.upkeep import clean_texts, left_behind
-from personas.operations.whole import WHOLE_AT_ONCE, read_whole
 from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
 from personas.services import Services
@@ -23,11 +22,13 @@ from personas.store.decoding import each_readable, mapping
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.store.table import Change, LostRace, change_in
+from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.object_format import SnapshotDamaged
+from personas.views.persona_feed import snapshot_since
 from personas.views.popular import Popular
-from personas.views.search_views import SEARCH_VIEW, apply, snapshot_since
+from personas.views.search_views import SEARCH_VIEW, apply
 from personas.views.snapshot_format import Base, Snapshot, encode
 from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
@@ -161,14 +162,14 @@ def _followed(
     pointers = [record.pointer(view) for view in VIEWS]
     if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
         return None
-    snapshot = services.persona_views.snapshot(group_id, pointer)
+    snapshot = services.persona_views.snapshot(pointer)
     texts = _texts(services, record)
     if snapshot is None or texts is None:
         return None
     work = _Pass(services, group_id, record, started, pointer.rebuilt_at)
     work.texts = texts
     index = snapshot.index
-    news = apply(index, services.persona_views.changes(group_id, snapshot_since(pointer)))
+    news = apply(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
     if news:
         try:
             _refresh_export(work, manifest, _noted(work, _whole(services, group_id, news)), len(news))
@@ -227,7 +228,7 @@ def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterato
     """
     for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), WHOLE_AT_ONCE, strict=False):
         _check_time(services)
-        found = read_whole(services, group_id, [persona_id for persona_id, _ in some])
+        found = read_whole(services.personas, services.parallel, group_id, [persona_id for persona_id, _ in some])
         for persona_id, seq in some:
             stored = found.get(persona_id)
             # A tombstone that is gone by now still stands for its persona's end.

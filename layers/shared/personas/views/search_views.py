@@ -2,34 +2,24 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, cast
 
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
-from personas.errors import Unavailable, Unreadable, ViewRebuilding
-from personas.observability import logger, tell_evictions, tell_unreadable
-from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Parallel
+from personas.errors import Unreadable, ViewRebuilding
+from personas.observability import tell_evictions, tell_unreadable
+from personas.runtime import Parallel
 from personas.search.index import Facet, Index, OptionNames
 from personas.store import keys
-from personas.store.groups import GroupStore, Pointer
-from personas.store.personas import TOMBSTONE_LIFE
-from personas.store.queue import RefreshQueue
-from personas.store.table import Change, Table
+from personas.store.groups import Pointer
+from personas.store.table import Change
 from personas.views.catalogues import CatalogueView
+from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
 from personas.views.snapshot_format import Snapshot, decode
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 SEARCH_VIEW: Final = SEARCH.name
-LOOK_BACK: Final = timedelta(minutes=15)
-"""How far before its watermark a snapshot is read on from: what a writer with a wrong clock hid is found so."""
-
-FEED_BOUND: Final = 4_000
-"""A feed since the snapshot that is longer is not left to the schedule.
-
-A page of the feed holds 1 MB, about a thousand rows, and pages come one after the other at some 50 ms each: four of
-them are what the load of a snapshot of 100,000 personas costs, so the feed should not cost more.
-"""
 
 MEMORY_SHARE: Final = 0.5
 """How much of the function's memory the views may take; the rest is Python, the libraries and the request."""
@@ -42,11 +32,6 @@ _NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
     "icons": ("icons", "name"),
     "voices": ("voices", "voice"),
 }
-
-
-def snapshot_since(pointer: Pointer) -> datetime:
-    """From when on to read the feed over a snapshot."""
-    return pointer.watermark - LOOK_BACK
 
 
 def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
@@ -71,9 +56,7 @@ class PersonaView:
 
     def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
         self.index = index
-        self.read_at = read_at
-        self.looked_back_at = read_at
-        self.pointer = pointer
+        self.mark = Mark(read_at, pointer)
         self._name(catalogue)
 
     def apply(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
@@ -100,19 +83,15 @@ class PersonaViews:
 
     def __init__(
         self,
-        table: Table,
+        feed: PersonaFeed,
         catalogues: CatalogueView,
-        groups: GroupStore,
         snapshots: SnapshotStore,
-        queue: RefreshQueue,
         parallel: Parallel,
         budget_bytes: int,
     ) -> None:
-        self._table = table
+        self._feed = feed
         self._catalogues = catalogues
-        self._groups = groups
         self._snapshots = snapshots
-        self._queue = queue
         self._parallel = parallel
         self._budget_bytes = budget_bytes
         self._views: OrderedDict[str, PersonaView] = OrderedDict()
@@ -141,74 +120,40 @@ class PersonaViews:
                 self._follow(group_id, view)
                 self._views.move_to_end(group_id)
         except ViewRebuilding:
-            self._queue.send([group_id])
+            self._feed.queue(group_id)
             raise
         return view
 
     def _follow(self, group_id: str, view: PersonaView) -> None:
-        started = self._table.now()
-        catalogue, changes = self._parallel.pair(
+        started = self._feed.now()
+        catalogue, news = self._parallel.pair(
             lambda: self._catalogues.current(group_id),
-            lambda: self.changes(group_id, view.read_at - FEED_WINDOW),
+            lambda: self._feed.news(group_id, view.mark),
         )
         pointer = pointer_to(catalogue, SEARCH_VIEW)
-        if pointer != view.pointer:
-            # A refresh came by. It looks back further than the window, and so does who learns of it: a change that a
-            # writer's clock has hidden from the window since the last such look is found here at the latest.
-            changes = self.changes(group_id, view.looked_back_at - LOOK_BACK)
-        view.apply(catalogue, changes)
-        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
-            view.looked_back_at = view.looked_back_at if pointer == view.pointer else started
-            view.read_at, view.pointer = started, pointer
+        view.apply(catalogue, self._feed.looked_back(group_id, view.mark, pointer, news))
+        self._feed.move(view.mark, started, pointer)
 
     def _load(self, group_id: str) -> PersonaView:
         catalogue = self._catalogues.current(group_id)
-        started = self._table.now()
+        started = self._feed.now()
         pointer = pointer_to(catalogue, SEARCH_VIEW)
-        snapshot = self.snapshot(group_id, pointer) if pointer else None
+        snapshot = self.snapshot(pointer) if pointer else None
         since = snapshot_since(pointer) if pointer and snapshot else None
-        changes = self.changes(group_id, since)
+        changes = self._feed.changes(group_id, since)
         if len(changes) > FEED_BOUND or (pointer and not snapshot):
-            self._queue_if_possible(group_id)
+            self._feed.queue_if_possible(group_id)
         view = PersonaView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
         view.apply(catalogue, changes)
         return view
 
-    def _queue_if_possible(self, group_id: str) -> None:
-        try:
-            self._queue.send([group_id])
-        except Unavailable:
-            # The search can be answered all the same, and the next environment to load the group tries again.
-            logger.warning("a group could not be queued", extra={"group": group_id})
-
-    def snapshot(self, group_id: str, pointer: Pointer) -> Snapshot | None:
+    def snapshot(self, pointer: Pointer) -> Snapshot | None:
         """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
 
-        It cannot when it is missing, damaged, of another format or another than the pointer says, from a time that is
-        still to come, or older than the tombstones of a group that has changed since.
+        It cannot when it is missing, damaged, of another format or another than the pointer says, or when the feed does
+        not carry it on.
         """
-        if pointer.watermark > self._table.now() + CLOCK_SKEW:
-            # Made by a wrong clock: whatever was written since, up to that time, the feed over it would lack.
-            logger.warning("a snapshot is of the future", extra={"key": pointer.key})
-            return None
-        if self._table.now() - pointer.watermark > TOMBSTONE_LIFE - LOOK_BACK and self._groups.is_marked(group_id):
-            return None
-        return read_object(self._snapshots, pointer, decode)
-
-    def changes(self, group_id: str, since: datetime | None) -> list[Change]:
-        """What was written of the group's personas since then.
-
-        Raises:
-            ViewRebuilding: there is more than can be read in time.
-            Unavailable: the store cannot be read.
-        """
-        partition = keys.group_partition(group_id)
-        changes: list[Change] = []
-        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since):
-            changes.append(change)
-            if len(changes) % FEED_BOUND == 0 and not self._table.has_time_for_another_item():
-                raise ViewRebuilding
-        return changes
+        return read_object(self._snapshots, pointer, decode) if self._feed.carries_on(pointer) else None
 
     def _evict(self) -> None:
         sizes = {group_id: view.index.size_bytes() for group_id, view in self._views.items()}

@@ -1,27 +1,29 @@
 """What get offers: the most used texts and links as of the last refresh, and texts that are searched for.
 
-Where a group's objects lie arrives with its catalogue, by the change feed. An object never changes, so what is held
-under its key is true, and only a new pointer costs a read of S3. Where S3 cannot be read, a form does without.
+Where a group's objects lie arrives with its catalogue, by the change feed. What is most used never changes under its
+key, so only a new pointer costs a read of S3; where S3 cannot be read, a form does without. Texts that are searched for
+are those of now: from the texts view and the change feed, or from the feed alone.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue
 from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
-from personas.domain.text import Text, TextKind, identified
+from personas.domain.text import TextKind, identified
 from personas.errors import Unavailable
 from personas.observability import logger, tell_evictions
 from personas.runtime import Parallel, deadline
 from personas.store.groups import Pointer
 from personas.views.popular import Popular
 from personas.views.text_usage import TextsView
+from personas.views.text_views import News, TextViews
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 TEXTS_VIEW: Final = TEXTS.name
@@ -37,69 +39,84 @@ PAUSE: Final = timedelta(seconds=30)
 """How long S3 is not asked again after it could not be read."""
 
 
-class _Sized(Protocol):
-    def size_bytes(self) -> int: ...
-
-
-class _Held[T](NamedTuple):
+class _Held(NamedTuple):
     """What lies under a key, and about how much memory it takes."""
 
     key: str
-    content: T
+    content: Popular
     size_bytes: int
 
 
 class OfferViews:
-    """The objects that this environment holds, by group. The least recently used go when they grow too large."""
+    """What this environment holds of groups to offer. The least recently used go when they grow too large."""
 
-    def __init__(self, snapshots: Callable[[], SnapshotStore], parallel: Parallel, budget_bytes: int) -> None:
+    def __init__(
+        self, snapshots: Callable[[], SnapshotStore], texts: TextViews, parallel: Parallel, budget_bytes: int
+    ) -> None:
         self._snapshots = snapshots
+        self._texts = texts
         self._parallel = parallel
         self._budget_bytes = budget_bytes
         self._not_before = 0.0
-        self._popular: OrderedDict[str, _Held[Popular]] = OrderedDict()
-        self._texts: OrderedDict[str, _Held[TextsView]] = OrderedDict()
+        self._popular: OrderedDict[str, _Held] = OrderedDict()
 
-    def current(self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str]) -> Offers | None:
-        """What there is for the caller; None before the group's first refresh, or where its objects cannot be read.
+    def news(self, group_id: str) -> News | None:
+        """What a search for texts needs besides the catalogue, in the same round.
 
-        ``searches``, by kind, are looked for in all texts of the group that the caller may see. A round only where an
-        object is not held.
+        Raises:
+            ViewRebuilding: there is more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
         """
-        with deadline().within(PATIENCE):
-            popular, texts = self._parallel.pair(
-                lambda: self._object(self._popular, catalogue, POPULAR_VIEW, Popular.decode),
-                lambda: self._object(self._texts, catalogue, TEXTS_VIEW, TextsView.decode) if searches else None,
-            )
-        self._evict()
-        if popular is None:
-            return None
-        departments = None if caller.role == SUPERADMIN else caller.department_ids
-        offers = popular.offers(departments, catalogue.text_secret)
-        found: dict[TextKind, list[Text]] = {}
-        for kind, search in searches.items():
-            uses = texts.search(kind, search, departments) if texts is not None else []
-            found[kind] = [identified(catalogue.text_secret, kind, use.entry) for use in uses]
-        return Offers({**offers.texts, **found}, offers.most_used)
+        return self._texts.news(group_id)
 
-    def _object[T: _Sized](
-        self, held: OrderedDict[str, _Held[T]], catalogue: Catalogue, view: str, decode: Callable[[memoryview], T]
-    ) -> T | None:
-        pointer = pointer_to(catalogue, view)
+    def current(
+        self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str], news: News | None
+    ) -> Offers:
+        """What there is for the caller; nothing but what is searched for where nothing can be read of a refresh.
+
+        ``searches``, by kind, are looked for in all texts of the personas that the caller may see, as they stand now.
+        A round only where an object is not held, or where a search is on and ``news`` say that a persona has changed.
+
+        Raises:
+            ViewRebuilding: the texts that are searched lack more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
+        """
+        loads = bool(searches) and not self._texts.holds(catalogue.group_id)
+        with deadline().within(PATIENCE):
+            popular, loaded = self._parallel.pair(
+                lambda: self._most_used(catalogue),
+                lambda: self._read(pointer_to(catalogue, TEXTS_VIEW), TextsView.decode) if loads else None,
+            )
+        departments = None if caller.role == SUPERADMIN else caller.department_ids
+        offers = Offers({}, None) if popular is None else popular.offers(departments, catalogue.text_secret)
+        if searches:
+            view = self._texts.current(catalogue, news, loaded)
+            found = {
+                kind: [
+                    identified(catalogue.text_secret, kind, use.entry) for use in view.search(kind, search, departments)
+                ]
+                for kind, search in searches.items()
+            }
+            offers = Offers({**offers.texts, **found}, offers.most_used)
+        self._evict()
+        return offers
+
+    def _most_used(self, catalogue: Catalogue) -> Popular | None:
+        pointer = pointer_to(catalogue, POPULAR_VIEW)
         if pointer is None:
             return None
-        own = held.get(catalogue.group_id)
+        own = self._popular.get(catalogue.group_id)
         if own is None or own.key != pointer.key:
-            content = self._read(pointer, decode)
+            content = self._read(pointer, Popular.decode)
             if content is None:
                 return None
-            own = held[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
-        held.move_to_end(catalogue.group_id)
+            own = self._popular[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
+        self._popular.move_to_end(catalogue.group_id)
         return own.content
 
-    def _read[T](self, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
+    def _read[T](self, pointer: Pointer | None, decode: Callable[[memoryview], T]) -> T | None:
         """What S3 has. After a failure it is left alone for a while, so that not every form waits for it."""
-        if time.monotonic() < self._not_before:
+        if pointer is None or time.monotonic() < self._not_before:
             return None
         try:
             return read_object(self._snapshots(), pointer, decode)
@@ -110,11 +127,10 @@ class OfferViews:
 
     def _evict(self) -> None:
         """Whole views go first: a companion is asked for by every call."""
-        total = sum(each.size_bytes for each in self._texts.values())
-        total += sum(each.size_bytes for each in self._popular.values())
+        popular = sum(each.size_bytes for each in self._popular.values())
         held = len(self._texts) + len(self._popular)
-        while total > self._budget_bytes and len(self._texts) > 1:
-            total -= self._texts.popitem(last=False)[1].size_bytes
-        while total > self._budget_bytes and len(self._popular) > 1:
-            total -= self._popular.popitem(last=False)[1].size_bytes
+        while popular + self._texts.size_bytes > self._budget_bytes and len(self._texts) > 1:
+            self._texts.drop_oldest()
+        while popular + self._texts.size_bytes > self._budget_bytes and len(self._popular) > 1:
+            popular -= self._popular.popitem(last=False)[1].size_bytes
         tell_evictions(held - len(self._texts) - len(self._popular))

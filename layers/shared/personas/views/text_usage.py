@@ -2,7 +2,8 @@
 
 Every kind is a column: how many entries each persona has, then the numbers of those entries in the kind's own table.
 The columns are a base that never changes in place, and beside it lie the personas that were written since; they are
-merged into a new base before anything is read. All of it is done by loops in C: 100,000 personas take some 0.1 s.
+merged into a new base before anything is read, except by a search, which looks through a few of them. All of it is done
+by loops in C: 100,000 personas take some 0.1 s.
 
 The ids of texts are not kept: they follow from the group's secret and the text (`personas.domain.text`), and as random
 bytes they would be half of the object. What is to be remembered of a text that is gone is its fingerprint.
@@ -47,6 +48,10 @@ FORMAT_VERSION: Final = 2
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
 """What the texts of one section of a form may take in an answer."""
+LATE_MAX: Final = 200
+"""So many personas written since the base was made are looked through one by one by a search."""
+SLOT_BYTES: Final = 250
+"""About how much memory a persona takes besides its entries: its id, its seq and its places."""
 KEPT: Final = timedelta(days=30)
 """How long a text that no persona uses any more stays known: a client may still send back its id."""
 
@@ -245,17 +250,36 @@ class TextsView:
         ``departments`` are the caller's, None stands for a superadmin. Most used first, then by the text itself; at
         most 100, and as many as fit into a section.
         """
-        self._merge()
-        column = self._columns[kind]
-        uses = Counter(compress(column.codes, self._of_personas(kind, self._seen_by(departments))))
-        if wanted := fold(text):
+        if len(self._late) > LATE_MAX:
+            self._merge()
+        column, wanted = self._columns[kind], fold(text)
+        seen = list(self._seen_by(departments))
+        for slot in self._replaced:
+            seen[slot] = False
+        uses = Counter(compress(column.codes, self._of_personas(kind, seen)))
+        if wanted:
             if kind not in self._folded:
                 # U+0000 is in no text and composes with nothing: all are folded in one go.
                 self._folded[kind] = fold("\0".join(column.values)).split("\0")
             folded = self._folded[kind]
             uses = Counter({code: uses[code] for code in uses if wanted in folded[code]})
-        best = nsmallest(OPTIONS_MAX, uses.items(), key=lambda use: (-use[1], use[0]))
-        return within_section(Use(column.values[code], uses) for code, uses in best)
+        new = Counter[str]()
+        for entry, times in self._late_uses(kind, departments).items():
+            if wanted in fold(entry):
+                code = bisect_left(column.values, entry)
+                if code < len(column.values) and column.values[code] == entry:
+                    uses[code] += times
+                else:
+                    new[entry] = times
+        known = nsmallest(OPTIONS_MAX, uses.items(), key=lambda use: (-use[1], use[0]))
+        found = [*((column.values[code], times) for code, times in known), *new.items()]
+        return within_section(Use(*use) for use in nsmallest(OPTIONS_MAX, found, key=lambda use: (-use[1], use[0])))
+
+    def _late_uses(self, kind: TextKind, departments: Collection[str] | None) -> Counter[str]:
+        """The uses of a kind by those personas that are not in the base and that the caller may see."""
+        place, of_departments = KINDS.index(kind), KINDS.index("departments")
+        rows = (row for _, row in self._late.values() if may_be_seen(frozenset(row[of_departments]), departments))
+        return Counter(chain.from_iterable(row[place] for row in rows))
 
     def sets(self) -> list[frozenset[str]]:
         """The sets of departments that personas have, sorted by the members."""
@@ -286,11 +310,11 @@ class TextsView:
         return Uses(wholes, array("I", map(mod, found, repeat(step))), array("I", own_sets))
 
     def size_bytes(self) -> int:
-        """About how much memory the view takes."""
-        self._merge()
+        """About how much memory the view takes, with all that it makes to be searched and changed."""
         columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
         texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
-        return columns + 24 * len(self._seqs) + 2 * texts
+        late = sum(60 + 2 * len(text) for _, row in self._late.values() for texts in row for text in texts)
+        return columns + SLOT_BYTES * len(self._seqs) + 2 * texts + late + SLOT_BYTES * len(self._tombstones)
 
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """The sets of departments that personas have, and the place of each persona's own."""

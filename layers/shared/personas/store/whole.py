@@ -7,25 +7,24 @@ from typing import Final
 
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
-from personas.services import Services
-from personas.store.personas import Stored
+from personas.runtime import Parallel
+from personas.store.personas import PersonaStore, Stored
 from personas.store.table import BATCH_READ_MAX
 
 WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
 """So many personas are held whole: in 8 batches side by side they come as fast as a collection gives them."""
 
 
-def read_whole(services: Services, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored]:
+def read_whole(
+    personas: PersonaStore, parallel: Parallel, group_id: str, persona_ids: Iterable[str]
+) -> dict[str, Stored]:
     """Those of at most ``WHOLE_AT_ONCE`` personas that there are, tombstones included, by id. One round.
 
     What cannot be read is left out and told of.
     """
-    calls = [
-        partial(services.personas.get_many, group_id, some)
-        for some in batched(persona_ids, BATCH_READ_MAX, strict=False)
-    ]
+    calls = [partial(personas.get_many, group_id, some) for some in batched(persona_ids, BATCH_READ_MAX, strict=False)]
     found: dict[str, Stored] = {}
-    for batch in services.parallel.run(calls):
+    for batch in parallel.run(calls):
         for persona_id, stored in batch.items():
             if isinstance(stored, Unreadable):
                 tell_unreadable(stored)

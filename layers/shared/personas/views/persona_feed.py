@@ -1,0 +1,127 @@
+"""The change feed of a group's personas, as views are kept true by it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from personas.errors import Unavailable, ViewRebuilding
+from personas.observability import logger
+from personas.runtime import CLOCK_SKEW, FEED_WINDOW
+from personas.store import keys
+from personas.store.groups import GroupStore, Pointer
+from personas.store.personas import TOMBSTONE_LIFE
+from personas.store.queue import RefreshQueue
+from personas.store.table import Change, Table
+
+LOOK_BACK: Final = timedelta(minutes=15)
+"""How far before its watermark a snapshot is read on from: what a writer with a wrong clock hid is found so."""
+
+FEED_BOUND: Final = 4_000
+"""A feed since the snapshot that is longer is not left to the schedule.
+
+A page of the feed holds 1 MB, about a thousand rows, and pages come one after the other at some 50 ms each: four of
+them are what the load of a snapshot of 100,000 personas costs, so the feed should not cost more.
+"""
+
+
+def snapshot_since(pointer: Pointer) -> datetime:
+    """From when on to read the feed over a snapshot."""
+    return pointer.watermark - LOOK_BACK
+
+
+class Mark:
+    """How far a view has followed the feed: when it was read last, and the last refresh that it knows of."""
+
+    def __init__(self, read_at: datetime, pointer: Pointer | None) -> None:
+        self.read_at = read_at
+        self.looked_back_at = read_at
+        self.pointer = pointer
+
+
+class PersonaFeed:
+    """Reads of the feed by the rule that `personas.views.catalogues` states."""
+
+    def __init__(self, table: Table, groups: GroupStore, queue: Callable[[], RefreshQueue]) -> None:
+        self._table = table
+        self._groups = groups
+        self._queue = queue
+
+    def now(self) -> datetime:
+        """The time by which marks are made."""
+        return self._table.now()
+
+    def news(self, group_id: str, mark: Mark) -> list[Change]:
+        """What was written since a view was read last.
+
+        Raises:
+            ViewRebuilding: there is more than can be read in time.
+            Unavailable: the store cannot be read.
+        """
+        return self.changes(group_id, mark.read_at - FEED_WINDOW)
+
+    def looked_back(self, group_id: str, mark: Mark, pointer: Pointer | None, news: list[Change]) -> list[Change]:
+        """The news, or more than them where a refresh came by, to which ``pointer`` leads: then a round more.
+
+        A refresh looks back further than the window, and so does who learns of it: a change that a writer's clock has
+        hidden from the window since the last such look is found here at the latest.
+        """
+        return news if pointer == mark.pointer else self.changes(group_id, mark.looked_back_at - LOOK_BACK)
+
+    def move(self, mark: Mark, started: datetime, pointer: Pointer | None) -> None:
+        """Say that a view has taken what a read gave that began then."""
+        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
+            mark.looked_back_at = mark.looked_back_at if pointer == mark.pointer else started
+            mark.read_at, mark.pointer = started, pointer
+
+    def carries_on(self, pointer: Pointer) -> bool:
+        """Whether a snapshot and the feed since are all that there is.
+
+        They are not when the snapshot is from a time that is still to come, or older than the tombstones of a group
+        that has changed since.
+        """
+        if pointer.watermark > self._table.now() + CLOCK_SKEW:
+            # Made by a wrong clock: whatever was written since, up to that time, the feed over it would lack.
+            logger.warning("a snapshot is of the future", extra={"key": pointer.key})
+            return False
+        age = self._table.now() - pointer.watermark
+        return age <= TOMBSTONE_LIFE - LOOK_BACK or not self._groups.is_marked(pointer.group_id)
+
+    def changes(self, group_id: str, since: datetime | None) -> list[Change]:
+        """What was written of the group's personas since then.
+
+        Raises:
+            ViewRebuilding: there is more than can be read in time.
+            Unavailable: the store cannot be read.
+        """
+        partition = keys.group_partition(group_id)
+        changes: list[Change] = []
+        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since):
+            changes.append(change)
+            if len(changes) % FEED_BOUND == 0:
+                self.check_time()
+        return changes
+
+    def check_time(self) -> None:
+        """Go on only while there is time.
+
+        Raises:
+            ViewRebuilding: there is none left.
+        """
+        if not self._table.has_time_for_another_item():
+            raise ViewRebuilding
+
+    def queue(self, group_id: str) -> None:
+        """Have a group refreshed soon.
+
+        Raises:
+            Unavailable: the queue did not take it.
+        """
+        self._queue().send([group_id])
+
+    def queue_if_possible(self, group_id: str) -> None:
+        """Have a group refreshed soon, unless the queue is out of reach."""
+        try:
+            self.queue(group_id)
+        except Unavailable:
+            # The call can be answered all the same, and the next environment to load the group tries again.
+            logger.warning("a group could not be queued", extra={"group": group_id})

@@ -1,0 +1,151 @@
+"""The texts views that this environment holds, kept true by the change feed.
+
+The feed does not show the longer texts, so personas that have changed are read whole. What was loaded or read once is
+followed from there on: a refresh makes nothing new of it, it only has the feed read further back.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import batched
+from typing import Final, NamedTuple
+
+from personas.contract.views import SEARCH
+from personas.domain.catalogue import Catalogue
+from personas.errors import ViewRebuilding
+from personas.runtime import Parallel
+from personas.store import keys
+from personas.store.groups import Pointer
+from personas.store.personas import PersonaStore
+from personas.store.table import Change
+from personas.store.whole import WHOLE_AT_ONCE, read_whole
+from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
+from personas.views.text_usage import TextsView
+from personas.views.view_objects import pointer_to
+
+_REFRESH: Final = SEARCH.name
+"""The view whose pointer tells how far the last refresh has read: the texts view's own stays where no text changed."""
+
+
+class News(NamedTuple):
+    """A read of the feed, and when it began."""
+
+    started: datetime
+    changes: list[Change]
+
+
+class _Held:
+    def __init__(self, view: TextsView, mark: Mark) -> None:
+        self.view = view
+        self.mark = mark
+        self.size_bytes = 0
+
+
+class TextViews:
+    """The views of the groups whose texts were searched last."""
+
+    def __init__(self, feed: PersonaFeed, personas: PersonaStore, parallel: Parallel) -> None:
+        self._feed = feed
+        self._personas = personas
+        self._parallel = parallel
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._held)
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory they take."""
+        return sum(each.size_bytes for each in self._held.values())
+
+    def holds(self, group_id: str) -> bool:
+        """Whether the group's is held."""
+        return group_id in self._held
+
+    def drop_oldest(self) -> None:
+        """Let the view go that was searched longest ago."""
+        self._held.popitem(last=False)
+
+    def news(self, group_id: str) -> News | None:
+        """What was written of the group since its view was read last, or None where it is not held.
+
+        To be read side by side with the catalogue that the view is brought up to date with.
+
+        Raises:
+            ViewRebuilding: there is more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
+        """
+        held = self._held.get(group_id)
+        if held is None:
+            return None
+        started = self._feed.now()
+        return self._or_queued(group_id, lambda: News(started, self._feed.news(group_id, held.mark)))
+
+    def current(self, catalogue: Catalogue, news: News | None, loaded: TextsView | None) -> TextsView:
+        """The group's texts as they stand now.
+
+        A view that is held takes the ``news``; otherwise it is what was ``loaded`` of the last refresh and the feed
+        since, or the feed alone. No round where nothing is new, one where something is, one more after a refresh.
+
+        Raises:
+            ViewRebuilding: the view lacks more than can be read in time; the group is queued.
+            Unavailable: the store cannot be read.
+        """
+        group_id = catalogue.group_id
+        pointer = pointer_to(catalogue, _REFRESH)
+        held = self._held.get(group_id)
+        if held is None or news is None:
+            held = self._or_queued(group_id, lambda: self._begun(group_id, pointer, loaded))
+        else:
+            self._or_queued(group_id, lambda: self._follow(group_id, held, pointer, news))
+        self._held[group_id] = held
+        self._held.move_to_end(group_id)
+        return held.view
+
+    def _or_queued[T](self, group_id: str, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except ViewRebuilding:
+            self._feed.queue(group_id)
+            raise
+
+    def _follow(self, group_id: str, held: _Held, pointer: Pointer | None, news: News) -> None:
+        changes = self._feed.looked_back(group_id, held.mark, pointer, news.changes)
+        self._take(group_id, held, changes)
+        self._feed.move(held.mark, news.started, pointer)
+
+    def _begun(self, group_id: str, pointer: Pointer | None, loaded: TextsView | None) -> _Held:
+        started = self._feed.now()
+        if pointer is None or not self._feed.carries_on(pointer):
+            loaded = None
+        changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and loaded else None)
+        if len(changes) > FEED_BOUND:
+            self._feed.queue_if_possible(group_id)
+        held = _Held(TextsView(group_id) if loaded is None else loaded, Mark(started, pointer))
+        self._take(group_id, held, changes)
+        held.size_bytes = held.view.size_bytes()
+        return held
+
+    def _take(self, group_id: str, held: _Held, changes: Sequence[Change]) -> None:
+        """Take changes into a view. A persona that cannot be read has no texts."""
+        view, changed = held.view, dict[str, Change]()
+        for change in changes:
+            persona_id = keys.id_of(change.key)
+            if change.seq <= view.seq_of(persona_id):
+                continue
+            if change.deleted:
+                view.delete(persona_id, change.seq, change.expires_at)
+            changed[persona_id] = change
+        living = [persona_id for persona_id, change in changed.items() if not change.deleted]
+        for some in batched(living, WHOLE_AT_ONCE, strict=False):
+            self._feed.check_time()
+            found = read_whole(self._personas, self._parallel, group_id, some)
+            for persona_id in some:
+                stored, change = found.get(persona_id), changed[persona_id]
+                if stored and stored.persona:
+                    view.upsert(stored.persona)
+                else:
+                    view.delete(persona_id, stored.seq if stored else change.seq, change.expires_at)
+        if changed:
+            held.size_bytes = view.size_bytes()
