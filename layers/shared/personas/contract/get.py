@@ -33,10 +33,16 @@ class GetPersonaRequest(ReadRequest):
     color_search: Annotated[SearchText, Field(description="Offer only colors whose name contains this.")] = None
     icon_search: Annotated[SearchText, Field(description="Offer only icons whose name contains this.")] = None
     descriptions_search: Annotated[
-        SearchText, Field(description="Offer only descriptions that contain this, from the whole group.")
+        SearchText,
+        Field(
+            description="Offer only descriptions that contain this, of all personas that the caller may see, as they are now."
+        ),
     ] = None
     instructions_search: Annotated[
-        SearchText, Field(description="Offer only instructions that contain this, from the whole group.")
+        SearchText,
+        Field(
+            description="Offer only instructions that contain this, of all personas that the caller may see, as they are now."
+        ),
     ] = None
     parameter_field_search: Annotated[
         SearchText,

@@ -18,7 +18,8 @@ SEARCH: Final = View(
 TEXTS: Final = View(
     "personas_texts",
     "Every distinct name, description, instruction text and example that the group's personas use, with how many use "
-    "it. Made from the personas and the change feed; as fresh as the last refresh.",
+    "it. Made from the personas and the change feed, as fresh as the last refresh; a text search of get reads what was "
+    "written since then from the feed.",
 )
 EXPORT: Final = View(
     "personas_export",
