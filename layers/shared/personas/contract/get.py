@@ -35,13 +35,13 @@ class GetPersonaRequest(ReadRequest):
     descriptions_search: Annotated[
         SearchText,
         Field(
-            description="Offer only descriptions that contain this, of all personas that the caller may see, as they are now."
+            description="Offer only descriptions that contain this, of all that the caller may see, as they are now."
         ),
     ] = None
     instructions_search: Annotated[
         SearchText,
         Field(
-            description="Offer only instructions that contain this, of all personas that the caller may see, as they are now."
+            description="Offer only instructions that contain this, of all that the caller may see, as they are now."
         ),
     ] = None
     parameter_field_search: Annotated[
