@@ -43,6 +43,8 @@ from support.world import (
 
 type Rows = Mapping[str, Mapping[str, Mapping[str, object]]]
 
+NOT_REFRESHED = Offers({}, None)
+
 
 def laid_out(
     form: Form | None = None,
@@ -50,7 +52,7 @@ def laid_out(
     rows: Rows | None = None,
     role: str = "superadmin",
     departments: tuple[str, ...] = (),
-    offers: Offers | None = None,
+    offers: Offers = NOT_REFRESHED,
     **request: object,
 ) -> Layout:
     caller = caller_of(role, *departments)
