@@ -533,6 +533,16 @@ def test_a_thing_is_given_by_id_or_by_value_not_by_both(id_field: str, field: st
         assert getattr(updated(**{id_field: both[id_field], field: nothing}), id_field) == both[id_field]
 
 
+@pytest.mark.parametrize("empty", ["", " \n"])
+@pytest.mark.parametrize("field", ["name", "description", "instructions"])
+def test_an_empty_text_gives_way_to_an_id(field: str, empty: str) -> None:
+    both = {field: empty, f"{field}_id": ID}
+    needed = {name: value for name, value in NEEDED.items() if name != field}
+
+    for sent in (created(**{**needed, **both}), updated(**both), patched(**both)):
+        assert (getattr(sent, field), getattr(sent, f"{field}_id")) == (None, ID)
+
+
 def test_update_tells_absent_from_null_from_value() -> None:
     item = updated(description=None, department_ids=None, example_ids=[], voices=["Nova"], active_flag_id=None)
 

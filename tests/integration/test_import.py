@@ -25,7 +25,22 @@ from personas_tools.library import parse
 from support.exported import content
 from support.faults import Killed
 from support.transport import Handlers
-from support.world import CARE, GROUP, MOOD_ANGRY, PLUM, SALES, TEAL, World, color, department
+from support.world import (
+    CARE,
+    FORMAL,
+    GROUP,
+    MOOD_ANGRY,
+    PLUM,
+    SALES,
+    TEAL,
+    TONE_CALM,
+    World,
+    color,
+    department,
+    field_row,
+    icon,
+    parameter,
+)
 
 COLUMNS: Final = HEADER
 LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
@@ -251,11 +266,11 @@ class TestPreview:
         shown = run(write(tmp_path / "file.csv", rows), "--update", "--dry-run", fails=1)
         table = [line.split() for line in shown.stdout.splitlines() if line.startswith("2 ")]
         assert table == [
-            ["2", ada, "description", '"Old"', "null"],
+            ["2", ada, "description", '"Old"', "cleared"],
             ["2", ada, "color", '"Teal"', '"Plum"'],
             ["2", ada, "active_flag", "true", "false"],
             ["2", ada, "departments", '["Care"]', '["Care",', '"Sales"]'],
-            ["2", ada, "examples", '["One"]', "[]"],
+            ["2", ada, "examples", '["One"]', "cleared"],
         ]
         assert "would create 0 and update 2 personas" in shown.stdout
         assert "1 of the updates would change nothing." in shown.stdout
@@ -271,6 +286,74 @@ class TestPreview:
         assert faults_in(run(file, "--dry-run", fails=1)) == [
             "row 4: color: there is no color 'Tael' in this group: did you mean 'Teal'?"
         ]
+
+    def test_beyond_them_it_looks_only_among_the_departments_that_are_the_callers(
+        self, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a caller of more departments than a form offers, who sees a persona that is of a foreign one, too
+        own = [world.add("departments", f"A{number:03}", department(f"A{number:03}")) for number in range(101)]
+        world.profile("coach", departments=(*own, CARE))
+        world.save(departments=["Care", "Sales"])
+        monkeypatch.setenv("PERSONAS_KEY", world.key("coach"))
+        file = write(tmp_path / "file.csv", [plain(1, departments=["A100"]), plain(2, departments=["Care", "Sales"])])
+        # Then the foreign one is told as what the service refuses
+        assert faults_in(run(file, "--dry-run", fails=1)) == [
+            "row 3: departments, entry 2: there is no department 'Sales' in this group"
+        ]
+        assert run(file, fails=1).stdout == "1 created, 0 updated, 1 rejected.\n"
+
+    @pytest.mark.parametrize("who", ["root", "coach"])
+    def test_what_the_library_has_withdrawn_stays_where_the_persona_has_it(
+        self, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+    ) -> None:
+        # Given a persona of which every link was withdrawn since, another such link that it has not, and its export
+        links = {"color": "Plum", "icon": "Star", "voices": ["Bass"], "parameter_fields": ["Angry", "Tone: Calm"]}
+        ada = world.save(name="Ada", departments=["Care"], **links)
+        before = world.persona(ada)
+        world.add("colors", "Plum", {**color("Plum", "#6E2A59"), "active": False})
+        world.add("icons", "Star", {**icon("Star", "star"), "active": False})
+        world.add("voices", "Bass", {"voice": "Bass", "generated": False, "active": False})
+        world.add("fields", "Mood/Angry", field_row("Angry", active=False))
+        world.add("fields", "Tone/Formal", field_row("Formal", active=False))
+        world.add("parameters", "Tone", parameter("Tone", TONE_CALM, FORMAL, active=False))
+        monkeypatch.setenv("PERSONAS_KEY", world.key(who))
+        exported = tmp_path / "file.csv"
+        exported.write_bytes(content(world, world.client().call("export", {})))
+        (row,) = lines(exported)
+        # When a row changes only the name, and another takes up what is withdrawn
+        renamed = write(tmp_path / "file.csv", [{**row, "name": "Eve"}])
+        taken = write(tmp_path / "more.csv", [{**row, "parameter_fields": "Formal"}])
+        # Then the preview says what the import does
+        shown = run(renamed, "--update", "--dry-run").stdout
+        assert [line.split() for line in shown.splitlines() if line.startswith("2 ")] == [
+            ["2", ada, "name", '"Ada"', '"Eve"']
+        ]
+        refused = ["row 2: parameter_fields, entry 1: there is no parameter field 'Formal' in this group"]
+        assert faults_in(run(taken, "--update", "--dry-run", fails=1)) == refused
+        assert run(renamed, "--update").stdout == "0 created, 1 updated, 0 rejected.\n"
+        after = world.persona(ada)
+        assert after.name.text == "Eve"
+        assert (after.color_id, after.icon_id, after.voice_ids, after.parameter_field_ids) == (
+            before.color_id,
+            before.icon_id,
+            before.voice_ids,
+            before.parameter_field_ids,
+        )
+        assert "1 rejected" in run(taken, "--update", fails=1).stdout
+
+    def test_it_shows_that_an_empty_cell_clears_the_instructions_of_a_persona_and_gives_a_new_one_none(
+        self, run: Run, world: World, tmp_path: Path
+    ) -> None:
+        ada = world.save(name="Ada")
+        rows = [plain(1, instructions=""), {**plain(2, persona_id=ada), "name": "Ada", "instructions": ""}]
+        file = write(tmp_path / "file.csv", rows)
+        shown = run(file, "--update", "--dry-run", fails=1)
+        assert faults_in(shown) == ["row 2: instructions: is required"]
+        assert ["3", ada, "instructions", '"Ask', "before", "you", 'answer."', "cleared"] in [
+            line.split() for line in shown.stdout.splitlines()
+        ]
+        assert run(file, "--update", fails=1).stdout == "0 created, 1 updated, 1 rejected.\n"
+        assert world.persona(ada).instructions.text == ""
 
     def test_it_tells_who_only_reads_that_nothing_would_be_saved(
         self, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from personas.domain.text import resource_id
 from support.world import (
     ACTIVE,
     ALTO,
+    ANGRY,
     BASS,
     CALM,
     CARE,
@@ -110,6 +111,27 @@ class TestFind:
                 changed.find(kind, value)
         assert changed.find("parameter_fields", "Calm") == TONE_IS_CALM
 
+    def test_what_is_withdrawn_is_found_by_name_where_it_is_held(self) -> None:
+        rows: Rows = {
+            "colors": {TEAL: {**color("Teal", "#16818A"), "active": False}},
+            "fields": {ANGRY: dict(field_row("Angry", active=False))},
+            "voices": {ALTO: {"voice": "Alto", "active": False}},
+        }
+        named: list[tuple[LinkKind, str, str]] = [
+            ("colors", "teal", TEAL),
+            ("colors", "#16818a", TEAL),
+            ("parameter_fields", "Angry", MOOD_ANGRY),
+            ("voices", "ALTO", ALTO),
+        ]
+        for kind, value, entry in named:
+            assert catalogue_of(rows).find(kind, value, held={entry}) == entry
+
+    def test_what_is_active_goes_before_what_is_withdrawn_and_held(self) -> None:
+        rows: Rows = {"parameters": {MOOD: dict(parameter("Mood", CALM, active=False))}}
+
+        assert catalogue_of(rows).find("parameter_fields", "Calm", held={MOOD_CALM}) == TONE_IS_CALM
+        assert catalogue_of(rows).find("parameter_fields", "Mood: Calm", held={MOOD_CALM}) == MOOD_CALM
+
 
 class TestHas:
     @pytest.mark.parametrize(
@@ -201,6 +223,13 @@ class TestLabel:
     def test_is_a_value_that_finds_the_entry_again(self, kind: LinkKind, known: str, label: str) -> None:
         assert catalogue_of().label(kind, known) == label
         assert catalogue_of().find(kind, label) == known
+
+    def test_of_what_is_withdrawn_finds_it_where_it_is_held(self) -> None:
+        # Given a field that is withdrawn, and an active one of the same name
+        changed = catalogue_of({"parameters": {MOOD: dict(parameter("Mood", CALM, active=False))}})
+
+        assert changed.label("parameter_fields", MOOD_CALM) == "Mood: Calm"
+        assert changed.label("parameter_fields", TONE_IS_CALM) == "Calm"
 
     @pytest.mark.parametrize("kind", ["colors", "flags", "parameter_fields"])
     def test_of_nothing_is_none(self, kind: LinkKind) -> None:

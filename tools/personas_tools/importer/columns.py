@@ -176,8 +176,8 @@ class Columns:
                 value: object = self._words.get(word)
             else:
                 value = _value(column, cell)
-                if value is None and column.field.key == INSTRUCTIONS and self.id_at is not None:
-                    value = ""  # in a file that was exported, that is the empty text
+                if value is None and column.field.key == INSTRUCTIONS and self.id_of(row):
+                    value = ""  # of what was exported, that is the empty text
             if value or value is False or value == "" or persona_id:
                 values[column.field.key] = value
         unread = {column.field.key for column in self.columns if column.position in row.unreadable}

@@ -1,15 +1,13 @@
 """What the service would have against a row, told before it is sent."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import pydantic_core
 from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
 
 from personas.contract.create import CreatePersonaItem
 from personas.contract.get import GetPersonaResponse
-from personas.contract.names import canonical_id
 from personas.contract.problems import field_errors
 from personas.contract.update import UpdatePersonaItem
 from personas.domain.catalogue import LinkKind, Unresolved
@@ -17,8 +15,9 @@ from personas.domain.selection import too_long
 from personas.domain.text import Text
 from personas_tools.http_api import Api, ApiError
 from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Item, Operation
-from personas_tools.importer.offered import KINDS, Offered
+from personas_tools.importer.offered import KINDS, Held, Offered
 from personas_tools.importer.sending import lost, told
+from personas_tools.library import id_in
 
 _MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] = {
     "create": CreatePersonaItem,
@@ -66,7 +65,7 @@ class Judge:
             ApiError: the persona cannot be read.
         """
         persona_id = item.values.get(PERSONA_ID)
-        if not isinstance(persona_id, str) or not _is_id(persona_id):
+        if not isinstance(persona_id, str) or not id_in(persona_id):
             return self.faults(item), []
         answer = self._api.call("get", pydantic_core.to_json({PERSONA_ID: persona_id}))
         if answer.status == _NOT_FOUND:
@@ -74,42 +73,47 @@ class Judge:
         if not answer.ok:
             raise ApiError(f"{self._api.address} refused get: {answer.told}")
         form = GetPersonaResponse.model_validate(answer.body)
-        now = self._now(form.model_dump())
-        linked = cast("list[str]", now["parameter_fields"])
+        held = Held(form)
+        now = self._now(form.model_dump(), held)
         faults = [] if form.can_edit else [str(form.disabled_reason)]
         expected = item.values.get(EXPECTED_VERSION)
         if expected not in (None, form.version):
             faults.append(lost(f"Version {expected} was expected, and version {form.version} is stored."))
-        faults += [*self._breaches(item), *self._unknown(item, linked)]
+        faults += [*self._breaches(item), *self._unknown(item, held)]
         if faults:
             return faults, []
-        then = now | self._then(item, linked)
+        then = now | self._then(item, held)
         return _too_long(then), [Change(field, now[field], new) for field, new in then.items() if new != now[field]]
 
-    def _now(self, form: Mapping[str, Any]) -> dict[str, object]:
+    def _now(self, form: Mapping[str, Any], held: Held) -> dict[str, object]:
         """The fields of a persona as its form has them."""
+
+        def named(kind: LinkKind, entry: Mapping[str, str]) -> str | None:
+            entry_id = entry.get("department_id") or entry.get("id")
+            return self._offered.label(kind, entry_id, held) if entry_id else None
+
         one = {field: form[section]["resource"] or {} for field, section in _SINGLE.items()}
         several = {field: form[field]["current"] or [] for field in _LISTS}
         return {
             "name": one["name"].get("name"),
             "description": one["description"].get("description"),
-            "color": self._named("colors", one["color"]),
-            "icon": self._named("icons", one["icon"]),
+            "color": named("colors", one["color"]),
+            "icon": named("icons", one["icon"]),
             "instructions": one["instructions"].get("template"),
             "active_flag": form["flags"]["current"] is not None,
-            "departments": [self._named("departments", each) for each in several["departments"]],
-            "parameter_fields": [self._named("parameter_fields", each) for each in several["parameter_fields"]],
+            "departments": [named("departments", each) for each in several["departments"]],
+            "parameter_fields": [named("parameter_fields", each) for each in several["parameter_fields"]],
             "examples": [each["example"] for each in several["examples"]],
-            "voices": [self._named("voices", each) for each in several["voices"]],
+            "voices": [named("voices", each) for each in several["voices"]],
         }
 
-    def _then(self, item: Item, linked: Collection[str]) -> dict[str, object]:
-        """The fields that an update sets, in the same form; ``linked`` are parameter fields that stay known."""
+    def _then(self, item: Item, held: Held) -> dict[str, object]:
+        """The fields that an update sets, in the same form."""
 
         def named(kind: LinkKind | None, name: str) -> str:
-            if kind is None or (kind == "parameter_fields" and name in linked):
+            if kind is None:
                 return name
-            return self._offered.label(kind, self._offered.find(kind, name))
+            return self._offered.label(kind, self._offered.find(kind, name, held), held)
 
         sent = _MODELS[item.operation].model_validate_json(pydantic_core.to_json(item.values))
         fields: dict[str, object] = {}
@@ -123,12 +127,6 @@ class Judge:
             fields[field] = bool(value) if field == "active_flag" else value
         return fields
 
-    def _named(self, kind: LinkKind, entry: Mapping[str, str | None]) -> str:
-        """An entry by the value that names it, or by its own name where the library offers it no longer."""
-        entry_id = entry.get("department_id") or entry.get("id") or ""
-        label = self._offered.label(kind, entry_id)
-        return label if label != entry_id else (entry.get("name") or entry.get("voice") or entry_id)
-
     def _breaches(self, item: Item) -> list[str]:
         """What the contract has against an item."""
         try:
@@ -140,28 +138,18 @@ class Judge:
             return [told([(steps, message)]) for steps, message in places if not {*steps[:1]} & {*item.unread}]
         return _too_long(item.values) if item.operation == "create" else []
 
-    def _unknown(self, item: Item, linked: Collection[str] = ()) -> Iterator[str]:
-        """What it names and the library does not offer. A persona keeps the parameter fields that it has already."""
+    def _unknown(self, item: Item, held: Held | None = None) -> Iterator[str]:
+        """What it names and the library does not offer, but for what is held."""
         for field, kind in KINDS.items():
             value = item.values.get(field)
             places = [([field], value)] if isinstance(value, str) else []
             if isinstance(value, list):
                 places = [([field, str(position)], str(each)) for position, each in enumerate(value)]
             for steps, name in places:
-                if field == "parameter_fields" and name in linked:
-                    continue
                 try:
-                    self._offered.find(kind, name)
+                    self._offered.find(kind, name, held)
                 except Unresolved as unresolved:
                     yield told([(steps, str(unresolved))])
-
-
-def _is_id(value: str) -> bool:
-    try:
-        canonical_id(value)
-    except PydanticCustomError:
-        return False
-    return True
 
 
 def _too_long(fields: Mapping[str, object]) -> list[str]:

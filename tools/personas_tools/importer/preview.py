@@ -51,8 +51,8 @@ def forecast(batches: Batches, judge: Judge, advance: Callable[[int], None]) -> 
             found.counts[batch.operation] += 1
             found.same += batch.operation == "update" and not changes
             for change in changes:
-                cells = (change.field, _cut(change.now), _cut(change.then))
-                found.changes.add_row(str(row.number), values[PERSONA_ID], *cells)
+                then = "cleared" if change.then in (None, "", []) else _cut(change.then)
+                found.changes.add_row(str(row.number), values[PERSONA_ID], change.field, _cut(change.now), then)
     found.faults |= batches.refused
     return found
 

@@ -19,7 +19,7 @@ from personas.contract.names import (
 )
 from personas.contract.operation import WRITE_ERRORS, Operation
 from personas.contract.results import DraftFormState
-from personas.contract.values import refuse_both
+from personas.contract.values import id_or_value
 
 __all__ = ["OPERATION", "DraftFormState", "PatchPersonaDraftRequest", "PatchPersonaDraftResponse"]
 
@@ -64,8 +64,7 @@ class PatchPersonaDraftRequest(WriteRequest):
     @field_validator("name", "description", "instructions")
     @classmethod
     def _id_or_value(cls, value: str | None, info: ValidationInfo) -> str | None:
-        refuse_both(value, info)
-        return value
+        return id_or_value(value, info)
 
     @model_validator(mode="after")
     def _one_flag(self) -> Self:

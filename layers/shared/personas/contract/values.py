@@ -38,17 +38,23 @@ NEEDED: Final = ("name", "color", "icon", "instructions")
 """What no persona can be without."""
 
 
-def refuse_both(value: object, info: ValidationInfo) -> None:
-    """Raise if a value is given although its id was given before it. Null and ``[]`` give nothing."""
-    if info.field_name is None or value is None or value == []:
-        return
-    id_field = ID_FIELDS[info.field_name]
-    if info.data.get(id_field):
-        raise PydanticCustomError(
-            "contract_both",
-            "give {value_field} or {id_field}, not both",
-            {"value_field": info.field_name, "id_field": id_field},
-        )
+def id_or_value[T](value: T, info: ValidationInfo) -> T | None:
+    """Return a value, unless its id was given before it. Beside an id, null, ``[]`` and ``""`` give nothing.
+
+    Raises:
+        PydanticCustomError: both are given.
+    """
+    if info.field_name is None or not info.data.get(id_field := ID_FIELDS[info.field_name]):
+        return value
+    if value == "":
+        return None
+    if value is None or value == []:
+        return value
+    raise PydanticCustomError(
+        "contract_both",
+        "give {value_field} or {id_field}, not both",
+        {"value_field": info.field_name, "id_field": id_field},
+    )
 
 
 class PersonaValues(WriteItem):
@@ -85,6 +91,5 @@ class PersonaValues(WriteItem):
 
     @field_validator(*ID_FIELDS)
     @classmethod
-    def _id_or_value[T](cls, value: T, info: ValidationInfo) -> T:
-        refuse_both(value, info)
-        return value
+    def _id_or_value[T](cls, value: T, info: ValidationInfo) -> T | None:
+        return id_or_value(value, info)

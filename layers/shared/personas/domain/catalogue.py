@@ -1,6 +1,6 @@
 """A group's catalogue as it stands: what a persona can link to, and how a value names an entry."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import UnionType
 from typing import Final, Literal, NamedTuple, cast
@@ -32,6 +32,7 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 type _Shape = type | UnionType
+type _Names = dict[str, list[str]]
 
 _REQUIRED: Final[Mapping[str, Mapping[str, _Shape]]] = {
     "departments": {"name": str, "description": str | None},
@@ -179,16 +180,26 @@ class Catalogue:
             return entry_id in self.parameter_fields
         return entry_id in (self.flags if kind == "flags" else self.rows(kind))
 
-    def find(self, kind: LinkKind, value: str, permitted: Callable[[str], bool] | None = None) -> str:
+    def find(
+        self,
+        kind: LinkKind,
+        value: str,
+        permitted: Callable[[str], bool] | None = None,
+        held: Collection[str] = (),
+    ) -> str:
         """The id of the entry that ``value`` names, without regard to case, among those whose id is ``permitted``.
 
         Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
-        where two parameters have a field of that name. What is no longer active is found by its id only.
+        where two parameters have a field of that name. What is no longer active is found if it is ``held``, and only
+        where nothing active goes by the value.
 
         Raises:
             Unresolved: no entry goes by it, or several do.
         """
-        ids = [each for each in self._names(kind).get(fold(value.strip()), ()) if permitted is None or permitted(each)]
+        active, withdrawn = self._names(kind)
+        wanted = fold(value.strip())
+        ids = [each for each in active.get(wanted, ()) if permitted is None or permitted(each)]
+        ids = ids or [each for each in withdrawn.get(wanted, ()) if each in held]
         noun = kind.removesuffix("s").replace("_", " ")
         if not ids:
             raise Unresolved(f"there is no {noun} {quoted(value)} in this group")
@@ -200,7 +211,8 @@ class Catalogue:
     def label(self, kind: LinkKind, entry_id: str) -> str | None:
         """The value that names an entry and that ``find`` turns back into its id; None where there is no entry.
 
-        Where no value does, because others go by it too or the entry is no longer active, it is the entry's name.
+        What is no longer active is found by it where it is held. Where no value finds the entry, because others go by
+        each of them too, it is the entry's name.
         """
         if kind == "parameter_fields":
             link = self.parameter_fields.get(entry_id)
@@ -213,35 +225,35 @@ class Catalogue:
             if row is None:
                 return None
             names = [str(row[column]) for column in _NAMED_BY[kind] if row.get(column)]
-        return next((name for name in names if self._names(kind).get(fold(name)) == [entry_id]), names[0])
+        active, withdrawn = self._names(kind)
+        found = ((name, active.get(fold(name)) or withdrawn.get(fold(name))) for name in names)
+        return next((name for name, ids in found if ids == [entry_id]), names[0])
 
     @cached_property
-    def _indexes(self) -> dict[str, dict[str, list[str]]]:
+    def _indexes(self) -> dict[str, tuple[_Names, _Names]]:
         return {}
 
-    def _names(self, kind: LinkKind) -> dict[str, list[str]]:
-        """The ids that go by each folded name of a kind; made when first asked for."""
+    def _names(self, kind: LinkKind) -> tuple[_Names, _Names]:
+        """The ids that go by each folded name of a kind: active ones, and others; made when first asked for."""
         if kind not in self._indexes:
-            index: dict[str, list[str]] = {}
-            for entry_id, name in self._named(kind):
-                ids = index.setdefault(fold(name), [])
+            active: _Names = {}
+            withdrawn: _Names = {}
+            for entry_id, name, is_active in self._named(kind):
+                ids = (active if is_active else withdrawn).setdefault(fold(name), [])
                 if entry_id not in ids:
                     ids.append(entry_id)
-            self._indexes[kind] = index
+            self._indexes[kind] = active, withdrawn
         return self._indexes[kind]
 
-    def _named(self, kind: LinkKind) -> list[tuple[str, str]]:
+    def _named(self, kind: LinkKind) -> Iterator[tuple[str, str, bool]]:
+        """The entries of a kind by each of their names, and whether they are active."""
         if kind == "parameter_fields":
-            pairs = []
             for link in self.parameter_fields.values():
                 field, parameter = self.rows("fields")[link.field_id], self.rows("parameters")[link.parameter_id]
-                if field.get("active") is not False and parameter.get("active") is not False:
-                    pairs += [(link.id, str(field["name"])), (link.id, f"{parameter['name']}: {field['name']}")]
-            return pairs
-        rows = self.flags if kind == "flags" else self.rows(kind)
-        return [
-            (entry_id, str(row[column]))
-            for entry_id, row in rows.items()
-            for column in _NAMED_BY[kind]
-            if row.get(column) and row.get("active") is not False
-        ]
+                is_active = field.get("active") is not False and parameter.get("active") is not False
+                for name in (str(field["name"]), f"{parameter['name']}: {field['name']}"):
+                    yield link.id, name, is_active
+            return
+        for entry_id, row in (self.flags if kind == "flags" else self.rows(kind)).items():
+            for name in (str(row[column]) for column in _NAMED_BY[kind] if row.get(column)):
+                yield entry_id, name, row.get("active") is not False

@@ -103,7 +103,7 @@ class Links:
             "parameter_fields": self._may_link,
         }
         try:
-            return self.catalogue.find(kind, value, rules.get(kind))
+            return self.catalogue.find(kind, value, rules.get(kind), self._held)
         except Unresolved as unresolved:
             if kind == "departments" and self._caller.role != SUPERADMIN:
                 raise ForeignDepartment(_FOREIGN) from unresolved

@@ -126,7 +126,13 @@ def _decide(
             errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
             members={**state, "expected_version": item.expected_version},
         )
-    held = {*persona.parameter_field_ids, *persona.department_ids}
+    held = {
+        *persona.department_ids,
+        *persona.parameter_field_ids,
+        *persona.voice_ids,
+        persona.color_id,
+        persona.icon_id,
+    }
     selected = select(item, Links(lookup.catalogue, caller, held), lookup.texts)
     form = form_of(persona).changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
