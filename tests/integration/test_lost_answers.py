@@ -654,9 +654,30 @@ class TestFailuresThatLast:
         self, client: Client, faults: Faults, operation: str, body: object
     ) -> None:
         created(client, id=PERSONA_ID)
+        client.call("draft", {})  # a profile that may have drafts is listed before its first one, which saves nothing
         faults.always(any_write, lost_before(timed_out()))
         answer = client.call(operation, body)
         assert (answer.status, answer.body["code"]) == (503, "outcome_unknown")
+
+    @pytest.mark.parametrize("lost", [lost_before(timed_out()), lost_after(timed_out())], ids=["before", "after"])
+    def test_says_that_nothing_was_saved_where_only_what_goes_before_may_have_been(
+        self, world: World, client: Client, faults: Faults, operation: str, body: object, lost: Outcome
+    ) -> None:
+        # Given an environment that has yet to mark the group as changed and to list the profile's drafts
+        created(client, id=PERSONA_ID)
+        before = world.contents()
+        world.restart()
+        # When the answers to that are lost for good
+        for key in ("mark", "drafter#"):
+            faults.always(to("PutItem", key), lost)
+        answer = client.call(operation, body, idempotency_key="k")
+        # Then nothing can have been saved, so nothing has an id, and nothing is remembered
+        results = answer.body.get("results", [])
+        assert (answer.status, answer.body["code"]) == (503, "unavailable")
+        assert all(each["code"] == "unavailable" for each in results)
+        assert operation != "create" or [each["persona_id"] for each in results] == [None]
+        assert world.contents() == before
+        assert world.idempotency_records() == []
 
     def test_the_same_call_goes_through_once_the_failure_is_over(
         self, client: Client, faults: Faults, operation: str, body: object

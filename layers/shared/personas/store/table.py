@@ -392,7 +392,11 @@ class Table:
         return self._write(once, write_id, seq=seq, version=version)
 
     def mark_due(self, key: Key, group_id: str) -> None:
-        """Put a mark: whoever puts it last, it says the same and a later time."""
+        """Put a mark: whoever puts it last, it says the same and a later time.
+
+        Raises:
+            Unavailable: nobody says whether it was put. No item depends on that: one more mark is harmless.
+        """
         now = self.now()
 
         def once() -> None:
@@ -400,12 +404,16 @@ class Table:
             marked_at = int(now.timestamp() * 1000)
             self._client.put_item(TableName=self.name, Item=encode_item({**item, "marked_at": marked_at}))
 
-        self._attempt(once, writes=True)
+        self._attempt(once)
 
     def put_plain(self, key: Key, body: Mapping[str, Value]) -> None:
-        """Put an item without a condition: only for one that says the same whoever writes it."""
+        """Put an item without a condition: only for one that says the same whoever writes it.
+
+        Raises:
+            Unavailable: nobody says whether it was put.
+        """
         item = encode_item({**key.attributes(), **body})
-        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=True)
+        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item))
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
         """Delete an item if the time in ``attribute`` is an earlier one; whether it was.
