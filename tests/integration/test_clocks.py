@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
@@ -11,11 +12,13 @@ import pytest
 from personas.clock import machine_time
 from personas.runtime import CLOCK_SKEW, clock
 from personas.store.decoding import text
+from personas.store.personas import PersonaStore
 from personas.views.search_views import SEARCH_VIEW
 from personas_tools.template import Function, TableRequest
-from support.clocks import Apart, apart
+from support.clocks import Apart, apart, powertools_off, set_machine_off
 from support.emulated import emulated_aws
 from support.environments import Environment, shifted
+from support.faults import Killed
 from support.views import Views
 from support.warm import unguarded_world
 from support.world import GROUP, NEEDED, World, result
@@ -171,3 +174,74 @@ def test_a_clock_that_goes_wrong_while_its_environment_is_warm(off: timedelta, w
 
     # Then
     assert warm.found() == ["Ada", "Bob"]
+
+
+# ---- Idempotency-Keys ------------------------------------------------------------------------------------------------
+
+
+BODY: Final = {"personas": [NEEDED]}
+FAST_AND_SLOW = pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["fast", "slow"])
+
+
+@contextmanager
+def machine_off(world: World, off: timedelta) -> Iterator[None]:
+    """A new environment of ``create`` whose machine's clock is off, as AWS has told it."""
+    world.client("root").call("create", {})  # who comes from another function begins in a new one
+    world.restart()
+    set_machine_off(off, known=True)
+    with powertools_off(off):
+        yield
+
+
+def in_seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+@FAST_AND_SLOW
+def test_a_key_is_remembered_for_a_day_by_aws_time(off: timedelta, world: World) -> None:
+    with machine_off(world, off):
+        world.client("root").call("create", BODY, Idempotency_Key="k")
+
+    (record,) = world.idempotency_records()
+    ends_at = datetime.fromtimestamp(int(record["expiration"]["N"]), UTC)
+    assert abs(ends_at - machine_time() - timedelta(days=1)) < NEAR
+
+
+@FAST_AND_SLOW
+@pytest.mark.parametrize(("left", "replayed"), [(NEAR, "true"), (-NEAR, None)], ids=["before", "after"])
+def test_a_completed_call_is_forgotten_when_its_day_is_over_by_aws_time(
+    off: timedelta, left: timedelta, replayed: str | None, world: World
+) -> None:
+    # Given a call whose day ends shortly, or is over
+    world.client("root").call("create", BODY, Idempotency_Key="k")
+    world.expire_idempotency("expiration", in_seconds(machine_time() + left))
+
+    # When an environment repeats it whose machine has another hour
+    with machine_off(world, off):
+        answer = world.client("root").call("create", BODY, Idempotency_Key="k")
+
+    # Then it gets the first answer, or is a new call
+    assert (answer.status, answer.headers.get("Idempotent-Replayed")) == (200, replayed)
+
+
+@FAST_AND_SLOW
+@pytest.mark.parametrize(("left", "status"), [(NEAR, 409), (-NEAR, 200)], ids=["running", "over"])
+def test_a_call_that_was_cut_off_is_taken_over_when_its_time_is_over_by_aws_time(
+    off: timedelta, left: timedelta, status: int, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a call that was killed, whose time ends shortly, or is over
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PersonaStore, "insert", die)
+        with pytest.raises(Killed):
+            world.client("root").call("create", BODY, Idempotency_Key="k")
+    world.expire_idempotency("in_progress_expiration", in_seconds(machine_time() + left) * 1_000)
+
+    # When an environment repeats it whose machine has another hour
+    with machine_off(world, off):
+        answer = world.client("root").call("create", BODY, Idempotency_Key="k")
+
+    # Then it is told that the call still runs, or completes it
+    assert answer.status == status

@@ -11,7 +11,7 @@ import pytest
 
 from personas.contract.names import ITEMS_MAX
 from personas.domain.persona import Persona
-from personas.errors import OutcomeUnknown, PersonasError, Unavailable
+from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailable
 from personas.store.personas import PersonaStore
 from personas.store.table import Table, Written
 from support.world import (
@@ -434,6 +434,28 @@ class TestCutOff:
         assert [result(again, each)["success"] for each in (0, 1)] == [True, True]
         assert result(again)["persona_id"] == result(first)["persona_id"]
         assert world.names() == ["Ada", "Bo"]
+
+    @pytest.mark.parametrize(
+        "failure",
+        [Unavailable("There is no room."), Forbidden("Not yours.", code="foreign_department")],
+        ids=["unavailable", "forbidden"],
+    )
+    def test_a_repeat_that_fails_does_not_forget_what_the_first_call_may_have_saved(
+        self, world: World, scissors: Scissors, monkeypatch: pytest.MonkeyPatch, failure: PersonasError
+    ) -> None:
+        # Given a call that was killed after its write, and a repeat that fails before it finds that
+        def fail(*_: object) -> None:
+            raise failure
+
+        cut(world, scissors, 1, "create", items("Ada"))
+        with monkeypatch.context() as patch:
+            patch.setattr(PersonaStore, "insert", fail)
+            failed = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        # When it is repeated once more
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        # Then it finds what was saved
+        assert (failed.status, answer.status) == (failure.status, 200)
+        assert world.names() == ["Ada"]
 
     @pytest.mark.parametrize("writes", [0, 1, 2, 3])
     def test_create(self, world: World, scissors: Scissors, writes: int) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +50,9 @@ class Door:
         return False
 
 
-def door_to(world: World, issuer: Issuer | None = None) -> Door:
+def door_to(world: World, issuer: Issuer | None = None, wall_time: float = 1_800_000_000.0) -> Door:
     settings = Settings.read({**world.aws.environment} | (issuer.environment if issuer else {}))
-    clock, wall_clock = Seconds(), Seconds(1_800_000_000.0)
+    clock, wall_clock = Seconds(), Seconds(wall_time)
     authenticator = Authenticator(world.profiles, settings, wall_clock=wall_clock, clock=clock)
     return Door(authenticator, clock, wall_clock)
 
@@ -64,7 +65,8 @@ def door(world: World) -> Door:
 @pytest.fixture
 def token_door(world: World, issuer: Issuer) -> Door:
     world.profile("coach")
-    return door_to(world, issuer)
+    # Within the hour that the issuer's tokens are good for, however long a test takes.
+    return door_to(world, issuer, time.time() + 600)
 
 
 class TestKeys:
@@ -224,12 +226,35 @@ class TestTokens:
             pytest.param({"sub": 7}, id="subject is a number"),
             pytest.param({"sub": NOBODY}, id="subject is nobody"),
             pytest.param({"exp": "soon"}, id="expiry is no time"),
+            pytest.param({"iat": "lately"}, id="issue is no time"),
+            pytest.param({"nbf": [1]}, id="begin is no time"),
         ],
     )
     def test_whose_claims_do_not_hold_are_refused(
         self, token_door: Door, issuer: Issuer, claims: dict[str, Any]
     ) -> None:
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, **claims)}")
+
+    @pytest.mark.parametrize("off", [3_600, -3_600], ids=["fast", "slow"])
+    @pytest.mark.parametrize(
+        ("claims", "refused"),
+        [
+            pytest.param({"exp": 60}, False, id="not yet expired"),
+            pytest.param({"exp": -60}, True, id="expired"),
+            pytest.param({"nbf": -60}, False, id="already valid"),
+            pytest.param({"nbf": 60}, True, id="not yet valid"),
+            pytest.param({"iat": -60}, False, id="just issued"),
+            pytest.param({"iat": 60}, True, id="issued in the future"),
+        ],
+    )
+    def test_have_times_that_are_held_against_the_corrected_clock(
+        self, token_door: Door, issuer: Issuer, off: int, claims: dict[str, int], refused: bool
+    ) -> None:
+        # Given an environment whose machine is an hour fast or slow, as it knows
+        now = token_door.wall_clock.now = int(time.time()) - off
+        times = {"iat": now - 7_200, "exp": now + 7_200} | {name: now + by for name, by in claims.items()}
+        # Then the machine's own time does not matter
+        assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, **times)}") is refused
 
     def test_for_several_audiences_are_taken(self, token_door: Door, issuer: Issuer) -> None:
         token = issuer.token(COACH, aud=["another", AUDIENCE])

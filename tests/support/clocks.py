@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import InitVar, dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import SimpleNamespace
+from typing import Final, Self
 
+import pytest
 import time_machine
+from aws_lambda_powertools.utilities.idempotency import base as handler
+from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord
 
 from personas.clock import machine_time
 from personas.runtime import clock
@@ -75,6 +79,21 @@ def set_machine_off(by: timedelta, *, known: bool) -> None:
     """Have the machine of this process's environment have a clock that is off; whether AWS has told it so already."""
     clock().machine = shifted(machine_time, by)
     clock().correction = -by if known else timedelta()
+
+
+@contextmanager
+def powertools_off(by: timedelta) -> Iterator[None]:
+    """Have Powertools' records of Idempotency-Keys go by a machine whose clock is off."""
+
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + by
+
+    with pytest.MonkeyPatch.context() as patching:
+        for module in (handler, base, datarecord):
+            patching.setattr(module, "dt", SimpleNamespace(datetime=Off, timedelta=timedelta))
+        yield
 
 
 def _begin(environment: Mapping[str, str], headers: Mapping[str, str], off: timedelta) -> None:

@@ -8,18 +8,15 @@ the kind, where it cannot. The answer and all that is stored afterwards are held
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from http import HTTPStatus
-from types import SimpleNamespace
-from typing import Any, Final, Literal, NamedTuple, Self, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 from unittest.mock import patch
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency.persistence import base, datarecord
 from botocore.exceptions import ClientError
 
 from personas.contract.problems import Problem
@@ -36,7 +33,7 @@ from support import background
 from support.aws import Aws
 from support.background import failed, messages
 from support.client import Answer, Client, Context
-from support.clocks import set_machine_off
+from support.clocks import powertools_off, set_machine_off
 from support.environments import shifted
 from support.exported import query
 from support.faults import Faults, Killed, Match, Sent, Waiting, refused
@@ -696,7 +693,7 @@ class Lab:
             self._off[id(wrong)] = skew
         else:
             wrong.table.now = shifted(utc_now, skew)
-        with _records_by(skew):
+        with powertools_off(skew):
             self._fail_ever(scenario)
             answer = self.call(scenario)
             self.faults.clear()
@@ -721,22 +718,6 @@ class Lab:
                     yield f"the views lack what clock {number} wrote: {answer.text}"
             self._restart()
             yield from self._seen_by_the_next(base)
-
-
-@contextmanager
-def _records_by(skew: timedelta) -> Iterator[None]:
-    """Have the records of Idempotency-Keys written by a clock that is off."""
-
-    class Off(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + skew
-
-    with pytest.MonkeyPatch.context() as patching:
-        patching.setattr("personas.store.idempotency.utc_now", shifted(utc_now, skew))
-        for module in (base, datarecord):
-            patching.setattr(module, "dt", SimpleNamespace(datetime=Off, timedelta=timedelta))
-        yield
 
 
 def _told(result_item: Mapping[str, Any]) -> Verdict:

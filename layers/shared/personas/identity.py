@@ -230,8 +230,15 @@ class Authenticator:
                 algorithms=list(ALGORITHMS),
                 issuer=self._settings.jwt_issuer,
                 audience=self._settings.jwt_audience,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                # PyJWT knows only the machine's clock.
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
             )
+            self._check_times(claims)
         except jwt.InvalidTokenError as error:
             raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from error
         try:
@@ -241,6 +248,34 @@ class Authenticator:
         session = f"{claims.get('sid', '')}/{claims.get('iat', '')}"
         # An issuer may write what no UTF-8 can hold.
         return subject, session.encode(errors="backslashreplace").decode()
+
+    def _check_times(self, claims: Mapping[str, object]) -> None:
+        """Hold the times of a token against the corrected clock, without leeway.
+
+        Raises:
+            InvalidTokenError: it has expired, or is not valid yet, or a time is none.
+        """
+        import jwt  # noqa: PLC0415  # as above
+
+        now = self._wall_clock()
+        if _seconds(claims["exp"]) <= now:
+            raise jwt.ExpiredSignatureError
+        if any(_seconds(claims[name]) > now for name in ("iat", "nbf") if name in claims):
+            raise jwt.ImmatureSignatureError
+
+
+def _seconds(time: object) -> int:
+    """A NumericDate (RFC 7519, section 2), in whole seconds.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    import jwt  # noqa: PLC0415  # as above
+
+    try:
+        return int(time)  # type: ignore[call-overload, no-any-return]  # what is no number is refused below
+    except (ValueError, TypeError, OverflowError):
+        raise jwt.DecodeError("A time in the token is no number of seconds.") from None
 
 
 def challenge() -> str:

@@ -1,9 +1,12 @@
 """Idempotency-Key: a repeat within a day gets the first answer; Powertools keeps the record.
 
 The record's key is group, profile, operation and header; the body and ``If-Match`` go into payload validation. An
-error removes the record, so it is not remembered, unless something may have been saved. A record that a killed function
-left behind is free again when that function's time would have been over; the repeat then finds what was saved by its
-write ids (``domain.intent``).
+error removes the record, so it is not remembered, unless something may have been saved, by this attempt or by one whose
+record it took over. A record that a killed function left behind is free again when that function's time would have been
+over; the repeat then finds what was saved by its write ids (``domain.intent``).
+
+The times in the records are AWS's, as all times of the service (``personas.clock``). Powertools knows only the
+machine's: ``_Records`` converts in both directions.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import S
 from personas.domain.intent import Intent, Keyed
 from personas.errors import Conflict, Invalid, PersonasError, Unavailable
 from personas.observability import logger
-from personas.runtime import deadline, dynamodb, utc_now
+from personas.runtime import clock, deadline, dynamodb
 from personas.store.attempts import LostRace, attempted
 from personas.store.attributes import Item, Value, decode_item, encode_item
 from personas.store.decoding import integer, text
@@ -49,6 +52,8 @@ PLAIN_MAX: Final = 1_000
 """Answers of more characters than this are stored compressed."""
 ANSWER_MAX: Final = 400_000
 """How many bytes of an answer a record takes: DynamoDB's items hold 409,600, names and other attributes included."""
+_SECONDS: Final = timedelta(seconds=1)
+_MILLISECONDS: Final = timedelta(milliseconds=1)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -70,7 +75,9 @@ class _Records(BasePersistenceLayer):
         self._table = table
         self._mark = uuid4().hex
         self.ends_at = 0
-        """When the record of the call is forgotten, in unix seconds."""
+        """When the record of the call is forgotten, in unix seconds, by AWS's time."""
+        self._took_over = False
+        """Whether the record is that of an earlier attempt, which may have saved something."""
 
     # ---- What Powertools asks for --------------------------------------------------------------------------------
 
@@ -84,21 +91,22 @@ class _Records(BasePersistenceLayer):
         """Begin, where there is no record, or one that this call may take over, and it is still as it was read."""
         found = self._read(data_record.idempotency_key)
         as_read: Any = {"ConditionExpression": "attribute_not_exists(attempt)"}
+        self.ends_at = _by_aws(data_record.expiry_timestamp or 0, _SECONDS)
         if found is not None:
             record = _record(found)
             if record.status == STATUS_CONSTANTS["COMPLETED"] or _is_running(record):
                 self._refuse(data_record, record)
             if record.status == STATUS_CONSTANTS["INPROGRESS"]:
                 self._validate_payload(data_record, record)
-                data_record.expiry_timestamp = record.expiry_timestamp
+                self.ends_at = integer(found, "expiration")
+                self._took_over = True
             as_read = _unchanged(found)
-        self.ends_at = data_record.expiry_timestamp or 0
         item: Item = {
             "id": data_record.idempotency_key,
             "attempt": self._mark,
             "status": data_record.status,
             "expiration": self.ends_at,
-            "in_progress_expiration": data_record.in_progress_expiry_timestamp,
+            "in_progress_expiration": _by_aws(data_record.in_progress_expiry_timestamp or 0, _MILLISECONDS),
             "validation": data_record.payload_hash,
         }
         lost = self._change(
@@ -131,7 +139,8 @@ class _Records(BasePersistenceLayer):
 
     def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
         """Forget a call that failed; one that may have saved something is only released, for its repeat to complete."""
-        if isinstance(exception, PersonasError) and not exception.may_have_saved:
+        saved_nothing = isinstance(exception, PersonasError) and not exception.may_have_saved
+        if saved_nothing and not self._took_over:
             super().delete_record(data, exception)
         else:
             self._release(self._get_hashed_idempotency_key(data) or "")
@@ -189,14 +198,24 @@ class _Records(BasePersistenceLayer):
         }
 
 
+def _by_aws(time: int, unit: timedelta) -> int:
+    """A time by the machine's clock, counted in ``unit``, as AWS has it."""
+    return time + round(clock().correction / unit)
+
+
+def _by_machine(time: int, unit: timedelta) -> int:
+    """A time of AWS's, counted in ``unit``, by the machine's clock."""
+    return time - round(clock().correction / unit)
+
+
 def _record(item: Item) -> DataRecord:
-    """An item as Powertools reads it."""
+    """An item as Powertools reads it, which compares its times with the machine's."""
     answer = item.get("data", "")
     return DataRecord(
         idempotency_key=text(item, "id"),
         status=text(item, "status"),
-        expiry_timestamp=integer(item, "expiration"),
-        in_progress_expiry_timestamp=integer(item, "in_progress_expiration"),
+        expiry_timestamp=_by_machine(integer(item, "expiration"), _SECONDS),
+        in_progress_expiry_timestamp=_by_machine(integer(item, "in_progress_expiration"), _MILLISECONDS),
         response_data=zlib.decompress(answer).decode() if isinstance(answer, bytes) else str(answer),
         payload_hash=text(item, "validation"),
     )
@@ -216,7 +235,7 @@ def _unchanged(item: Item) -> Any:
 def _is_running(record: DataRecord) -> bool:
     """Whether the call that began the record may still be at it: it is neither over nor was its time."""
     until = record.in_progress_expiry_timestamp or 0
-    return record.status == STATUS_CONSTANTS["INPROGRESS"] and until >= int(utc_now().timestamp() * 1000)
+    return record.status == STATUS_CONSTANTS["INPROGRESS"] and until >= int(clock().machine().timestamp() * 1000)
 
 
 def answer_once(
