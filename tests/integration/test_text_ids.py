@@ -12,6 +12,7 @@ from personas.domain.text import NAMESPACE, TextKind, resource_id, text_id
 from personas.errors import Unavailable
 from personas.store import keys
 from personas.store.groups import GroupStore
+from personas.store.keys import Key
 from personas.store.resources import Entry
 from personas.store.table import Table
 from support.client import Answer
@@ -60,16 +61,16 @@ class TestFounding:
 
     def test_two_at_once_get_the_same(self, world: World) -> None:
         others: list[bytes] = []
-        read = GroupStore.read
+        get = Table.get
 
-        def overtaken(store: GroupStore, group_id: str) -> object:
-            record = read(store, group_id)
+        def overtaken(table: Table, key: Key) -> object:
+            item = get(table, key)
             if not others:
                 others.append(b"")
-                others[0] = GroupStore(world.table).found(group_id)
-            return record
+                others[0] = GroupStore(world.table).found(FRESH)
+            return item
 
-        with patch.object(GroupStore, "read", overtaken):
+        with patch.object(Table, "get", overtaken):
             own = GroupStore(world.table).found(FRESH)
 
         assert own == others[0]

@@ -12,16 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from personas import observability
+from personas.domain.catalogue import TEXT_IDS
 from personas.domain.profile import Profile, digest_of
 from personas.domain.text import Reference
 from personas.store import keys
+from personas.store.groups import GroupStore
 from personas.store.keys import Key
 from personas_tools.cli import main
 from personas_tools.template import TableRequest
 from support.aws import create_tables
-from support.environments import Environment
+from support.environments import Environment, Steps
 from support.exported import cells, content
-from support.world import CARE, GROUP, NEEDED, PEOPLE, PLUM, World, entry_id, text_id
+from support.world import CARE, GROUP, NEEDED, PEOPLE, PLUM, World, entry_id, secret_of, text_id
 
 COPY: Final = "restored-copy"
 
@@ -94,6 +96,8 @@ BROKEN_BODIES: Final[Mapping[str, Break]] = {
     "texts that never end": put("texts", BOMB),
     "more departments than there may be": put("dp", {"L": [{"S": CARE}] * 300}, "row"),
     "copies that are no number": put("copies", {"S": "two"}),
+    "no trail": drop("trail"),
+    "a trail that is a string": put("trail", {"S": "w@1"}),
 }
 """What is wrong beside the row, or in it where a search does not mind: only who reads the whole persona sees it."""
 BROKEN_NUMBERS: Final[Mapping[str, Break]] = {
@@ -277,14 +281,16 @@ def copy(world: World, table_definitions: Mapping[str, TableRequest]) -> Any:
     world.aws.dynamodb.delete_table(TableName=COPY)
 
 
-def restore(world: World, *options: str) -> str:
-    told = CliRunner().invoke(
-        main,
-        ["restore", "--from-table", COPY, "--table", world.table.name, "--group", GROUP, *options],
-        catch_exceptions=False,
-    )
-    assert told.exit_code == 0, told.output
+def operate(world: World, *command: str, given: str = "", fails: bool = False) -> str:
+    """What a command of the command line tells of the group in the deployed table."""
+    arguments = [*command, "--table", world.table.name, "--group", GROUP]
+    told = CliRunner().invoke(main, arguments, input=given, catch_exceptions=False)
+    assert told.exit_code == int(fails), told.output
     return told.output
+
+
+def restore(world: World, *options: str) -> str:
+    return operate(world, "restore", "--from-table", COPY, *options)
 
 
 class TestRestore:
@@ -394,16 +400,143 @@ class TestCatalogue:
         # Then everything answers
         assert set(self.calls(Environment(world), persona_id).values()) == {200}
 
-    def test_a_record_that_is_none_stops_refresh_and_new_texts(self, env: Environment, world: World) -> None:
-        # Given a group whose record is no record at all
+
+class TestGroupRecord:
+    WITHOUT_SECRET: Final[Mapping[str, Break]] = {
+        "no row": drop("row"),
+        "a row that is a string": put("row", {"S": "none"}),
+        "no secret": drop(TEXT_IDS, "row"),
+        "a secret that is a string": put(TEXT_IDS, {"S": "none"}, "row"),
+    }
+    WITH_SECRET: Final[Mapping[str, Break]] = {
+        "no seq": drop("seq"),
+        "a seq that is a string": put("seq", {"S": "soon"}),
+        "no trail": drop("trail"),
+        "a trail that is a list": put("trail", {"L": []}),
+    }
+
+    @pytest.mark.parametrize("kind", {**WITHOUT_SECRET, **WITH_SECRET})
+    def test_stops_what_it_is_needed_for_alone(self, env: Environment, world: World, kind: str) -> None:
+        # Given views of a group, and two environments: one that holds the group, and one that does not
         persona_id = env.save()
         env.refresh()
-        tamper(world, keys.group(GROUP), put("row", {"S": "none"}))
-        # When everything is called
-        statuses = self.calls(Environment(world), persona_id)
-        # Then refresh, which keeps there where the views lie, cannot be done, nor what gives texts their ids
-        assert {statuses.pop(each) for each in ("refresh", "draft", "duplicate", "update")} == {409}
-        assert set(statuses.values()) == {200}
+        # When the group's record breaks
+        tamper(world, keys.group(GROUP), {**self.WITHOUT_SECRET, **self.WITH_SECRET}[kind])
+        # Then a cold one cannot give texts their ids, and nobody can keep there where views lie
+        cold = TestCatalogue().calls(Environment(world), persona_id)
+        stopped = {"duplicate"}
+        if kind in self.WITHOUT_SECRET or "seq" in kind:
+            stopped |= {"draft", "update"}
+        if "secret" not in kind:
+            stopped |= {"refresh"}
+        assert cold == {each: 409 if each in stopped else 200 for each in cold}
+        # And a warm one still has the secret
+        assert {env.call(each, {"name": "Anew"}).status for each in ("draft", "get")} == {200}
+
+    @pytest.mark.parametrize("kind", WITHOUT_SECRET)
+    def test_of_a_bulk_call_the_items_without_texts_are_saved(self, env: Environment, world: World, kind: str) -> None:
+        # Given two personas, and a group whose record has lost the secret
+        ids = [env.save(), env.save()]
+        tamper(world, keys.group(GROUP), self.WITHOUT_SECRET[kind])
+        # When one gets another color, and the other another text
+        items = [{"persona_id": ids[0], "color_id": PLUM}, {"persona_id": ids[1], "description": "Anew."}]
+        answer = Environment(world).call("update", {"personas": items})
+        # Then the one is saved, and the other is told why it is not
+        told = [(each["success"], each.get("code")) for each in answer.body["results"]]
+        assert (answer.status, told) == (200, [(True, None), (False, "unreadable")])
+
+    @pytest.mark.parametrize("kind", WITH_SECRET)
+    def test_an_operator_mends_it_with_its_secret(self, env: Environment, world: World, kind: str) -> None:
+        # Given a record whose secret can still be read
+        env.save()
+        env.refresh()
+        tamper(world, keys.group(GROUP), self.WITH_SECRET[kind])
+        # When a profile is stored
+        operate(world, "profile", "put", "--name", "Kim", "--role", "learner")
+        # Then the record has all that it had, and refresh goes on
+        record = GroupStore(world.table).read(GROUP)
+        assert record.text_secret == secret_of(GROUP)
+        assert record.pointer("personas_search") is not None
+        assert Environment(world).call("refresh", {}).status == 200
+
+    @pytest.mark.parametrize("kind", WITHOUT_SECRET)
+    def test_nobody_makes_another_secret_unasked(self, env: Environment, world: World, kind: str) -> None:
+        # Given a record that has lost its secret
+        persona_id = env.save()
+        tamper(world, keys.group(GROUP), self.WITHOUT_SECRET[kind])
+        before = world.table.get(keys.group(GROUP))
+        # When a profile is stored, or a library loaded
+        told = [
+            operate(world, "profile", "put", "--name", "Kim", "--role", "learner", fails=True),
+            operate(world, "library", "load", "-", given="colors: []", fails=True),
+        ]
+        # Then neither is, and the operator learns why
+        assert all("ids of texts" in each for each in told)
+        assert world.table.get(keys.group(GROUP)) == before
+        # And the record is listed, until another secret is asked for
+        assert "? group" in operate(world, "unreadable")
+        operate(world, "unreadable", "--new-text-ids")
+        assert operate(world, "unreadable") == ""
+        assert env.call("refresh", {}).status == 200
+        assert set(TestCatalogue().calls(Environment(world), persona_id).values()) == {200}
+
+    @pytest.mark.parametrize("kind", WITHOUT_SECRET)
+    def test_a_copy_brings_the_secret_back(
+        self, env: Environment, world: World, copy: Callable[[], None], kind: str
+    ) -> None:
+        # Given a copy of the table, and a record that has lost its secret
+        env.save()
+        copy()
+        tamper(world, keys.group(GROUP), self.WITHOUT_SECRET[kind])
+        # When the copy is restored
+        restore(world, "--dry-run")
+        restore(world)
+        # Then the secret is the former one
+        assert GroupStore(world.table).text_secret(GROUP) == secret_of(GROUP)
+
+    def test_a_copy_whose_record_is_broken_is_restored(
+        self, env: Environment, world: World, copy: Callable[[], None]
+    ) -> None:
+        # Given a copy whose record is none, and a persona that is gone
+        persona_id = env.save()
+        copy()
+        tamper(world, keys.group(GROUP), drop("row"), table=COPY)
+        env.delete(persona_id)
+        # When it is restored
+        restore(world)
+        # Then the persona is back
+        assert env.found() == ["Ada"]
+
+    def test_texts_of_a_warm_environment_go_by_the_new_secret(self, env: Environment, world: World) -> None:
+        # Given an environment that holds the former secret, and a record that has lost it
+        env.search()
+        env.save()
+        tamper(world, keys.group(GROUP), drop(TEXT_IDS, "row"))
+        operate(world, "unreadable", "--new-text-ids")
+        # When the environment stores a text
+        persona_id = env.save(description="Anew.")
+        text = world.persona(persona_id).description
+        # Then the text's id leads everybody to it
+        assert text is not None
+        cold = Environment(world)
+        items = [{"persona_id": persona_id, "description_id": text.id, "color_id": PLUM}]
+        assert cold.call("update", {"personas": items}).status == 200
+
+    def test_a_refresh_that_has_made_its_views_says_so(self, env: Environment, world: World) -> None:
+        # Given a group whose texts are cleaned up
+        env.save()
+        env.refresh()
+        tamper(world, keys.group(GROUP), put("text_clean_up", {"N": "0"}, "row"))
+        env.change(env.save(), description="Anew.")
+
+        # When its record breaks as soon as it points to the views, before the group's mark is taken away
+        broken = Steps.interrupted(
+            0, lambda: tamper(world, keys.group(GROUP), drop("row")), lambda request: request.operation == "DeleteItem"
+        )
+        with env.stepping(broken):
+            answer = env.call("refresh", {})
+        # Then the refresh tells what it has made
+        assert (answer.status, "personas_search" in answer.body["refreshed_views"]) == (200, True)
 
 
 class TestLaterVersion:
@@ -455,6 +588,9 @@ class TestDrafts:
         "a text of another format": put("name_id", packed(b'{"format": 99}'), "texts"),
         "a text that never ends": put("name_id", BOMB, "texts"),
         "a text without an id": drop("name_id", "row"),
+        "no texts": drop("texts"),
+        "no trail": drop("trail"),
+        "a trail that is a string": put("trail", {"S": "w@1"}),
     }
 
     def test_the_others_are_listed_and_each_is_told_of_by_itself(
@@ -478,6 +614,15 @@ class TestDrafts:
         # Then it cannot be read
         told = {name: env.call("get", {"draft_id": each}) for name, each in ids.items()}
         assert {(answer.status, answer.body["code"]) for answer in told.values()} == {(409, "unreadable")}
+        # When one is changed that has no place for the change
+        # Then it cannot be
+        placeless = ("no row", "a row that is a list", "texts that are a string")
+        told = {
+            name: env.call("draft", {"input_draft_id": ids[name], "expected_version": 1, "name": "Other"})
+            for name in (*placeless, "no texts", "no trail", "a trail that is a string")
+        }
+        codes = {name: (answer.status, answer.body["code"]) for name, answer in told.items()}
+        assert codes == dict.fromkeys(told, (409, "unreadable"))
         # And the clean-up of texts still knows what the sound one uses
         used = env.services.drafts.text_ids(GROUP, PEOPLE["root"].id)
         assert Reference("names", text_id("names", "Sound")) in used

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from personas.errors import OutcomeUnknown, Unavailable, Unreadable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, encode_item
-from personas.store.decoding import integer, mapping, text
+from personas.store.decoding import integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import TRAIL_LENGTH, Table, expired, trail_entry, trail_slot, version_made_by
 from support.faults import Waiting
@@ -79,11 +79,16 @@ class TestReadingItems:
         assert integer({}, "n", absent=7) == 7
 
     def test_an_absent_map_is_empty(self) -> None:
-        assert mapping({}, "m") == {}
+        assert mapping_or_empty({}, "m") == {}
 
-    def test_a_map_that_is_none_is_refused(self) -> None:
+    @pytest.mark.parametrize("item", [{}, {"m": []}])
+    def test_a_map_that_is_none_is_refused(self, item: Item) -> None:
         with pytest.raises(Unreadable):
-            mapping({"m": []}, "m")
+            mapping(item, "m")
+
+    def test_a_map_that_may_be_absent_is_refused_where_it_is_something_else(self) -> None:
+        with pytest.raises(Unreadable):
+            mapping_or_empty({"m": []}, "m")
 
     @pytest.mark.parametrize("item", [{}, {"t": 1}])
     def test_a_text_that_is_none_is_refused(self, item: Item) -> None:
@@ -182,7 +187,12 @@ class TestUpdate:
                 ":v4": "w@3",
                 ":expected": 2,
                 ":now": 1,
+                ":map": "M",
             }
+        )
+        assert request["ConditionExpression"] == (
+            "#version = :expected AND #expires_at > :now"
+            " AND attribute_type(#row, :map) AND attribute_type(#trail, :map) AND attribute_type(#texts, :map)"
         )
         assert (request["ReturnValues"], request["ReturnValuesOnConditionCheckFailure"]) == ("ALL_NEW", "ALL_OLD")
 

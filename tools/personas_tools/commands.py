@@ -20,8 +20,8 @@ from personas.contract.visible import is_visible
 from personas.domain.folding import fold
 from personas.domain.permissions import WRITING_ROLES
 from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
-from personas.domain.text import resource_id
-from personas.errors import PersonasError
+from personas.domain.text import new_secret, resource_id
+from personas.errors import PersonasError, Unreadable
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.resources import ResourceKind
@@ -41,7 +41,7 @@ from personas_tools.library import (
     personas_named,
     stored_catalogue,
 )
-from personas_tools.mending import remove, unreadable
+from personas_tools.mending import remove, unreadable, unreadable_record
 from personas_tools.naming import did_you_mean
 from personas_tools.restore import restore
 from personas_tools.screen import Grid, say
@@ -94,6 +94,11 @@ def _plain_errors(wanted: str) -> Iterator[None]:
         raise click.ClickException("\n".join(["The library was not loaded.", *error.faults])) from error
     except LostRace as error:
         raise click.ClickException("Somebody else keeps writing the same entries. Try again.") from error
+    except Unreadable as error:
+        raise click.ClickException(
+            f"What is stored at {error.key!r} cannot be read: {error.reason}. docs/runbook.md says under"
+            " UnreadableItemsAlarm how it is mended."
+        ) from error
     except PersonasError as error:
         raise click.ClickException(error.detail) from error
     except (ClientError, BotoCoreError) as error:
@@ -420,14 +425,24 @@ def token(target: Target, reference: str, expires: timedelta, group_id: str | No
 
 @click.command("unreadable")
 @click.option("--remove", "persona_ids", type=_Id(), multiple=True, help="Remove this one, by id; may be repeated.")
+@click.option(
+    "--new-text-ids",
+    is_flag=True,
+    help="Write the group's record anew. Where its secret is lost, a text that is sent again gets another id.",
+)
 @_of_group
 @on_store
-def unreadable_personas(target: Target, persona_ids: tuple[str, ...], group_id: str | None) -> None:
-    """List the personas of a group that cannot be read, each with what is wrong, or remove some of them for good.
+def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_ids: bool, group_id: str | None) -> None:
+    """List what of a group cannot be read, its personas and its own record, or remove some of the personas for good.
 
-    `restore` brings one back as it was. What can be read is never removed here.
+    `restore` brings one back as it was. What can be read is never removed here, and a secret that can be read is kept.
     """
     group = _group(target, group_id)
+    if new_text_ids:
+        GroupStore(target.table).found(group, new_secret())
+        return
+    if not persona_ids and (record := unreadable_record(target.table, group)):
+        click.echo(f"  ? group: {record.reason}")
     for persona_id in persona_ids:
         try:
             remove(target.table, group, persona_id)

@@ -1,4 +1,4 @@
-"""Personas that cannot be read: which they are, and how they are removed."""
+"""What of a group cannot be read: the personas and its own record, and how the personas are removed."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +11,17 @@ from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, stored_in
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
+
+
+def unreadable_record(table: Table, group_id: str) -> Unreadable | None:
+    """What is wrong with the group's own record; None where there is none, or it can be read."""
+    groups = GroupStore(table)
+    try:
+        if groups.read(group_id).seq is not None:
+            groups.text_secret(group_id)
+    except Unreadable as error:
+        return error
+    return None
 
 
 def unreadable(table: Table, group_id: str) -> Iterator[tuple[str, Unreadable]]:

@@ -111,9 +111,9 @@ def _now(
 
 def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> bytes | None:
     """What the ids of the group's texts follow from: the table's own, or where it has lost it that of the copy."""
-    former = GroupStore(source).read(group_id).text_secret
+    former = GroupStore(source).legible_secret(group_id)
     if dry_run:
-        return GroupStore(table).read(group_id).text_secret or former
+        return GroupStore(table).legible_secret(group_id) or former
     return GroupStore(table).found(group_id, former)
 
 

@@ -125,14 +125,20 @@ class Catalogue:
         return frozenset(cast("Sequence[str]", self.group.get("ai_generate", ())))
 
     @property
+    def text_secret_or_none(self) -> bytes | None:
+        """What the ids of the group's texts follow from, or None where the group's record is damaged."""
+        secret = self.group.get(TEXT_IDS)
+        return secret if isinstance(secret, bytes) else None
+
+    @property
     def text_secret(self) -> bytes:
         """What the ids of the group's texts follow from.
 
         Raises:
             Unreadable: the group's record is damaged. It holds one before the first profile, so before anybody calls.
         """
-        secret = self.group.get(TEXT_IDS)
-        if not isinstance(secret, bytes):
+        secret = self.text_secret_or_none
+        if secret is None:
             raise Unreadable(self.group_id, "the group's record holds nothing that ids of texts follow from")
         return secret
 

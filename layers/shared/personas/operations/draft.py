@@ -54,7 +54,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     drafts: list[Draft | None] = []
     found: dict[Reference, str] = {}
     calls: list[Callable[[], None]] = []
-    if known is None or links_unknown_to(Links(known, caller), request):
+    if known is None or known.text_secret_or_none is None or links_unknown_to(Links(known, caller), request):
         calls.append(lambda: catalogues.append(services.catalogues.current(caller.group_id)))
         draft_id = request.input_draft_id
         if draft_id is not None and (request.department_ids or request.parameter_field_ids):
@@ -62,7 +62,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
             calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if missing:
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
-    if known is not None:
+    if known is not None and known.text_secret_or_none is not None:
         calls += _puts(services, known, request)
     if not services.drafts.announced(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
@@ -72,7 +72,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     catalogue = catalogues[0] if catalogues else known
     if catalogue is None:
         raise AssertionError("a catalogue that is not held is read")
-    if known is None:
+    if known is None or known.text_secret_or_none != catalogue.text_secret_or_none:
         # The ids of texts follow from the group's secret, which came with the catalogue.
         services.parallel.run(_puts(services, catalogue, request))
     held = links_of(drafts[0].fields) if drafts and drafts[0] else ()

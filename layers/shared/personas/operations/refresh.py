@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
-from personas.errors import Unavailable, ViewRebuilding
+from personas.errors import Unavailable, Unreadable, ViewRebuilding
 from personas.observability import logger, tell_refresh_age
 from personas.operations.upkeep import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
@@ -18,7 +18,7 @@ from personas.search.index import Index
 from personas.services import Services
 from personas.store import keys
 from personas.store.attributes import Item, Value
-from personas.store.decoding import each_readable, mapping
+from personas.store.decoding import each_readable, mapping_or_empty
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.store.table import Change, LostRace, change_in
@@ -310,14 +310,14 @@ def _point(work: _Pass) -> bool:
     """Point the group's record to the new snapshots, unless another refresh has pointed it elsewhere."""
     write_id = uuid4().hex[:16]
     record = work.record
-    old = mapping(record.row, SNAPSHOTS)
+    old = mapping_or_empty(record.row, SNAPSHOTS)
     new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
     while True:
         try:
             work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new, **work.upkeep}, write_id)
         except LostRace:
             record = work.services.groups.read(work.group_id)
-            if mapping(record.row, SNAPSHOTS) != old:
+            if mapping_or_empty(record.row, SNAPSHOTS) != old:
                 return False
         else:
             return True
@@ -356,5 +356,5 @@ def _keep_up(work: _Pass) -> None:
         services.groups.swap(group_id, services.groups.read(group_id), {CLEAN_UP: following}, uuid4().hex[:16])
         if following is not None:
             services.refresh_queue.send([group_id])
-    except (Unavailable, LostRace) as error:
+    except (Unavailable, LostRace, Unreadable) as error:
         logger.warning("the upkeep of a group is not done", extra={"group": group_id, "reason": str(error)})

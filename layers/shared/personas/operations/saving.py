@@ -37,6 +37,8 @@ class Lookup:
         known = services.catalogues.held(group_id)
 
         def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
+            if catalogue.text_secret_or_none is None:
+                return []  # Items without texts can be saved all the same; the others fail when they are decided on.
             values = (text for item in items for text in text_values(catalogue, item))
             return [partial(directory.write, group_id, batch) for batch in directory.writes(group_id, values)]
 
@@ -59,7 +61,7 @@ class Lookup:
         services.parallel.run(calls)
 
         (self.catalogue,) = catalogues
-        if known is None:
+        if known is None or known.text_secret_or_none != self.catalogue.text_secret_or_none:
             # The ids of texts follow from the group's secret, which came with the catalogue.
             services.parallel.run(puts(self.catalogue))
         self.texts: dict[Reference, str] = {**held, **found_texts}

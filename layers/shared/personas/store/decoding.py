@@ -65,15 +65,24 @@ def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> 
 
 
 def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """A map of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, Mapping):
+        raise Unreadable(key_of(item), f"{name} is not a map")
+    return value
+
+
+def mapping_or_empty(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
     """A map of an item; an absent one is empty.
 
     Raises:
         Unreadable: it is something else.
     """
-    value = item.get(name, {})
-    if not isinstance(value, Mapping):
-        raise Unreadable(key_of(item), f"{name} is not a map")
-    return value
+    return mapping(item, name) if name in item else {}
 
 
 def text(item: Mapping[str, Value], name: str) -> str:

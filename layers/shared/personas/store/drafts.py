@@ -21,6 +21,7 @@ from personas.store.decoding import (
     integer,
     key_of,
     mapping,
+    mapping_or_empty,
     readable,
     strings,
     text,
@@ -120,7 +121,7 @@ class DraftStore:
             write_id=write_id,
             based_on=None,
         )
-        return draft if written.item is None else readable(written.item, _draft)
+        return draft if written.item is None else readable(written.item, _whole)
 
     def patch(
         self,
@@ -157,14 +158,14 @@ class DraftStore:
         )
         if written.item is None:
             raise TypeError("an update shows the item it made")
-        return written.version, readable(written.item, _draft)
+        return written.version, readable(written.item, _whole)
 
     def draft_in(self, lost: LostRace) -> Draft | None:
         """The draft that a lost race found, or None where there is none or its time is over."""
         return self._living(lost.item)
 
     def _living(self, item: Item | None) -> Draft | None:
-        return None if item is None or expired(item, self._table.now()) else readable(item, _draft)
+        return None if item is None or expired(item, self._table.now()) else readable(item, _whole)
 
     def _expiry(self) -> int:
         return int((self._table.now() + DRAFT_LIFE).timestamp())
@@ -192,11 +193,18 @@ def _fields(row: Mapping[str, Value]) -> dict[str, Selection]:
     return fields | {name: strings(row, name, LIST_MAX) for name in LISTS if name in row}
 
 
+def _whole(item: Item) -> Draft:
+    """A draft with all that its next change goes by; the feed shows neither."""
+    for name in ("texts", "trail"):
+        mapping(item, name)
+    return _draft(item)
+
+
 def _draft(item: Item) -> Draft:
     row = mapping(item, "row")
     fields = _fields(row)
     texts: dict[str, tuple[Text, ...]] = {}
-    for name, packed in mapping(item, "texts").items():
+    for name, packed in mapping_or_empty(item, "texts").items():
         found = inflated_json(packed, _INFLATED_MAX)
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
             raise Unreadable(key_of(item), "texts are not a list of strings")

@@ -13,12 +13,13 @@ from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attributes import Value
-from personas.store.decoding import integer, mapping
+from personas.store.attributes import Item, Value
+from personas.store.decoding import integer, key_of, mapping, readable, text
 from personas.store.table import LostRace, Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
+UNFOUNDED: Final = "the group's record holds nothing that ids of texts follow from"
 _GROUPS_MAX: Final = 1_000
 _ATTEMPTS: Final = 5
 """Of a write that loses the race against others."""
@@ -71,9 +72,8 @@ class GroupRecord:
 
     @property
     def text_secret(self) -> bytes | None:
-        """What the ids of the group's texts follow from, or None where it was not founded yet."""
-        secret = self.row.get(TEXT_IDS)
-        return secret if isinstance(secret, bytes) else None
+        """What the ids of the group's texts follow from, or None where it holds nothing of the kind."""
+        return secret_in({"row": self.row})
 
     def pointer(self, view: str) -> Pointer | None:
         """Where that view lies, or None where it was never made."""
@@ -127,30 +127,37 @@ class GroupStore:
             Unreadable: it cannot be read.
         """
         item = self._table.get(keys.group(group_id))
-        if item is None:
-            return GroupRecord(group_id, {}, {}, None)
-        row = mapping(item, "row")
-        if not isinstance(row.get(SNAPSHOTS, {}), Mapping):
-            row = {**row, SNAPSHOTS: {}}
-        return GroupRecord(group_id, row, mapping(item, "trail"), integer(item, "seq"))
+        return readable(item, _record) if item else GroupRecord(group_id, {}, {}, None)
 
     def found(self, group_id: str, secret: bytes | None = None) -> bytes:
-        """Give the group a secret for the ids of its texts, unless it has one; the one that it has from then on.
+        """Give the group a record and a secret for the ids of its texts; the one that it has from then on.
 
-        It is ``secret``, or one is made. Of several that do so at once, one wins by the condition on the record, and
-        all get that one's.
+        It is the one that it has, or ``secret``, or where there is no record yet, one that is made. Of several that do
+        so at once, one wins by the condition on the record, and all get that one's. A record that cannot be read is
+        written anew with all of it that can, so this is for operators alone.
 
         Raises:
             LostRace: others keep writing the record.
+            Unreadable: there is a record without a secret, and none is given. One that is made would give other ids to
+                the texts that are stored.
         """
         write_id = uuid4().hex[:16]
         for attempt in range(1, _ATTEMPTS + 1):
-            record = self.read(group_id)
-            if record.text_secret is not None:
-                return record.text_secret
-            made = secret or new_secret()
+            item = self._table.get(keys.group(group_id))
+            held = None if item is None else secret_in(item)
+            if item is not None and held is not None and _is_record(item):
+                return held
+            made = held or secret or (new_secret() if item is None else None)
+            if made is None:
+                raise Unreadable(key_of(item or {}), UNFOUNDED)
             try:
-                self.swap(group_id, record, {TEXT_IDS: made}, write_id)
+                self._table.put(
+                    keys.group(group_id),
+                    self._founded(item or {}, made),
+                    prefix=keys.RESOURCE_CHANGES,
+                    write_id=write_id,
+                    based_on=item,
+                )
             except LostRace:
                 if attempt == _ATTEMPTS:
                     raise
@@ -166,11 +173,30 @@ class GroupStore:
         """
         secret = self._secrets.get(group_id) or self.read(group_id).text_secret
         if secret is None:
-            raise Unreadable(group_id, "the group's record holds nothing that ids of texts follow from")
+            raise Unreadable(key_of(keys.group(group_id).attributes()), UNFOUNDED)
         if len(self._secrets) >= _GROUPS_MAX:
             self._secrets.clear()
         self._secrets[group_id] = secret
         return secret
+
+    def legible_secret(self, group_id: str) -> bytes | None:
+        """The secret in the group's record, whatever else of that is damaged; None where there is none."""
+        return secret_in(self._table.get(keys.group(group_id)) or {})
+
+    def _founded(self, item: Item, secret: bytes) -> dict[str, Value]:
+        """A record with that secret, and whatever of the stored one can be read."""
+        row, trail = item.get("row"), item.get("trail")
+        try:
+            following = integer(item, "seq") + 1
+        except Unreadable:
+            following = 0
+        return {
+            "row": {**(row if isinstance(row, Mapping) else {}), TEXT_IDS: secret},
+            "trail": trail if isinstance(trail, Mapping) else {},
+            # Above any that a view may hold.
+            "seq": max(int(self._table.now().timestamp() * 1000), following),
+            "version": 1,
+        }
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, where it is still the one that was read.
@@ -186,3 +212,25 @@ class GroupStore:
             write_id=write_id,
             based_on=record.seq,
         )
+
+
+def secret_in(item: Mapping[str, Value]) -> bytes | None:
+    """The secret in the item of a group's record, readable or not; None where there is none."""
+    row = item.get("row")
+    secret = row.get(TEXT_IDS) if isinstance(row, Mapping) else None
+    return secret if isinstance(secret, bytes) else None
+
+
+def _record(item: Item) -> GroupRecord:
+    row = mapping(item, "row")
+    if not isinstance(row.get(SNAPSHOTS, {}), Mapping):
+        row = {**row, SNAPSHOTS: {}}
+    return GroupRecord(keys.id_of(text(item, "pk")), row, mapping(item, "trail"), integer(item, "seq"))
+
+
+def _is_record(item: Item) -> bool:
+    try:
+        readable(item, _record)
+    except Unreadable:
+        return False
+    return True

@@ -23,6 +23,7 @@ from personas.store.decoding import (
     inflated_json,
     integer,
     mapping,
+    mapping_or_empty,
     readable,
     sound_id,
     strings,
@@ -237,7 +238,7 @@ def tombstone_end(now: datetime) -> int:
 
 def name_in(written: Written) -> str | None:
     """The name of the persona that a write's answer shows; None where it shows none."""
-    name = mapping(written.item or {}, "row").get("n")
+    name = mapping_or_empty(written.item or {}, "row").get("n")
     return name if isinstance(name, str) else None
 
 
@@ -290,6 +291,7 @@ def stored_in(item: Item) -> Stored:
     """What an item under a persona's key says. Call it by ``readable``."""
     version, seq = integer(item, "version"), integer(item, "seq")
     row = mapping(item, "row")
+    mapping(item, "trail")  # Every write leaves its id there.
     persona = None if item.get("deleted") is True else _persona(item, row, version, seq)
     num_profiles = integer(row, PROFILES, absent=0)
     return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)

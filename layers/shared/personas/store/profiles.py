@@ -87,7 +87,7 @@ class ProfileStore:
             "personas": sorted(after),
             "seq": integer(stored, "seq") + 1 if stored else 1,
             "version": 1,
-            "trail": mapping(stored or {}, "trail"),
+            "trail": mapping(stored, "trail") if stored else {},
         }
         counted: list[Counted] = []
         for persona_id, persona_key in changed.items():
@@ -164,6 +164,7 @@ class ProfileStore:
 
 
 def _profiles_of(item: Item) -> int:
+    mapping(item, "trail")  # A change of the count leaves its id there.
     return integer(mapping(item, "row"), PROFILES)
 
 

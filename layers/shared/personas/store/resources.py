@@ -4,6 +4,7 @@ Functions read it through the change feed (``views.catalogues``); only the libra
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final, Literal, NamedTuple, get_args
 
 from personas.errors import Unreadable
@@ -56,14 +57,12 @@ class ResourceStore:
             stored = _row_in(item)
             # A group's record also says where its views lie, which is the refresh's to write.
             row = {**stored, **_plain(entry.row)} if entry.kind == "group" else _plain(entry.row)
-            if item is not None and row == stored:
-                return False
-            body: dict[str, Value] = {"row": row, "version": 1}
-            try:
+            # There is none, or it does not say: above any that a view may hold.
+            body: dict[str, Value] = {"row": row, "version": 1, "seq": int(self._table.now().timestamp() * 1000)}
+            with suppress(Unreadable):
                 body |= {"seq": integer(item or {}, "seq") + 1, "trail": mapping(item or {}, "trail")}
-            except Unreadable:
-                # There is none, or it does not say: above any that a view may hold.
-                body["seq"] = int(self._table.now().timestamp() * 1000)
+                if row == stored:
+                    return False
             try:
                 self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)
             except LostRace:

@@ -24,7 +24,7 @@ from personas.runtime import FINISHING_TIME, Deadline
 from personas.store.attempts import LostRace as LostRace  # noqa: PLC0414  # who writes knows it of the table
 from personas.store.attempts import Tries, attempted, outcome_unknown
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
-from personas.store.decoding import each_readable, integer, mapping, sound_id, text
+from personas.store.decoding import each_readable, integer, mapping_or_empty, sound_id, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, PERSONAS, Key, id_of, range_of, stamp
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def change_in(item: Item) -> Change:
         return Change(
             key=key,
             seq=seq,
-            row=mapping(item, "row"),
+            row=mapping_or_empty(item, "row"),
             deleted=item.get("deleted") is True,
             version=integer(item, "version", absent=0),
             expires_at=integer(item, "expires_at", absent=NEVER),
@@ -111,7 +111,7 @@ def trail_entry(write_id: str, version: int) -> str:
 
 def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | None:
     """The version that the write ``write_id`` made of this item, or None if it is not among its last eight."""
-    for entry in mapping(item or {}, "trail").values():
+    for entry in mapping_or_empty(item or {}, "trail").values():
         if isinstance(entry, str):
             maker, _, version = entry.rpartition("@")
             if maker == write_id and version.isdecimal():
@@ -132,7 +132,7 @@ def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Wri
         return Written(made, item)
     if lost.unsure and item is not None:
         # An item with fewer entries than slots was never written more often than they say.
-        full = len(mapping(item, "trail")) == TRAIL_LENGTH
+        full = len(mapping_or_empty(item, "trail")) == TRAIL_LENGTH
         if full and integer(item, "seq") >= seq + TRAIL_LENGTH:
             raise outcome_unknown()
     return None
@@ -315,7 +315,7 @@ class Table:
         self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | Item | None, prefix: str | None
     ) -> PutItemInputTypeDef:
         seq, version = integer(body, "seq"), integer(body, "version")
-        trail = {**mapping(body, "trail"), trail_slot(seq): trail_entry(write_id, version)}
+        trail = {**mapping_or_empty(body, "trail"), trail_slot(seq): trail_entry(write_id, version)}
         changed: dict[str, Value] = {} if prefix is None else {"changed": stamp(prefix, self.now())}
         request: PutItemInputTypeDef = {
             "TableName": self.name,
@@ -351,7 +351,7 @@ class Table:
         ``#expires_at`` as far as it uses them, and must not hold for an item that is absent.
 
         Raises:
-            LostRace: the condition did not hold.
+            LostRace: the condition did not hold, or what a path leads into is no map.
         """
         names: dict[str, str] = {}
 
@@ -366,7 +366,7 @@ class Table:
             "version": version,
             f"trail.{trail_slot(seq)}": trail_entry(write_id, version),
         }
-        values: dict[str, Value] = dict(condition_values)
+        values: dict[str, Value] = {**condition_values, ":map": "M"}
         clauses = [f"{name_of('changed')} = :changed"]
         for position, (path, value) in enumerate(assignments.items()):
             clauses.append(f"{name_of(path)} = :v{position}")
@@ -374,6 +374,9 @@ class Table:
         expression = "SET " + ", ".join(clauses)
         if removes:
             expression += " REMOVE " + ", ".join(name_of(path) for path in removes)
+        within = dict.fromkeys(path.partition(".")[0] for path in (*assignments, *removes) if "." in path)
+        # Else a map that is damaged would have DynamoDB refuse the request as one that nobody may send.
+        condition = " AND ".join([condition, *(f"attribute_type({name_of(name)}, :map)" for name in within)])
         names.update({f"#{word}": word for word in ("seq", "version", "expires_at") if f"#{word}" in condition})
 
         def once() -> Item | None:

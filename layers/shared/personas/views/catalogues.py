@@ -39,26 +39,30 @@ class _Held:
             _, _, rest = change.key.partition("#")
             kind, _, entry_id = rest.partition("#") if rest else ("group", "", self.catalogue.group_id)
             entries = self._rows.setdefault(kind, {})
-            if change.deleted or not self._is_entry(kind, change):
+            former = entries.get(entry_id, {})
+            if change.deleted or not is_entry(kind, change):
                 entries.pop(entry_id, None)
-                # Whatever else of a group's record is damaged: without this, nobody could save a text.
-                if kind == "group" and TEXT_IDS in change.row:
-                    entries[entry_id] = {TEXT_IDS: change.row[TEXT_IDS]}
             else:
                 entries[entry_id] = change.row
+            if kind == "group":
+                # Whatever of a group's record is damaged: without its secret, nobody could save a text.
+                secrets = (row.get(TEXT_IDS) for row in (change.row, former))
+                secret = next((each for each in secrets if isinstance(each, bytes)), None)
+                entries[entry_id] = {**entries.get(entry_id, {}), TEXT_IDS: secret}
         if not changed:
             return
         # A reader may still hold the previous catalogue, so the new one gets maps of its own.
         self.catalogue = Catalogue(self.catalogue.group_id, {kind: dict(rows) for kind, rows in self._rows.items()})
 
-    @staticmethod
-    def _is_entry(kind: str, change: Change) -> bool:
-        try:
-            check_entry(kind, change.row)
-        except Unreadable as error:
-            tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
-            return False
-        return True
+
+def is_entry(kind: str, change: Change) -> bool:
+    """Whether a change of the feed is an entry that can be read; what is none is told of."""
+    try:
+        check_entry(kind, change.row)
+    except Unreadable as error:
+        tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
+        return False
+    return True
 
 
 class CatalogueView:

@@ -74,6 +74,8 @@ class OfferViews:
     ) -> Offers:
         """What there is for the caller; nothing but what is searched for where nothing can be read of a refresh.
 
+        Where the group's record has lost the secret of the ids of texts, there is nothing.
+
         ``searches``, by kind, are looked for in all texts of the personas that the caller may see, as they stand now.
         A round only where an object is not held, or where a search is on and ``news`` say that a persona has changed.
 
@@ -81,6 +83,8 @@ class OfferViews:
             ViewRebuilding: the texts that are searched lack more than can be read in time; the group is queued.
             Unavailable: the store cannot be read.
         """
+        if catalogue.text_secret_or_none is None:
+            return Offers({}, None)
         loads = bool(searches) and not self._texts.holds(catalogue.group_id)
         with deadline().within(PATIENCE):
             popular, loaded = self._parallel.pair(
