@@ -416,7 +416,7 @@ class TestKeys:
     @pytest.mark.usefixtures("grace")
     def test_a_slip_of_the_pen_is_told(self, run: Run) -> None:
         said = run("key", "issue", "--group", GROUP, "--profile", "Garce", fails=1).stderr
-        assert said == "Error: The group has no profile 'Garce': did you mean 'Grace'?\n"
+        assert said == "Error: No profile is named 'Garce': did you mean 'Grace'?\n"
 
     def test_a_leaked_key_can_be_revoked_by_itself(self, run: Run, services: Services, grace: str) -> None:
         leaked = self.issue(run, "--profile", grace)
@@ -440,7 +440,9 @@ class TestKeys:
         assert "is no duration" in run("key", "issue", "--group", GROUP, "--expires", duration, fails=2).stderr
 
     def test_what_does_not_exist(self, run: Run, grace: str) -> None:
-        assert "has no profile 'Noah'" in run("key", "issue", "--group", GROUP, "--profile", "Noah", fails=1).stderr
+        assert (
+            "No profile is named 'Noah'" in run("key", "issue", "--group", GROUP, "--profile", "Noah", fails=1).stderr
+        )
         there = ("key", "issue", "--group", OTHER_GROUP, "--profile", grace)
         assert f"has no profile '{grace}'" in run(*there, fails=1).stderr
         assert "No keys" in run("key", "revoke", "0" * 16, "--group", GROUP, fails=1).stderr

@@ -48,7 +48,11 @@ WRONG: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("show", (), "Missing argument 'NAME|ID'."),
     ("show", ("Nobody",), "`personas list`"),
     ("delete", (NOBODY,), "Say so with --yes."),
-    ("export", ("--persona", NOBODY, "--output", "out.csv"), "refused export: 404"),
+    (
+        "export",
+        ("--persona", NOBODY, "--output", "out.csv"),
+        f"No persona has the id {NOBODY}. `personas list` tells the ids.",
+    ),
     ("import", ("none.csv",), "File 'none.csv' does not exist."),
 )
 """A command, what it is given, and what its last line says."""

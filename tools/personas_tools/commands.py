@@ -42,7 +42,7 @@ from personas_tools.library import (
     stored_catalogue,
 )
 from personas_tools.mending import remove, unreadable, unreadable_record
-from personas_tools.naming import did_you_mean
+from personas_tools.naming import did_you_mean, one_named
 from personas_tools.restore import restore
 from personas_tools.screen import Grid, say
 from personas_tools.target import Target, TargetError, opened
@@ -276,10 +276,7 @@ def _personas(table: Table, group_id: str, references: tuple[str, ...]) -> list[
     found: list[str] = []
     for reference in references:
         ids = named.get(reference.lower()) or named.get(fold(reference.strip()), [])
-        if len(ids) != 1:
-            how_many = f"{len(ids)} personas are" if ids else "No persona is"
-            raise click.ClickException(f"{how_many} named {reference!r}{': use the id' if ids else ''}.")
-        found += ids
+        found.append(one_named("persona", reference, ids, named.keys, "`personas list`"))
     return found
 
 
@@ -292,13 +289,7 @@ def _profile_id(profiles: ProfileStore, group_id: str, reference: str) -> str:
         return profile_id
     listed = profiles.profiles_of(group_id)
     found = [each.id for each in listed if fold(each.name) == fold(reference.strip())]
-    if len(found) > 1:
-        raise click.ClickException(f"{len(found)} profiles are named {reference!r}. Give an id: {', '.join(found)}.")
-    if not found:
-        meant = did_you_mean(reference, (each.name for each in listed))
-        hint = f": did you mean {meant!r}?" if meant else ". `personas profile list` tells them."
-        raise click.ClickException(f"The group has no profile {reference!r}{hint}")
-    return found[0]
+    return one_named("profile", reference, found, lambda: (each.name for each in listed), "`personas profile list`")
 
 
 @profile.command("list")

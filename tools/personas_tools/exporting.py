@@ -9,9 +9,10 @@ import click
 from personas.contract.export import ExportPersonasResponse
 from personas.domain.exporting import HEADER
 from personas_tools import workbook
+from personas_tools.conditions import Conditions, on_conditions
 from personas_tools.http_api import Api, on_api
 from personas_tools.importer.csv_file import ROW_MAX
-from personas_tools.naming import option_named, persona_named
+from personas_tools.naming import known, persona_named
 from personas_tools.screen import confirm, printable
 
 
@@ -21,36 +22,18 @@ from personas_tools.screen import confirm, printable
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to; a name in .xlsx makes a workbook.  [default: here, by its own name]",
 )
-@click.option("--search", help="Only personas with this in their name or description.")
 @click.option("--persona", help="Only this one, by name or id.")
-@click.option("--scenario", "scenarios", multiple=True, help="Only of this scenario, by name or id; repeatable.")
-@click.option("--field", "fields", multiple=True, help="Only with this field, by name or id; repeatable.")
-@click.option("--department", "departments", multiple=True, help="Only of this department, by name or id; repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask before a file is written over.")
 @on_api
-def export_file(
-    api: Api,
-    output: Path | None,
-    search: str | None,
-    persona: str | None,
-    scenarios: tuple[str, ...],
-    fields: tuple[str, ...],
-    departments: tuple[str, ...],
-    yes: bool,
-) -> None:
+@on_conditions
+def export_file(api: Api, conditions: Conditions, output: Path | None, persona: str | None, yes: bool) -> None:
     """Export personas to a file that `import` reads, and print its name. Without options, all that you may see."""
     if output and output.exists():
         confirm(f"{output} is there already. Write over it?", yes=yes, otherwise="Say so with --yes.")
-    wanted = {
-        "search": search,
-        "persona_id": persona and persona_named(api, persona),
-        "scenario_ids": [option_named(api, "scenario", each) for each in scenarios],
-        "field_ids": [option_named(api, "field", each) for each in fields],
-        "filter_department_ids": [option_named(api, "department", each) for each in departments],
-    }
-    export = ExportPersonasResponse.model_validate(
-        api.read("export", {name: value for name, value in wanted.items() if value})
-    )
+    persona_id = persona_named(api, persona) if persona else None
+    with known(persona_id):
+        answer = api.read("export", {**conditions, "persona_id": persona_id})
+    export = ExportPersonasResponse.model_validate(answer)
     # The name is the service's, and a service may be anyone's: it names no other folder and says nothing to a terminal.
     path = output or Path(printable(Path(export.file_name).name))
     if not output and path.exists():

@@ -27,6 +27,7 @@ LONGEST_RETRY_AFTER: Final = 120.0
 
 _OK: Final = 200
 _FOUND: Final = 302
+_NOT_THERE: Final = "not_found"
 _BUSY_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _BUSY_CODES: Final = frozenset({"idempotency_in_progress", "outcome_unknown"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -39,6 +40,10 @@ type Waiting = Callable[[float, str], None]
 
 class ApiError(Exception):
     """The service did not answer, or refused the call as a whole; the message says why."""
+
+
+class NotThere(ApiError):
+    """What the call names is not there for this caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,13 @@ class Api:
         """The answer of an operation that must succeed.
 
         Raises:
+            NotThere: it did not, for what it names is not there.
             ApiError: it did not.
         """
         answer = self.call(operation, pydantic_core.to_json(body))
         if not answer.ok:
-            raise ApiError(f"{self.address} refused {operation}: {answer.told}")
+            kind = NotThere if answer.code == _NOT_THERE else ApiError
+            raise kind(f"{self.address} refused {operation}: {answer.told}")
         return answer.body
 
     def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None) -> Answer:

@@ -1,21 +1,25 @@
 """Names where the service takes ids: what a person calls a persona, a department, a scenario or a field."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final, Literal
 
 import click
 
-from personas.contract.names import PAGE_SIZE_MAX
+from personas.contract.names import PAGE_SIZE_MAX, SEARCH_MAX
 from personas.contract.search import ListFilterOption, ListPersonaApiPersona, SearchPersonaResponse
 from personas.domain.folding import fold
-from personas_tools.http_api import Api
+from personas_tools.http_api import Api, NotThere
 from personas_tools.library import id_in
 
 type Facet = Literal["scenario", "field", "department"]
 
-SEARCH_MAX: Final = 500
-"""Characters of a search."""
+_PARTS_MAX: Final = 5
+"""Words of a mistyped name that are searched for, a page each."""
+_PAGES_MAX: Final = 4
+"""Pages of all personas that are looked through besides."""
 
 
 def personas(api: Api, conditions: Mapping[str, object]) -> Iterator[ListPersonaApiPersona]:
@@ -39,17 +43,9 @@ def persona_named(api: Api, reference: str) -> str:
     if persona_id := id_in(reference):
         return persona_id
     wanted = fold(reference.strip())
-    found = [
-        each.persona_id
-        for each in personas(api, {"search": reference.strip()[:SEARCH_MAX]})
-        if fold(each.name or "") == wanted and each.persona_id
-    ]
-    if len(found) > 1:
-        raise click.ClickException(f"{len(found)} personas are named {reference!r}. Give an id: {', '.join(found)}.")
-    if not found:
-        names = (each.name or "" for each in personas(api, {}))
-        raise click.ClickException(f"No persona is named {reference!r}{_meant(reference, names)}")
-    return found[0]
+    matching = personas(api, {"search": reference.strip()[:SEARCH_MAX]})
+    found = [each.persona_id for each in matching if fold(each.name or "") == wanted and each.persona_id]
+    return one_named("persona", reference, found, lambda: _near(api, reference), "`personas list`")
 
 
 def option_named(api: Api, facet: Facet, reference: str) -> str:
@@ -63,12 +59,44 @@ def option_named(api: Api, facet: Facet, reference: str) -> str:
     wanted = fold(reference.strip())
     narrowed = _options(api, facet, reference.strip()[:SEARCH_MAX])
     found = [each.id for each in narrowed if each.id and fold(each.name or "") == wanted]
+
+    def names() -> Iterable[str]:
+        return (each.name or "" for each in _options(api, facet, None))
+
+    return one_named(facet, reference, found, names, "`personas library show`")
+
+
+def one_named(
+    noun: str, reference: str, found: Sequence[str], names: Callable[[], Iterable[str]], listed_by: str
+) -> str:
+    """Return the only id that was ``found`` for a name.
+
+    Raises:
+        ClickException: none was, and the message says which of the ``names`` may be meant, or what command tells them;
+            or several were.
+    """
     if len(found) > 1:
-        raise click.ClickException(f"{len(found)} {facet}s are named {reference!r}. Give an id: {', '.join(found)}.")
+        raise click.ClickException(f"{len(found)} {noun}s are named {reference!r}. Give an id: {', '.join(found)}.")
     if not found:
-        names = (each.name or "" for each in _options(api, facet, None))
-        raise click.ClickException(f"No {facet} is named {reference!r}{_meant(reference, names)}")
+        meant = did_you_mean(reference, names())
+        hint = f": did you mean {meant!r}?" if meant else f". {listed_by} tells them."
+        raise click.ClickException(f"No {noun} is named {reference!r}{hint}")
     return found[0]
+
+
+@contextmanager
+def known(persona_id: str | None) -> Iterator[None]:
+    """Say what to do where the service knows no persona of this id.
+
+    Raises:
+        ClickException: it knows none.
+    """
+    try:
+        yield
+    except NotThere as error:
+        if persona_id is None:
+            raise
+        raise click.ClickException(f"No persona has the id {persona_id}. `personas list` tells the ids.") from error
 
 
 def did_you_mean(reference: str, names: Iterable[str]) -> str | None:
@@ -78,9 +106,11 @@ def did_you_mean(reference: str, names: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def _meant(reference: str, names: Iterable[str]) -> str:
-    meant = did_you_mean(reference, names)
-    return f": did you mean {meant!r}?" if meant else ". `personas list` and `personas library show` tell the names."
+def _near(api: Api, reference: str) -> Iterator[str]:
+    """Yield names that may be meant: those with a word of it in them, then the first of all. A group may be large."""
+    searches = [({"search": part[:SEARCH_MAX]}, 1) for part in reference.split()[:_PARTS_MAX]]
+    for conditions, pages in (*searches, ({}, _PAGES_MAX)):
+        yield from (each.name or "" for each in islice(personas(api, conditions), pages * PAGE_SIZE_MAX))
 
 
 def _options(api: Api, facet: Facet, search: str | None) -> list[ListFilterOption]:

@@ -10,8 +10,9 @@ import pydantic_core
 
 from personas.contract.delete import DeletePersonaResponse
 from personas.contract.get import GetPersonaResponse
+from personas_tools.conditions import Conditions, on_conditions
 from personas_tools.http_api import Api, ApiError, on_api
-from personas_tools.naming import option_named, persona_named, personas
+from personas_tools.naming import known, persona_named, personas
 from personas_tools.screen import Grid, confirm, say
 
 BATCH: Final = 100
@@ -25,29 +26,12 @@ def register(main: click.Group) -> None:
 
 
 @click.command("list")
-@click.option("--search", help="Only personas with this in their name or description.")
-@click.option("--department", "departments", multiple=True, help="Only of this department, by name or id; repeatable.")
-@click.option("--scenario", "scenarios", multiple=True, help="Only of this scenario, by name or id; repeatable.")
-@click.option("--field", "fields", multiple=True, help="Only with this field, by name or id; repeatable.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that a list tells.")
 @on_api
-def list_personas(
-    api: Api,
-    search: str | None,
-    departments: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    fields: tuple[str, ...],
-    limit: int | None,
-    as_json: bool,
-) -> None:
+@on_conditions
+def list_personas(api: Api, conditions: Conditions, limit: int | None, as_json: bool) -> None:
     """List personas by name, all that you may see unless options narrow them down."""
-    conditions = {
-        "search": search,
-        "filter_department_ids": [option_named(api, "department", each) for each in departments],
-        "scenario_ids": [option_named(api, "scenario", each) for each in scenarios],
-        "field_ids": [option_named(api, "field", each) for each in fields],
-    }
     found = islice(personas(api, conditions), limit)
     if as_json:
         for persona in found:
@@ -76,7 +60,8 @@ def list_personas(
 def show_persona(api: Api, reference: str, as_json: bool) -> None:
     """Show a persona with all its texts and links."""
     persona_id = persona_named(api, reference)
-    answer = api.read("get", {"persona_id": persona_id})
+    with known(persona_id):
+        answer = api.read("get", {"persona_id": persona_id})
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
