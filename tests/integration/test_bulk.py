@@ -8,14 +8,17 @@ from typing import Any, Final
 import pytest
 
 from personas.contract.names import BODY_MAX, BULK_BODY_MAX, ITEMS_MAX, QUOTED_MAX
+from personas.operations.bulk import TRIES
 from personas.runtime import FINISHING_TIME
 from personas.services import services
+from personas.store import keys
+from personas.store.attributes import encode_item
 from support.aws import Aws
 from support.client import Answer, Client
-from support.faults import Faults, Sending, Waiting, lost_before, passed, throttled, timed_out, to
+from support.faults import Faults, Outcome, Sending, Waiting, lost_before, passed, preceded, throttled, timed_out, to
 from support.in_order import InOrder
 from support.warm import unguarded_world, warm_client
-from support.world import CARE, NEEDED, NOBODY, World, fault, result
+from support.world import CARE, GROUP, NEEDED, NOBODY, World, fault, result
 
 LAMBDA_ANSWER: Final = 6 * 1024 * 1024
 DYNAMODB_ITEM: Final = 400 * 1024
@@ -137,6 +140,73 @@ class TestRoleThatOnlyReads:
         answer = warm_client(world, "learner").call(operation, body)
         assert fault(answer) == (403, "role_may_not_write")
         assert codes(answer) == ["role_may_not_write"] * 2
+
+
+class TestContended:
+    """Items that somebody else keeps writing, in between every reading and writing of this service."""
+
+    @pytest.fixture(autouse=True)
+    def _chunks_of_ten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("personas.operations.bulk.CHUNK", 10)
+
+    @pytest.fixture
+    def ids(self, client: Client) -> list[str]:
+        created = client.call("create", named(*[str(number) for number in range(100)]))
+        return [each["persona_id"] for each in created.body["results"]]
+
+    def written_in_between(self, world: World, persona_id: str) -> Outcome:
+        def write() -> None:
+            world.aws.dynamodb.update_item(
+                TableName=world.table.name,
+                Key=encode_item(keys.persona(GROUP, persona_id).attributes()),
+                UpdateExpression="ADD seq :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+
+        return preceded(write, passed)
+
+    @pytest.mark.parametrize("operation", ["update", "delete"])
+    def test_one_without_end_takes_the_time_of_no_other(
+        self, client: Client, world: World, ids: list[str], faults: Faults, operation: str
+    ) -> None:
+        # Given an item of the first chunk whose persona is written all the time
+        faults.always(to("UpdateItem", f"persona#{ids[3]}"), self.written_in_between(world, ids[3]))
+        # When all are changed
+        changes = {"personas": [{"persona_id": each, "description": "New"} for each in ids]}
+        answer = client.call(operation, changes if operation == "update" else {"persona_ids": ids})
+        # Then all others are saved, each told in its place
+        assert [each["persona_id"] for each in answer.body["results"]] == ids
+        assert codes(answer) == [None] * 3 + ["contended"] + [None] * 96
+
+    def test_one_that_comes_free_is_saved_after_the_others(
+        self, client: Client, world: World, ids: list[str], faults: Faults
+    ) -> None:
+        # Given an item whose persona others write more often than it is tried among the others
+        hot = to("UpdateItem", f"persona#{ids[3]}")
+        faults.plan(hot, *[self.written_in_between(world, ids[3])] * (TRIES + 3))
+        # When all are changed
+        answer = client.call(
+            "update", {"personas": [{"persona_id": each, "description": "New"} for each in ids]}, idempotency_key=KEY
+        )
+        # Then it is saved once, and so are all others, before it was tried again
+        assert codes(answer) == [None] * 100
+        assert {world.persona(each).version for each in (ids[3], ids[99])} == {2}
+        written = [key for sent in faults.sent if sent.operation == "UpdateItem" for key in sent.keys]
+        of_the_hot_one = [place for place, key in enumerate(written) if key == f"persona#{ids[3]}"]
+        assert len(of_the_hot_one) == TRIES + 4
+        assert of_the_hot_one[TRIES - 1] < written.index(f"persona#{ids[99]}") < of_the_hot_one[TRIES]
+
+    def test_more_than_there_are_threads_without_end_are_told_so(
+        self, client: Client, world: World, ids: list[str], faults: Faults
+    ) -> None:
+        # Given more personas than there are threads, all of them written all the time
+        hot = ids[:40]
+        for each in hot:
+            faults.always(to("UpdateItem", f"persona#{each}"), self.written_in_between(world, each))
+        # When they are changed
+        answer = client.call("update", {"personas": [{"persona_id": each, "description": "New"} for each in hot]})
+        # Then each is told that, and none that it was not begun
+        assert codes(answer) == ["contended"] * 40
 
 
 class TestUnderAKey:

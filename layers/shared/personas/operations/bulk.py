@@ -29,6 +29,8 @@ from personas.store.table import LostRace
 
 CHUNK: Final = 100
 """So many items are read together, and then written: what was read of them is in memory until they are."""
+TRIES: Final = 4
+"""How often an item that loses its races is tried before others of its call go first."""
 
 
 def refused(item: Rejected, place: str) -> Invalid:
@@ -65,16 +67,20 @@ def repeated(place: str) -> Invalid:
     )
 
 
-def until_settled[T](services: Services, attempt: Callable[[bool], T]) -> T:
-    """The result of ``attempt``, which reads, decides and writes; made again when it loses a race.
+type Attempt[T] = Callable[[bool], T]
+"""Reads, decides and writes one item; it is told whether it must read anew. See ``until_settled``."""
+
+
+def until_settled[T](services: Services, attempt: Attempt[T], most: int | None = None) -> T:
+    """The result of ``attempt``; made again when it loses a race, ``most`` times in all or as long as there is time.
 
     It is told whether it must read anew: the first attempt may decide on what the whole call has read together. The
     second follows at once, for a race is mostly one between two; those after it wait with jitter.
 
     Raises:
-        Contended: others wrote in between every time, as long as there was time.
+        Contended: others wrote in between every time.
     """
-    tries = services.table.tries()
+    tries = services.table.tries(most)
     races = 0
     while True:
         try:
@@ -86,34 +92,54 @@ def until_settled[T](services: Services, attempt: Callable[[bool], T]) -> T:
 
 
 def settle[I, T](
-    services: Services,
-    items: Mapping[int, I],
-    prepare: Callable[[Mapping[int, I]], Mapping[int, Callable[[], T]]],
+    services: Services, items: Mapping[int, I], prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]]
 ) -> dict[int, T | PersonasError]:
     """Work through the items, a chunk after the other: the result of each, or its error.
 
-    ``prepare`` reads what the items of a chunk need, and gives a call for each, which are then made side by side.
+    ``prepare`` reads what the items of a chunk need, and gives an attempt for each, which are then made side by side.
     Neither begins when the time is nearly over, and what fails in one chunk takes nothing back from another.
+
+    An item that keeps losing its races waits until all others were tried, and is then read and tried again, as long as
+    there is time. So one that is contended holds up nobody else's.
     """
     outcomes: dict[int, T | PersonasError] = {}
-    for chunk in batched(items.items(), CHUNK, strict=False):
-        outcomes |= _settled(services, dict(chunk), prepare)
+    tries = services.table.tries()
+    pending, late = items, _unbegun
+    while pending:
+        # With a thread for each, none waits for another.
+        most = None if len(pending) <= services.parallel.threads else TRIES
+        for chunk in batched(pending.items(), CHUNK, strict=False):
+            outcomes |= _settled(services, dict(chunk), prepare, most, late)
+        if most is None or not tries.wait(at_once=True):
+            break
+        pending = {position: item for position, item in pending.items() if isinstance(outcomes[position], Contended)}
+        late = Contended
     return outcomes
 
 
+def _unbegun() -> PersonasError:
+    return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
+
+
 def _settled[I, T](
-    services: Services, chunk: Mapping[int, I], prepare: Callable[[Mapping[int, I]], Mapping[int, Callable[[], T]]]
+    services: Services,
+    chunk: Mapping[int, I],
+    prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]],
+    most: int | None,
+    late: Callable[[], PersonasError],
 ) -> Mapping[int, T | PersonasError]:
-    calls = _guarded(services, partial(prepare, chunk))
-    if isinstance(calls, PersonasError):
-        return dict.fromkeys(chunk, calls)
-    outcomes = services.parallel.run([partial(_guarded, services, call) for call in calls.values()])
-    return dict(zip(calls, outcomes, strict=True))
+    attempts = _guarded(services, partial(prepare, chunk), late)
+    if isinstance(attempts, PersonasError):
+        return dict.fromkeys(chunk, attempts)
+    calls = [partial(until_settled, services, attempt, most) for attempt in attempts.values()]
+    outcomes = services.parallel.run([partial(_guarded, services, call, late) for call in calls])
+    return dict(zip(attempts, outcomes, strict=True))
 
 
-def _guarded[T](services: Services, call: Callable[[], T]) -> T | PersonasError:
+def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], PersonasError]) -> T | PersonasError:
+    """The result of a call or its error, which is ``late`` where there is no time to begin it."""
     if not services.table.has_time_for_another_item():
-        return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
+        return late()
     try:
         return call()
     except Unreadable as error:

@@ -1,6 +1,6 @@
 """create: save new personas."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
@@ -13,7 +13,7 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Conflict, Fault, PersonasError, Unreadable
-from personas.operations.bulk import answered, at, check_writer, refused, repeated, settle, until_settled
+from personas.operations.bulk import Attempt, answered, at, check_writer, refused, repeated, settle
 from personas.operations.saving import Lookup, check_assignment, place_of, told
 from personas.services import Services
 from personas.store.personas import Stored
@@ -50,7 +50,7 @@ def create_personas(
 
     ids |= {position: item.id or intent.new_id(position) for position, item in sound.items()}
 
-    def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Callable[[], Written]]:
+    def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Attempt[Written]]:
         lookup = Lookup(
             services, caller.group_id, list(chunk.values()), [item.id for item in chunk.values() if item.id]
         )
@@ -73,6 +73,7 @@ def _create(
     write_id: str,
     lookup: Lookup,
     position: int,
+    read_again: bool,
 ) -> Written:
     place = place_of(position)
     selected = select(item, Links(lookup.catalogue, caller), lookup.texts)
@@ -101,34 +102,38 @@ def _create(
         created_at=now,
         updated_at=now,
     )
-    return insert(services, caller.group_id, persona, write_id, lookup.stored.get(persona_id), f"{place}/id")
+    stored = lookup.stored.get(persona_id)
+    return insert(services, caller.group_id, persona, write_id, stored, f"{place}/id", read_again)
 
 
 def insert(
-    services: Services, group_id: str, persona: Persona, write_id: str, stored: Stored | Unreadable | None, place: str
+    services: Services,
+    group_id: str,
+    persona: Persona,
+    write_id: str,
+    stored: Stored | Unreadable | None,
+    place: str,
+    read_again: bool,
 ) -> Written:
-    """Store a new persona where nothing stands, or a tombstone; ``stored`` is what was read there.
+    """Store a new persona where nothing stands, or a tombstone; ``stored`` is what was read there at first.
 
     Raises:
-        Conflict: the id is taken, or others keep writing it.
+        Conflict: the id is taken.
+        LostRace: somebody else has written there since.
         Unreadable: the id is taken by what cannot be read.
     """
-
-    def attempt(read_again: bool) -> Written:
-        there = services.personas.get(group_id, persona.id) if read_again else stored
-        if isinstance(there, Unreadable):
-            # The id is taken. That much is told of any id, whoever may see its persona.
-            raise there
-        if there is not None:
-            made = there.made_by(write_id)
-            if made is not None:
-                return Written(made, None)
-            if there.persona is not None:
-                raise Conflict(
-                    f"There is a persona with the id {persona.id} already.",
-                    code="id_taken",
-                    errors=[Fault(place, "is the id of a persona that exists")],
-                )
-        return services.personas.insert(group_id, persona, write_id, there)
-
-    return until_settled(services, attempt)
+    there = services.personas.get(group_id, persona.id) if read_again else stored
+    if isinstance(there, Unreadable):
+        # The id is taken. That much is told of any id, whoever may see its persona.
+        raise there
+    if there is not None:
+        made = there.made_by(write_id)
+        if made is not None:
+            return Written(made, None)
+        if there.persona is not None:
+            raise Conflict(
+                f"There is a persona with the id {persona.id} already.",
+                code="id_taken",
+                errors=[Fault(place, "is the id of a persona that exists")],
+            )
+    return services.personas.insert(group_id, persona, write_id, there)

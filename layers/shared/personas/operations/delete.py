@@ -1,6 +1,6 @@
 """delete: retire personas."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from personas.contract.delete import DeletePersonaRequest, DeletePersonaResponse, DeletePersonaResult
@@ -9,7 +9,7 @@ from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError, Unreadable
-from personas.operations.bulk import answered, check_writer, echoed, refused, repeated, settle, until_settled
+from personas.operations.bulk import Attempt, answered, check_writer, echoed, refused, repeated, settle
 from personas.operations.standing import known_to, read_for
 from personas.services import Services
 from personas.store.personas import Stored
@@ -45,7 +45,7 @@ def delete_personas(
             sound[position] = persona_id
             claimed.add(persona_id)
 
-    def prepare(chunk: Mapping[int, str]) -> dict[int, Callable[[], Written]]:
+    def prepare(chunk: Mapping[int, str]) -> dict[int, Attempt[Written]]:
         stored, _ = services.parallel.pair(
             lambda: services.personas.get_many(caller.group_id, chunk.values()),
             lambda: services.groups.mark(caller.group_id),
@@ -60,18 +60,20 @@ def delete_personas(
 
 
 def _delete(
-    services: Services, caller: Caller, persona_id: str, write_id: str, stored: Stored | Unreadable | None
+    services: Services,
+    caller: Caller,
+    persona_id: str,
+    write_id: str,
+    stored: Stored | Unreadable | None,
+    read_again: bool,
 ) -> Written:
-    def attempt(read_again: bool) -> Written:
-        there = read_for(services, caller, persona_id) if read_again else known_to(caller, stored)
-        made = there.made_by(write_id) if there else None
-        if made is not None:
-            return Written(made, None)
-        if there is None or there.persona is None or not may_see(caller, there.persona.department_ids):
-            raise NotFound(f"There is no persona {persona_id}.")
-        verdict = may_delete(caller, there.persona)
-        if verdict.reason is not None:
-            raise Forbidden(verdict.reason, code=verdict.code)
-        return services.personas.delete(caller.group_id, persona_id, write_id, there)
-
-    return until_settled(services, attempt)
+    there = read_for(services, caller, persona_id) if read_again else known_to(caller, stored)
+    made = there.made_by(write_id) if there else None
+    if made is not None:
+        return Written(made, None)
+    if there is None or there.persona is None or not may_see(caller, there.persona.department_ids):
+        raise NotFound(f"There is no persona {persona_id}.")
+    verdict = may_delete(caller, there.persona)
+    if verdict.reason is not None:
+        raise Forbidden(verdict.reason, code=verdict.code)
+    return services.personas.delete(caller.group_id, persona_id, write_id, there)

@@ -12,6 +12,7 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
 from personas.errors import Forbidden, Invalid, NotFound
+from personas.operations.bulk import until_settled
 from personas.operations.create import insert
 from personas.operations.standing import read_for
 from personas.services import Services
@@ -83,7 +84,7 @@ def duplicate_persona(
         created_at=now,
         updated_at=now,
     )
-    written = insert(services, caller.group_id, copy, write_id, None, "/persona_id")
+    written = until_settled(services, partial(insert, services, caller.group_id, copy, write_id, None, "/persona_id"))
     # The repeat of a call that was cut off finds the copy of the first attempt, which may have another number.
     name = name_in(written) or copy.name.text
     return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {name!r}.")

@@ -1,7 +1,7 @@
 """update: change stored personas."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -17,7 +17,7 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
-from personas.operations.bulk import answered, at, check_writer, echoed, refused, repeated, settle, until_settled
+from personas.operations.bulk import Attempt, answered, at, check_writer, echoed, refused, repeated, settle
 from personas.operations.saving import Lookup, check_assignment, place_of, told
 from personas.operations.standing import known_to, read_for
 from personas.services import Services
@@ -55,7 +55,7 @@ def update_personas(
             sound[position] = item
             claimed.add(item.persona_id)
 
-    def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Callable[[], Written]]:
+    def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Attempt[Written]]:
         items = list(chunk.values())
         lookup = Lookup(services, caller.group_id, items, [item.persona_id for item in items])
         return {
@@ -83,22 +83,20 @@ def _update(
     lookup: Lookup,
     tags: frozenset[str] | None,
     position: int,
+    read_again: bool,
 ) -> Written:
-    def attempt(read_again: bool) -> Written:
-        stored = (
-            read_for(services, caller, item.persona_id)
-            if read_again
-            else known_to(caller, lookup.stored.get(item.persona_id))
-        )
-        made = stored.made_by(write_id) if stored else None
-        if made is not None:
-            return Written(made, None)
-        persona = _decide(services, caller, item, lookup, stored, tags, place_of(position))
-        if stored is None:
-            raise AssertionError("what does not exist is not decided on")
-        return services.personas.update(caller.group_id, persona, write_id, stored)
-
-    return until_settled(services, attempt)
+    stored = (
+        read_for(services, caller, item.persona_id)
+        if read_again
+        else known_to(caller, lookup.stored.get(item.persona_id))
+    )
+    made = stored.made_by(write_id) if stored else None
+    if made is not None:
+        return Written(made, None)
+    persona = _decide(services, caller, item, lookup, stored, tags, place_of(position))
+    if stored is None:
+        raise AssertionError("what does not exist is not decided on")
+    return services.personas.update(caller.group_id, persona, write_id, stored)
 
 
 def _decide(

@@ -529,9 +529,9 @@ class Table:
         """Make a call until it is answered, the invocation's time is over, or it turns out to be our mistake."""
         return attempted(self.deadline, call, writes=writes)
 
-    def tries(self) -> Tries:
-        """The pace of attempts that begin now, within the invocation's time."""
-        return Tries(self.deadline)
+    def tries(self, most: int | None = None) -> Tries:
+        """The pace of attempts that begin now, within the invocation's time, at most ``most`` of them."""
+        return Tries(self.deadline, most)
 
     def has_time_for_another_item(self) -> bool:
         """Whether a bulk call may still begin an item."""
