@@ -539,6 +539,64 @@ class TestGroupRecord:
         assert (answer.status, "personas_search" in answer.body["refreshed_views"]) == (200, True)
 
 
+LIBRARY: Final = """
+colors: [{name: Plum, hex_code: "#884488"}]
+departments: [{name: Sales}]
+scenarios: [{name: Ward, personas: [Ada, Bo, no texts]}]
+"""
+
+
+class TestCommands:
+    """No item that cannot be read ends a command of the command line, but for who names it."""
+
+    @pytest.mark.parametrize("kind", [*TestCatalogue.KINDS, "a color without a name", "a color without a seq"])
+    def test_an_entry_of_the_catalogue(self, env: Environment, world: World, kind: str) -> None:
+        # Given an entry that cannot be read
+        broken = {
+            **TestCatalogue.KINDS,
+            "a color without a name": ("colors", "Plum", drop("name", "row")),
+            "a color without a seq": ("colors", "Plum", drop("seq")),
+        }
+        entries, name, act = broken[kind]
+        env.save()
+        tamper(world, keys.resource(GROUP, entries, entry_id(entries, name)), act)
+        # When the catalogue is shown, and profiles are stored and listed
+        # Then each command goes on without it
+        operate(world, "library", "show")
+        operate(world, "profile", "put", "--name", "Kim", "--role", "learner", "--department", "Care")
+        assert "Kim" in operate(world, "profile", "list")
+        # And a library that names it writes it anew
+        operate(world, "library", "load", "-", given=LIBRARY)
+        assert name not in {"Plum", "Sales"} or name in operate(world, "library", "show", "--kind", entries)
+
+    def test_personas(self, env: Environment, world: World) -> None:
+        # Given every kind of broken persona
+        ids = planted(env)
+        break_all(env, ids)
+        before = {name: world.table.get(keys.persona(GROUP, ids[name])) for name in BROKEN}
+        # When sound ones are assigned to a profile and cast in a scenario, and one that is not
+        operate(world, "profile", "put", "--name", "Kim", "--role", "learner", "--persona", "Ada")
+        told = operate(world, "library", "load", "-", given=LIBRARY)
+        # Then the sound ones are, and nothing is written over the others
+        assert world.persona(ids["Ada"]).scenario_ids == world.persona(ids["Bo"]).scenario_ids != ()
+        assert {name: world.table.get(keys.persona(GROUP, ids[name])) for name in BROKEN} == before
+        assert f"Not cast: the persona {ids['no texts']} cannot be read." in told
+        # And who assigns one is told, or that there is none of that name
+        for name in ("no row", "no texts", "no trail", "a seq that is a string"):
+            operate(
+                world,
+                "profile",
+                "put",
+                "--name",
+                "Kim",
+                "--role",
+                "learner",
+                "--persona",
+                name,
+                fails=name != "no texts",
+            )
+
+
 class TestLaterVersion:
     """What a later version writes besides is passed over, in whatever record it stands."""
 

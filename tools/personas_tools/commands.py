@@ -177,6 +177,8 @@ def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
         )
     for line in _told(report):
         say(line)
+    for persona_id in report.unreadable:
+        click.secho(f"Not cast: the persona {persona_id} cannot be read.", fg="yellow", err=True)
     for missing in report.missing:
         click.secho(f"Not cast: {missing}. Load the file again once there is one.", fg="yellow", err=True)
 

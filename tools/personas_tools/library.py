@@ -18,14 +18,17 @@ from pydantic_core import PydanticCustomError
 from personas.contract.names import canonical_id
 from personas.domain.folding import fold
 from personas.domain.text import resource_id
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
 from personas.runtime import parallel
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.decoding import integer, mapping
+from personas.store.decoding import NUMBER_END, strings, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.resources import RESOURCE_KINDS, Entry, ResourceKind, ResourceStore
 from personas.store.table import Change, LostRace, Table
+from personas.views.catalogues import is_entry
 from personas_tools.library_file import (
     Described,
     FileEntry,
@@ -255,6 +258,8 @@ class Report:
     unchanged: Counter[str] = field(default_factory=Counter)
     recast: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """The ids of personas that could not be read, and were left as they are."""
 
     @property
     def is_empty(self) -> bool:
@@ -272,10 +277,19 @@ class _Link:
 
     id: str
     name: str
-    seq: int
-    version: int
     scenario_ids: tuple[str, ...]
     active_scenario_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, change: Change) -> "_Link":
+        """The place of the persona that a change of the feed shows.
+
+        Raises:
+            Unreadable: it does not say.
+        """
+        row = change.row
+        scenarios, active = strings(row, "sc", NUMBER_END), strings(row, "as", NUMBER_END)
+        return cls(keys.id_of(change.key), text(row, "n"), scenarios, active)
 
 
 type Progress = Callable[[int, int], None]
@@ -283,7 +297,7 @@ type Progress = Callable[[int, int], None]
 
 
 def stored_catalogue(table: Table, group_id: str) -> Catalogue:
-    """The group's catalogue as it is stored now."""
+    """The group's catalogue as it is stored now. An entry that cannot be read counts as absent."""
     entries: list[Entry] = []
     for change in table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, None):
         if change.key == keys.group(group_id).sk:
@@ -292,7 +306,7 @@ def stored_catalogue(table: Table, group_id: str) -> Catalogue:
         entry_id = keys.id_of(change.key)
         kinds = [kind for kind in RESOURCE_KINDS if keys.resource(group_id, kind, entry_id).sk == change.key]
         if not change.deleted:
-            entries.extend(Entry(kind, entry_id, change.row) for kind in kinds)
+            entries.extend(Entry(kind, entry_id, change.row) for kind in kinds if is_entry(kind, change))
     return Catalogue(entries)
 
 
@@ -341,8 +355,9 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
             report.note(kind, name, existed=existed)
         done += len(of_kind)
         progress(done, total)
-    threads.run([partial(_recast, table, group_id, link, casts, active) for link, _ in recast])
-    report.recast.extend(sorted(link.name for link, _ in recast))
+    were_readable = threads.run([partial(_recast, table, group_id, link, casts, active) for link, _ in recast])
+    report.recast.extend(sorted(link.name for (link, _), was in zip(recast, were_readable, strict=True) if was))
+    report.unreadable.extend(link.id for (link, _), was in zip(recast, were_readable, strict=True) if not was)
     progress(total, total)
     return report
 
@@ -365,23 +380,15 @@ type Cast = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _links(table: Table, group_id: str) -> list[_Link]:
-    changes = table.changes(keys.group_partition(group_id), keys.PERSONA_CHANGES, None)
-    return [_link(change) for change in changes if not change.deleted]
-
-
-def _link(change: Change) -> _Link:
-    return _Link(
-        id=keys.id_of(change.key),
-        name=str(change.row["n"]),
-        seq=change.seq,
-        version=change.version,
-        scenario_ids=_strings(change.row.get("sc")),
-        active_scenario_ids=_strings(change.row.get("as")),
-    )
-
-
-def _strings(value: Value) -> tuple[str, ...]:
-    return tuple(str(each) for each in value) if isinstance(value, Sequence) else ()
+    found: list[_Link] = []
+    for change in table.changes(keys.group_partition(group_id), keys.PERSONA_CHANGES, None):
+        if change.deleted:
+            continue
+        try:
+            found.append(_Link.of(change))
+        except Unreadable as error:
+            tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
+    return found
 
 
 def _casts(
@@ -426,28 +433,26 @@ def _cast_of(link: _Link, casts: Mapping[str, frozenset[str]], active: frozenset
 
 def _recast(
     table: Table, group_id: str, link: _Link, casts: Mapping[str, frozenset[str]], active: frozenset[str]
-) -> None:
-    """Store a persona's scenarios: a new ``seq`` for the feed, the same version for its editors."""
-    write_id = str(uuid4())
-    for attempt in range(_ATTEMPTS):
-        scenario_ids, active_scenario_ids = _cast_of(link, casts, active)
+) -> bool:
+    """Store a persona's scenarios: a new ``seq`` for the feed, the same version for its editors.
+
+    False: it cannot be read, so it is left as it is. The feed does not show all of it.
+    """
+    personas, write_id = PersonaStore(table), str(uuid4())
+    for _ in range(_ATTEMPTS):
         try:
-            PersonaStore(table).cast(
-                group_id,
-                link.id,
-                scenario_ids,
-                active_scenario_ids,
-                write_id,
-                seq=link.seq,
-                version=link.version,
-            )
-        except LostRace as lost:
-            if lost.item is None or lost.item.get("deleted") is True:
-                return
-            if attempt == _ATTEMPTS - 1:
-                raise
-            key = keys.persona(group_id, link.id)
-            seq, version = integer(lost.item, "seq"), integer(lost.item, "version")
-            link = _link(Change(key=key.sk, seq=seq, row=mapping(lost.item, "row"), deleted=False, version=version))
-        else:
-            return
+            stored = personas.get(group_id, link.id)
+        except Unreadable as error:
+            tell_unreadable(error)
+            return False
+        if stored is None or stored.persona is None:
+            return True
+        now = stored.persona
+        standing = _Link(now.id, now.name.text, now.scenario_ids, now.active_scenario_ids)
+        scenarios, actives = _cast_of(standing, casts, active)
+        try:
+            personas.cast(group_id, link.id, scenarios, actives, write_id, seq=stored.seq, version=stored.version)
+        except LostRace:
+            continue
+        return True
+    raise LostRace(None)
