@@ -60,10 +60,6 @@ class Links:
         self._caller = caller
         self._held = frozenset(held)
 
-    def holding(self, held: Collection[str]) -> "Links":
-        """The same for a persona or a draft that links to ``held``."""
-        return Links(self.catalogue, self._caller, held)
-
     def settles(self, kind: LinkKind, entry_id: str) -> bool:
         """Whether an id stands for one entry, whatever a persona or a draft may link to besides."""
         if kind == "parameter_fields" and len(self.catalogue.links_of_fields.get(entry_id, ())) > 1:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from personas.domain.text import Text, utf8_bytes
+from personas.domain.text import Text
 
 HEAD_CHARACTERS: Final = 100
 """How much of the instructions stands for the whole in a filter's options."""
@@ -45,8 +45,3 @@ class Persona:
         """Every text of it, each once for each place it stands in."""
         optional = (self.description,) if self.description else ()
         return (self.name, *optional, self.instructions, *self.examples)
-
-    @property
-    def text_bytes(self) -> int:
-        """The length of its texts together, in bytes of UTF-8."""
-        return utf8_bytes(text for _, text in self.texts)

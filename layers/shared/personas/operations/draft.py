@@ -63,7 +63,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     if missing:
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
     if known is not None and known.text_secret_or_none is not None:
-        calls += _puts(services, known, request)
+        calls += directory.puts(caller.group_id, text_values(known, request))
     if not services.drafts.announced(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
         calls.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
@@ -74,20 +74,13 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
         raise AssertionError("a catalogue that is not held is read")
     if known is None or known.text_secret_or_none != catalogue.text_secret_or_none:
         # The ids of texts follow from the group's secret, which came with the catalogue.
-        services.parallel.run(_puts(services, catalogue, request))
+        services.parallel.run(directory.puts(caller.group_id, text_values(catalogue, request)))
     held = links_of(drafts[0].fields) if drafts and drafts[0] else ()
     selected = select(request, Links(catalogue, caller, held), {**texts, **found})
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
         raise at("", [_as_sent(request, fault) for fault in faults])
     return selected.changes
-
-
-def _puts(services: Services, catalogue: Catalogue, request: PatchPersonaDraftRequest) -> list[Callable[[], None]]:
-    """What puts the texts of the patch into the directory, as far as this environment has not just seen them there."""
-    group_id, directory = catalogue.group_id, services.texts
-    batches = directory.writes(group_id, text_values(catalogue, request))
-    return [partial(directory.write, group_id, batch) for batch in batches]
 
 
 def _as_sent(request: PatchPersonaDraftRequest, fault: Fault) -> Fault:

@@ -63,11 +63,11 @@ def duplicate_persona(
 
     expected = _copied_texts(secret, source, stored.copies + 1)
     try:
-        services.parallel.run([count, *_puts(services, caller.group_id, expected)])
+        services.parallel.run([count, *services.texts.puts(caller.group_id, expected)])
     except LostRace:
         raise missing from None
     texts = _copied_texts(secret, source, number[0])
-    services.parallel.run(_puts(services, caller.group_id, texts))
+    services.parallel.run(services.texts.puts(caller.group_id, texts))
 
     now = services.table.now().isoformat()
     copy = replace(
@@ -93,7 +93,3 @@ def duplicate_persona(
 def _copied_texts(secret: bytes, source: Persona, number: int) -> list[tuple[TextKind, Text]]:
     """The copy's new text: its name. The others are the source's own, and in the directory since it was saved."""
     return [("names", identified(secret, "names", copy_name(source.name.text, number)))]
-
-
-def _puts(services: Services, group_id: str, texts: list[tuple[TextKind, Text]]) -> list[Callable[[], None]]:
-    return [partial(services.texts.write, group_id, batch) for batch in services.texts.writes(group_id, texts)]

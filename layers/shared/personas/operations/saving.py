@@ -40,7 +40,7 @@ class Lookup:
             if catalogue.text_secret_or_none is None:
                 return []  # Items without texts can be saved all the same; the others fail when they are decided on.
             values = (text for item in items for text in text_values(catalogue, item))
-            return [partial(directory.write, group_id, batch) for batch in directory.writes(group_id, values)]
+            return directory.puts(group_id, values)
 
         found_texts: dict[Reference, str] = {}
         self.stored: dict[str, Stored | Unreadable] = {}

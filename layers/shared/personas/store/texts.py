@@ -5,8 +5,9 @@ Personas and drafts hold their own texts; an entry is put before the item that g
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import batched
 from threading import Lock
 from typing import Final, NamedTuple, cast
@@ -77,6 +78,10 @@ class TextDirectory:
             if self.known(group_id, kind, text.id) is None
         }
         return list(batched(new.values(), BATCH_WRITE_MAX, strict=False))
+
+    def puts(self, group_id: str, texts: Iterable[tuple[TextKind, Text]]) -> list[Callable[[], None]]:
+        """The calls that put ``texts`` into the directory, as far as this environment has not just seen them there."""
+        return [partial(self.write, group_id, batch) for batch in self.writes(group_id, texts)]
 
     def write(self, group_id: str, batch: Sequence[tuple[TextKind, Text]]) -> None:
         """Put up to 25 entries. Whoever puts the same text writes the same entry."""
