@@ -569,6 +569,23 @@ class TestCommands:
         operate(world, "library", "load", "-", given=LIBRARY)
         assert name not in {"Plum", "Sales"} or name in operate(world, "library", "show", "--kind", entries)
 
+    def test_a_key_is_all_that_is_printed(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        # Given two profiles, one of which cannot be read
+        world.profile("root")
+        world.profile("coach")
+        tamper(world, keys.profile(PEOPLE["coach"].id), drop("role"))
+        # When a key of the other is issued
+        arguments = ["key", "issue", "--profile", PEOPLE["root"].name, "--table", world.table.name, "--group", GROUP]
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        # Then standard output is the key, and the log went to standard error
+        (key,) = result.stdout.splitlines()
+        assert key.startswith("psk.")
+        assert "an item cannot be read" in result.stderr
+        assert counted(capsys) == 0
+        # And what is met after the command is counted again
+        Environment(world).call("search", {}, who="coach")
+        assert counted(capsys) > 0
+
     def test_personas(self, env: Environment, world: World) -> None:
         # Given every kind of broken persona
         ids = planted(env)

@@ -22,6 +22,7 @@ from personas.domain.permissions import WRITING_ROLES
 from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_key
 from personas.domain.text import new_secret, resource_id
 from personas.errors import PersonasError, Unreadable
+from personas.observability import on_a_terminal
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.resources import ResourceKind
@@ -126,7 +127,7 @@ def on_store[**P](command: Callable[Concatenate[Target, P], None]) -> Callable[.
         if stack_name is not None and table_name is not None:
             raise click.UsageError("Give --stack or --table, not both.")
         wanted = f"the stack {stack_name}" if stack_name else f"the table {table_name}" if table_name else "the store"
-        with _plain_errors(wanted), opened(stack_name, table_name, folder) as target:
+        with on_a_terminal(), _plain_errors(wanted), opened(stack_name, table_name, folder) as target:
             command(target, *args, **kwargs)
 
     return wrapped

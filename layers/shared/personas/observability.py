@@ -6,7 +6,12 @@ again: the five metrics here are those that nobody else knows, written as EMF wh
 with the name of the stack as its one dimension.
 """
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import Event
 from typing import Final
 
 from aws_lambda_powertools import Logger, single_metric
@@ -28,6 +33,22 @@ _NAMED_MAX: Final = 1_000
 
 logger: Final = Logger()
 _named: Final[set[str]] = set()
+_uncounted: Final = Event()
+
+
+@contextmanager
+def on_a_terminal() -> Iterator[None]:
+    """Log to standard error and count nothing: standard output is what a command was asked for."""
+    handler, was_uncounted = logger.registered_handler, _uncounted.is_set()
+    former = handler.setStream(sys.stderr) if isinstance(handler, logging.StreamHandler) else None
+    _uncounted.set()
+    try:
+        yield
+    finally:
+        if not was_uncounted:
+            _uncounted.clear()
+        if isinstance(handler, logging.StreamHandler) and former is not None:
+            handler.setStream(former)
 
 
 def note(**fields: object) -> None:
@@ -71,6 +92,8 @@ def tell_clock_off() -> None:
 
 
 def _tell(name: str, unit: MetricUnit, value: float) -> None:
+    if _uncounted.is_set():
+        return
     # Its dimension is `service`, which the template sets to the name of the stack.
     with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE):
         pass
