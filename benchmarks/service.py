@@ -142,14 +142,15 @@ class Group:
         return key
 
     def _catalogue(self) -> None:
-        store = ResourceStore(services().table)
+        store, for_all = ResourceStore(services().table), {"active": True, "department_ids": []}
         for kind in ("scenarios", "fields", "departments", "colors", "icons", "voices"):
             for number, each in enumerate(self.library.options[kind]):
                 row = {"name": f"{kind} {number}", "voice": f"voice {number}", "value": f"icon-{number}"}
-                store.put(GROUP, CatalogueEntry(kind, each, row | {"hex_code": f"#{number:06d}"}), "w")
+                row |= {"hex_code": f"#{number:06d}"}
+                store.put(GROUP, CatalogueEntry(kind, each, row | for_all), "w")
         for number, each in enumerate(self._parameters):
-            row = {"name": f"parameter {number}", "field_ids": self._fields_of[each]}
-            store.put(GROUP, CatalogueEntry("parameters", each, row), "w")
+            row = {"name": f"parameter {number}", "field_ids": self._fields_of[each], "persona_parameter": True}
+            store.put(GROUP, CatalogueEntry("parameters", each, row | for_all), "w")
         flag = {"key": "active", "label": "Active"}
         store.put(GROUP, CatalogueEntry("flags", self.library.active_flag, flag), "w")
 

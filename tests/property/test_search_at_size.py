@@ -50,16 +50,24 @@ CHOSEN: Final[Mapping[Facet, str]] = {
 }
 
 
+FOR_ALL: Final[Row] = {"active": True, "department_ids": []}
+"""What makes an entry one that is offered to everybody."""
+
+
 def entries(facet: Facet) -> dict[str, Row]:
     named = OPTIONS[facet]
-    return {each: {"name": f"{facet} {each}", "voice": each, "hex_code": "#000000", "value": each} for each in named}
+    shown: Row = {"voice": "v", "hex_code": "#000000", "value": "v", **FOR_ALL}
+    return {each: {**shown, "name": f"{facet} {each}", "voice": each} for each in named}
 
 
 CATALOGUE: Final = Catalogue(
     GROUP,
     {
         **{facet: entries(facet) for facet in OPTIONS if facet != "instructions"},
-        "parameters": {each: {"name": each, "field_ids": fields} for each, fields in PARAMETERS.items()},
+        "parameters": {
+            each: {"name": each, "field_ids": fields, "persona_parameter": True, **FOR_ALL}
+            for each, fields in PARAMETERS.items()
+        },
     },
 )
 LINKS: Final = {each.id: each.field_id for each in CATALOGUE.parameter_fields.values()}
