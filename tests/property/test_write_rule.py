@@ -39,7 +39,7 @@ from support.faults import (
     unreachable,
 )
 from support.warm import unguarded_world, warm_client
-from support.world import GROUP, NEEDED, STAR, TEAL, World, result, secret_of
+from support.world import GROUP, NEEDED, STAR, TEAL, World, entry_id, result, secret_of
 
 
 class Fate(Enum):
@@ -100,6 +100,11 @@ attempts = st.lists(st.builds(Attempt, st.sampled_from(Fate), moves | crowds), m
 steps = st.builds(Step, st.sampled_from(Kind), st.just([]) | moves, attempts)
 
 
+def scenario(tag: str) -> str:
+    """The id of the scenario that a write names."""
+    return entry_id("scenarios", tag)
+
+
 @dataclass
 class Setting:
     """One persona, our writer whose requests meet their fates, and others whose requests go through."""
@@ -151,7 +156,9 @@ class Setting:
             return self.ours.update(self.group, self.persona(tag), tag, based_on)
         if kind is Kind.DELETE:
             return self.ours.delete(self.group, self.persona_id, tag, based_on)
-        return self.ours.cast(self.group, self.persona_id, [tag], [], tag, seq=based_on.seq, version=based_on.version)
+        return self.ours.cast(
+            self.group, self.persona_id, [scenario(tag)], [], tag, seq=based_on.seq, version=based_on.version
+        )
 
     def feed(self) -> list[Change]:
         key = keys.persona(self.group, self.persona_id)
@@ -243,7 +250,7 @@ def is_ours(stored: Stored, kind: Kind, read: Stored, tag: str) -> bool:
     if stored.persona is None:
         return False
     if read.persona is not None and kind is Kind.CAST:
-        return stored.persona.scenario_ids == (tag,)
+        return stored.persona.scenario_ids == (scenario(tag),)
     return stored.persona.name.text == tag
 
 
@@ -320,7 +327,9 @@ class TestLostRaces:
     ) -> None:
         def cast() -> None:
             read = setting.stored()
-            setting.ours.cast(GROUP, self.PERSONA_ID, ["s"], ["s"], "cast", seq=read.seq, version=read.version)
+            setting.ours.cast(
+                GROUP, self.PERSONA_ID, [scenario("s")], [scenario("s")], "cast", seq=read.seq, version=read.version
+            )
 
         faults.plan(UPDATE, preceded(cast, passed))
         answer = client.call("delete", {"persona_ids": [self.PERSONA_ID]})
