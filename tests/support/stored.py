@@ -23,7 +23,7 @@ from personas.domain.text import Reference, TextKind
 from personas.runtime import utc_now
 from personas.store import keys
 from personas.store.attributes import Item, Value, decode_item
-from personas.store.decoding import integer, mapping, text
+from personas.store.decoding import integer, mapping, mapping_or_empty, text
 from support.aws import Aws
 from support.world import GROUP, text_id
 
@@ -161,7 +161,7 @@ def leaks(backend: Backend, before: Logical, after: Logical, drafts: Container[s
                 yield f"the clean-up would not find {pk} {sk}"
         if sk.startswith("draft#") and (f"draft#{GROUP}", f"drafter#{pk.rpartition('#')[2]}") not in standing:
             yield f"the clean-up would not find the texts of {sk}"
-        row = mapping(item, "row")
+        row = mapping_or_empty(item, "row")
         for reference in _references(row):
             if keys.text(pk.split("#")[1], *reference) not in standing:
                 yield f"{sk} gives out an id that the directory does not know: {reference}"
