@@ -6,6 +6,7 @@ from typing import Final
 from unicodedata import normalize
 
 from personas.contract.names import INSTRUCTIONS_MAX
+from personas.contract.visible import is_visible
 
 LIBRARY: Final = r"""
 departments: [{name: "Sales, EMEA"}, {name: "R&D | Labs"}, {name: "=HQ"}, {name: 'Back\slash "quoted"'}]
@@ -40,7 +41,7 @@ def personas(count: int) -> Iterator[dict[str, object]]:
         if number % 50 == 0:
             instructions = (instructions * INSTRUCTIONS_MAX)[: INSTRUCTIONS_MAX - 1] + "."
         persona: dict[str, object] = {
-            "name": _text(chance, 8),
+            "name": next(name for name in iter(lambda: _text(chance, 8), None) if is_visible(name)),
             "color": chance.choice(["Teal", "-Plum, dark"]),
             "icon": chance.choice(["@Star; bright", "Heart|beat"]),
             "instructions": instructions,
