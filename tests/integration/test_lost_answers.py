@@ -866,7 +866,7 @@ class TestBitByBit:
     def test_pages_are_followed_until_enough_drafts_are_found(self, world: World, table: Table, client: Client) -> None:
         for _ in range(8):
             client.call("draft", {})
-        latest = table.latest(keys.drafts_partition(GROUP, PEOPLE["root"].id), keys.DRAFT_CHANGES, 7)
+        latest = table.latest(keys.drafts_partition(GROUP, PEOPLE["root"].id), keys.DRAFT_CHANGES, 7, lambda item: item)
         assert len(latest) == 7
 
     def test_large_items_come_in_several_pages(self, world: World, faults: Faults) -> None:
