@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,9 @@ PART_BYTES: Final = 8 * 1024 * 1024
 """How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
 ATTEMPTS: Final = 4
 """How often S3 is asked for the same: what waits for it has other means, or none at all, and should say so soon."""
+
+ABORT_TIME: Final = timedelta(seconds=1)
+"""What is kept back of an invocation's time to take away the parts of an object that is not finished."""
 
 _BUSY: Final = "The store of files and views is busy or out of reach. Try again shortly."
 
@@ -45,19 +49,22 @@ def put_parts(
     upload = begun["UploadId"]
     with ExitStack() as undo:
         undo.callback(_abort, client, bucket, key, upload)
-        done: list[CompletedPartTypeDef] = []
-        numbered = enumerate(chain((first, second), portions), 1)
-        del first, second  # lest they be held to the end
-        for number, portion in numbered:
-            answer = asked_of_s3(
-                partial(client.upload_part, Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion)
+        with deadline().keeping_back(ABORT_TIME):
+            done: list[CompletedPartTypeDef] = []
+            numbered = enumerate(chain((first, second), portions), 1)
+            del first, second  # lest they be held to the end
+            for number, portion in numbered:
+                answer = asked_of_s3(
+                    partial(
+                        client.upload_part, Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=portion
+                    )
+                )
+                done.append({"ETag": answer["ETag"], "PartNumber": number})
+            asked_of_s3(
+                lambda: client.complete_multipart_upload(
+                    Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done}
+                )
             )
-            done.append({"ETag": answer["ETag"], "PartNumber": number})
-        asked_of_s3(
-            lambda: client.complete_multipart_upload(
-                Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": done}
-            )
-        )
         undo.pop_all()
 
 
