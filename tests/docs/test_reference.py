@@ -197,7 +197,7 @@ class TestInABrowser:
         with page.expect_download() as download:
             block.locator("button.execute").click()
             block.get_by_role("link", name="Download file").click()
-        rows = download.value.path().read_text(encoding="utf-8").splitlines()
+        rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()
         assert rows[0].startswith("persona_id,name,")
 
     def test_keeps_the_key_over_a_reload(self, page: Page, service: tuple[str, str]) -> None:

@@ -49,7 +49,7 @@ def test_it_needs_no_key_and_gives_the_file_its_name(world: World) -> None:
     assert response.status_code == 200, response.text
     assert response.headers["Content-Disposition"] == f'attachment; filename="{file_name}"'
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert response.text.startswith("persona_id,name,")
+    assert response.text.startswith("\ufeffpersona_id,name,")
 
 
 def test_when_its_time_is_over_the_store_refuses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
