@@ -174,6 +174,9 @@ def saved(answer: Answer) -> dict[str, Any]:
 # ---- Answers that get lost -------------------------------------------------------------------------------------------
 
 
+WARD: Final = entry_id("scenarios", "Ward")
+
+
 @pytest.mark.parametrize("lost", LOST)
 class TestPersonaInsert:
     def create(self, client: Client) -> dict[str, Any]:
@@ -296,18 +299,18 @@ class TestCasting:
     def test_is_written_once(self, world: World, client: Client, faults: Faults, lost: Outcome) -> None:
         persona = persona_in(world, created(client))
         faults.plan(UPDATE_PERSONA, lost)
-        written = world.personas.cast(GROUP, persona.id, ["s"], [], "cast", seq=persona.seq, version=1)
+        written = world.personas.cast(GROUP, persona.id, [WARD], [], "cast", seq=persona.seq, version=1)
         after = persona_in(world, persona.id)
-        assert (written.version, after.version, after.seq, after.scenario_ids) == (1, 1, persona.seq + 1, ("s",))
+        assert (written.version, after.version, after.seq, after.scenario_ids) == (1, 1, persona.seq + 1, (WARD,))
 
     def test_with_somebodys_update_in_between(
         self, world: World, client: Client, faults: Faults, someone: Someone, lost: Outcome
     ) -> None:
         persona = persona_in(world, created(client))
         faults.plan(UPDATE_PERSONA, then(lost, lambda: someone.renames(persona.id)))
-        written = world.personas.cast(GROUP, persona.id, ["s"], [], "cast", seq=persona.seq, version=1)
+        written = world.personas.cast(GROUP, persona.id, [WARD], [], "cast", seq=persona.seq, version=1)
         after = persona_in(world, persona.id)
-        assert (written.version, after.version, after.scenario_ids) == (1, 2, ("s",))
+        assert (written.version, after.version, after.scenario_ids) == (1, 2, (WARD,))
 
 
 @pytest.mark.parametrize("lost", LOST)

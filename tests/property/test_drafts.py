@@ -93,8 +93,12 @@ ABSENT: Final = Part({}, {})
 
 
 def single_text(name: str) -> st.SearchStrategy[Part]:
-    """A text by value (blanks around it are nothing), by id, or cleared in one of several ways."""
+    """A text by value (blanks around it are nothing), by id, or cleared in one of several ways.
+
+    Instructions that are blank are the empty text; a blank name or description clears.
+    """
     kind, texts, id_name = SINGLE_TEXTS[name]
+    blank = text_id(kind, "") if name == "instructions" else None
     text = st.sampled_from(texts)
     return st.one_of(
         st.just(ABSENT),
@@ -105,7 +109,7 @@ def single_text(name: str) -> st.SearchStrategy[Part]:
             [
                 Part({name: None}, {id_name: None}),
                 Part({id_name: None}, {id_name: None}),
-                Part({name: " "}, {id_name: None}),
+                Part({name: " "}, {id_name: blank}),
                 Part({name: None, id_name: None}, {id_name: None}),
             ]
         ),
