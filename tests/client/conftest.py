@@ -21,7 +21,7 @@ from support.web_client import InProcess, OverHttp, Service, read
 
 ADDRESS: Final = os.environ.get("CLIENT_URL", "")
 STORE: Final = Path(__file__).parents[2] / ".local"
-"""Where `make run` keeps the keys of its demo."""
+"""The folder in which `make run` keeps the keys of its demo."""
 
 
 @pytest.fixture

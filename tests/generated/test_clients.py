@@ -15,7 +15,7 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 TOOLS: Final = ROOT / ".local" / "clients"
-"""Where `make test-clients` installs what pyproject.toml and package.json name."""
+"""The folder into which `make test-clients` installs what pyproject.toml and package.json name."""
 
 pytestmark = [pytest.mark.clients, pytest.mark.emulator]
 

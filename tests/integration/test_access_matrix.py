@@ -1,4 +1,4 @@
-"""Who may call what: every endpoint against every kind of caller, each cell spelt out; and what may be linked to.
+"""Rights: every endpoint against every kind of caller, each cell spelt out; and what may be linked to.
 
 The callers are those who are nobody, those who ask for what is another group's or another profile's, each role on a
 persona of a department that it shares, and one on a persona of a department that it does not.
@@ -295,7 +295,7 @@ LINKED: Final[Mapping[str, tuple[str, str]]] = {
     "department": ("department_ids", LEGAL),
     "department by name": ("departments", "Legal"),
 }
-"""What may be linked to by those of the department alone: the field that takes it, and the id or the value."""
+"""Things that those of the department alone may link to: the field that takes each, and the id or the value."""
 
 ASKED: Final[Mapping[str, tuple[str, str]]] = {
     "hidden parameter": ("parameter_ids", TONE),
@@ -304,7 +304,7 @@ ASKED: Final[Mapping[str, tuple[str, str]]] = {
     "department": ("filter_department_ids", LEGAL),
     "scenario": ("scenario_ids", entry_id("scenarios", "Trial")),
 }
-"""What a question may name."""
+"""Things that a question may name: the field that takes each, and the id."""
 
 WRITES: Final = ("create", "update", "new draft", "draft")
 QUESTIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -449,7 +449,7 @@ def test_a_draft_tells_which_of_several_parameter_fields_a_field_stands_for(
 
 
 class TestHeld:
-    """What a persona or a draft links to stays its own, whoever is no longer offered it."""
+    """Links of a persona or a draft, which stay its own, whoever is no longer offered them."""
 
     @pytest.mark.parametrize(
         ("field", "values"),

@@ -1,4 +1,4 @@
-"""How many profiles a persona is assigned to: what every caller is told is what the profiles say.
+"""Counts of the profiles that a persona is assigned to: every caller is told what the profiles say.
 
 Through every order of assigning, deleting, coming back and taking away.
 """
@@ -63,7 +63,7 @@ def delete(world: World, persona_id: str = PERSONA_ID) -> None:
 
 
 def counts(world: World) -> dict[str, int]:
-    """What a search tells in an environment that holds nothing yet, by name."""
+    """Return the counts by name that a search tells in an environment that holds nothing yet."""
     world.restart()
     client, found = world.client(), dict[str, int]()
     while True:
@@ -75,7 +75,7 @@ def counts(world: World) -> dict[str, int]:
 
 
 def told(world: World, name: str = "Ada") -> int:
-    """What a search tells of one persona in an environment that holds nothing yet."""
+    """Return the count that a search tells of one persona in an environment that holds nothing yet."""
     return counts(world)[name]
 
 
@@ -212,7 +212,7 @@ class TestTombstone:
 
 
 class TestMeanwhile:
-    """What happens between what a write has read and its taking effect."""
+    """Events between the reads of a write and its taking effect."""
 
     @pytest.fixture
     def faults(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Faults:

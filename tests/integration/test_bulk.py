@@ -102,7 +102,7 @@ class TestErrors:
 
 
 class TestNotStored:
-    """What a create that failed is called by."""
+    """The id that the answer gives to a create that failed."""
 
     def test_nothing_whatever_id_it_was_given(self, client: Client) -> None:
         item = {**NEEDED, "id": NOBODY, "color": "Mauve"}

@@ -25,7 +25,7 @@ from support.world import GROUP, NEEDED, World, result
 
 HOUR: Final = timedelta(hours=1)
 NEAR: Final = timedelta(minutes=10)
-"""How long a test may take at most between a write and a look at its stamp."""
+"""The time that a test may take at most between a write and a look at its stamp."""
 _numbers = count()
 
 
@@ -118,7 +118,7 @@ def watermark(world: World) -> datetime:
 class TestAViewOfTheFuture:
     @pytest.fixture(autouse=True)
     def _poisoned(self, env: Environment, world: World) -> None:
-        """What was written after a refresh by a clock an hour fast."""
+        """Write a persona after a refresh by a clock that is an hour fast."""
         env.save(name="Ada")
         wrong(world, HOUR).refresh()
         env.save(name="Bob")

@@ -306,7 +306,7 @@ class TestPatching:
 
 
 class TestStoredTexts:
-    """What the table keeps of a draft's texts."""
+    """The texts that the table keeps of a draft."""
 
     @pytest.mark.parametrize(
         ("patched", "left"),

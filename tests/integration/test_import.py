@@ -105,7 +105,7 @@ def only_persona(world: World) -> str:
 
 
 def faults_in(shown: Result) -> list[str]:
-    """What a preview has against rows."""
+    """Return the lines in which a preview says what is wrong with rows."""
     return [line for line in shown.stdout.splitlines() if line.startswith("row ")]
 
 

@@ -20,14 +20,14 @@ from support.world import GROUP, World
 
 SOFFICE: Final = shutil.which("soffice")
 SETTINGS: Final = {"commas": "44", "semicolons": "59", "tabs": "9", "any of them": "44/59/9", "runs": "44/59/9/MRG"}
-"""What separates cells, as LibreOffice's filter for CSV takes it."""
+"""Separators of cells, as LibreOffice's filter for CSV takes them."""
 PERSONAS: Final = 60
 
 pytestmark = pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed (libreoffice-calc-nogui)")
 
 
 def converted(file: Path, to: str, *options: str) -> Path:
-    """What LibreOffice saves when it has opened a file."""
+    """Return the file that LibreOffice saves when it has opened another."""
     assert SOFFICE is not None
     folder = file.parent / "out"
     subprocess.run(  # noqa: S603  # the program that was found, on a file of our own

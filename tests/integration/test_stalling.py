@@ -86,7 +86,7 @@ def client(world: World, aws_behind: Mapping[str, Proxy]) -> Client:
 
 
 def unless_cut_off(call: Any) -> Any:
-    """What ``call`` returns within the time that a function has."""
+    """Return what ``call`` returns, which must be within the time that a function has."""
     returned: list[Any] = []
     thread = threading.Thread(target=lambda: returned.append(call()), daemon=True)
     thread.start()

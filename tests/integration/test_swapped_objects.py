@@ -38,7 +38,7 @@ def places(world: World, clock: Clock) -> dict[str, Place]:
 
 
 def described(env: Environment) -> list[str]:
-    """What a form finds among the descriptions."""
+    """Return the descriptions that a form finds."""
     answer = env.call("get", {"descriptions_search": "about"})
     assert answer.status == 200, answer.text
     return sorted(each["description"] for each in answer.body["descriptions"]["resources"])

@@ -52,7 +52,7 @@ def found(env: Environment, search: str, who: str = "root") -> list[str]:
 
 
 def finders(env: Environment, search: str) -> list[str]:
-    """Who of everybody finds something."""
+    """Return those of everybody who find something."""
     return [who for who in EVERYBODY if found(env, search, who)]
 
 

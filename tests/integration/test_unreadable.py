@@ -82,7 +82,7 @@ BROKEN_ROWS: Final[Mapping[str, Break]] = {
     "a time without a zone": put("ct", {"S": "2026-01-02T03:04:05"}, "row"),
     "a flag that is a word": put("g", {"S": "no"}, "row"),
 }
-"""What makes a persona's row none."""
+"""Damage by which a persona's row is none."""
 BROKEN_BODIES: Final[Mapping[str, Break]] = {
     "no texts": drop("texts"),
     "texts that are cut off": cut,
@@ -99,22 +99,22 @@ BROKEN_BODIES: Final[Mapping[str, Break]] = {
     "no trail": drop("trail"),
     "a trail that is a string": put("trail", {"S": "w@1"}),
 }
-"""What is wrong beside the row, or in it where a search does not mind: only who reads the whole persona sees it."""
+"""Damage beside the row, or in it where a search does not mind: only who reads the whole persona sees it."""
 BROKEN_NUMBERS: Final[Mapping[str, Break]] = {
     "no seq": drop("seq"),
     "a seq that is a string": put("seq", {"S": "7"}),
     "a negative seq": put("seq", {"N": "-7"}),
     "a seq too high": put("seq", {"N": "9" * 38}),
 }
-"""What hides as of when the item is."""
+"""Damage that hides as of when the item is."""
 SOUND: Final[Mapping[str, Break]] = {
     "a field of a future version": put("zz", {"SS": ["what is to come"]}, "row"),
     "an attribute of a future version": put("format", {"N": "2.5"}),
 }
-"""What can be read all the same."""
+"""Changes in spite of which an item can be read."""
 BROKEN: Final = {**BROKEN_ROWS, **BROKEN_BODIES, **BROKEN_NUMBERS}
 LISTED: Final = {"Ada", "Bo", *BROKEN_BODIES, *SOUND}
-"""What a search finds."""
+"""The personas that a search finds."""
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ def exported(env: Environment) -> set[str]:
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> int:
-    """How often an unreadable item was counted since the last look."""
+    """Return how often an unreadable item was counted since the last look."""
     lines = map(json.loads, capsys.readouterr().out.splitlines())
     return sum(line["UnreadableItems"][0] for line in lines if "UnreadableItems" in line)
 
@@ -282,7 +282,7 @@ def copy(world: World, table_definitions: Mapping[str, TableRequest]) -> Any:
 
 
 def operate(world: World, *command: str, given: str = "", fails: bool = False) -> str:
-    """What a command of the command line tells of the group in the deployed table."""
+    """Return the output of a command of the command line about the group in the deployed table."""
     arguments = [*command, "--table", world.table.name, "--group", GROUP]
     told = CliRunner().invoke(main, arguments, input=given, catch_exceptions=False)
     assert told.exit_code == int(fails), told.output
@@ -615,7 +615,7 @@ class TestCommands:
 
 
 class TestLaterVersion:
-    """What a later version writes besides is passed over, in whatever record it stands."""
+    """Attributes that a later version writes besides, which are passed over in whatever record they stand."""
 
     def test_attributes_that_nobody_knows_hide_nothing(self, env: Environment, world: World) -> None:
         # Given views of a group, a persona, a draft, texts of both, profiles and keys

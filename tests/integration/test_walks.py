@@ -108,7 +108,7 @@ class Walks(RuleBasedStateMachine):
         self.touched: str | None = None
         """The persona that the last step was about."""
         self.changed = True
-        """Whether personas have changed since the last refresh."""
+        """True when personas have changed since the last refresh."""
         self.files: list[list[Row]] = []
         self.copied: tuple[Persona, ...] | None = None
         self.ids = {name: str(uuid4()) for name in ("Care", "Sales")}
@@ -552,7 +552,7 @@ class Walks(RuleBasedStateMachine):
     # ---- From specifications to requests -----------------------------------------------------------------------------
 
     def _fields(self, who: str, spec: Spec, persona: Persona | None) -> tuple[dict[str, object], dict[str, Any] | None]:
-        """What is sent for a specification, and what the persona then is; None where it cannot be saved."""
+        """Return what is sent for a specification, and what the persona then is; None where it cannot be saved."""
         group, caller, by_name = self.group, self.group.callers[who], spec["by_name"]
         sent: dict[str, object] = {}
         meant: dict[str, Any] = {}
@@ -631,7 +631,7 @@ class Walks(RuleBasedStateMachine):
         return sent, meant if own and self._may_link(who, links, held_links) else None
 
     def _as_sent(self, name: str, value: Selection) -> object:
-        """What a form has selected, as ids."""
+        """Return what a form has selected, as ids."""
         if name in SECTION:
             kind = SECTION[name][0]
             if isinstance(value, tuple):
@@ -685,7 +685,7 @@ class Walks(RuleBasedStateMachine):
         return self.group.id_of(kind, text) if in_use else None
 
     def _may_link(self, who: str, links: Sequence[str], held: Sequence[str]) -> bool:
-        """Whether the caller may link these parameter fields: those that it is offered, and those that are there."""
+        """Tell whether the caller may link these parameter fields: those that it is offered or that are there."""
         group = self.group
         return group.callers[who].sees_all or all(
             each in held or group.offered(who, group.links[each]) for each in links
@@ -749,7 +749,7 @@ class Walks(RuleBasedStateMachine):
             self._stored(self._new(fields, row.persona_id, mcp=False), group.next_version(row.persona_id))
 
     def _can_be_imported(self, persona: Persona) -> bool:
-        """Whether root may change it now, and all that it links to can be named."""
+        """Tell whether root may change it now, and all that it links to can be named."""
         fields = self._resolved({**self.group.cells(persona), "active_flag": "true"})
         return fields is not None and self.group.may_edit("root", persona)
 
@@ -866,7 +866,7 @@ def _in_file(kind: str, entry_id: str, entry: Entry) -> Entry:
 
 
 def _persona_fields(form: Mapping[str, Selection]) -> dict[str, Any]:
-    """What a form has selected, as the fields of a persona."""
+    """Return what a form has selected, as the fields of a persona."""
     return {
         "name": form["name_id"],
         "description": form["description_id"],

@@ -402,7 +402,7 @@ class TestCreate:
 
 
 class InFlight:
-    """How many requests of a client are under way at the same time, at most."""
+    """The most requests of a client that are under way at the same time."""
 
     def __init__(self) -> None:
         self.most = self._now = 0

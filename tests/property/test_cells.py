@@ -28,7 +28,7 @@ def test_a_list_comes_back_from_its_cell(values: list[str]) -> None:
 
 
 def seen(cell: str) -> str:
-    """What a spreadsheet makes of a cell that skips spaces and takes a full-width sign for a sign."""
+    """Return a cell as a spreadsheet sees it that skips spaces and takes a full-width sign for a sign."""
     return normalize("NFKC", cell).lstrip()
 
 

@@ -185,7 +185,7 @@ class Modelled:
 
     @property
     def form_state(self) -> dict[str, Selection]:
-        """What a caller is told: a list only where the draft spoke of it."""
+        """Return what a caller is told: a list only where the draft spoke of it."""
         return {**{name: None for name in EMPTY if not name.endswith("_ids")}, **self.patched}
 
     def expired(self, now: datetime) -> bool:

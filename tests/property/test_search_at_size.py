@@ -51,7 +51,7 @@ CHOSEN: Final[Mapping[Facet, str]] = {
 
 
 FOR_ALL: Final[Row] = {"active": True, "department_ids": []}
-"""What makes an entry one that is offered to everybody."""
+"""The attributes of an entry that is offered to everybody."""
 
 
 def entries(facet: Facet) -> dict[str, Row]:

@@ -59,7 +59,7 @@ class Fate(Enum):
 
     @property
     def unsure(self) -> bool:
-        """Whether the writer cannot tell that it did not arrive."""
+        """Tell whether the writer cannot know that it did not arrive."""
         return self not in {Fate.UNREACHABLE, Fate.THROTTLED}
 
 

@@ -1,4 +1,4 @@
-"""Whether what callers are answered is what the model says: search with its counts, get, export and drafts."""
+"""Comparison of the answers that callers get with the model: search with its counts, get, export and drafts."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECTION: Final = {
     "instructions_id": ("instructions", "id", "template"),
     "example_ids": ("examples", "id", "example"),
 }
-"""Where the texts of a form stand: the section, and the fields of id and text; also the kind of text, by the way."""
+"""Places of the texts of a form: the section, which is the kind of text too, and the fields of id and text."""
 LINKS: Final = {
     "color_id": ("colors", "id"),
     "icon_id": ("icons", "id"),
@@ -156,7 +156,7 @@ class Agreement:
         same(f"{kind} offered", offered, wanted | set(_several(selected)))
 
     def searched_texts(self, who: str, text: str) -> None:
-        """What is offered to who searches for descriptions and instructions: all of what it may see, as it is now."""
+        """Compare a search for descriptions and instructions: it offers all that the caller may see, as it is now."""
         if not text:
             return
         body = self._ok(who, "get", {"descriptions_search": text, "instructions_search": text})
@@ -181,7 +181,7 @@ class Agreement:
                 same(name, self._as_selected(name, told), _several(draft.fields.get(name)))
 
     def form_state(self, draft: Draft, state: Mapping[str, Any]) -> None:
-        """What a draft's answer says that is selected in it."""
+        """Compare what a draft's answer says that is selected in it."""
         for name, value in EMPTY.items():
             if isinstance(value, tuple) and name not in draft.fields:
                 assert name not in state, name
@@ -228,7 +228,7 @@ def _several(selection: Selection) -> tuple[str, ...]:
 
 
 def _current(section: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a section has selected, whichever of the two shapes it has."""
+    """Return what a section has selected, whichever of the two shapes it has."""
     if "current" in section:
         return list(section["current"])
     return [section["resource"]] if section["resource"] else []

@@ -22,7 +22,7 @@ from support.client import Answer, Client
 from support.environments import shifted
 
 _lasting: Final = ExitStack()
-"""What holds as long as such a process lives."""
+"""The contexts that such a process stays in as long as it lives."""
 _clients: Final[list[Client]] = []
 """In such a process, its only client."""
 

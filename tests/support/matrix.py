@@ -80,9 +80,9 @@ class Scenario:
     behind: bool = False
     lost_views: bool = False
     in_chunks: bool = False
-    """Whether a bulk call reads and writes one item after the other, as it does a hundred after the other in life."""
+    """True where a bulk call reads and writes item after item, as it does a hundred after the other in life."""
     in_parts: bool = False
-    """Whether S3 is given what is longer than 150 bytes in parts, as it is in life what is longer than 8 MB."""
+    """True where S3 is given what is longer than 150 bytes in parts, as it is in life what is longer than 8 MB."""
     never: Match | None = None
     """Requests that fail whatever else does, so that even the call without faults has to give up."""
     act: "Callable[[Lab, Base], Answer] | None" = None
@@ -276,7 +276,7 @@ class Lab:
     settled: Base
     behind: Base
     _off: dict[int, timedelta] = field(default_factory=dict)
-    """How far off the machine of an environment is that has been told so by AWS."""
+    """The error of the clock of every environment that has been told of it by AWS."""
 
     def base(self, scenario: Scenario) -> Base:
         return self.behind if scenario.behind else self.settled

@@ -57,16 +57,16 @@ class Fault(NamedTuple):
     after: bool = False
     """Whether the request takes effect although its caller does not learn of it."""
     ends: bool = False
-    """Whether the environment ends with it: nobody is told anything."""
+    """True when the environment ends with it: nobody is told anything."""
     late: bool = False
-    """Whether the request takes effect when all that follows the call has succeeded."""
+    """True when the request takes effect when all that follows the call has succeeded."""
     takes_time: bool = False
-    """Whether it takes longer than a form waits for what it can do without."""
+    """True when it takes longer than a form waits for what it can do without."""
     skew: timedelta | None = None
 
     @property
     def passes(self) -> bool:
-        """Whether a call has the time and the means to get over it where it happens once."""
+        """Tell whether a call has the time and the means to get over it where it happens once."""
         return not (self.once_only or self.ends or self.spoils)
 
 

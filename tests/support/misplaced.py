@@ -29,7 +29,7 @@ def snapshots(groups: Mapping[str, Views]) -> dict[Place, bytes]:
 
 @dataclass(frozen=True)
 class Misplaced:
-    """What there is to confuse: two groups' objects as they are, and as they were one refresh before."""
+    """Objects to confuse: those of two groups as they are, and as they were one refresh before."""
 
     current: Mapping[Place, bytes]
     older: Mapping[Place, bytes]

@@ -46,11 +46,11 @@ class Caller:
         return self.role == "superadmin"
 
     def sees(self, departments: Collection[str]) -> bool:
-        """Whether a persona of those departments exists for the caller."""
+        """Tell whether a persona of those departments exists for the caller."""
         return self.sees_all or not departments or not self.departments.isdisjoint(departments)
 
     def may_assign(self, departments: Collection[str]) -> bool:
-        """Whether the caller may save a persona with those departments."""
+        """Tell whether the caller may save a persona with those departments."""
         return self.sees_all or (bool(departments) and self.departments.issuperset(departments))
 
 
@@ -75,7 +75,7 @@ class Persona:
     updated_at: str | None = None
     """None where the contract does not say which moment that is."""
     made: int = 0
-    """Which of all personas that were ever created it is: one that comes back under its id is another."""
+    """Its number among all personas that were ever created: one that comes back under its id is another."""
 
     @property
     def contents(self) -> tuple[object, ...]:
@@ -100,7 +100,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Query:
-    """What a search or an export asks for."""
+    """The question of a search or an export."""
 
     text: str = ""
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Group:
     callers: dict[str, Caller]
     library: dict[str, dict[str, Entry]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     links: dict[str, Link] = field(default_factory=dict)
-    """What each id of a parameter field stands for."""
+    """The link that each id of a parameter field stands for."""
     personas: dict[str, Persona] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """The last version of every persona that there ever was."""
@@ -138,7 +138,7 @@ class Group:
         return (each for each in self.personas.values() if caller.sees(each.departments))
 
     def in_use(self, persona: Persona) -> bool:
-        """Whether an active scenario uses it."""
+        """Tell whether an active scenario uses it."""
         return any(self.is_active("scenarios", each) for each in persona.scenarios)
 
     def may_edit(self, who: str, persona: Persona) -> bool:
@@ -158,7 +158,7 @@ class Group:
         return str(self.library[kind][entry_id]["name"])
 
     def offered(self, who: str, link: Link) -> bool:
-        """Whether a parameter field can be newly linked by the caller."""
+        """Tell whether a parameter field can be newly linked by the caller."""
         caller = self.callers[who]
         entries = self.library["parameters"][link.parameter], self.library["fields"][link.field]
         return all(each["active"] and caller.sees(_ids(each["departments"])) for each in entries)
@@ -169,7 +169,7 @@ class Group:
     # ---- Searching ---------------------------------------------------------------------------------------------------
 
     def options(self, facet: str, persona: Persona) -> set[str]:
-        """What a persona counts for in a facet; instructions go by their text."""
+        """Return the options of a facet that a persona counts for; instructions go by their text."""
         match facet:
             case "scenarios":
                 return set(persona.scenarios)
@@ -186,7 +186,7 @@ class Group:
         return {persona.instructions}
 
     def found(self, who: str, query: Query, aside: str = "") -> list[Persona]:
-        """What a search finds, in its order, one facet's selection set ``aside``."""
+        """Return the personas that a search finds, in its order, one facet's selection set ``aside``."""
         text = fold(query.text)
 
         def matches(persona: Persona) -> bool:
@@ -198,7 +198,7 @@ class Group:
         return sorted(filter(matches, self.seen(who)), key=lambda each: (fold(each.name), each.id))
 
     def counts(self, who: str, query: Query, facet: str) -> dict[str, int]:
-        """How many personas would match if an option of a facet were chosen."""
+        """Return how many personas would match if an option of a facet were chosen, by option."""
         counts: dict[str, int] = {}
         for persona in self.found(who, query, facet):
             for option in self.options(facet, persona):
@@ -206,7 +206,7 @@ class Group:
         return counts
 
     def rest(self, who: str, facet: str) -> set[str]:
-        """What a filter offers of the catalogue, whether anything would match or not."""
+        """Return what a filter offers of the catalogue, whether anything would match or not."""
         match facet:
             case "departments":
                 caller = self.callers[who]
@@ -221,7 +221,7 @@ class Group:
         return {each for each in self.library[kind] if self.is_active(kind, each)}
 
     def knows(self, who: str, facet: str, option: str) -> bool:
-        """Whether a caller may be told that there is an option: it is offered it, or sees a persona that has it."""
+        """Tell whether a caller may know that there is an option: it is offered it, or sees a persona that has it."""
         caller = self.callers[who]
         offered = (
             caller.sees_all
@@ -234,7 +234,7 @@ class Group:
         return offered or any(option in self.options(facet, each) for each in self.seen(who))
 
     def called(self, facet: str, option: str) -> str:
-        """What a filter calls an option."""
+        """Return what a filter calls an option."""
         return option[:100] if facet == "instructions" else self.name(facet, option)
 
     def row(self, who: str, persona: Persona) -> dict[str, object]:
@@ -279,7 +279,7 @@ class Group:
         }
 
     def label(self, link_id: str) -> str:
-        """What a file calls a parameter field: its name, with its parameter's where another one goes by it."""
+        """Return what a file calls a parameter field: its name, with its parameter's where another one goes by it."""
         name = self.name("fields", self.links[link_id].field)
         named = [each for each in self.links.values() if self._goes_by_name(each) and self._same_name(each, name)]
         if named == [self.links[link_id]] or self.links[link_id] not in named:
@@ -311,7 +311,7 @@ class Group:
     # ---- Forms -------------------------------------------------------------------------------------------------------
 
     def form(self, persona: Persona | None, draft: Draft | None) -> dict[str, Selection]:
-        """What a form shows as selected: the draft laid over the persona, by the names of the form state."""
+        """Return what a form shows as selected: the draft laid over the persona, by the names of the form state."""
         of_persona: dict[str, Selection] = {}
         if persona:
             of_persona = {
@@ -406,7 +406,7 @@ TEXTS: Final[Mapping[str, Callable[[Persona], tuple[str, ...]]]] = {
 
 
 def copy_name(name: str, number: int) -> str:
-    """What the copy of that number is called."""
+    """Return the name of the copy of that number."""
     suffix = " Copy" if number == 1 else f" Copy {number}"
     return name[: 200 - len(suffix)].rstrip() + suffix
 

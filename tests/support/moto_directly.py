@@ -41,7 +41,7 @@ def moto_directly() -> Iterator[None]:
 
 
 def _call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Mapping[str, Any]:
-    """What a call is answered; whoever listens to parameters, such as the guard of the policies, hears of them."""
+    """Answer a call; whoever listens to parameters, such as the guard of the policies, hears of them."""
     if client.meta.service_model.service_name != "dynamodb":
         answer: Mapping[str, Any] = _CALL(client, operation, parameters)
         return answer

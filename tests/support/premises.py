@@ -92,7 +92,7 @@ class Premises:
         return self.answer(place, operation, event(operation, body, sent), remaining_ms)
 
     def answer(self, place: int, operation: str, raw: dict[str, Any], remaining_ms: int = 29_000) -> Answer:
-        """What an event is answered."""
+        """Send an event to an operation."""
         answer = self.environments[place].invoke(operation, raw, remaining_ms)
         return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
 

@@ -20,7 +20,7 @@ _CHUNK: Final = 64 * 1024
 
 
 class Stall(Enum):
-    """How the service is stalled."""
+    """The ways in which the service is stalled."""
 
     NEVER = auto()
     """Not at all."""
@@ -46,13 +46,13 @@ class Proxy:
         self._over = threading.Event()
         self.stall = Stall.NEVER
         self.only = b""
-        """What a request must contain to be stalled."""
+        """The bytes that a request must contain to be stalled."""
         self.stalled = 0
-        """How many requests were stalled."""
+        """The number of requests that were stalled."""
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """Return the address at which it listens."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def serve(self) -> None:

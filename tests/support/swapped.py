@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
     @property
     def due(self) -> Pointer:
-        """What the group's record points to."""
+        """Return the pointer in the group's record."""
         return self.views.pointer(self.view)
 
     def put(self, other: Pointer) -> None:
@@ -54,4 +54,4 @@ SWAPS: Final[Mapping[str, Callable[[Place], None]]] = {
     "another group's pointer": lambda place: place.point(place.foreign),
     "a pointer of another time": lambda place: place.point(replace(place.due, watermark=place.older.watermark)),
 }
-"""What can be swapped, by name."""
+"""Swaps by name."""

@@ -39,7 +39,7 @@ class Views:
         return GroupStore(self._world.table).is_marked(self._group)
 
     def pointer(self, view: str) -> Pointer:
-        """Where the group's record says that a view lies."""
+        """Return the pointer to a view in the group's record."""
         pointer = self.record.pointer(view)
         assert pointer is not None, f"there is no {view}"
         return pointer
@@ -49,7 +49,7 @@ class Views:
         return self.pointer(view).key
 
     def contents(self, pointer: Pointer) -> memoryview:
-        """What lies under the label of an object."""
+        """Return the bytes under the label of an object."""
         return contents(label_of(pointer), self.content(pointer.key))
 
     def content(self, key: str) -> bytes:

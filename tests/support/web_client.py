@@ -45,7 +45,7 @@ class Reply(NamedTuple):
 
 
 class Service(Protocol):
-    """Where a client's calls go."""
+    """The service that a client's calls go to."""
 
     def call(self, operation: str, body: Mapping[str, object] | None = None) -> Reply:
         """Send a body to an operation."""

@@ -65,7 +65,7 @@ class Part:
     headers: Mapping[str, str]
     table: type[Table] = Table
     off: timedelta = timedelta()
-    """How far off the clock of its machine is."""
+    """The error of the clock of its machine."""
 
     def choices(self) -> Iterator[Choice]:
         """What the client chooses; the same for the same seed."""

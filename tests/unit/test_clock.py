@@ -21,7 +21,7 @@ from support.faults import Answered, Faults, Outcome, Sending, Sent, refused
 NOW = datetime(2026, 11, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NEAR = timedelta(minutes=1)
-"""How long an answer may take at most."""
+"""The error that is allowed to a corrected time."""
 WRONG = [HOUR, -HOUR, timedelta(seconds=2.5), timedelta(seconds=-2.5)]
 
 
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def error(self) -> timedelta:
-        """How far off the corrected time is."""
+        """Return the error of the corrected time."""
         return abs(self.clock.now() - self.right)
 
     def asks(self, going: timedelta, coming: timedelta) -> None:
@@ -48,7 +48,7 @@ class Machine:
 
 @pytest.fixture
 def told() -> Iterator[list[float]]:
-    """How far off the clock was said to be, in the log."""
+    """Return the errors of the clock that the log speaks of, in seconds."""
     seconds: list[float] = []
 
     class Heard(logging.Handler):
@@ -123,7 +123,7 @@ def test_a_clock_that_is_set_back_while_it_waits_says_nothing() -> None:
 class TestAnswers:
     @pytest.fixture(params=[HOUR, -HOUR])
     def off(self, aws: Aws, request: pytest.FixtureRequest) -> timedelta:
-        """How far off the clock of this environment is that has asked for nothing yet."""
+        """Put the clock of this environment off, which has asked for nothing yet."""
         off: timedelta = request.param
         clock().machine = lambda: machine_time() + off
         return off

@@ -1,4 +1,4 @@
-"""How long a connection waits, by a clock that waiting alone moves. Real sockets: tests/integration/test_stalling."""
+"""Waits of connections, by a clock that waiting alone moves. Real sockets: tests/integration/test_stalling."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What an id or a value stands for, by caller: a field's id for its parameter field."""
+"""Links by id and by value, for each caller; a field's id stands for its parameter field."""
 
 from collections.abc import Mapping
 from typing import Final

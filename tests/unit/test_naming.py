@@ -1,4 +1,4 @@
-"""What a mistyped name of a persona costs, and what it is taken for."""
+"""Mistyped names of personas: their cost, and what they are taken for."""
 
 import json
 from collections.abc import Callable, Sequence

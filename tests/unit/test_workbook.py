@@ -14,7 +14,7 @@ from personas_tools import workbook
 from personas_tools.workbook import CELL_MAX, CellTooLong, TooManyRows, decoded, encoded, write
 
 ALIKE: Final = "_x005F000BdD8\x00\x0b\r\n\t\x1f\ufffe\uffff"
-"""What escapes are made of, and what has to be escaped."""
+"""Characters that escapes are made of, and those that have to be escaped."""
 texts: Final = st.text(st.characters(codec="utf-8"), max_size=20) | st.text(ALIKE, max_size=20)
 
 
