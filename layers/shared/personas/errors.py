@@ -120,7 +120,7 @@ class VersionConflict(Conflict):
 
 
 class Contended(Conflict):
-    """Others wrote the same thing in between, each time, until the time of the call was over: nothing was saved."""
+    """A write that lost every race until the time of its call was over: nothing was saved."""
 
     default_code = "contended"
 
@@ -133,7 +133,7 @@ class Contended(Conflict):
 
 
 class Unreadable(Conflict):
-    """What is stored cannot be read: it is damaged, or a version of this service wrote it that knows more.
+    """An item that cannot be read: it is damaged, or a version of this service wrote it that knows more.
 
     Where many items are read, it is left out and told of; who names this very one gets this answer. ``key`` says where
     it stands and ``reason`` what is wrong with it: both are for the log, and neither holds any of its contents.

@@ -49,7 +49,7 @@ class FieldError(WireModel):
 
 
 class Problem(BaseModel):
-    """What every error answers with: a problem document (RFC 9457).
+    """The answer to every error: a problem document (RFC 9457).
 
     Its media type is `application/problem+json` where `Accept` names that, else `application/json`. The members after
     `errors` are there only where the kind of problem has them.

@@ -62,7 +62,7 @@ def _spoken(description: str) -> _Spoken:
 
 
 class DraftFormState(WireModel):
-    """What is selected in a draft. Its ids can be sent to create and update as they are.
+    """The selection of a draft. Its ids can be sent to create and update as they are.
 
     A list that the draft never spoke of is left out: a form that is laid over a persona keeps the persona's.
     """

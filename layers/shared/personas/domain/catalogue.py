@@ -20,7 +20,7 @@ SNAPSHOTS: Final = "snapshots"
 """Where a group's record says what views it has. But for what refresh keeps there, the record is the library's."""
 
 TEXT_IDS: Final = "text_ids"
-"""Where a group's record holds what the ids of its texts follow from. Once there, it never changes."""
+"""The place in a group's record of the secret that the ids of its texts follow from. Once there, it never changes."""
 
 _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "departments": ("name",),
@@ -55,7 +55,7 @@ _REQUIRED: Final[Mapping[str, Mapping[str, _Shape]]] = {
     },
     "scenarios": {"name": str},
 }
-"""What the row of an entry must hold, by kind."""
+"""The fields that the row of an entry must hold, by kind."""
 _OPTIONAL: Final[Mapping[str, _Shape]] = {
     "name": str,
     "description": str | None,
@@ -66,7 +66,7 @@ _OPTIONAL: Final[Mapping[str, _Shape]] = {
     "required": bool,
     "ai_generate": list,
 }
-"""What it may hold besides. Other fields are a later version's, and nothing here looks at them."""
+"""The fields that it may hold besides. Others are a later version's, and nothing here looks at them."""
 _MISSING: Final = object()
 
 
@@ -126,13 +126,13 @@ class Catalogue:
 
     @property
     def text_secret_or_none(self) -> bytes | None:
-        """What the ids of the group's texts follow from, or None where the group's record is damaged."""
+        """The secret that the ids of the group's texts follow from, or None where the group's record is damaged."""
         secret = self.group.get(TEXT_IDS)
         return secret if isinstance(secret, bytes) else None
 
     @property
     def text_secret(self) -> bytes:
-        """What the ids of the group's texts follow from.
+        """The secret that the ids of the group's texts follow from.
 
         Raises:
             Unreadable: the group's record is damaged. It holds one before the first profile, so before anybody calls.
@@ -174,7 +174,7 @@ class Catalogue:
 
     @cached_property
     def links_of_fields(self) -> Mapping[str, Sequence[ParameterField]]:
-        """What a persona may link to of each field: one entry for every parameter that has it."""
+        """The parameter fields of each field: one for every parameter that has it."""
         found: dict[str, list[ParameterField]] = {}
         for link in self.parameter_fields.values():
             found.setdefault(link.field_id, []).append(link)
@@ -193,7 +193,7 @@ class Catalogue:
         permitted: Callable[[str], bool] | None = None,
         held: Collection[str] = (),
     ) -> str:
-        """The id of the entry that ``value`` names, without regard to case, among those whose id is ``permitted``.
+        """Return the id of the entry that ``value`` names, in any case, among those whose id is ``permitted``.
 
         Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
         where two parameters have a field of that name. What is no longer active is found if it is ``held``, and only
@@ -240,7 +240,7 @@ class Catalogue:
         return {}
 
     def _names(self, kind: LinkKind) -> tuple[_Names, _Names]:
-        """The ids that go by each folded name of a kind: active ones, and others; made when first asked for."""
+        """Return the ids by each folded name of a kind: active ones, and others. They are made when first asked for."""
         if kind not in self._indexes:
             active: _Names = {}
             withdrawn: _Names = {}
@@ -252,7 +252,7 @@ class Catalogue:
         return self._indexes[kind]
 
     def _named(self, kind: LinkKind) -> Iterator[tuple[str, str, bool]]:
-        """The entries of a kind by each of their names, and whether they are active."""
+        """Yield the entries of a kind by each of their names, and whether they are active."""
         if kind == "parameter_fields":
             for link in self.parameter_fields.values():
                 field, parameter = self.rows("fields")[link.field_id], self.rows("parameters")[link.parameter_id]

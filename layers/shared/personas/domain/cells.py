@@ -26,7 +26,7 @@ _TO_ESCAPE: Final = re.compile(r"[|\\]")
 
 
 def escape(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula: with an apostrophe wherever it would, also inside."""
+    """Return the text as a cell that no spreadsheet takes for a formula: with apostrophes, also inside."""
     cell = text
     for begin, formula in _LATER.items():
         if begin in cell:

@@ -36,12 +36,12 @@ class Draft:
 
 
 def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
-    """Every field of the form, with what is absent as empty."""
+    """Return every field of the form, with what is absent as empty."""
     return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
 
 
 def links_of(fields: Mapping[str, Selection]) -> frozenset[str]:
-    """The departments and parameter fields that ``fields`` select."""
+    """Return the departments and parameter fields that ``fields`` select."""
     return frozenset(each for name in ("department_ids", "parameter_field_ids") for each in fields.get(name) or ())
 
 

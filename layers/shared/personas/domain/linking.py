@@ -1,4 +1,4 @@
-"""What a caller may link a persona to, and which of it an id or a value names.
+"""The entries that a caller may link a persona to, and the one of them that an id or a value names.
 
 A superadmin may link to the whole catalogue. For everyone else a parameter field exists where `get` offers it, and a
 department where the caller belongs to it; besides, what the persona or the draft links to already. All else is answered
@@ -16,26 +16,26 @@ _FOREIGN: Final = "is none of your departments"
 
 
 class ForeignDepartment(Unresolved):
-    """An id or a value names no department of the caller's."""
+    """An id or a value that names no department of the caller's."""
 
 
 def is_for(row: Row, caller: Caller) -> bool:
-    """Whether a parameter or a field is for this caller: for everyone, or for one of its departments."""
+    """Tell whether a parameter or a field is for this caller: for everyone, or for one of its departments."""
     return may_see(caller, cast("Collection[str]", row["department_ids"]))
 
 
 def is_offered(row: Row, caller: Caller) -> bool:
-    """Whether a parameter or a field is there for new selections of this caller."""
+    """Tell whether a parameter or a field is there for new selections of this caller."""
     return row["active"] is True and is_for(row, caller)
 
 
 def is_offered_for_personas(parameter: Row, caller: Caller) -> bool:
-    """Whether a parameter is there for new selections of this caller in a persona."""
+    """Tell whether a parameter is there for new selections of this caller in a persona."""
     return parameter["persona_parameter"] is True and is_offered(parameter, caller)
 
 
 def is_offered_link(catalogue: Catalogue, link: ParameterField, caller: Caller) -> bool:
-    """Whether `get` offers a parameter field to this caller: the parameter and the field, both."""
+    """Tell whether `get` offers a parameter field to this caller: the parameter and the field, both."""
     parameter, field = catalogue.rows("parameters")[link.parameter_id], catalogue.rows("fields")[link.field_id]
     return is_offered_for_personas(parameter, caller) and is_offered(field, caller)
 
@@ -53,7 +53,7 @@ def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Ca
 
 
 class Links:
-    """What a caller may link to; ``held`` are the ids that the persona or the draft links to already."""
+    """The entries that a caller may link to; ``held`` are the ids that the persona or the draft links to already."""
 
     def __init__(self, catalogue: Catalogue, caller: Caller, held: Collection[str] = ()) -> None:
         self.catalogue = catalogue
@@ -61,7 +61,7 @@ class Links:
         self._held = frozenset(held)
 
     def settles(self, kind: LinkKind, entry_id: str) -> bool:
-        """Whether an id stands for one entry, whatever a persona or a draft may link to besides."""
+        """Tell whether an id stands for one entry, whatever a persona or a draft may link to besides."""
         if kind == "parameter_fields" and len(self.catalogue.links_of_fields.get(entry_id, ())) > 1:
             return False
         try:
@@ -71,7 +71,7 @@ class Links:
         return True
 
     def known(self, kind: LinkKind, entry_id: str) -> str:
-        """The id of the entry that an id stands for: itself, or the parameter field of a field.
+        """Return the id of the entry that an id stands for: itself, or the parameter field of a field.
 
         Raises:
             Unresolved: it stands for nothing that the caller may link to, or for several entries.
@@ -89,7 +89,7 @@ class Links:
         raise Unresolved(f"there is no entry with this id among the {kind.replace('_', ' ')} of this group")
 
     def named(self, kind: LinkKind, value: str) -> str:
-        """The id of the entry that a value names among those that the caller may link to.
+        """Return the id of the entry that a value names among those that the caller may link to.
 
         Raises:
             Unresolved: it names none, or several.
@@ -120,7 +120,7 @@ class Links:
         )
 
     def _of_field(self, field_id: str) -> str | None:
-        """The parameter field that a field's id stands for."""
+        """Return the parameter field that a field's id stands for."""
         links = self.catalogue.links_of_fields.get(field_id, ())
         left = [each for each in links if self._may_link(each.id)]
         narrower: tuple[Callable[[ParameterField], bool], ...] = (

@@ -7,7 +7,7 @@ from personas.domain.text import Text, TextKind
 
 
 class Offers(NamedTuple):
-    """What there is for one caller, most used first.
+    """The offers for one caller, most used first.
 
     ``texts`` are the texts to choose from, ``most_used`` the ids of what is used as of the last refresh (None: nobody
     knows), by the kind of the section.

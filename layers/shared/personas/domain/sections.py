@@ -266,7 +266,7 @@ def _options[R](
     search: str | None = None,
     only_selected: bool = False,
 ) -> dict[str, R]:
-    """What a section offers, by folded name: at most 100, what is selected or suggested always among them.
+    """Return the options of a section by folded name: at most 100, what is selected or suggested always among them.
 
     A search looks among the suggestions too.
     """
@@ -370,7 +370,7 @@ def _fields(catalogue: Catalogue) -> dict[str, wire.Field]:
 
 
 def _of_row[M: WireModel](model: type[M], row: Row) -> M:
-    """The model of what it knows of a row: any other attribute is a later version's."""
+    """Return the model of what it knows of a row: any other attribute is a later version's."""
     return model.model_validate({name: value for name, value in row.items() if name in model.model_fields})
 
 

@@ -29,7 +29,7 @@ class Sent(Protocol):
 
 
 class Selected(NamedTuple):
-    """What a request selects: the changes, the fields that name nothing, and those that name foreign departments."""
+    """The selection of a request: the changes, the fields that name nothing, and those with foreign departments."""
 
     changes: Changes
     faults: list[Fault]
@@ -46,7 +46,7 @@ def text_references(sent: Sent) -> list[Reference]:
 
 
 def text_values(catalogue: Catalogue, sent: Sent) -> list[tuple[TextKind, Text]]:
-    """The texts that a request brings along as such, each with its kind and the id that the group's secret gives it."""
+    """Return the texts that a request brings along, each with its kind and the id that the group's secret gives it."""
     found: list[tuple[TextKind, Text]] = []
     for name, kind in TEXT_KINDS.items():
         value = getattr(sent, name)
@@ -56,7 +56,7 @@ def text_values(catalogue: Catalogue, sent: Sent) -> list[tuple[TextKind, Text]]
 
 
 def links_unknown_to(links: Links, sent: Sent) -> bool:
-    """Whether a request links to an id that means nothing by these links: by a newer catalogue or a draft it may."""
+    """Tell whether a request links to an id that means nothing by these links: by a newer catalogue or draft it may."""
     named: list[tuple[LinkKind, object]] = [
         *((kind, getattr(sent, ID_FIELDS[name])) for name, kind in {**SINGLE_LINKS, "active_flag": FLAGS}.items()),
         *((kind, each) for name, kind in LIST_LINKS.items() for each in getattr(sent, ID_FIELDS[name]) or ()),

@@ -52,12 +52,12 @@ def resource_id(group_id: str, kind: str, name: str) -> str:
 
 
 def new_secret() -> bytes:
-    """A fresh secret for the ids of a group's texts: 256 random bits."""
+    """Return a fresh secret for the ids of a group's texts: 256 random bits."""
     return secrets.token_bytes(_SECRET_BYTES)
 
 
 def text_id(secret: bytes, kind: TextKind, text: str) -> str:
-    """The id of ``text`` among the texts of that kind of the group whose secret this is (RFC 9562, version 8)."""
+    """Return the id of ``text`` among the texts of that kind of the group with this secret (RFC 9562, version 8)."""
     digest = hmac.digest(secret, f"{kind}/{text}".encode(), "sha256")
     return str(UUID(int=int.from_bytes(digest[:16]) & _RANDOM_BITS | _VERSION_8))
 
@@ -68,12 +68,12 @@ def identified(secret: bytes, kind: TextKind, text: str) -> Text:
 
 
 def fingerprint(kind: TextKind, text: str) -> Fingerprint:
-    """What stands for a text where the group's secret is not known: it is never given out."""
+    """Return the sign of a text for where the group's secret is not known: it is never given out."""
     return Fingerprint(kind, str(uuid5(NAMESPACE, f"{kind}/{text}")))
 
 
 def is_sound(text: str) -> bool:
-    """Whether a text can be kept and told: no half of a surrogate pair is in it."""
+    """Tell whether a text can be kept and told: no half of a surrogate pair is in it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -92,5 +92,5 @@ def wire_bytes(text: str) -> int:
 
 
 def quoted(sent: str) -> str:
-    """What was sent, in quotation marks and cut, for a message about it."""
+    """Put what was sent in quotation marks and cut it, for a message about it."""
     return repr(sent if len(sent) <= QUOTED_MAX else f"{sent[: QUOTED_MAX - 1]}…")

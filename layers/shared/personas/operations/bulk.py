@@ -28,9 +28,9 @@ from personas.services import Services
 from personas.store.table import LostRace
 
 CHUNK: Final = 100
-"""So many items are read together, and then written: what was read of them is in memory until they are."""
+"""The number of items that are read together, and then written: what was read is in memory until they are."""
 TRIES: Final = 4
-"""How often an item that loses its races is tried before others of its call go first."""
+"""The number of tries of an item that loses its races before others of its call go first."""
 
 
 def refused(item: Rejected, place: str) -> Invalid:
@@ -48,7 +48,7 @@ def at(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
 
 
 def plain_name(field: str, place: str) -> str:
-    """The name of the field of an item that the pointer ``field`` leads into; ``place`` is the pointer to the item."""
+    """Return the name of the field that the pointer ``field`` leads into, of an item at the pointer ``place``."""
     name = field.removeprefix(place).removeprefix("/").partition("/")[0]
     return name.replace("~1", "/").replace("~0", "~")[:QUOTED_MAX]
 
@@ -68,11 +68,11 @@ def repeated(place: str) -> Invalid:
 
 
 type Attempt[T] = Callable[[bool], T]
-"""Reads, decides and writes one item; it is told whether it must read anew. See ``until_settled``."""
+"""A call that reads, decides and writes one item; it is told whether it must read anew. See ``until_settled``."""
 
 
 def until_settled[T](services: Services, attempt: Attempt[T], most: int | None = None) -> T:
-    """The result of ``attempt``; made again when it loses a race, ``most`` times in all or as long as there is time.
+    """Return the result of ``attempt``; repeat it when it loses a race, ``most`` times in all or while there is time.
 
     It is told whether it must read anew: the first attempt may decide on what the whole call has read together. The
     second follows at once, for a race is mostly one between two; those after it wait with jitter.
@@ -137,7 +137,7 @@ def _settled[I, T](
 
 
 def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], PersonasError]) -> T | PersonasError:
-    """The result of a call or its error, which is ``late`` where there is no time to begin it."""
+    """Return the result of a call or its error, which is ``late`` where there is no time to begin it."""
     if not services.table.has_time_for_another_item():
         return late()
     try:

@@ -210,7 +210,7 @@ def _all(services: Services, group_id: str) -> Iterator[Item]:
 
 
 def _taken(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
-    """What is read from the table, for the export view, taken into the index on its way.
+    """Yield what is read from the table, for the export view, and take it into the index on its way.
 
     The index takes of an item what it would take of the feed, so that a search finds the same whoever made its view.
     """

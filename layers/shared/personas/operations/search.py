@@ -106,7 +106,7 @@ def _section(
 
 
 def _told(view: PersonaView, found: Found, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
-    """Those of the selected options that the caller knows: it is offered them, or sees a persona that has them."""
+    """Return the selected options that the caller knows: it is offered them, or sees a persona that has them."""
     if caller.role == SUPERADMIN or not selected:
         return list(selected)
     used = found.counts(facet)

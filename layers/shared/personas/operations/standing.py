@@ -1,4 +1,4 @@
-"""What stands under a persona's id, as far as its caller may know."""
+"""The persona or the tombstone under an id, as far as its caller may know."""
 
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
@@ -21,7 +21,7 @@ def read_for(services: Services, caller: Caller, persona_id: str) -> Stored | No
 
 
 def known_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | None:
-    """What was found, or None where the caller may not know of it.
+    """Return what was found, or None where the caller may not know of it.
 
     Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.
 

@@ -68,7 +68,7 @@ def update_personas(
 
 
 def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
-    """The id that an item named, as far as it named one."""
+    """Return the id that an item named, as far as it named one."""
     if not isinstance(item, Rejected):
         return item.persona_id
     sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None

@@ -29,7 +29,7 @@ _BUSY: Final = "The store is busy or out of reach, and nothing was saved. Try ag
 
 
 class LostRace(Exception):
-    """A write's condition did not hold; ``item`` is what stands there instead, or None for nothing.
+    """A failed condition of a write; ``item`` is what stands there instead, or None for nothing.
 
     ``unsure`` says that the answer of an earlier attempt was lost, which may have taken effect.
     """
@@ -43,7 +43,7 @@ class LostRace(Exception):
 def attempted[T](
     deadline: Deadline, call: Callable[[], T], *, writes: bool = False, most: int | None = None, busy: str = _BUSY
 ) -> T:
-    """The answer to ``call``, which is made anew for every attempt, at most ``most`` of them.
+    """Return the answer to ``call``, which is made anew for every attempt, at most ``most`` of them.
 
     Raises:
         LostRace: its condition did not hold.
@@ -70,7 +70,7 @@ def attempted[T](
 
 
 class Tries:
-    """Paces the attempts of one thing: exponential pauses with full jitter, within the invocation's time."""
+    """The pace of the attempts of one thing: exponential pauses with full jitter, within the invocation's time."""
 
     def __init__(self, deadline: Deadline, most: int | None = None) -> None:
         self._deadline = deadline
@@ -114,7 +114,7 @@ class Tries:
 
 
 def outcome_unknown() -> OutcomeUnknown:
-    """The error of a write that may have been saved."""
+    """Return the error of a write that may have been saved."""
     return OutcomeUnknown(
         "The write may or may not have been saved: its answer was lost. Repeat it with the same Idempotency-Key, or"
         " read first."
@@ -126,7 +126,7 @@ def _given_up(unknown: bool, busy: str) -> Unavailable:
 
 
 def _item_in(error: ClientError | BotoCoreError) -> Item | None:
-    """The item that a failed condition shows (ALL_OLD), or None."""
+    """Return the item that a failed condition shows (ALL_OLD), or None."""
     if not isinstance(error, ClientError):
         return None
     shown = cast("Mapping[str, object]", error.response).get("Item")

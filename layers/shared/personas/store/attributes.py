@@ -55,7 +55,7 @@ def encode_item(item: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
 
 
 def decode(value: Mapping[str, object]) -> Value:
-    """One of DynamoDB's attribute values as Python has it."""
+    """Return one of DynamoDB's attribute values as Python has it."""
     ((tag, inner),) = value.items()
     match tag, inner:
         case "S", str():

@@ -1,4 +1,4 @@
-"""What an item holds, by name and type. An item that holds something else is `Unreadable`.
+"""The attributes of an item, by name and type. An item that holds something else is `Unreadable`.
 
 Whatever reads items one by one raises it. Whatever reads many, a feed or a listing, goes through ``each_readable``
 and leaves such an item out: one of them must never keep the others from being read.
@@ -15,19 +15,19 @@ from personas.observability import tell_unreadable
 from personas.store.attributes import Item, Value
 
 NUMBER_END: Final = 1 << 63
-"""No number that is stored is negative, or as high as this."""
+"""The end of the numbers that are stored: none is negative, or as high as this."""
 
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 def key_of(item: Mapping[str, Value]) -> str:
-    """Where an item stands, as the log tells it."""
+    """Return the key of an item, as the log tells it."""
     return f"{item.get('pk')} {item.get('sk')}"
 
 
 def readable[T](item: Item, decode: Callable[[Item], T]) -> T:
-    """What ``decode`` makes of an item.
+    """Return what ``decode`` makes of an item.
 
     Raises:
         Unreadable: the item is not one that it can read.
@@ -42,7 +42,7 @@ def readable[T](item: Item, decode: Callable[[Item], T]) -> T:
 
 
 def each_readable[T](items: Iterable[Item], decode: Callable[[Item], T]) -> Iterator[T]:
-    """What ``decode`` makes of each item; what it cannot read is left out, counted and logged."""
+    """Yield what ``decode`` makes of each item; what it cannot read is left out, counted and logged."""
     for item in items:
         try:
             found = readable(item, decode)
@@ -53,7 +53,7 @@ def each_readable[T](items: Iterable[Item], decode: Callable[[Item], T]) -> Iter
 
 
 def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
-    """A whole number of an item, from 0.
+    """Return a whole number of an item, from 0.
 
     Raises:
         Unreadable: it is absent, and no value for that was given, or is something else.
@@ -65,7 +65,7 @@ def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> 
 
 
 def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
-    """A map of an item.
+    """Return a map of an item.
 
     Raises:
         Unreadable: it is absent or something else.
@@ -77,7 +77,7 @@ def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
 
 
 def mapping_or_empty(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
-    """A map of an item; an absent one is empty.
+    """Return a map of an item; an absent one is empty.
 
     Raises:
         Unreadable: it is something else.
@@ -86,7 +86,7 @@ def mapping_or_empty(item: Mapping[str, Value], name: str) -> Mapping[str, Value
 
 
 def text(item: Mapping[str, Value], name: str) -> str:
-    """A string of an item.
+    """Return a string of an item.
 
     Raises:
         Unreadable: it is absent or something else.
@@ -98,7 +98,7 @@ def text(item: Mapping[str, Value], name: str) -> str:
 
 
 def text_or_none(item: Mapping[str, Value], name: str) -> str | None:
-    """A string of an item, or None where it is absent or null.
+    """Return a string of an item, or None where it is absent or null.
 
     Raises:
         Unreadable: it is something else.
@@ -107,7 +107,7 @@ def text_or_none(item: Mapping[str, Value], name: str) -> str | None:
 
 
 def flag(item: Mapping[str, Value], name: str) -> bool:
-    """A boolean of an item.
+    """Return a boolean of an item.
 
     Raises:
         Unreadable: it is absent or something else.
@@ -119,7 +119,7 @@ def flag(item: Mapping[str, Value], name: str) -> bool:
 
 
 def strings(item: Mapping[str, Value], name: str, most: int) -> tuple[str, ...]:
-    """A list of strings of an item, no more than ``most``.
+    """Return a list of strings of an item, no more than ``most``.
 
     Raises:
         Unreadable: it is absent or something else.
@@ -134,7 +134,7 @@ def strings(item: Mapping[str, Value], name: str, most: int) -> tuple[str, ...]:
 
 
 def sound_id(value: str) -> str:
-    """An id as every view takes it.
+    """Return an id as every view takes it.
 
     Raises:
         Unreadable: it is not a UUID in its usual form.
@@ -145,7 +145,7 @@ def sound_id(value: str) -> str:
 
 
 def inflated(value: Value, most: int) -> str:
-    """The text of a compressed value, no more than ``most`` bytes of it.
+    """Return the text of a compressed value, no more than ``most`` bytes of it.
 
     Raises:
         Unreadable: it is no compressed text, is cut off, or longer.
@@ -160,7 +160,7 @@ def inflated(value: Value, most: int) -> str:
 
 
 def inflated_json(value: Value, most: int) -> object:
-    """What a compressed value holds as JSON, no more than ``most`` bytes of it.
+    """Return what a compressed value holds as JSON, no more than ``most`` bytes of it.
 
     Raises:
         Unreadable: it is no compressed text, is cut off, or longer.

@@ -87,7 +87,7 @@ class DraftStore:
         return set(chain.from_iterable(self._table.latest(partition, keys.DRAFT_CHANGES, None, _references)))
 
     def get(self, group_id: str, profile_id: str, draft_id: str) -> Draft | None:
-        """The profile's draft, or None where there is none or its time is over.
+        """Return the profile's draft, or None where there is none or its time is over.
 
         Raises:
             Unreadable: it cannot be read.
@@ -194,7 +194,7 @@ def _fields(row: Mapping[str, Value]) -> dict[str, Selection]:
 
 
 def _whole(item: Item) -> Draft:
-    """A draft with all that its next change goes by; the feed shows neither."""
+    """Read a draft with all that its next change goes by; the feed shows neither."""
     for name in ("texts", "trail"):
         mapping(item, name)
     return _draft(item)

@@ -90,7 +90,7 @@ class ExportStore:
         )
 
     def address(self, export: Export) -> str:
-        """Where anyone can fetch the file for five minutes. Signed here, without a request."""
+        """Return an address that gives anyone the file for five minutes. It is signed here, without a request."""
         return self._client.generate_presigned_url(
             "get_object",
             Params={

@@ -36,7 +36,7 @@ _UNSURE: Final = frozenset({"NoSuchUpload"})
 """What a repeated completion of an upload is told after the first one took effect and its answer was lost."""
 _LOWEST_SERVER_STATUS: Final = 500
 _MISTIMED: Final = ("Signature expired", "Signature not yet current")
-"""How the message begins where DynamoDB or SQS refuses the time of a signature; the code is that of a wrong one."""
+"""The beginnings of the message of DynamoDB or SQS about the time of a signature; the code is that of a wrong one."""
 
 
 class Meaning(Enum):

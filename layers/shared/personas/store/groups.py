@@ -22,7 +22,7 @@ MARK_PAUSE: Final = timedelta(minutes=1)
 UNFOUNDED: Final = "the group's record holds nothing that ids of texts follow from"
 _GROUPS_MAX: Final = 1_000
 _ATTEMPTS: Final = 5
-"""Of a write that loses the race against others."""
+"""The number of attempts at a write that loses the race against others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Pointer:
 
     @classmethod
     def read(cls, group_id: str, view: str, value: object) -> Pointer | None:
-        """The pointer in a group's record, or None where there is none that can be read: its view is made anew."""
+        """Return a pointer of a group's record, or None where there is none that can be read: its view is made anew."""
         match value:
             case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
                 times = _moment(watermark), _moment(rebuilt_at)
@@ -72,7 +72,7 @@ class GroupRecord:
 
     @property
     def text_secret(self) -> bytes | None:
-        """What the ids of the group's texts follow from, or None where it holds nothing of the kind."""
+        """The secret that the ids of the group's texts follow from, or None where it holds none."""
         return secret_in({"row": self.row})
 
     def pointer(self, view: str) -> Pointer | None:
@@ -121,7 +121,7 @@ class GroupStore:
         self._table.delete_older(keys.mark(group_id), "marked_at", int(before.timestamp() * 1000))
 
     def read(self, group_id: str) -> GroupRecord:
-        """The group's record.
+        """Read the group's record.
 
         Raises:
             Unreadable: it cannot be read.
@@ -166,7 +166,7 @@ class GroupStore:
         raise AssertionError("the loop ends by itself")
 
     def text_secret(self, group_id: str) -> bytes:
-        """What the ids of the group's texts follow from: one read, and none once this environment has it.
+        """Return the secret that the ids of the group's texts follow from. This is one read, and none once it is held.
 
         Raises:
             Unreadable: the group's record is damaged.
@@ -180,11 +180,11 @@ class GroupStore:
         return secret
 
     def legible_secret(self, group_id: str) -> bytes | None:
-        """The secret in the group's record, whatever else of that is damaged; None where there is none."""
+        """Read the secret in the group's record, whatever else of that is damaged; None where there is none."""
         return secret_in(self._table.get(keys.group(group_id)) or {})
 
     def _founded(self, item: Item, secret: bytes) -> dict[str, Value]:
-        """A record with that secret, and whatever of the stored one can be read."""
+        """Return a record with that secret, and whatever of the stored one can be read."""
         row, trail = item.get("row"), item.get("trail")
         try:
             following = integer(item, "seq") + 1
@@ -215,7 +215,7 @@ class GroupStore:
 
 
 def secret_in(item: Mapping[str, Value]) -> bytes | None:
-    """The secret in the item of a group's record, readable or not; None where there is none."""
+    """Return the secret in the item of a group's record, readable or not; None where there is none."""
     row = item.get("row")
     secret = row.get(TEXT_IDS) if isinstance(row, Mapping) else None
     return secret if isinstance(secret, bytes) else None

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 
 REMEMBERED_SECONDS: Final = 24 * 60 * 60
 RECORD_TIME: Final = timedelta(seconds=1)
-"""What a call under a key keeps back to finish its record."""
+"""The time that a call under a key keeps back to finish its record."""
 PLAIN_MAX: Final = 1_000
-"""Answers of more characters than this are stored compressed."""
+"""The longest answer, in characters, that is not compressed."""
 ANSWER_MAX: Final = 400_000
-"""How many bytes of an answer a record takes: DynamoDB's items hold 409,600, names and other attributes included."""
+"""The most bytes of an answer in a record: DynamoDB's items hold 409,600, names and other attributes included."""
 _SECONDS: Final = timedelta(seconds=1)
 _MILLISECONDS: Final = timedelta(milliseconds=1)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -75,9 +75,9 @@ class _Records(BasePersistenceLayer):
         self._table = table
         self._mark = uuid4().hex
         self.ends_at = 0
-        """When the record of the call is forgotten, in unix seconds, by AWS's time."""
+        """The end of the record of the call, in unix seconds, by AWS's time."""
         self._took_over = False
-        """Whether the record is that of an earlier attempt, which may have saved something."""
+        """True where the record is that of an earlier attempt, which may have saved something."""
 
     # ---- What Powertools asks for --------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class _Records(BasePersistenceLayer):
 
     @staticmethod
     def _change(call: Callable[[], object]) -> Item | None:
-        """Make a conditional write; what stands there where the condition did not hold, as far as it is shown."""
+        """Make a conditional write; return what stands there if the condition did not hold, as far as it is shown."""
         try:
             attempted(deadline(), call, writes=True)
         except LostRace as lost:
@@ -189,7 +189,7 @@ class _Records(BasePersistenceLayer):
         )
 
     def _own(self, values: Mapping[str, Value]) -> Any:
-        """The condition that the record is this attempt's, and the values of an expression beside it."""
+        """Return the condition that the record is this attempt's, and the values of an expression beside it."""
         return {
             "ConditionExpression": "attempt = :mark",
             "ExpressionAttributeValues": encode_item(
@@ -199,17 +199,17 @@ class _Records(BasePersistenceLayer):
 
 
 def _by_aws(time: int, unit: timedelta) -> int:
-    """A time by the machine's clock, counted in ``unit``, as AWS has it."""
+    """Convert a time by the machine's clock, counted in ``unit``, to AWS's."""
     return time + round(clock().correction / unit)
 
 
 def _by_machine(time: int, unit: timedelta) -> int:
-    """A time of AWS's, counted in ``unit``, by the machine's clock."""
+    """Convert a time of AWS's, counted in ``unit``, to the machine's clock."""
     return time - round(clock().correction / unit)
 
 
 def _record(item: Item) -> DataRecord:
-    """An item as Powertools reads it, which compares its times with the machine's."""
+    """Return an item as Powertools reads it, which compares its times with the machine's."""
     answer = item.get("data", "")
     return DataRecord(
         idempotency_key=text(item, "id"),
@@ -222,7 +222,7 @@ def _record(item: Item) -> DataRecord:
 
 
 def _unchanged(item: Item) -> Any:
-    """The condition that a record is the one that was read, or gone."""
+    """Return the condition that a record is the one that was read, or gone."""
     state = {f":{name}": item.get(name) for name in ("attempt", "status", "in_progress_expiration")}
     same = "attempt = :attempt AND #status = :status AND in_progress_expiration = :in_progress_expiration"
     return {
@@ -233,7 +233,7 @@ def _unchanged(item: Item) -> Any:
 
 
 def _is_running(record: DataRecord) -> bool:
-    """Whether the call that began the record may still be at it: it is neither over nor was its time."""
+    """Tell whether the call that began the record may still be at it: it is neither over nor was its time."""
     until = record.in_progress_expiry_timestamp or 0
     return record.status == STATUS_CONSTANTS["INPROGRESS"] and until >= int(clock().machine().timestamp() * 1000)
 

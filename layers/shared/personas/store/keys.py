@@ -114,12 +114,12 @@ def listed_key(group_id: str, digest: str) -> Key:
 
 
 def profiles_partition(group_id: str) -> str:
-    """Where a group's profiles are listed, for people; what a profile may do stands under the profile itself."""
+    """Return the list of a group's profiles, for people; what a profile may do stands under the profile itself."""
     return f"profiles#{group_id}"
 
 
 def listed_profile(group_id: str, profile_id: str) -> Key:
-    """A group's mention of one of its profiles."""
+    """Return the key of a group's mention of one of its profiles."""
     return Key(profiles_partition(group_id), f"profile#{profile_id}")
 
 

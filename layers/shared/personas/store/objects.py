@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 PART_BYTES: Final = 8 * 1024 * 1024
 """How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
 ATTEMPTS: Final = 4
-"""How often S3 is asked for the same: what waits for it has other means, or none at all, and should say so soon."""
+"""The number of attempts at a call to S3: what waits for it has other means, or none at all, and should say so soon."""
 
 ABORT_TIME: Final = timedelta(seconds=1)
-"""What is kept back of an invocation's time to take away the parts of an object that is not finished."""
+"""The time that an invocation keeps back to take away the parts of an object that is not finished."""
 
 _BUSY: Final = "The store of files and views is busy or out of reach. Try again shortly."
 
@@ -89,7 +89,7 @@ def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def asked_of_s3[T](call: Callable[[], T]) -> T:
-    """The answer of S3 to ``call``, a body that it reads included.
+    """Return the answer of S3 to ``call``, a body that it reads included.
 
     Raises:
         Unavailable: S3 is busy or out of reach.

@@ -36,12 +36,12 @@ _INFLATED_MAX: Final = 8 * TEXTS_MAX
 """All texts of a persona as JSON, which writes a control character in six bytes."""
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 PROFILES: Final = "np"
-"""Where a row, a tombstone's too, counts the profiles that name the persona."""
+"""The field in which a row, a tombstone's too, counts the profiles that name the persona."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What stands under a persona's key: the persona, or the tombstone of one (``persona`` is None).
+    """The item under a persona's key: the persona, or the tombstone of one (``persona`` is None).
 
     How many profiles name it and how many copies were made of it is true of both, and goes on when it comes back.
     """
@@ -65,7 +65,7 @@ class PersonaStore:
         self._table = table
 
     def get(self, group_id: str, persona_id: str) -> Stored | None:
-        """A persona or its tombstone, or None.
+        """Read a persona or its tombstone, or None.
 
         Raises:
             Unreadable: what stands there cannot be read.
@@ -74,13 +74,13 @@ class PersonaStore:
         return readable(item, stored_in) if item else None
 
     def get_many(self, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored | Unreadable]:
-        """Those of the personas that exist, tombstones included, by id; for one that cannot be read, its error."""
+        """Read those of the personas that exist, tombstones included, by id; for one that cannot be read, its error."""
         wanted = {persona_id: keys.persona(group_id, persona_id) for persona_id in persona_ids}
         items = self._table.get_many(wanted.values())
         return {persona_id: _found(items[key]) for persona_id, key in wanted.items() if key in items}
 
     def all(self, group_id: str) -> Iterator[Item]:
-        """All personas of a group and the tombstones that are left, in the order of their ids, as they are stored.
+        """Read all personas of a group and the tombstones that are left, in the order of their ids, as they are stored.
 
         They come a page of 1 MB at a time. A collection gives 12 MB a second, however it is read: this is for making
         views anew. See ``stored_in``.
@@ -232,7 +232,7 @@ class PersonaStore:
 
 
 def tombstone_end(now: datetime) -> int:
-    """When a tombstone expires that is left now, in unix seconds."""
+    """Return the end of a tombstone that is left now, in unix seconds."""
     return int((now + TOMBSTONE_LIFE).timestamp())
 
 
@@ -273,7 +273,7 @@ def _pack(persona: Persona) -> bytes:
 
 
 def _number(item: Mapping[str, Value], name: str) -> int | None:
-    """A number of an item that may not be readable."""
+    """Return a number of an item that may not be readable."""
     try:
         return integer(item, name)
     except Unreadable:
@@ -288,7 +288,7 @@ def _found(item: Item) -> Stored | Unreadable:
 
 
 def stored_in(item: Item) -> Stored:
-    """What an item under a persona's key says. Call it by ``readable``."""
+    """Decode an item under a persona's key. Call it by ``readable``."""
     version, seq = integer(item, "version"), integer(item, "seq")
     row = mapping(item, "row")
     mapping(item, "trail")  # Every write leaves its id there.

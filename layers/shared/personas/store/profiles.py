@@ -23,7 +23,7 @@ from personas.store.personas import PROFILES, tombstone_end
 from personas.store.table import Counted, LostRace, Table
 
 _ATTEMPTS: Final = 3
-"""Of a write that loses the race against others."""
+"""The number of attempts at a write that loses the race against others."""
 
 
 class ProfileStore:
@@ -33,7 +33,7 @@ class ProfileStore:
         self._table = table
 
     def read(self, digest: str | None, profile_ids: Iterable[str]) -> tuple[ApiKey | None, dict[str, Profile]]:
-        """An API key by its digest and profiles by their ids, in one round trip.
+        """Read an API key by its digest and profiles by their ids, in one round trip.
 
         What does not exist or cannot be read is left out: it opens nothing.
         """
@@ -119,7 +119,7 @@ class ProfileStore:
         return sorted(found.values(), key=lambda each: (each.name, each.id))
 
     def naming(self, group_id: str, persona_id: str) -> int:
-        """How many profiles of the group name a persona, by reading all of them: for operators."""
+        """Count the profiles of the group that name a persona, by reading all of them: for operators."""
         listed = self._table.partition(keys.profiles_partition(group_id))
         items = self._table.get_many(keys.profile(keys.id_of(text(item, "sk"))) for item in listed)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BATCH_MAX: Final = 10
 ATTEMPTS: Final = 3
-"""How often a batch is sent: the next schedule, or the next to find the view behind, queues the group as well."""
+"""The most attempts at a batch: the next schedule, or the next to find the view behind, queues the group as well."""
 
 _BUSY: Final = "The refresh queue is busy or out of reach. Try again shortly."
 

@@ -78,7 +78,7 @@ class ResourceStore:
 
 
 def _row_in(item: Item | None) -> dict[str, Value]:
-    """The row of an item; what is none is written over like one that is empty."""
+    """Return the row of an item; what is none is written over like one that is empty."""
     row = (item or {}).get("row")
     return dict(row) if isinstance(row, Mapping) else {}
 

@@ -76,7 +76,7 @@ class Change(NamedTuple):
 
 
 def change_in(item: Item) -> Change:
-    """An item as a change of the feed. One that cannot be read otherwise is told of and reads as deleted.
+    """Return an item as a change of the feed. One that cannot be read otherwise is told of and reads as deleted.
 
     Raises:
         Unreadable: it does not say as of which ``seq`` it is, or is a persona's without an id.
@@ -120,7 +120,7 @@ def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | No
 
 
 def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Written | None:
-    """Our write that ``lost`` its condition to its own earlier attempt, or None where it lost it to another's.
+    """Return our write that ``lost`` its condition to its own earlier attempt, or None where it lost it to another's.
 
     ``item`` is what stands there, ``seq`` what our write makes of it.
 
@@ -206,7 +206,7 @@ class Table:
         yield from each_readable(self._query(partition, first, last, forward=True), change_in)
 
     def latest[T](self, partition: str, prefix: str, most: int | None, decode: Callable[[Item], T]) -> list[T]:
-        """What ``decode`` makes of the items of a range that have not expired, as the index projects them.
+        """Return what ``decode`` makes of the items of a range that have not expired, as the index projects them.
 
         The latest come first; at most ``most``.
         """
@@ -530,7 +530,7 @@ class Table:
         return attempted(self.deadline, call, writes=writes)
 
     def tries(self, most: int | None = None) -> Tries:
-        """The pace of attempts that begin now, within the invocation's time, at most ``most`` of them."""
+        """Return the pace of attempts that begin now, within the invocation's time, at most ``most`` of them."""
         return Tries(self.deadline, most)
 
     def has_time_for_another_item(self) -> bool:

@@ -80,7 +80,7 @@ class TextDirectory:
         return list(batched(new.values(), BATCH_WRITE_MAX, strict=False))
 
     def puts(self, group_id: str, texts: Iterable[tuple[TextKind, Text]]) -> list[Callable[[], None]]:
-        """The calls that put ``texts`` into the directory, as far as this environment has not just seen them there."""
+        """Return the calls that put ``texts`` into the directory, as far as it is not known to have them."""
         return [partial(self.write, group_id, batch) for batch in self.writes(group_id, texts)]
 
     def write(self, group_id: str, batch: Sequence[tuple[TextKind, Text]]) -> None:
@@ -91,7 +91,7 @@ class TextDirectory:
             self._remember(group_id, Reference(kind, text.id), _Known(text.text, now))
 
     def clean(self, group_id: str, shard: int, used: Container[Fingerprint], held: Container[Reference]) -> int:
-        """Remove the entries of one of the directory's 256 parts that are long untouched and in no use; how many.
+        """Remove the entries of one of the directory's 256 parts that are long untouched and in no use; count them.
 
         ``used`` are the texts of personas, ``held`` the ids in drafts. Both may be as old as an entry counts as fresh:
         who uses an entry has touched it no longer ago.

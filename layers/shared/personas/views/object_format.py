@@ -1,4 +1,4 @@
-"""What the objects of the views are wrapped in: a label, then a magic word, a checksum, a format version and sections.
+"""The wrapping of the views' objects: a label, then a magic word, a checksum, a format version and sections.
 
 The label says of which group an object is, of which view and of which time. Its reader knows which it must be, so a
 whole object in another's place is found like a damaged one.
@@ -36,7 +36,7 @@ class SnapshotVersionUnknown(ValueError):
 
 
 class Label(NamedTuple):
-    """What an object is: a view of a group, as of a time of the change feed in ISO 8601."""
+    """The identity of an object: a view of a group, as of a time of the change feed in ISO 8601."""
 
     group_id: str
     view: str

@@ -14,10 +14,10 @@ from personas.store.queue import RefreshQueue
 from personas.store.table import Change, Table
 
 LOOK_BACK: Final = timedelta(minutes=15)
-"""How far before its watermark a snapshot is read on from: what a writer with a wrong clock hid is found so."""
+"""The time before its watermark from which a snapshot is read on: what a writer with a wrong clock hid is found so."""
 
 FEED_BOUND: Final = 4_000
-"""A feed since the snapshot that is longer is not left to the schedule.
+"""The longest feed since the snapshot that is left to the schedule.
 
 A page of the feed holds 1 MB, about a thousand rows, and pages come one after the other at some 50 ms each: four of
 them are what the load of a snapshot of 100,000 personas costs, so the feed should not cost more.
@@ -25,12 +25,12 @@ them are what the load of a snapshot of 100,000 personas costs, so the feed shou
 
 
 def snapshot_since(pointer: Pointer) -> datetime:
-    """From when on to read the feed over a snapshot."""
+    """Return the time from which to read the feed over a snapshot."""
     return pointer.watermark - LOOK_BACK
 
 
 class Mark:
-    """How far a view has followed the feed: when it was read last, and the last refresh that it knows of."""
+    """The point up to which a view has followed the feed: its last read, and the last refresh that it knows of."""
 
     def __init__(self, read_at: datetime, pointer: Pointer | None) -> None:
         self.read_at = read_at
@@ -39,7 +39,7 @@ class Mark:
 
 
 class PersonaFeed:
-    """Reads of the feed by the rule that `personas.views.catalogues` states."""
+    """A reader of the feed by the rule that `personas.views.catalogues` states."""
 
     def __init__(self, table: Table, groups: GroupStore, queue: Callable[[], RefreshQueue]) -> None:
         self._table = table
@@ -47,11 +47,11 @@ class PersonaFeed:
         self._queue = queue
 
     def now(self) -> datetime:
-        """The time by which marks are made."""
+        """Return the time by which marks are made."""
         return self._table.now()
 
     def news(self, group_id: str, mark: Mark) -> list[Change]:
-        """What was written since a view was read last.
+        """Read what was written since a view was read last.
 
         Raises:
             ViewRebuilding: there is more than can be read in time.
@@ -60,7 +60,7 @@ class PersonaFeed:
         return self.changes(group_id, mark.read_at - FEED_WINDOW)
 
     def looked_back(self, group_id: str, mark: Mark, pointer: Pointer | None, news: list[Change]) -> list[Change]:
-        """The news, or more than them where a refresh came by, to which ``pointer`` leads: then a round more.
+        """Return the news, or more than them where a refresh came by, to which ``pointer`` leads: then a round more.
 
         A refresh looks back further than the window, and so does who learns of it: a change that a writer's clock has
         hidden from the window since the last such look is found here at the latest.
@@ -74,7 +74,7 @@ class PersonaFeed:
             mark.read_at, mark.pointer = started, pointer
 
     def carries_on(self, pointer: Pointer) -> bool:
-        """Whether a snapshot and the feed since are all that there is.
+        """Tell whether a snapshot and the feed since are all that there is.
 
         They are not when the snapshot is from a time that is still to come, or older than the tombstones of a group
         that has changed since.
@@ -87,7 +87,7 @@ class PersonaFeed:
         return age <= TOMBSTONE_LIFE - LOOK_BACK or not self._groups.is_marked(pointer.group_id)
 
     def changes(self, group_id: str, since: datetime | None) -> list[Change]:
-        """What was written of the group's personas since then.
+        """Read what was written of the group's personas since then.
 
         Raises:
             ViewRebuilding: there is more than can be read in time.

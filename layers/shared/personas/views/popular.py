@@ -114,7 +114,7 @@ class Popular:
         return self._kept[kind].first([may_be_seen(each, departments) for each in self._sets])
 
     def offers(self, departments: Collection[str] | None, secret: bytes) -> Offers:
-        """The first entries of every kind, as ids where they are links, as texts and ids where they are texts.
+        """Return the first entries of every kind, as ids where they are links, as texts and ids where they are texts.
 
         ``secret`` is the group's, from which the ids of its texts follow; always the same one.
         """

@@ -1,4 +1,4 @@
-"""What get offers: the most used texts and links as of the last refresh, and texts that are searched for.
+"""The offers of get: the most used texts and links as of the last refresh, and texts that are searched for.
 
 Where a group's objects lie arrives with its catalogue, by the change feed. What is most used never changes under its
 key, so only a new pointer costs a read of S3; where S3 cannot be read, a form does without. Texts that are searched for
@@ -31,16 +31,16 @@ POPULAR_VIEW: Final = "personas_texts_top"
 """The texts view's companion; refresh does not tell it as a view of its own."""
 
 MEMORY_SHARE: Final = 0.5
-"""How much of the function's memory the objects may take."""
+"""The share of the function's memory that the objects may take."""
 
 PATIENCE: Final = timedelta(seconds=5)
-"""How long a form waits for what it offers besides; without it, it offers what is selected."""
+"""The longest wait of a form for what it offers besides; without it, it offers what is selected."""
 PAUSE: Final = timedelta(seconds=30)
-"""How long S3 is not asked again after it could not be read."""
+"""The time for which S3 is not asked again after it could not be read."""
 
 
 class _Held(NamedTuple):
-    """What lies under a key, and about how much memory it takes."""
+    """An object under its key, and about how much memory it takes."""
 
     key: str
     content: Popular
@@ -48,7 +48,7 @@ class _Held(NamedTuple):
 
 
 class OfferViews:
-    """What this environment holds of groups to offer. The least recently used go when they grow too large."""
+    """The objects that this environment offers from, by group. The least recently used go when they grow too large."""
 
     def __init__(
         self, snapshots: Callable[[], SnapshotStore], texts: TextViews, parallel: Parallel, budget_bytes: int
@@ -61,7 +61,7 @@ class OfferViews:
         self._popular: OrderedDict[str, _Held] = OrderedDict()
 
     def news(self, group_id: str) -> News | None:
-        """What a search for texts needs besides the catalogue, in the same round.
+        """Read what a search for texts needs besides the catalogue, in the same round.
 
         Raises:
             ViewRebuilding: there is more than can be read in time; the group is queued.
@@ -72,7 +72,7 @@ class OfferViews:
     def current(
         self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str], news: News | None
     ) -> Offers:
-        """What there is for the caller; nothing but what is searched for where nothing can be read of a refresh.
+        """Return the offers for the caller; only what is searched for where nothing can be read of a refresh.
 
         Where the group's record has lost the secret of the ids of texts, there is nothing.
 
@@ -119,7 +119,7 @@ class OfferViews:
         return own.content
 
     def _read[T](self, pointer: Pointer | None, decode: Callable[[memoryview], T]) -> T | None:
-        """What S3 has. After a failure it is left alone for a while, so that not every form waits for it."""
+        """Read an object from S3. After a failure S3 is left alone for a while, so that not every form waits for it."""
         if pointer is None or time.monotonic() < self._not_before:
             return None
         try:

@@ -49,9 +49,9 @@ OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
 """What the texts of one section of a form may take in an answer."""
 LATE_MAX: Final = 200
-"""So many personas written since the base was made are looked through one by one by a search."""
+"""The most personas written since the base was made that a search looks through one by one."""
 SLOT_BYTES: Final = 250
-"""About how much memory a persona takes besides its entries: its id, its seq and its places."""
+"""The bytes of memory, about, that a persona takes besides its entries: its id, its seq and its places."""
 KEPT: Final = timedelta(days=30)
 """How long a text that no persona uses any more stays known: a client may still send back its id."""
 
@@ -276,7 +276,7 @@ class TextsView:
         return within_section(Use(*use) for use in nsmallest(OPTIONS_MAX, found, key=lambda use: (-use[1], use[0])))
 
     def _late_uses(self, kind: TextKind, departments: Collection[str] | None) -> Counter[str]:
-        """The uses of a kind by those personas that are not in the base and that the caller may see."""
+        """Count the uses of a kind by those personas that are not in the base and that the caller may see."""
         place, of_departments = KINDS.index(kind), KINDS.index("departments")
         rows = (row for _, row in self._late.values() if may_be_seen(frozenset(row[of_departments]), departments))
         return Counter(chain.from_iterable(row[place] for row in rows))
@@ -310,7 +310,7 @@ class TextsView:
         return Uses(wholes, array("I", map(mod, found, repeat(step))), array("I", own_sets))
 
     def size_bytes(self) -> int:
-        """About how much memory the view takes, with all that it makes to be searched and changed."""
+        """Return about how many bytes of memory the view takes, with all that it makes to be searched and changed."""
         columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
         texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
         late = sum(60 + 2 * len(text) for _, row in self._late.values() for texts in row for text in texts)

@@ -51,16 +51,16 @@ class TextViews:
         self._held: OrderedDict[str, _Held] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._held)
 
     @property
     def size_bytes(self) -> int:
-        """About how much memory they take."""
+        """The bytes of memory, about, that they take."""
         return sum(each.size_bytes for each in self._held.values())
 
     def holds(self, group_id: str) -> bool:
-        """Whether the group's is held."""
+        """Tell whether the group's is held."""
         return group_id in self._held
 
     def drop_oldest(self) -> None:
@@ -68,7 +68,7 @@ class TextViews:
         self._held.popitem(last=False)
 
     def news(self, group_id: str) -> News | None:
-        """What was written of the group since its view was read last, or None where it is not held.
+        """Read what was written of the group since its view was read last, or return None where it is not held.
 
         To be read side by side with the catalogue that the view is brought up to date with.
 
@@ -83,7 +83,7 @@ class TextViews:
         return self._or_queued(group_id, lambda: News(started, self._feed.news(group_id, held.mark)))
 
     def current(self, catalogue: Catalogue, news: News | None, loaded: TextsView | None) -> TextsView:
-        """The group's texts as they stand now.
+        """Return the group's texts as they stand now.
 
         A view that is held takes the ``news``; otherwise it is what was ``loaded`` of the last refresh and the feed
         since, or the feed alone. No round where nothing is new, one where something is, one more after a refresh.

@@ -32,7 +32,7 @@ class SnapshotStore:
         self._bucket = bucket
 
     def read(self, pointer: Pointer) -> memoryview | None:
-        """What a pointer names, or None where it is not there.
+        """Read what a pointer names, or return None where it is not there.
 
         Raises:
             SnapshotDamaged: what is there is another group's, view's or time's.
