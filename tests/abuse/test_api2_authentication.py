@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from personas.domain.profile import new_key
-from personas.identity import ALGORITHMS
+from personas.tokens import ALGORITHMS
 from support.issuer import AUDIENCE, ISSUER, Issuer, private_key, public_jwk
 from support.world import PEOPLE, World, fault
 

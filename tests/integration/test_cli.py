@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import boto3
 import click
+import jwt
 import pytest
 from click.testing import CliRunner, Result
 
@@ -634,8 +635,6 @@ class TestLocally:
         assert "+ Low hum" in locally("library", "load", str(file)).stdout
 
     def test_a_token_is_for_a_profile(self, locally: Callable[..., Result], stack: LocalStack) -> None:
-        import jwt  # noqa: PLC0415  # one test needs it
-
         printed = locally("token", "--profile", "Grace Adeyemi", "--expires", "5m").stdout.strip()
         document = stack.jwks()
         assert isinstance(document, dict)

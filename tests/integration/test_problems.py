@@ -20,8 +20,7 @@ MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 @pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
     """What the functions log, once the test reads it."""
-    # Imported here: Powertools reads the environment when it is imported.
-    from personas.observability import logger  # noqa: PLC0415
+    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
 
     stream = io.StringIO()
     handler = logger.registered_handler

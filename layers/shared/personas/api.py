@@ -174,7 +174,7 @@ class Api(APIGatewayHttpResolver):
         key = self.header("idempotency-key")
         if key is None:
             return work(OneTime())
-        from personas.store.idempotency import answer_once  # noqa: PLC0415  # 23 ms, and few calls have a key
+        from personas.store.idempotency import answer_once
 
         def run(intent: Intent) -> dict[str, object]:
             self.replayed = False
@@ -316,7 +316,7 @@ def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Ha
         @background_function(name)
         @functools.wraps(take)
         def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
-            from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415  # 19 ms that a request need not wait
+            from aws_lambda_powertools.utilities.batch import (
                 BatchProcessor,
                 EventType,
                 process_partial_response,

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
@@ -130,15 +131,11 @@ class _Received(io.RawIOBase):
         super().close()
 
 
-class Bounded:
-    """Mixin of ``http.client``'s connections: what they wait for is bounded."""
+class Bounded(HTTPConnection):
+    """A connection of ``http.client``, or the base of another, that waits no longer than ``deadline`` allows."""
 
-    timeout: float | None
+    deadline: Callable[[], Deadline]
     sock: Any
-
-    def deadline(self) -> Deadline:
-        """The deadline that bounds it."""
-        raise NotImplementedError
 
     def connect(self) -> None:
         """Connect.
@@ -148,5 +145,5 @@ class Bounded:
         """
         self.timeout = self.deadline().patience(self.timeout)
         self._create_connection = lambda address, seconds, _source: dial(address[0], address[1], seconds)
-        super().connect()  # type: ignore[misc]  # of the class that this is mixed into
+        super().connect()
         self.sock = BoundedSocket(self.sock, self.timeout, self.deadline())

@@ -24,6 +24,7 @@ from botocore.awsrequest import (
 from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from personas.clock import Clock
@@ -186,14 +187,10 @@ def sqs() -> SQSClient:
     return cast("SQSClient", _client("sqs"))
 
 
-class _Connection(Bounded):
-    """Mixin of botocore's connections, which keep to this environment's deadline."""
+class _Connection(Bounded, HTTPConnection):
+    """The base of botocore's connections, which keep to this environment's deadline."""
 
-    host: str
-    port: int
-
-    def deadline(self) -> Deadline:
-        return deadline()
+    deadline = staticmethod(deadline)
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -201,14 +198,14 @@ class _Connection(Bounded):
         except TimeoutError as error:
             raise ConnectTimeoutError(self, str(error)) from error
         except OSError as error:
-            raise NewConnectionError(self, str(error)) from error  # type: ignore[arg-type]  # it is mixed into one
+            raise NewConnectionError(self, str(error)) from error
 
 
-class _Http(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # botocore's own class is at odds with urllib3's
+class _Http(_Connection, AWSHTTPConnection):  # type: ignore[misc]  # botocore's AWSConnection overrides send and request with signatures of its own
     """A connection to an emulator."""
 
 
-class _Https(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # as above
+class _Https(_Connection, AWSHTTPSConnection):  # type: ignore[misc]  # botocore's AWSConnection overrides send and request with signatures of its own
     """A connection to AWS."""
 
 
@@ -259,7 +256,6 @@ def _client(service: str, signature_version: str | None = None) -> object:
         signature_version=signature_version,
     )
     client = _session().create_client(service, config=config)
-    # botocore has no option for this: docs/adr/0037.
-    pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # as said
+    pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # botocore has no option for the class of its connections: docs/adr/0037
     pools.update(http=_HttpPool, https=_HttpsPool)
     return client

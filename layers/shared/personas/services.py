@@ -58,7 +58,7 @@ class Services:
     @cached_property
     def persona_views(self) -> PersonaViews:
         """The groups' personas, to be searched."""
-        from personas.views.search_views import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # 14 ms, for who searches
+        from personas.views.search_views import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # with the engine, which only four functions need
 
         return PersonaViews(
             self.persona_feed,
@@ -86,14 +86,13 @@ class Services:
     @cached_property
     def offers(self) -> OfferViews:
         """What forms offer."""
-        from personas.views.suggestions import MEMORY_SHARE, OfferViews  # noqa: PLC0415  # 4 ms, for get alone
-        from personas.views.text_views import TextViews  # noqa: PLC0415  # a part of it
+        from personas.views import suggestions, text_views  # noqa: PLC0415  # only `get` needs them and what they import
 
-        return OfferViews(
+        return suggestions.OfferViews(
             lambda: self.snapshots,
-            TextViews(self.persona_feed, self.personas, self.parallel),
+            text_views.TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
-            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
+            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * suggestions.MEMORY_SHARE),
         )
 
     @cached_property

@@ -147,7 +147,7 @@ def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], Pe
         return error
     except PersonasError as error:
         return error
-    except Exception:  # noqa: BLE001  # logged and told; raised, it would keep back that other items are saved
+    except Exception:  # noqa: BLE001  # the boundary of an item: others of the call are saved, and the caller has to be told which
         logger.exception("an item failed")
         return internal()
 

@@ -1,0 +1,171 @@
+"""Bearer tokens: JWTs of the issuer that the deployment trusts. Its keys come from its JWKS document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Final
+from urllib.error import HTTPError
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from uuid import UUID
+
+import jwt
+from jwt import PyJWK, PyJWKSet, PyJWTError
+
+from personas.connections import Bounded
+from personas.errors import Unauthenticated, Unavailable
+from personas.runtime import deadline
+from personas.settings import Settings
+
+ALGORITHMS: Final = ("RS256", "ES256")
+JWKS_LIFE: Final = timedelta(minutes=10)
+"""The time for which the issuer's keys are used without asking again: a key it withdraws is refused after that."""
+JWKS_PAUSE: Final = timedelta(seconds=60)
+"""The shortest time between two fetches, so that made-up ``kid`` values cannot make us ask for each."""
+JWKS_PATIENCE: Final = timedelta(seconds=3)
+"""The time for which the issuer's keys are waited for, all in all."""
+_TIMEOUT: Final = JWKS_PATIENCE.total_seconds()
+_JWKS_BYTES_MAX: Final = 256 * 1024
+
+
+class _Http(Bounded, HTTPConnection):
+    deadline = staticmethod(deadline)
+
+
+class _Https(Bounded, HTTPSConnection):
+    deadline = staticmethod(deadline)
+
+
+class _Opener(HTTPHandler, HTTPSHandler):
+    """A handler that asks over connections that keep to this environment's deadline."""
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Http, req)
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Https, req)
+
+
+class Tokens:
+    """The judge of bearer tokens. ``clock`` never goes back; ``wall_clock`` is the time, in unix seconds."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._jwks = Jwks(settings.jwt_jwks_url, clock)
+        self._wall_clock = wall_clock
+
+    def subject(self, token: str) -> tuple[str, str]:
+        """Return the profile that a token names, once it has proved itself, and what tells its session.
+
+        Raises:
+            Unauthenticated: it does not hold.
+            Unavailable: the issuer's keys cannot be fetched, and none are held.
+        """
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            if not isinstance(kid, str):
+                raise Unauthenticated("The token's header names no key (kid).")
+            claims = jwt.decode(
+                token,
+                self._jwks.key(kid),
+                algorithms=list(ALGORITHMS),
+                issuer=self._settings.jwt_issuer,
+                audience=self._settings.jwt_audience,
+                # PyJWT knows only the machine's clock.
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+            self._check_times(claims)
+        except jwt.InvalidTokenError as error:
+            raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from error
+        try:
+            subject = str(UUID(claims["sub"]))
+        except ValueError as error:
+            raise Unauthenticated("The token's subject is not a profile's id.") from error
+        session = f"{claims.get('sid', '')}/{claims.get('iat', '')}"
+        # An issuer may write what no UTF-8 can hold.
+        return subject, session.encode(errors="backslashreplace").decode()
+
+    def _check_times(self, claims: Mapping[str, object]) -> None:
+        """Hold the times of a token against the corrected clock, without leeway.
+
+        Raises:
+            InvalidTokenError: it has expired, or is not valid yet, or a time is none.
+        """
+        now = self._wall_clock()
+        if _seconds(claims["exp"]) <= now:
+            raise jwt.ExpiredSignatureError
+        if any(_seconds(claims[name]) > now for name in ("iat", "nbf") if name in claims):
+            raise jwt.ImmatureSignatureError
+
+
+def _seconds(time: object) -> int:
+    """Return a NumericDate (RFC 7519, section 2) in whole seconds.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    if isinstance(time, int | float | str):
+        with suppress(ValueError, OverflowError):
+            return int(time)
+    raise jwt.DecodeError("A time in the token is no number of seconds.")
+
+
+class Jwks:
+    """The issuer's public keys, by ``kid``."""
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at: float | None = None
+
+    def key(self, kid: str) -> PyJWK:
+        """Return the key of that id.
+
+        Raises:
+            Unauthenticated: the issuer has no such key, as far as was asked within the last minute.
+            Unavailable: the issuer's keys cannot be fetched, and none are held.
+        """
+        age = None if self._fetched_at is None else self._clock() - self._fetched_at
+        if age is None or age >= (JWKS_PAUSE if kid not in self._keys else JWKS_LIFE).total_seconds():
+            self._fetch()
+        if kid not in self._keys:
+            raise Unauthenticated("The token is signed by a key that its issuer does not publish.")
+        return self._keys[kid]
+
+    def _fetch(self) -> None:
+        self._fetched_at = self._clock()
+        try:
+            with deadline().within(JWKS_PATIENCE), build_opener(_Opener).open(self._url, timeout=_TIMEOUT) as answer:
+                self._keys = _published(json.loads(answer.read(_JWKS_BYTES_MAX)))
+        except (OSError, HTTPException, ValueError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            if self._keys:
+                return
+            self._fetched_at = None
+            raise Unavailable("The token's issuer cannot be reached to verify it. Try again shortly.") from error
+
+
+def _published(document: object) -> dict[str, PyJWK]:
+    """Return the keys of a JWKS document that can be used here, by ``kid``.
+
+    Raises:
+        ValueError: there are none.
+    """
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list):
+        raise ValueError("the issuer's document is no JWKS")
+    try:
+        usable = PyJWKSet([each for each in keys if isinstance(each, dict)]).keys
+    except PyJWTError as error:
+        raise ValueError("no key of the issuer's can be used") from error
+    return {key.key_id: key for key in usable if key.key_id}
