@@ -87,7 +87,7 @@ class Timed:
 
 
 def timed(large: int) -> None:
-    """What the calls take on the emulator."""
+    """Print the time and memory that the calls take on the emulator."""
     with on_emulator() as aws:
         client = warm_client(unguarded_world(aws))
         client.call("get")
@@ -115,7 +115,7 @@ def timed(large: int) -> None:
 
 
 def counted() -> None:
-    """What units the calls take."""
+    """Print the units that the calls take."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)

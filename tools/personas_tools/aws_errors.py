@@ -1,4 +1,4 @@
-"""What went wrong between this machine and AWS, in a sentence that says what to do."""
+"""Errors between this machine and AWS, each in a sentence that says what to do."""
 
 from typing import Final
 

@@ -10,7 +10,7 @@ from personas_tools.http_api import Api
 from personas_tools.naming import option_named
 
 type Conditions = Mapping[str, object]
-"""What a search and an export narrow down by: what was asked for, nothing else."""
+"""The conditions of a search or an export: those that were asked for, and no others."""
 
 
 def on_conditions[**P](command: Callable[Concatenate[Api, Conditions, P], None]) -> Callable[..., None]:

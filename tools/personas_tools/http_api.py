@@ -43,7 +43,7 @@ class ApiError(Exception):
 
 
 class NotThere(ApiError):
-    """What the call names is not there for this caller."""
+    """An answer that what the call names is not there for this caller."""
 
 
 @dataclass(frozen=True, slots=True)

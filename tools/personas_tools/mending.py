@@ -1,4 +1,4 @@
-"""What of a group cannot be read: the personas and its own record, and how the personas are removed."""
+"""The personas and the record of a group that cannot be read, and the removal of such personas."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +14,7 @@ from personas.store.table import Table
 
 
 def unreadable_record(table: Table, group_id: str) -> Unreadable | None:
-    """What is wrong with the group's own record; None where there is none, or it can be read."""
+    """Return what is wrong with the group's own record, or None where there is none, or it can be read."""
     groups = GroupStore(table)
     try:
         if groups.read(group_id).seq is not None:

@@ -41,7 +41,7 @@ class Restored:
     """Those that look different now and get a version with their former contents."""
     unchanged: int = 0
     unreadable: list[str] = field(default_factory=list)
-    """Where those stand, in the source, that cannot be read."""
+    """The keys of those that cannot be read in the source."""
 
 
 def restore(
@@ -99,7 +99,7 @@ def restore(
 def _now(
     personas: PersonaStore, profiles: ProfileStore, group_id: str, persona_id: str, *, dry_run: bool
 ) -> Stored | None:
-    """What stands there now. What cannot be read gives way to a tombstone, whose counts the persona takes over."""
+    """Return what is stored now. What cannot be read gives way to a tombstone, whose counts the persona takes over."""
     try:
         return personas.get(group_id, persona_id)
     except Unreadable:
@@ -110,7 +110,7 @@ def _now(
 
 
 def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> bytes | None:
-    """What the ids of the group's texts follow from: the table's own, or where it has lost it that of the copy."""
+    """Return the secret for the ids of the group's texts: the table's own, or where it has lost it that of the copy."""
     former = GroupStore(source).legible_secret(group_id)
     if dry_run:
         return GroupStore(table).legible_secret(group_id) or former

@@ -1,4 +1,4 @@
-"""What commands write to a terminal or a pipe, and what they ask."""
+"""The output of commands to a terminal or a pipe, and their questions."""
 
 import re
 import sys
@@ -36,7 +36,7 @@ class Grid:
 
     @property
     def row_count(self) -> int:
-        """How many rows it has."""
+        """The number of its rows."""
         return self._table.row_count
 
     def add_row(self, *cells: str) -> None:

@@ -35,7 +35,7 @@ class Field(BaseModel):
 
 
 class Item(NamedTuple):
-    """What a row asks for: the values as the operation takes them, and why it cannot be sent.
+    """The item of a row: the values as the operation takes them, and the reasons why it cannot be sent.
 
     Among the values of an update are ``persona_id`` and, where the row has a version, ``expected_version``. A value
     that cannot be read is left out; ``unread`` are the fields of cells that are no texts. Where the row as a whole
@@ -150,7 +150,7 @@ class Columns:
         return self._own(self.id_at, row)
 
     def item(self, row: Row) -> Item:
-        """What a row asks for. An empty cell gives nothing to a new persona, and clears a field of a changed one."""
+        """Return the item of a row. An empty cell gives a new persona nothing, and clears a field of a changed one."""
         persona_id = self.id_of(row) if self.update else ""
         operation: Operation = "update" if persona_id else "create"
         if fault := self._misfit(row):
@@ -184,13 +184,13 @@ class Columns:
         return Item(operation, values, faults, unread)
 
     def _own(self, position: int | None, row: Row) -> str:
-        """What a row has in one of the columns that are no fields."""
+        """Return the text that a row has in one of the columns that are no fields."""
         if position is None or position >= len(row.cells):
             return ""
         return unescape(row.cells[position]).strip()
 
     def _misfit(self, row: Row) -> str | None:
-        """Why a row cannot be one of this file."""
+        """Return the reason why a row cannot be one of this file, or None."""
         if any(map(str.strip, row.cells[self.width :])):
             return f"has {len(row.cells)} cells, and the header names {self.width}: is a text not quoted?"
         if row.fault is not None:

@@ -40,7 +40,7 @@ class CsvFile:
 
     @property
     def suffix(self) -> str:
-        """What the name of a file of this format ends in."""
+        """The ending of the name of a file of this format."""
         return ".csv"
 
     @property

@@ -1,4 +1,4 @@
-"""What the service would have against a row, told before it is sent."""
+"""The faults that the service would find in a row, told before it is sent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -51,10 +51,10 @@ class Judge:
         self._api = api
         self._offered = offered
         self._forbidden = [] if form.can_edit else [str(form.disabled_reason)]
-        """Why this caller saves nothing at all, as the blank ``form`` says."""
+        """The reason why this caller saves nothing at all, as the blank ``form`` says."""
 
     def faults(self, item: Item) -> list[str]:
-        """What is wrong with the values themselves: all of it."""
+        """Return all faults of the values themselves."""
         forbidden = self._forbidden if item.operation == "create" else []
         return [*forbidden, *self._breaches(item), *self._unknown(item)]
 
@@ -128,7 +128,7 @@ class Judge:
         return fields
 
     def _breaches(self, item: Item) -> list[str]:
-        """What the contract has against an item."""
+        """Return the faults of an item by the contract."""
         try:
             _MODELS[item.operation].model_validate_json(pydantic_core.to_json(item.values))
         except ValidationError as error:
@@ -139,7 +139,7 @@ class Judge:
         return _too_long(item.values) if item.operation == "create" else []
 
     def _unknown(self, item: Item, held: Held | None = None) -> Iterator[str]:
-        """What it names and the library does not offer, but for what is held."""
+        """Yield a fault for each name in an item that the library does not offer, but for what is held."""
         for field, kind in KINDS.items():
             value = item.values.get(field)
             places = [([field], value)] if isinstance(value, str) else []

@@ -1,4 +1,4 @@
-"""What the library offers the caller, and what somebody meant who names something else."""
+"""The entries that the library offers the caller, and the one meant by a name that it does not offer."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,8 +20,7 @@ KINDS: Final[Mapping[str, LinkKind]] = {
     "parameter_fields": "parameter_fields",
     "voices": "voices",
 }
-"""What the columns of links name."""
-
+"""The kinds of entries that the columns of links name."""
 
 _NOWHERE: Final = "00000000-0000-4000-8000-000000000000"
 """A scenario that no persona is in."""
@@ -31,7 +30,7 @@ type _Rows = dict[str, dict[str, dict[str, Any]]]
 
 
 class Held:
-    """What a persona links to already, as ``form``, its own, says: it may keep that, offered or not."""
+    """The links that a persona has already, as ``form``, its own, says: it may keep them, offered or not."""
 
     def __init__(self, form: GetPersonaResponse) -> None:
         self.entries = _entries(form, selected=True)

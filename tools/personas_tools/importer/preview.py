@@ -18,7 +18,7 @@ _SAMPLE_WIDTH: Final = 60
 
 @dataclass(slots=True)
 class Forecast:
-    """What an import would do: its calls, what it saves by operation, and the faults of rows by their number."""
+    """The effects of an import: its calls, what it saves by operation, and the faults of rows by their number."""
 
     calls: int = 0
     counts: Counter[Operation] = field(default_factory=Counter)
@@ -31,7 +31,7 @@ class Forecast:
 
 
 def forecast(batches: Batches, judge: Judge, advance: Callable[[int], None]) -> Forecast:
-    """What an import of the file would do; ``advance`` is told of rows that are done.
+    """Return what an import of the file would do; ``advance`` is told of rows that are done.
 
     Raises:
         ApiError: a persona that is to be changed cannot be read.

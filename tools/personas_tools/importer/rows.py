@@ -21,9 +21,9 @@ class Row(NamedTuple):
     number: int
     cells: list[str]
     fault: str | None = None
-    """Why the row cannot be trusted, where the file itself is to blame."""
+    """The reason why the row cannot be trusted, where the file itself is to blame."""
     unreadable: Mapping[int, str] = {}  # nobody writes to it
-    """Why cells cannot be taken, by position."""
+    """The reasons why cells cannot be taken, by position."""
 
 
 class RowFile(Protocol):
@@ -31,7 +31,7 @@ class RowFile(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the file."""
 
     @property
     def digest(self) -> str:
@@ -43,7 +43,7 @@ class RowFile(Protocol):
 
     @property
     def suffix(self) -> str:
-        """What the name of a file of this format ends in."""
+        """The ending of the name of a file of this format."""
 
     @property
     def form(self) -> str:

@@ -18,7 +18,7 @@ from personas_tools.importer.rows import RowFile
 ITEMS_MAX: Final = 100
 """Rows of a batch, far below what a call may have: each is saved within a second or two, so a kill loses little."""
 ROUNDS: Final = 4
-"""How often a batch is sent of which some rows fail for no fault of theirs, while others of it are saved."""
+"""The most times that a batch is sent while rows of it fail for no fault of theirs."""
 
 _PASSING: Final = frozenset({"unavailable", "outcome_unknown", "contended", "internal_error"})
 """Codes of rows that fail for no fault of theirs. An answer with one is not remembered under its Idempotency-Key."""
@@ -126,7 +126,7 @@ def send(api: Api, batches: Iterable[Batch], journal: Journal) -> Iterator[int]:
 
 
 def _settled(api: Api, batch: Batch, run: str) -> dict[int, Outcome]:
-    """What became of each row, by the results alone: the status of a call says nothing about its rows.
+    """Send a batch; return the outcome of each row by the results alone, for the status of a call says nothing of rows.
 
     A batch with rows that fail for no fault of theirs is sent again as it is, under the same Idempotency-Key: so the
     service knows what it has saved already, also where it could not tell, and saves what is missing.

@@ -30,14 +30,14 @@ UNPACKED_MAX: Final = 256_000_000
 
 _BEGIN: Final = 64
 _BLANK: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
-"""What may stand before XML, in UTF-8 or UTF-16."""
+"""Bytes that may stand before XML, in UTF-8 or UTF-16."""
 _EXACT: Final = 2.0**53
 
 _NOT_SOUND: Final = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, expat.ExpatError, SyntaxError, EOFError),
     *(NotImplementedError, RuntimeError, LookupError, ValueError, TypeError, AttributeError),
 )
-"""What zipfile, expat and openpyxl raise of a file that is no workbook, or not a whole one."""
+"""Errors that zipfile, expat and openpyxl raise of a file that is no workbook, or not a whole one."""
 
 
 class XlsxFile:
@@ -60,7 +60,7 @@ class XlsxFile:
 
     @property
     def suffix(self) -> str:
-        """What the name of a file of this format ends in."""
+        """The ending of the name of a file of this format."""
         return ".xlsx"
 
     @property
@@ -172,11 +172,11 @@ class _Cell(Protocol):
 
     @property
     def value(self) -> object:
-        """What it holds."""
+        """Its content."""
 
     @property
     def data_type(self) -> str:
-        """What that is."""
+        """The type of the content, a letter."""
 
 
 def _row(number: int, cells: Iterable[_Cell]) -> Row:
@@ -191,7 +191,7 @@ def _row(number: int, cells: Iterable[_Cell]) -> Row:
 
 
 def _text(cell: _Cell) -> tuple[str, str | None]:
-    """What a cell says, and why that cannot be taken."""
+    """Return the text of a cell, and the reason why that cannot be taken, or None."""
     value = cell.value
     if cell.data_type == "f":
         return escape(str(value)), "is a formula: copy the column, and paste it as values"
