@@ -1,6 +1,8 @@
 """Workbooks: each cell is the text that went in, for whoever reads it."""
 
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -81,3 +83,9 @@ def test_more_rows_than_a_sheet_holds_are_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(TooManyRows):
         write(tmp_path / "file.xlsx", [["a"], ["b"], ["c"]])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_without_a_workbook_does_not_wait_for_openpyxl() -> None:
+    program = "import sys, personas_tools.cli; sys.exit('openpyxl' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: S603  # this interpreter
+    assert ran.returncode == 0

@@ -8,7 +8,6 @@ import click
 
 from personas.contract.export import ExportPersonasResponse
 from personas.domain.exporting import HEADER
-from personas_tools import workbook
 from personas_tools.conditions import Conditions, on_conditions
 from personas_tools.http_api import Api, on_api
 from personas_tools.importer.csv_file import ROW_MAX
@@ -56,6 +55,8 @@ def _download_workbook(api: Api, upload_id: str, path: Path) -> None:
         ClickException: a cell or the sheet cannot hold what is exported.
         OSError: it cannot be written.
     """
+    from personas_tools import workbook  # noqa: PLC0415  # openpyxl takes 300 ms, which no other command need wait
+
     with TemporaryDirectory(prefix="personas-") as folder:
         file = Path(folder) / "export.csv"
         api.download(upload_id, file)

@@ -21,10 +21,11 @@ from personas_tools.importer.offered import Offered
 from personas_tools.importer.preview import forecast, tell
 from personas_tools.importer.rows import FileError, RowFile
 from personas_tools.importer.sending import Batches, send
-from personas_tools.importer.xlsx_file import MAGIC, XlsxFile
 from personas_tools.screen import confirm, printable
 
 _LISTS: Final = {"bars": "|", "commas": ","}
+_ZIP: Final = b"PK\x03\x04"
+"""The first bytes of a workbook."""
 
 
 @click.command("import")
@@ -84,10 +85,14 @@ def opened(file: Path, known: Callable[[str], bool]) -> RowFile:
     """
     try:
         with file.open("rb") as raw:
-            begin = raw.read(len(MAGIC))
+            begin = raw.read(len(_ZIP))
     except OSError as error:
         raise FileError(f"{file}: {error.strerror}.") from error
-    return XlsxFile(file, known) if begin == MAGIC else CsvFile(file, known)
+    if begin != _ZIP:
+        return CsvFile(file, known)
+    from personas_tools.importer.xlsx_file import XlsxFile  # noqa: PLC0415  # openpyxl takes 300 ms, for workbooks alone
+
+    return XlsxFile(file, known)
 
 
 def _unguarded(file: Path, columns: Columns) -> str:

@@ -23,7 +23,6 @@ from personas.domain.cells import escape
 from personas_tools import workbook
 from personas_tools.importer.rows import FileError, Row, with_reasons
 
-MAGIC: Final = b"PK\x03\x04"
 PARTS_MAX: Final = 1_000
 UNPACKED_MAX: Final = 256_000_000
 """Bytes of all parts of a workbook together: twice what 100,000 personas take."""
