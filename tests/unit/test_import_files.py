@@ -245,6 +245,17 @@ def test_rejected_rows_say_what_they_said_before(tmp_path: Path, rows: list[dict
     assert {row.cells[0] for row in again.rows()} == {"'=why"}
 
 
+def test_rejected_rows_that_cannot_all_be_written_leave_no_file(tmp_path: Path) -> None:
+    # Given a file that cannot be read to its end any more
+    file = opened(tmp_path / "file.csv", f"{HEAD}\nn,c,i,x\n")
+    rows = file.rows()
+    file.path.write_bytes(f"{HEAD}\nn,c,i,x\n\xff\n".encode("latin-1"))
+    # When its rows are written as rejected, then nothing of them lies beside it
+    with pytest.raises(FileError, match="is not UTF-8"):
+        file.write_rejected(tmp_path / "again.csv", ((row, "why") for row in rows))
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
 class TestJournal:
     def test_a_line_that_was_cut_off_is_not_there(self, tmp_path: Path) -> None:
         # Given a journal whose process died while it wrote its second line

@@ -18,6 +18,7 @@ import pydantic_core
 
 from personas.contract.download import OPERATION as DOWNLOAD
 from personas.contract.operation import PREFIX
+from personas_tools.whole_files import draft_of
 
 TRIES: Final = 8
 """How often a call is made while the service is busy or out of reach: with the pauses between, about two minutes."""
@@ -151,21 +152,17 @@ class Api:
         if answer.status != _FOUND:
             raise ApiError(f"{self.address} refused download: {answer.told}")
         address = response.headers["Location"]
-        draft = path.with_name(f"{path.name}.new")
         # Another client: the key is nothing for the store to know.
         trusted = httpx2.URL(address).host not in _LOOPBACK
         with httpx2.Client(transport=self._transport, trust_env=trusted, timeout=_TIMEOUT) as store:
             try:
-                with store.stream("GET", address) as file, draft.open("wb") as written:
+                with draft_of(path) as draft, store.stream("GET", address) as file, draft.open("wb") as written:
                     if file.status_code != _OK:
                         raise ApiError(f"The store refused the file: {file.status_code}, {file.reason_phrase}.")
                     for part in file.iter_bytes():
                         written.write(part)
-                draft.replace(path)
             except httpx2.TransportError as error:
                 raise ApiError(f"The file did not come whole ({str(error) or type(error).__name__}).") from error
-            finally:
-                draft.unlink(missing_ok=True)
 
     def _asked(self, what: str, send: Callable[[], httpx2.Response], *, begun: bool) -> tuple[Answer, httpx2.Response]:
         """The first answer that is none of a busy service. ``begun``: there is something to be patient for."""

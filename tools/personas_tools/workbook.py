@@ -5,7 +5,6 @@ reads a carriage return as a line feed: such a character is written as ``_xHHHH_
 ST_Xstring), and what looks like that is written with its underscore escaped.
 """
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+from personas_tools.whole_files import draft_of
 
 CELL_MAX: Final = 32_767
 """Characters of a cell, in units of UTF-16: no spreadsheet holds more."""
@@ -77,15 +78,8 @@ def write(path: Path, rows: Iterable[Sequence[str]]) -> None:
             sheet.append([_cell(sheet, row, position) for position in range(len(row))])
     finally:
         sheet.close()  # openpyxl has begun to write it
-    draft = path.with_name(f"{path.name}.new")
-    try:
-        with draft.open("wb") as file:
-            book.save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with draft_of(path) as draft, draft.open("wb") as file:
+        book.save(file)
 
 
 def _cell(sheet: WriteOnlyWorksheet, row: Sequence[str], position: int) -> Cell:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import os
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from personas_tools.importer.rows import FileError, Row, with_reasons
+from personas_tools.whole_files import draft_of
 
 SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 ROW_MAX: Final = 10_000_000
@@ -74,14 +74,10 @@ class CsvFile:
         Raises:
             FileError: it cannot be written.
         """
-        draft = path.with_name(f"{path.name}.new")
         encoding = "utf-8-sig" if self._begins_with_bom else "utf-8"
-        with self._told(), draft.open("w", encoding=encoding, newline="") as text:
+        with self._told(), draft_of(path) as draft, draft.open("w", encoding=encoding, newline="") as text:
             writer = csv.writer(text, delimiter=self.separator, lineterminator="\r\n")
             writer.writerows(with_reasons(self.header, rejected))
-            text.flush()
-            os.fsync(text.fileno())
-            draft.replace(path)
 
     def _header(self, separator: str) -> list[str]:
         with self._told(), self._opened() as text:
