@@ -65,7 +65,7 @@ _PROBLEM_JSON: Final = ("application/problem+json", "application/*+json")
 
 
 class Admission(OpenAPIRequestValidationMiddleware):
-    """What every request passes before its operation: who is calling, then what was sent.
+    """The check that every request passes before its operation: of its caller, then of its body.
 
     Powertools validates first and runs middlewares after; here nobody learns what is wrong with a body before saying
     who they are, and a body is read under this API's rules (size, media type, UTF-8, no body is ``{}``).
@@ -88,7 +88,7 @@ class Admission(OpenAPIRequestValidationMiddleware):
 
 
 def read_body(event: APIGatewayProxyEventV2, most: int) -> dict[str, object]:
-    """The JSON object in a request's body; no body is an empty one.
+    """Return the JSON object in a request's body; no body is an empty one.
 
     Raises:
         UnsupportedMediaType: it is declared as something else.
@@ -128,7 +128,7 @@ class Api(APIGatewayHttpResolver):
         )
         self.operation = operation
         self.replayed = False
-        """Whether the request under way is a repeat that got the first answer."""
+        """True while the request under way is a repeat that got the first answer."""
         self._request_validation_middleware = Admission(operation.body_max)
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
@@ -138,25 +138,25 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def rule(self) -> str:
-        """The path of its operation with its parameters as Powertools writes them: ``<name>``."""
+        """The path of its operation, with its parameters as Powertools writes them: ``<name>``."""
         return self.operation.path.replace("{", "<").replace("}", ">")
 
     @property
     def caller(self) -> Caller:
-        """Who is calling, in a route."""
+        """The caller of the request, in a route."""
         return cast("Caller", self.context["caller"])
 
     def header(self, name: str) -> str | None:
-        """A header of the request, in a route."""
+        """Return a header of the request, in a route."""
         value = self.current_event.headers.get(name)
         return value if isinstance(value, str) else None
 
     def tagged(self, answer: M, version: int | None) -> Response[M]:
-        """An answer with its version as a strong ETag; without one where there is no version."""
+        """Return an answer with its version as a strong ETag; without one where there is no version."""
         return Response(200, _JSON, answer, {} if version is None else {"ETag": f'"{version}"'})
 
     def write(self, response: type[M], work: Callable[[Intent], M]) -> M:
-        """The answer of a writing operation; under an Idempotency-Key the first one that it gave.
+        """Return the answer of a writing operation; under an Idempotency-Key the first one that it gave.
 
         Raises:
             PersonasError: whatever ``work`` raises, and what ``store.idempotency.answer_once`` does.
@@ -194,7 +194,7 @@ class Api(APIGatewayHttpResolver):
         )
 
     def problem(self, error: PersonasError) -> Response[str]:
-        """The answer to an error, logged with its code.
+        """Return the answer to an error, logged with its code.
 
         It is ``application/json`` to a caller that does not ask for problem+json: clients that know no problems read a
         body only where its media type contains that.
@@ -242,7 +242,7 @@ class Api(APIGatewayHttpResolver):
 
 
 def build_app(operation: Operation) -> Api:
-    """The application of one function.
+    """Return the application of one function.
 
     Raises:
         SettingsError: the function's environment is not complete; it fails here, before the first request.
@@ -252,12 +252,12 @@ def build_app(operation: Operation) -> Api:
 
 
 def redirect(address: str) -> Response[None]:
-    """An answer that leads elsewhere, once: the address is a secret of its caller for as long as it works."""
+    """Return an answer that leads elsewhere, once: the address is a secret of its caller for as long as it works."""
     return Response(302, headers={"Location": address, "Cache-Control": "no-store"})
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
-    """Decorates what answers API Gateway: the deadline, and one log line."""
+    """Decorate a handler of API Gateway's events: the deadline, and one log line."""
 
     stage = services().settings.stage
 
@@ -288,7 +288,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
 
 
 def background_function(name: str) -> Callable[[Handler], Handler]:
-    """Decorates what answers a schedule or a queue: the deadline, and one log line; errors go to Lambda."""
+    """Decorate a handler of a schedule or a queue: the deadline, and one log line; errors go to Lambda."""
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
@@ -307,7 +307,7 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
 
 
 def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
-    """Decorates what takes one message of a queue, a JSON object; the messages at which it raises stay on the queue."""
+    """Decorate a function of one message of a queue, a JSON object; messages at which it raises stay on the queue."""
 
     def decorate(take: Callable[[dict[str, str]], None]) -> Handler:
         def take_record(record: SQSRecord) -> None:
@@ -337,7 +337,7 @@ def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Ha
 
 @contextmanager
 def _until_cut_off(remaining: timedelta) -> Iterator[None]:
-    """An invocation that has so much time left. Between two of them nothing has a limit."""
+    """Hold calls to the time that an invocation has left. Between two invocations nothing has a limit."""
     deadline().start(remaining)
     try:
         yield

@@ -27,7 +27,7 @@ _SENT_AT: Final = "personas_sent_at"
 
 
 def machine_time() -> datetime:
-    """The time, in UTC, as the machine has it. The one place that reads the clock on the wall."""
+    """Return the time, in UTC, as the machine has it. This is the one place that reads the clock on the wall."""
     return datetime.now(UTC)
 
 
@@ -40,10 +40,10 @@ class Clock:
         self._lock = Lock()
         self._told = timedelta()
         self.correction = timedelta()
-        """What is added to the machine's time."""
+        """The difference that is added to the machine's time."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         return self.machine() + self.correction
 
     def tell(self) -> None:

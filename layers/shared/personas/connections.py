@@ -26,7 +26,7 @@ _MEGABYTE: Final = 1024 * 1024
 
 
 def dial(host: str, port: int, seconds: float) -> socket.socket:
-    """A connection to one of the host's addresses; what is left of ``seconds`` is its time-out.
+    """Return a connection to one of the host's addresses; what is left of ``seconds`` is its time-out.
 
     Raises:
         TimeoutError: none answered in that time.
@@ -88,12 +88,12 @@ class BoundedSocket:
                 self._sent += taken
 
     def makefile(self, mode: Literal["rb"], buffering: int | None = None) -> io.RawIOBase | io.BufferedReader:
-        """What is received, as a file of bytes."""
+        """Return a file of the bytes that are received."""
         raw = _Received(self, self._socket.makefile(mode, buffering=0))
         return raw if buffering == 0 else io.BufferedReader(raw)
 
     def receive(self, read: Callable[[], int | None]) -> int | None:
-        """What ``read`` receives, which begins to wait now."""
+        """Return the result of ``read``, which begins to wait now."""
         self._allow()
         received = read()
         self._answered = True
@@ -114,7 +114,7 @@ class BoundedSocket:
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives. It keeps the socket open as a socket's own file does."""
+    """The file of the bytes that a socket receives. It keeps the socket open as a socket's own file does."""
 
     def __init__(self, owner: BoundedSocket, file: socket.SocketIO) -> None:
         self._owner = owner

@@ -1,4 +1,4 @@
-"""Who is calling: an API key, a bearer token, or both, turned into a profile that the table vouches for."""
+"""Authentication: an API key, a bearer token, or both become a profile that the table vouches for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from personas.tokens import Tokens
 
 CACHE_LIFE: Final = timedelta(seconds=60)
-"""How long a key or a profile is believed without reading it again: a revocation takes effect within it."""
+"""The time for which a key or a profile is believed without reading it again: a revocation takes effect within it."""
 _CACHE_MAX: Final = 1_000
 
 _CREDENTIAL_MAX: Final = 8_192
@@ -28,7 +28,7 @@ _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
 
 
 class _Recent[T]:
-    """What was read lately, by id, for ``CACHE_LIFE``; what does not exist is not remembered."""
+    """Values that were read lately, by id, for ``CACHE_LIFE``; an absence is not remembered."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class _Recent[T]:
 
 
 class Authenticator:
-    """Turns request headers into a caller; one round trip at most where the API key carries its profile's id."""
+    """The way from request headers to a caller; one round trip at most where the API key carries its profile's id."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Authenticator:
         self._recent_profiles: _Recent[Profile] = _Recent(clock)
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller:
-        """The caller that the headers name. ``headers`` has lower-case names.
+        """Return the caller that the headers name. ``headers`` has lower-case names.
 
         Raises:
             Unauthenticated: no profile is named, or a credential is unknown, expired, revoked or of another group.
@@ -102,7 +102,7 @@ class Authenticator:
         )
 
     def _look_up(self, digest: str | None, profile_ids: set[str]) -> tuple[ApiKey | None, dict[str, Profile]]:
-        """The API key and the profiles, from memory where it is fresh and otherwise in one read."""
+        """Return the API key and the profiles, from memory where it is fresh and otherwise in one read."""
         api_key = self._recent_keys.get(digest) if digest else None
         held = {profile_id: self._recent_profiles.get(profile_id) for profile_id in profile_ids}
         profiles = {profile_id: profile for profile_id, profile in held.items() if profile}
@@ -119,7 +119,7 @@ class Authenticator:
         return api_key, profiles
 
     def _subject(self, header: str) -> tuple[str, str]:
-        """Return the profile that a bearer token names, and what tells its session."""
+        """Return the profile that a bearer token names, and the name of its session."""
         scheme, _, token = header.partition(" ")
         sendable = token.strip() and token.isascii() and len(token) <= _CREDENTIAL_MAX
         if scheme.lower() != "bearer" or not sendable:
@@ -136,5 +136,5 @@ class Authenticator:
 
 
 def challenge() -> str:
-    """The value of ``WWW-Authenticate`` in every 401."""
+    """Return the value of ``WWW-Authenticate`` in every 401."""
     return _CHALLENGE_SCHEMES

@@ -1,4 +1,4 @@
-"""What an execution environment holds between invocations: AWS clients, threads, and the time that is left.
+"""The state of an execution environment between invocations: AWS clients, threads, and the time that is left.
 
 Lambda runs one invocation at a time in an environment, so one deadline and one pool serve it.
 """
@@ -42,9 +42,9 @@ CONNECT_TIMEOUT: Final = timedelta(seconds=1)
 READ_TIMEOUT: Final = timedelta(seconds=3)
 
 LATE_COMMIT: Final = timedelta(seconds=5)
-"""How long after its client gave up a request may still take effect in DynamoDB."""
+"""The time after which a request that its client gave up no longer takes effect in DynamoDB."""
 CLOCK_SKEW: Final = timedelta(seconds=3)
-"""How far two execution environments' clocks may lie apart, and a watermark ahead of its reader's.
+"""The most that the clocks of two execution environments may lie apart, and a watermark ahead of its reader's.
 
 Each is within a second and the time of an answer of AWS's clock (`personas.clock`): two are within this of each other
 where that answer took up to half a second.
@@ -57,18 +57,18 @@ A reader of the change feed asks this far back before its own last read; see ``v
 """
 
 ANSWER_TIME: Final = timedelta(seconds=1)
-"""What an invocation keeps back to make its answer: no call to AWS or to an issuer is waited for any longer."""
+"""The time that an invocation keeps back to make its answer: no call is waited for any longer."""
 FINISHING_TIME: Final = timedelta(seconds=5)
 """An invocation starts no new item with less than this left (24 s of 29)."""
 LAST_CALL: Final = CONNECT_TIMEOUT + READ_TIMEOUT
 """With less than this left for calls, a failed one is not tried again: it could not be answered for certain."""
 UNLIMITED: Final = timedelta(seconds=20)
-"""How long a call is tried where no invocation sets a limit (the command line)."""
+"""The time for which a call is tried where no invocation sets a limit (the command line)."""
 
 
 @cache
 def clock() -> Clock:
-    """The clock of this execution environment."""
+    """Return the clock of this execution environment."""
     return Clock()
 
 
@@ -90,15 +90,15 @@ class Deadline:
         self._calls_end = None if self._ends is None else self._ends - ANSWER_TIME.total_seconds()
 
     def left(self) -> timedelta | None:
-        """The time until the invocation is cut off, or None where nothing cuts it off."""
+        """Return the time until the invocation is cut off, or None where nothing cuts it off."""
         return None if self._ends is None else timedelta(seconds=self._ends - time.monotonic())
 
     def left_for_calls(self) -> timedelta | None:
-        """The time until no call is waited for any longer, or None where that never comes."""
+        """Return the time until no call is waited for any longer, or None where that never comes."""
         return None if self._calls_end is None else timedelta(seconds=self._calls_end - time.monotonic())
 
     def patience(self, seconds: float | None) -> float | None:
-        """How long a call may wait that would wait ``seconds``, or for ever.
+        """Return the seconds that a call may wait which would wait ``seconds``, or for ever.
 
         Raises:
             TimeoutError: not at all.
@@ -129,14 +129,14 @@ class Deadline:
 
 
 class Parallel:
-    """Runs calls side by side and returns when all have ended, so that no thread outlives the answer."""
+    """The threads that run calls side by side. All end before it returns, so that none outlives the answer."""
 
     def __init__(self, threads: int = THREADS) -> None:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
 
     def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of ``calls``, in their order. The first error is raised once all have ended.
+        """Return the results of ``calls``, in their order. The first error is raised once all have ended.
 
         Calls must not run others in parallel themselves: the pool is bounded and they would wait for each other.
         """
@@ -149,7 +149,7 @@ class Parallel:
         return [future.result() for future in futures]
 
     def pair[A, B](self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-        """The results of two calls of different types, run side by side."""
+        """Return the results of two calls of different types, run side by side."""
         firsts: list[A] = []
         seconds: list[B] = []
         self.run([lambda: firsts.append(first()), lambda: seconds.append(second())])
@@ -158,32 +158,32 @@ class Parallel:
 
 @cache
 def deadline() -> Deadline:
-    """The deadline of this execution environment's current invocation."""
+    """Return the deadline of this execution environment's current invocation."""
     return Deadline()
 
 
 @cache
 def parallel() -> Parallel:
-    """The threads of this execution environment."""
+    """Return the threads of this execution environment."""
     return Parallel()
 
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """A client for the tables. Like all of these it makes one attempt: `store.attempts` makes the next."""
+    """Return a client for the tables. Like all of these it makes one attempt: `store.attempts` makes the next."""
     return cast("DynamoDBClient", _client("dynamodb"))
 
 
 @cache
 def s3() -> S3Client:
-    """A client for the bucket."""
+    """Return a client for the bucket."""
     # In us-east-1 botocore signs addresses by version 2 unless told otherwise, which S3 takes for old buckets only.
     return cast("S3Client", _client("s3", signature_version="s3v4"))
 
 
 @cache
 def sqs() -> SQSClient:
-    """A client for the refresh queue."""
+    """Return a client for the refresh queue."""
     return cast("SQSClient", _client("sqs"))
 
 
@@ -225,11 +225,11 @@ class _Data(Loader):
     """
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """What this service uses of AWS."""
+        """Return the services that this one uses of AWS."""
         return ["dynamodb", "s3", "sqs"]
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> dict[str, Any]:
-        """One of the descriptions of a service."""
+        """Return one of the descriptions of a service."""
         model: dict[str, Any] = super().load_service_model(service_name, type_name, api_version)
         if service_name == "dynamodb" and type_name == "service-2":
             model["shapes"]["AttributeMap"] = {"type": "structure", "members": {}, "document": True}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Services:
-    """What the operations act by."""
+    """The stores, views and clients that the operations act by."""
 
     settings: Settings
     table: Table
@@ -37,7 +37,7 @@ class Services:
 
     @cached_property
     def authenticator(self) -> Authenticator:
-        """Who is calling."""
+        """The authenticator of callers."""
         return Authenticator(ProfileStore(self.table), self.settings, wall_clock=lambda: self.table.now().timestamp())
 
     @cached_property
@@ -70,7 +70,7 @@ class Services:
 
     @cached_property
     def persona_feed(self) -> PersonaFeed:
-        """What was written of the groups' personas."""
+        """The feed of what is written of the groups' personas."""
         return PersonaFeed(self.table, self.groups, lambda: self.refresh_queue)
 
     @cached_property
@@ -85,7 +85,7 @@ class Services:
 
     @cached_property
     def offers(self) -> OfferViews:
-        """What forms offer."""
+        """The options that forms offer."""
         from personas.views import suggestions, text_views  # noqa: PLC0415  # only `get` needs them and what they import
 
         return suggestions.OfferViews(
@@ -113,7 +113,7 @@ class Services:
 
 @cache
 def services() -> Services:
-    """The services of this execution environment.
+    """Return the services of this execution environment.
 
     Raises:
         SettingsError: the environment is not complete.

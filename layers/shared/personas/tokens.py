@@ -58,7 +58,7 @@ class Tokens:
         self._wall_clock = wall_clock
 
     def subject(self, token: str) -> tuple[str, str]:
-        """Return the profile that a token names, once it has proved itself, and what tells its session.
+        """Return the profile that a token names, once it has proved itself, and the name of its session.
 
         Raises:
             Unauthenticated: it does not hold.

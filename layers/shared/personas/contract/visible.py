@@ -1,4 +1,4 @@
-"""Whether anybody would see a text, by the properties of its characters in Unicode."""
+"""The visibility of texts, by the properties of their characters in Unicode."""
 
 import re
 from typing import Final
@@ -17,5 +17,5 @@ _IGNORABLE: Final = re.compile(
 
 
 def is_visible(text: str) -> bool:
-    """Whether at least one of its characters can be seen."""
+    """Tell whether at least one character of a text can be seen."""
     return any(category(each) not in _UNSEEN and not _IGNORABLE.match(each) for each in text)
