@@ -44,7 +44,11 @@ class ApiError(Exception):
 
 
 class NotThere(ApiError):
-    """An answer that what the call names is not there for this caller."""
+    """An answer that what the call names is not there for this caller; ``detail`` is the service's own word for it."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,15 @@ class Api:
         """
         answer = self.call(operation, pydantic_core.to_json(body))
         if not answer.ok:
-            kind = NotThere if answer.code == _NOT_THERE else ApiError
-            raise kind(f"{self.address} refused {operation}: {answer.told}")
+            raise self.refusal(operation, answer)
         return answer.body
+
+    def refusal(self, operation: str, answer: Answer) -> ApiError:
+        """Return the error for an answer that is none of success."""
+        message = f"{self.address} refused {operation}: {answer.told}"
+        if answer.code == _NOT_THERE:
+            return NotThere(message, str(answer.body.get("detail")))
+        return ApiError(message)
 
     def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None) -> Answer:
         """Post a JSON body to an operation; the answer, whatever its status, unless the service stays busy.
@@ -150,7 +160,7 @@ class Api:
         place = DOWNLOAD.path.format(upload_id=upload_id)
         answer, response = self._asked("download", partial(self._client.get, place), begun=True)
         if answer.status != _FOUND:
-            raise ApiError(f"{self.address} refused download: {answer.told}")
+            raise self.refusal("download", answer)
         address = response.headers["Location"]
         # Another client: the key is nothing for the store to know.
         trusted = httpx2.URL(address).host not in _LOOPBACK

@@ -11,7 +11,7 @@ import pydantic_core
 from personas.contract.delete import DeletePersonaResponse
 from personas.contract.get import GetPersonaResponse
 from personas_tools.conditions import Conditions, on_conditions
-from personas_tools.http_api import Api, ApiError, on_api
+from personas_tools.http_api import Api, on_api
 from personas_tools.naming import known, persona_named, personas
 from personas_tools.screen import Grid, confirm, say
 
@@ -112,7 +112,7 @@ def delete_personas(api: Api, references: tuple[str, ...], yes: bool) -> None:
         answer = api.call("delete", body, idempotency_key=str(uuid4()))
         results = answer.body.get("results")
         if not isinstance(results, list):
-            raise ApiError(f"{api.address} refused delete: {answer.told}")
+            raise api.refusal("delete", answer)
         for persona_id, result in zip(batch, DeletePersonaResponse(results=results).results, strict=True):
             kept += not result.success
             say(f"{'Deleted' if result.success else 'Kept'} {named[persona_id]}: {result.message}")

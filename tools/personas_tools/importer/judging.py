@@ -13,7 +13,7 @@ from personas.contract.update import UpdatePersonaItem
 from personas.domain.catalogue import LinkKind, Unresolved
 from personas.domain.selection import too_long
 from personas.domain.text import Text
-from personas_tools.http_api import Api, ApiError
+from personas_tools.http_api import Api, NotThere
 from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Item, Operation
 from personas_tools.importer.offered import KINDS, Held, Offered
 from personas_tools.importer.sending import lost, told
@@ -23,7 +23,6 @@ _MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] 
     "create": CreatePersonaItem,
     "update": UpdatePersonaItem,
 }
-_NOT_FOUND: Final = 404
 _SINGLE: Final = {
     "name": "names",
     "description": "descriptions",
@@ -67,12 +66,10 @@ class Judge:
         persona_id = item.values.get(PERSONA_ID)
         if not isinstance(persona_id, str) or not id_in(persona_id):
             return self.faults(item), []
-        answer = self._api.call("get", pydantic_core.to_json({PERSONA_ID: persona_id}))
-        if answer.status == _NOT_FOUND:
-            return [f"{PERSONA_ID}: {answer.body.get('detail')}", *self.faults(item)], []
-        if not answer.ok:
-            raise ApiError(f"{self._api.address} refused get: {answer.told}")
-        form = GetPersonaResponse.model_validate(answer.body)
+        try:
+            form = GetPersonaResponse.model_validate(self._api.read("get", {PERSONA_ID: persona_id}))
+        except NotThere as error:
+            return [f"{PERSONA_ID}: {error.detail}", *self.faults(item)], []
         held = Held(form)
         now = self._now(form.model_dump(), held)
         faults = [] if form.can_edit else [str(form.disabled_reason)]
