@@ -178,7 +178,7 @@ class Columns:
                 value = _value(column, cell)
                 if value is None and column.field.key == INSTRUCTIONS and self.id_of(row):
                     value = ""  # of what was exported, that is the empty text
-            if value or value is False or value == "" or persona_id:
+            if persona_id or value not in (None, []):
                 values[column.field.key] = value
         unread = {column.field.key for column in self.columns if column.position in row.unreadable}
         return Item(operation, values, faults, unread)

@@ -134,10 +134,8 @@ def _import(api: Api, batches: Batches, rejected_path: Path) -> None:
             number: outcome.reason for number, outcome in journal.outcomes.items() if outcome.kind == "rejected"
         }
         if reasons:
-            rows = (
-                columns.in_own_form(row)._replace(number=row.number) for row in file.rows() if row.number in reasons
-            )
-            file.write_rejected(rejected_path, ((row, reasons[row.number]) for row in rows))
+            rejected = ((columns.in_own_form(row), reasons[row.number]) for row in file.rows() if row.number in reasons)
+            file.write_rejected(rejected_path, rejected)
         counts = Counter(outcome.kind for outcome in journal.outcomes.values())
         journal.close()
     click.echo(f"{counts['created']} created, {counts['updated']} updated, {len(reasons)} rejected.")

@@ -61,11 +61,12 @@ def tell(found: Forecast, batches: Batches, fields: Sequence[Field]) -> None:
     """Print how the file is read, and what would become of it."""
     file, columns = batches.file, batches.columns
     click.echo(f"{file.path}: {columns.rows} rows, {file.form}.")
-    readings = Grid("COLUMN", "READ AS", "FIRST ROW")
-    for key, reading in columns.told():
-        readings.add_row(key, reading, _cut(found.sample[key]) if key in found.sample else "")
-    readings.show()
-    missing = [field.key for field in fields if field.key not in dict(columns.told())]
+    readings = dict(columns.told())
+    table = Grid("COLUMN", "READ AS", "FIRST ROW")
+    for key, reading in readings.items():
+        table.add_row(key, reading, _cut(found.sample[key]) if key in found.sample else "")
+    table.show()
+    missing = [field.key for field in fields if field.key not in readings]
     if missing:
         click.echo(f"Without a column: {', '.join(missing)}.")
     created, updated = found.counts["create"], found.counts["update"]
