@@ -480,6 +480,16 @@ class TestGroupRecord:
         assert env.call("refresh", {}).status == 200
         assert set(TestCatalogue().calls(Environment(world), persona_id).values()) == {200}
 
+    def test_a_secret_is_made_and_a_persona_removed_at_once(self, env: Environment, world: World) -> None:
+        # Given a record that has lost its secret, and a persona that cannot be read
+        persona_id = env.save()
+        tamper(world, keys.group(GROUP), drop(TEXT_IDS, "row"))
+        tamper(world, keys.persona(GROUP, persona_id), drop("trail"))
+        # When an operator asks for both to be mended, then nothing is left to list
+        told = operate(world, "unreadable", "--new-text-ids", "--remove", persona_id)
+        assert told == f"  - {persona_id}\n"
+        assert operate(world, "unreadable") == ""
+
     @pytest.mark.parametrize("kind", WITHOUT_SECRET)
     def test_a_copy_brings_the_secret_back(
         self, env: Environment, world: World, copy: Callable[[], None], kind: str

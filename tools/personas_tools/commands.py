@@ -434,16 +434,17 @@ def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_i
     group = _group(target, group_id)
     if new_text_ids:
         GroupStore(target.table).found(group, new_secret())
-        return
-    if not persona_ids and (record := unreadable_record(target.table, group)):
-        click.echo(f"  ? group: {record.reason}")
     for persona_id in persona_ids:
         try:
             remove(target.table, group, persona_id)
         except LookupError as error:
             raise click.ClickException(f"{error}.") from error
         click.echo(f"  - {persona_id}")
-    for persona_id, found in () if persona_ids else unreadable(target.table, group):
+    if new_text_ids or persona_ids:
+        return
+    if record := unreadable_record(target.table, group):
+        click.echo(f"  ? group: {record.reason}")
+    for persona_id, found in unreadable(target.table, group):
         click.echo(f"  ? {persona_id}: {found.reason}")
 
 

@@ -41,11 +41,21 @@ def remove(table: Table, group_id: str, persona_id: str) -> None:
         LostRace: it was written in between.
         Unavailable: the table cannot be read or written now.
     """
-    personas, profiles = PersonaStore(table), ProfileStore(table)
     try:
-        personas.get(group_id, persona_id)
+        PersonaStore(table).get(group_id, persona_id)
     except Unreadable:
         GroupStore(table).mark(group_id)
-        personas.bury(group_id, persona_id, partial(profiles.naming, group_id, persona_id), uuid4().hex[:16])
+        bury(table, group_id, persona_id)
         return
     raise LookupError(f"{persona_id} is no persona that cannot be read")
+
+
+def bury(table: Table, group_id: str, persona_id: str) -> None:
+    """Leave a tombstone in the place of what cannot be read, with the number of the profiles that name the persona.
+
+    Raises:
+        LostRace: it was written in between.
+        Unavailable: the table cannot be read or written now.
+    """
+    count = partial(ProfileStore(table).naming, group_id, persona_id)
+    PersonaStore(table).bury(group_id, persona_id, count, uuid4().hex[:16])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -18,9 +17,9 @@ from personas.errors import Unreadable
 from personas.store.decoding import readable
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, Stored, stored_in
-from personas.store.profiles import ProfileStore
 from personas.store.table import LostRace, Table
 from personas.store.texts import TextDirectory
+from personas_tools.mending import bury
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +63,7 @@ def restore(
     """
     told = Restored()
     secret = _secret(source, table, group_id, dry_run=dry_run)
-    personas, profiles, directory = PersonaStore(table), ProfileStore(table), TextDirectory(table)
+    personas, directory = PersonaStore(table), TextDirectory(table)
     if not dry_run:
         GroupStore(table).mark(group_id)
     for item in PersonaStore(source).all(group_id):
@@ -78,7 +77,7 @@ def restore(
         then = _identified(copied.persona, secret)
         for _ in range(_ATTEMPTS):
             try:
-                now = _now(personas, profiles, group_id, then.id, dry_run=dry_run)
+                now = _now(table, group_id, then.id, dry_run=dry_run)
                 if now is not None and now.persona is not None and _same(then, now.persona):
                     told.unchanged += 1
                     break
@@ -96,16 +95,15 @@ def restore(
     return told
 
 
-def _now(
-    personas: PersonaStore, profiles: ProfileStore, group_id: str, persona_id: str, *, dry_run: bool
-) -> Stored | None:
+def _now(table: Table, group_id: str, persona_id: str, *, dry_run: bool) -> Stored | None:
     """Return what is stored now. What cannot be read gives way to a tombstone, whose counts the persona takes over."""
+    personas = PersonaStore(table)
     try:
         return personas.get(group_id, persona_id)
     except Unreadable:
         if dry_run:
             return None
-    personas.bury(group_id, persona_id, partial(profiles.naming, group_id, persona_id), uuid4().hex[:16])
+    bury(table, group_id, persona_id)
     return personas.get(group_id, persona_id)
 
 
