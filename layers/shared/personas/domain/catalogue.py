@@ -21,6 +21,7 @@ SNAPSHOTS: Final = "snapshots"
 
 TEXT_IDS: Final = "text_ids"
 """The place in a group's record of the secret that the ids of its texts follow from. Once there, it never changes."""
+UNFOUNDED: Final = "the group's record holds nothing that ids of texts follow from"
 
 _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "departments": ("name",),
@@ -84,6 +85,12 @@ def check_entry(kind: str, row: Row) -> None:
             raise Unreadable("", f"{name} is not what it must be")
 
 
+def secret_in(row: Row) -> bytes | None:
+    """Return the secret in the row of a group's record, whatever else of it is damaged; None where there is none."""
+    secret = row.get(TEXT_IDS)
+    return secret if isinstance(secret, bytes) else None
+
+
 class Unresolved(ValueError):
     """A value or an id names no entry, or more than one; the message says which."""
 
@@ -127,8 +134,7 @@ class Catalogue:
     @property
     def text_secret_or_none(self) -> bytes | None:
         """The secret that the ids of the group's texts follow from, or None where the group's record is damaged."""
-        secret = self.group.get(TEXT_IDS)
-        return secret if isinstance(secret, bytes) else None
+        return secret_in(self.group)
 
     @property
     def text_secret(self) -> bytes:
@@ -139,7 +145,7 @@ class Catalogue:
         """
         secret = self.text_secret_or_none
         if secret is None:
-            raise Unreadable(self.group_id, "the group's record holds nothing that ids of texts follow from")
+            raise Unreadable(self.group_id, UNFOUNDED)
         return secret
 
     @cached_property

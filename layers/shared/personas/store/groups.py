@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS
+from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.store import keys
@@ -19,7 +19,6 @@ from personas.store.table import LostRace, Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
-UNFOUNDED: Final = "the group's record holds nothing that ids of texts follow from"
 _GROUPS_MAX: Final = 1_000
 _ATTEMPTS: Final = 5
 """The number of attempts at a write that loses the race against others."""
@@ -73,7 +72,7 @@ class GroupRecord:
     @property
     def text_secret(self) -> bytes | None:
         """The secret that the ids of the group's texts follow from, or None where it holds none."""
-        return secret_in({"row": self.row})
+        return secret_in(self.row)
 
     def pointer(self, view: str) -> Pointer | None:
         """Where that view lies, or None where it was never made."""
@@ -144,7 +143,7 @@ class GroupStore:
         write_id = uuid4().hex[:16]
         for attempt in range(1, _ATTEMPTS + 1):
             item = self._table.get(keys.group(group_id))
-            held = None if item is None else secret_in(item)
+            held = None if item is None else _secret_of(item)
             if item is not None and held is not None and _is_record(item):
                 return held
             made = held or secret or (new_secret() if item is None else None)
@@ -171,7 +170,10 @@ class GroupStore:
         Raises:
             Unreadable: the group's record is damaged.
         """
-        secret = self._secrets.get(group_id) or self.read(group_id).text_secret
+        held = self._secrets.get(group_id)
+        if held is not None:
+            return held
+        secret = self.read(group_id).text_secret
         if secret is None:
             raise Unreadable(key_of(keys.group(group_id).attributes()), UNFOUNDED)
         if len(self._secrets) >= _GROUPS_MAX:
@@ -181,7 +183,7 @@ class GroupStore:
 
     def legible_secret(self, group_id: str) -> bytes | None:
         """Read the secret in the group's record, whatever else of that is damaged; None where there is none."""
-        return secret_in(self._table.get(keys.group(group_id)) or {})
+        return _secret_of(self._table.get(keys.group(group_id)) or {})
 
     def _founded(self, item: Item, secret: bytes) -> dict[str, Value]:
         """Return a record with that secret, and whatever of the stored one can be read."""
@@ -214,11 +216,10 @@ class GroupStore:
         )
 
 
-def secret_in(item: Mapping[str, Value]) -> bytes | None:
+def _secret_of(item: Item) -> bytes | None:
     """Return the secret in the item of a group's record, readable or not; None where there is none."""
     row = item.get("row")
-    secret = row.get(TEXT_IDS) if isinstance(row, Mapping) else None
-    return secret if isinstance(secret, bytes) else None
+    return secret_in(row) if isinstance(row, Mapping) else None
 
 
 def _record(item: Item) -> GroupRecord:

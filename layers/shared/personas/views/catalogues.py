@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from personas.domain.catalogue import TEXT_IDS, Catalogue, Row, check_entry
+from personas.domain.catalogue import TEXT_IDS, Catalogue, Row, check_entry, secret_in
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import FEED_WINDOW
@@ -46,8 +46,7 @@ class _Held:
                 entries[entry_id] = change.row
             if kind == "group":
                 # Whatever of a group's record is damaged: without its secret, nobody could save a text.
-                secrets = (row.get(TEXT_IDS) for row in (change.row, former))
-                secret = next((each for each in secrets if isinstance(each, bytes)), None)
+                secret = secret_in(change.row) or secret_in(former)
                 entries[entry_id] = {**entries.get(entry_id, {}), TEXT_IDS: secret}
         if not changed:
             return
