@@ -46,12 +46,19 @@ def text_references(sent: Sent) -> list[Reference]:
 
 
 def text_values(catalogue: Catalogue, sent: Sent) -> list[tuple[TextKind, Text]]:
-    """Return the texts that a request brings along, each with its kind and the id that the group's secret gives it."""
+    """Return the texts that a request brings along, each with its kind and the id that the group's secret gives it.
+
+    Where the group's record has lost the secret there are none: ``select`` fails for a request that brings texts along,
+    and others can be saved all the same.
+    """
+    secret = catalogue.text_secret_or_none
+    if secret is None:
+        return []
     found: list[tuple[TextKind, Text]] = []
     for name, kind in TEXT_KINDS.items():
         value = getattr(sent, name)
         values = [value] if isinstance(value, str) else value or ()
-        found += [(kind, identified(catalogue.text_secret, kind, each)) for each in values]
+        found += [(kind, identified(secret, kind, each)) for each in values]
     return found
 
 

@@ -62,7 +62,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
             calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if missing:
         calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
-    if known is not None and known.text_secret_or_none is not None:
+    if known is not None:
         calls += directory.puts(caller.group_id, text_values(known, request))
     if not services.drafts.announced(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.

@@ -37,10 +37,7 @@ class Lookup:
         known = services.catalogues.held(group_id)
 
         def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
-            if catalogue.text_secret_or_none is None:
-                return []  # Items without texts can be saved all the same; the others fail when they are decided on.
-            values = (text for item in items for text in text_values(catalogue, item))
-            return directory.puts(group_id, values)
+            return directory.puts(group_id, (text for item in items for text in text_values(catalogue, item)))
 
         found_texts: dict[Reference, str] = {}
         self.stored: dict[str, Stored | Unreadable] = {}
