@@ -43,9 +43,10 @@ class Pointer:
         }
 
     @classmethod
-    def read(cls, group_id: str, view: str, value: object) -> Pointer | None:
+    def read(cls, group_id: str, view: str, record: Mapping[str, object]) -> Pointer | None:
         """Return a pointer of a group's record, or None where there is none that can be read: its view is made anew."""
-        match value:
+        snapshots = record.get(SNAPSHOTS)
+        match snapshots.get(view) if isinstance(snapshots, Mapping) else None:
             case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
                 times = _moment(watermark), _moment(rebuilt_at)
                 return cls(group_id, view, key, times[0], times[1]) if times[0] and times[1] else None
@@ -76,8 +77,7 @@ class GroupRecord:
 
     def pointer(self, view: str) -> Pointer | None:
         """Where that view lies, or None where it was never made."""
-        snapshots = self.row.get(SNAPSHOTS)
-        return Pointer.read(self.group_id, view, snapshots.get(view)) if isinstance(snapshots, Mapping) else None
+        return Pointer.read(self.group_id, view, self.row)
 
 
 class Waiting(NamedTuple):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from personas.domain.catalogue import SNAPSHOTS, Catalogue
+from personas.domain.catalogue import Catalogue
 from personas.observability import logger
 from personas.store.groups import Pointer
 from personas.store.objects import asked_of_s3, put_parts
@@ -125,10 +125,7 @@ def _unless_absent[T](call: Callable[[], T]) -> T | None:
 
 def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
     """Where a view of the group lies, as far as the feed has told."""
-    snapshots = catalogue.group.get(SNAPSHOTS)
-    if not isinstance(snapshots, Mapping):
-        return None
-    return Pointer.read(catalogue.group_id, view, snapshots.get(view))
+    return Pointer.read(catalogue.group_id, view, catalogue.group)
 
 
 def label_of(pointer: Pointer) -> Label:
