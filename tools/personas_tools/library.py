@@ -22,12 +22,13 @@ from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import parallel
 from personas.store import keys
+from personas.store.attempts import won
 from personas.store.attributes import Value
 from personas.store.decoding import NUMBER_END, strings, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.resources import RESOURCE_KINDS, Entry, ResourceKind, ResourceStore
-from personas.store.table import Change, LostRace, Table
+from personas.store.table import Change, Table
 from personas.views.catalogues import is_entry
 from personas_tools.library_file import (
     Described,
@@ -439,7 +440,8 @@ def _recast(
     False: it cannot be read, so it is left as it is. The feed does not show all of it.
     """
     personas, write_id = PersonaStore(table), str(uuid4())
-    for _ in range(_ATTEMPTS):
+
+    def write() -> bool:
         try:
             stored = personas.get(group_id, link.id)
         except Unreadable as error:
@@ -450,9 +452,7 @@ def _recast(
         now = stored.persona
         standing = _Link(now.id, now.name.text, now.scenario_ids, now.active_scenario_ids)
         scenarios, actives = _cast_of(standing, casts, active)
-        try:
-            personas.cast(group_id, link.id, scenarios, actives, write_id, seq=stored.seq, version=stored.version)
-        except LostRace:
-            continue
+        personas.cast(group_id, link.id, scenarios, actives, write_id, seq=stored.seq, version=stored.version)
         return True
-    raise LostRace(None)
+
+    return won(write, _ATTEMPTS)

@@ -13,9 +13,10 @@ from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.store import keys
+from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, key_of, mapping, readable, text
-from personas.store.table import LostRace, Table
+from personas.store.table import Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
@@ -141,7 +142,8 @@ class GroupStore:
                 the texts that are stored.
         """
         write_id = uuid4().hex[:16]
-        for attempt in range(1, _ATTEMPTS + 1):
+
+        def write() -> bytes:
             item = self._table.get(keys.group(group_id))
             held = None if item is None else _secret_of(item)
             if item is not None and held is not None and _is_record(item):
@@ -149,20 +151,16 @@ class GroupStore:
             made = held or secret or (new_secret() if item is None else None)
             if made is None:
                 raise Unreadable(key_of(item or {}), UNFOUNDED)
-            try:
-                self._table.put(
-                    keys.group(group_id),
-                    self._founded(item or {}, made),
-                    prefix=keys.RESOURCE_CHANGES,
-                    write_id=write_id,
-                    based_on=item,
-                )
-            except LostRace:
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return made
-        raise AssertionError("the loop ends by itself")
+            self._table.put(
+                keys.group(group_id),
+                self._founded(item or {}, made),
+                prefix=keys.RESOURCE_CHANGES,
+                write_id=write_id,
+                based_on=item,
+            )
+            return made
+
+        return won(write, _ATTEMPTS)
 
     def text_secret(self, group_id: str) -> bytes:
         """Return the secret that the ids of the group's texts follow from. This is one read, and none once it is held.

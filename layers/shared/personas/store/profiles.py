@@ -6,6 +6,7 @@ from typing import Final
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
+from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     NUMBER_END,
@@ -65,12 +66,7 @@ class ProfileStore:
         with suppress(LostRace):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
             self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._put_profile(profile, persona_ids, write_id)
-            except LostRace:
-                if attempt == _ATTEMPTS:
-                    raise
+        won(lambda: self._put_profile(profile, persona_ids, write_id), _ATTEMPTS)
 
     def _put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
         key = keys.profile(profile.id)

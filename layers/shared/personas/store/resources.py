@@ -9,10 +9,11 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from personas.errors import Unreadable
 from personas.store import keys
+from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, mapping
 from personas.store.keys import Key
-from personas.store.table import LostRace, Table
+from personas.store.table import Table
 
 ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
 RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)
@@ -52,7 +53,8 @@ class ResourceStore:
             LostRace: others keep writing the same entry.
         """
         key = self._key(group_id, entry.kind, entry.id)
-        for attempt in range(1, _ATTEMPTS + 1):
+
+        def write() -> bool:
             item = self._table.get(key)
             stored = _row_in(item)
             # A group's record also says where its views lie, which is the refresh's to write.
@@ -63,14 +65,10 @@ class ResourceStore:
                 body |= {"seq": integer(item or {}, "seq") + 1, "trail": mapping(item or {}, "trail")}
                 if row == stored:
                     return False
-            try:
-                self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)
-            except LostRace:
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return True
-        raise AssertionError("the loop ends by itself")
+            self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)
+            return True
+
+        return won(write, _ATTEMPTS)
 
     @staticmethod
     def _key(group_id: str, kind: str, entry_id: str) -> Key:
