@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from personas.contract.names import TEXTS_MAX
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.store.attributes import Item, Value
@@ -17,7 +18,8 @@ from personas.store.attributes import Item, Value
 NUMBER_END: Final = 1 << 63
 """The end of the numbers that are stored: none is negative, or as high as this."""
 
-
+_JSON_MAX: Final = 8 * TEXTS_MAX
+"""The bytes of all texts of a persona as JSON, which writes a control character in six."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -159,13 +161,13 @@ def inflated(value: Value, most: int) -> str:
     return content.decode()
 
 
-def inflated_json(value: Value, most: int) -> object:
-    """Return what a compressed value holds as JSON, no more than ``most`` bytes of it.
+def inflated_json(value: Value) -> object:
+    """Return the texts of a persona or of one patch, which a compressed value holds as JSON.
 
     Raises:
         Unreadable: it is no compressed text, is cut off, or longer.
         ValueError: it is not JSON, or holds half of a surrogate pair, which no answer can.
     """
-    content = json.loads(inflated(value, most))
+    content = json.loads(inflated(value, _JSON_MAX))
     json.dumps(content, ensure_ascii=False).encode()
     return content

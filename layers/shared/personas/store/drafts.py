@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Final
 
-from personas.contract.names import LIST_MAX, TEXTS_MAX
+from personas.contract.names import LIST_MAX
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text, TextKind
 from personas.errors import Unreadable
@@ -34,8 +34,6 @@ LATEST_MAX: Final = 200
 ANNOUNCED_EVERY: Final = timedelta(days=1)
 """An environment lists a profile among its group's drafters at most this often."""
 _ANNOUNCED_MAX: Final = 10_000
-_INFLATED_MAX: Final = 8 * TEXTS_MAX
-"""The texts of one patch as JSON, which writes a control character in six bytes."""
 
 _TEXT_FIELDS: Final[Mapping[str, TextKind]] = {
     "name_id": "names",
@@ -205,7 +203,7 @@ def _draft(item: Item) -> Draft:
     fields = _fields(row)
     texts: dict[str, tuple[Text, ...]] = {}
     for name, packed in mapping_or_empty(item, "texts").items():
-        found = inflated_json(packed, _INFLATED_MAX)
+        found = inflated_json(packed)
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
             raise Unreadable(key_of(item), "texts are not a list of strings")
         texts[name] = tuple(Text(*each) for each in zip(_selected(fields.get(name)), found, strict=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from personas.contract.names import LIST_MAX, TEXTS_MAX
+from personas.contract.names import LIST_MAX
 from personas.domain.persona import HEAD_CHARACTERS, Persona
 from personas.domain.text import Text, is_sound
 from personas.errors import Unreadable
@@ -32,8 +32,6 @@ from personas.store.decoding import (
 )
 from personas.store.table import Table, Written, version_made_by
 
-_INFLATED_MAX: Final = 8 * TEXTS_MAX
-"""All texts of a persona as JSON, which writes a control character in six bytes."""
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 PROFILES: Final = "np"
 """The field in which a row, a tombstone's too, counts the profiles that name the persona."""
@@ -325,7 +323,7 @@ def _persona(item: Item, row: Mapping[str, Value], version: int, seq: int) -> Pe
 
 
 def _unpacked(packed: Value) -> tuple[str, list[str]]:
-    longer = inflated_json(packed, _INFLATED_MAX)
+    longer = inflated_json(packed)
     match longer:
         case [str() as instructions, list() as examples] if all(isinstance(each, str) for each in examples):
             return instructions, examples
