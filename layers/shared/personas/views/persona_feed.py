@@ -1,6 +1,7 @@
 """The change feed of a group's personas, as views are kept true by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -110,18 +111,24 @@ class PersonaFeed:
         if not self._table.has_time_for_another_item():
             raise ViewRebuilding
 
-    def queue(self, group_id: str) -> None:
-        """Have a group refreshed soon.
+    @contextmanager
+    def or_queued(self, group_id: str) -> Iterator[None]:
+        """Have a group refreshed soon where it has more than can be read in time.
 
         Raises:
-            Unavailable: the queue did not take it.
+            ViewRebuilding: it has.
+            Unavailable: it has, and the queue did not take it.
         """
-        self._queue().send([group_id])
+        try:
+            yield
+        except ViewRebuilding:
+            self._queue().send([group_id])
+            raise
 
     def queue_if_possible(self, group_id: str) -> None:
         """Have a group refreshed soon, unless the queue is out of reach."""
         try:
-            self.queue(group_id)
+            self._queue().send([group_id])
         except Unavailable:
             # The call can be answered all the same, and the next environment to load the group tries again.
             logger.warning("a group could not be queued", extra={"group": group_id})

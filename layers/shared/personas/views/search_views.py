@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
-from personas.errors import Unreadable, ViewRebuilding
+from personas.errors import Unreadable
 from personas.observability import tell_evictions, tell_unreadable
 from personas.runtime import Parallel
 from personas.search.index import Facet, Index, OptionNames
@@ -111,7 +111,7 @@ class PersonaViews:
             Unavailable: the store cannot be read.
         """
         view = self._views.get(group_id)
-        try:
+        with self._feed.or_queued(group_id):
             if view is None:
                 view = self._load(group_id)
                 self._views[group_id] = view
@@ -119,9 +119,6 @@ class PersonaViews:
             else:
                 self._follow(group_id, view)
                 self._views.move_to_end(group_id)
-        except ViewRebuilding:
-            self._feed.queue(group_id)
-            raise
         return view
 
     def _follow(self, group_id: str, view: PersonaView) -> None:

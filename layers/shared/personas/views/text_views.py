@@ -5,14 +5,13 @@ followed from there on: a refresh makes nothing new of it, it only has the feed 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Final, NamedTuple
 
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
-from personas.errors import ViewRebuilding
 from personas.runtime import Parallel
 from personas.store import keys
 from personas.store.groups import Pointer
@@ -80,7 +79,8 @@ class TextViews:
         if held is None:
             return None
         started = self._feed.now()
-        return self._or_queued(group_id, lambda: News(started, self._feed.news(group_id, held.mark)))
+        with self._feed.or_queued(group_id):
+            return News(started, self._feed.news(group_id, held.mark))
 
     def current(self, catalogue: Catalogue, news: News | None, loaded: TextsView | None) -> TextsView:
         """Return the group's texts as they stand now.
@@ -95,20 +95,14 @@ class TextViews:
         group_id = catalogue.group_id
         pointer = pointer_to(catalogue, _REFRESH)
         held = self._held.get(group_id)
-        if held is None or news is None:
-            held = self._or_queued(group_id, lambda: self._begun(group_id, pointer, loaded))
-        else:
-            self._or_queued(group_id, lambda: self._follow(group_id, held, pointer, news))
+        with self._feed.or_queued(group_id):
+            if held is None or news is None:
+                held = self._begun(group_id, pointer, loaded)
+            else:
+                self._follow(group_id, held, pointer, news)
         self._held[group_id] = held
         self._held.move_to_end(group_id)
         return held.view
-
-    def _or_queued[T](self, group_id: str, read: Callable[[], T]) -> T:
-        try:
-            return read()
-        except ViewRebuilding:
-            self._feed.queue(group_id)
-            raise
 
     def _follow(self, group_id: str, held: _Held, pointer: Pointer | None, news: News) -> None:
         changes = self._feed.looked_back(group_id, held.mark, pointer, news.changes)
