@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, cast
 from personas.contract.views import EXPORT
 from personas.domain.persona import Persona
 from personas.domain.text import Text
-from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown, seal, unseal
+from personas.views.object_format import SnapshotDamaged, seal, unseal
 
 type Fetch = Callable[[str, int, int], bytes | None]
 """So many bytes of an object from an offset on, by its key; None where there is no such object."""
@@ -390,11 +390,6 @@ def decode(data: Buffer) -> Manifest:
         SnapshotDamaged: they are not what `encode` gave.
         SnapshotVersionUnknown: another version of this service gave them.
     """
-    try:
-        (content,) = unseal(_MAGIC, FORMAT_VERSION, data)
+    with unseal(_MAGIC, FORMAT_VERSION, data) as (content,):
         segments = json.loads(zlib.decompress(content))
         return Manifest(tuple(Segment(key, tuple(map(Block._make, blocks))) for key, blocks in segments))
-    except SnapshotVersionUnknown:
-        raise
-    except (zlib.error, TypeError, ValueError) as error:
-        raise SnapshotDamaged("the contents of the manifest do not fit together") from error

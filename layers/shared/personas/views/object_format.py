@@ -11,7 +11,8 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Buffer, Sequence
+from collections.abc import Buffer, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -77,11 +78,12 @@ def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:
     return b"".join((magic, _CHECKSUM.pack(zlib.crc32(body)), body))
 
 
-def unseal(magic: bytes, version: int, data: Buffer) -> list[memoryview]:
-    """The sections of an object.
+@contextmanager
+def unseal(magic: bytes, version: int, data: Buffer) -> Iterator[list[memoryview]]:
+    """Hand out the sections of an object to be decoded.
 
     Raises:
-        SnapshotDamaged: these bytes are not what `seal` gave for this magic word.
+        SnapshotDamaged: these bytes are not what `seal` gave for this magic word, or cannot be decoded.
         SnapshotVersionUnknown: they have another version.
     """
     view = memoryview(data)
@@ -95,7 +97,13 @@ def unseal(magic: bytes, version: int, data: Buffer) -> list[memoryview]:
         raise SnapshotVersionUnknown(f"the snapshot has format {found}, only {version} is known here")
     start = _HEAD.size + count * _LENGTH.size
     lengths = (length for (length,) in _LENGTH.iter_unpack(body[_HEAD.size : start]))
-    return [body[begin:end] for begin, end in pairwise(accumulate(lengths, initial=start))]
+    sections = [body[begin:end] for begin, end in pairwise(accumulate(lengths, initial=start))]
+    try:
+        yield sections
+    except SnapshotDamaged:
+        raise
+    except (zlib.error, LookupError, TypeError, ValueError) as error:
+        raise SnapshotDamaged("the contents of the snapshot do not fit together") from error
 
 
 def pack_numbers(column: array[int]) -> bytes:

@@ -11,7 +11,6 @@ several sets can gain by their sum, so it is kept where that sum reaches the hun
 where this is more than ``KIND_BYTES`` the entries that rank lowest in every class are left out.
 """
 
-import zlib
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Buffer, Callable, Collection, Iterable, Mapping, Sequence
@@ -26,7 +25,6 @@ from personas.domain.offers import Offers
 from personas.domain.text import identified, wire_bytes
 from personas.search.columns import gathered
 from personas.views.object_format import (
-    SnapshotDamaged,
     pack_numbers,
     pack_texts,
     seal,
@@ -162,8 +160,7 @@ class Popular:
             SnapshotDamaged: they are not what ``encode`` gave.
             SnapshotVersionUnknown: another version of this service gave them.
         """
-        sections = unseal(_MAGIC, FORMAT_VERSION, data)
-        try:
+        with unseal(_MAGIC, FORMAT_VERSION, data) as sections:
             group_id, *names = unpack_texts(sections[0])
             sizes, flat = (unpack_numbers("I", each) for each in sections[1:3])
             members = iter([names[place] for place in flat])
@@ -172,8 +169,6 @@ class Popular:
             for kind, start in zip(OFFERED, range(3, len(sections), 4), strict=True):
                 numbers = [unpack_numbers("I", each) for each in sections[start + 1 : start + 4]]
                 kept[kind] = _Kept(unpack_texts(sections[start]), *numbers)
-        except (zlib.error, LookupError, TypeError, ValueError) as error:
-            raise SnapshotDamaged("the contents of the snapshot do not fit together") from error
         return cls(group_id, sets, kept)
 
 

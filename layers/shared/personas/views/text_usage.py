@@ -362,8 +362,7 @@ class TextsView:
             SnapshotDamaged: they are not what ``encode`` gave.
             SnapshotVersionUnknown: another version of this service gave them.
         """
-        sections = unseal(_MAGIC, FORMAT_VERSION, data)
-        try:
+        with unseal(_MAGIC, FORMAT_VERSION, data) as sections:
             remembered = json.loads(zlib.decompress(sections[0]))
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
@@ -376,10 +375,6 @@ class TextsView:
                 if len(lengths) != len(view._seqs) or sum(lengths) != len(codes):
                     raise SnapshotDamaged("a column of the view is longer or shorter than the others")
                 view._columns[kind] = _Column(lengths, codes, values)
-        except SnapshotDamaged:
-            raise
-        except (zlib.error, LookupError, TypeError, ValueError) as error:
-            raise SnapshotDamaged("the contents of the view do not fit together") from error
         return view
 
 
