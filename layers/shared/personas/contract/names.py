@@ -55,7 +55,6 @@ _UUID: Final = re.compile(
 )
 _DIGITS: Final = re.compile("[0-9]{1,100}")
 """A number as text. Longer ones are above any limit, and take longer to read than they are worth."""
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def canonical_id(value: object) -> str:
@@ -66,12 +65,21 @@ def canonical_id(value: object) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def is_sound(text: str) -> bool:
+    """Tell whether a text can be kept and told: no half of a surrogate pair is in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def sound_text(value: object) -> object:
     """``value``, unless it is a string with something in it that cannot be stored. Other types are for the core."""
     if isinstance(value, str):
         if "\x00" in value:
             raise PydanticCustomError("contract_nul", "must not contain the character U+0000")
-        if _SURROGATE.search(value):
+        if not is_sound(value):
             raise PydanticCustomError("contract_surrogate", "must not contain a lone surrogate (U+D800 to U+DFFF)")
     return value
 

@@ -5,8 +5,9 @@ from functools import cached_property
 from types import UnionType
 from typing import Final, Literal, NamedTuple, cast
 
+from personas.contract.names import is_sound
 from personas.domain.folding import fold
-from personas.domain.text import is_sound, quoted, resource_id
+from personas.domain.text import quoted, resource_id
 from personas.errors import Unreadable
 
 type Row = Mapping[str, object]

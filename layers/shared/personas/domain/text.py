@@ -72,15 +72,6 @@ def fingerprint(kind: TextKind, text: str) -> Fingerprint:
     return Fingerprint(kind, str(uuid5(NAMESPACE, f"{kind}/{text}")))
 
 
-def is_sound(text: str) -> bool:
-    """Tell whether a text can be kept and told: no half of a surrogate pair is in it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def utf8_bytes(texts: Iterable[str]) -> int:
     """The length of the texts together, in bytes of UTF-8."""
     return sum(len(text.encode()) for text in texts)

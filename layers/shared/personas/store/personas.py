@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from personas.contract.names import LIST_MAX
+from personas.contract.names import LIST_MAX, is_sound
 from personas.domain.persona import HEAD_CHARACTERS, Persona
-from personas.domain.text import Text, is_sound
+from personas.domain.text import Text
 from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attributes import Item, Value
