@@ -108,6 +108,7 @@ class TextsView:
         self._starts: list[array[int]] = []
         self._folded: dict[TextKind, list[str]] = {}
         self._sets: tuple[list[frozenset[str]], array[int]] | None = None
+        self._base_bytes: int | None = None
 
     # ---- Changing it ----------------------------------------------------------------------------------------------
 
@@ -195,7 +196,8 @@ class TextsView:
         ids = (self._ids[_ID_BYTES * start : _ID_BYTES * stop] for start, stop in kept)
         self._ids = b"".join(chain(ids, self._late))
         self._seqs = gathered(self._seqs, kept) + array("Q", (seq for seq, _ in self._late.values()))
-        self._late, self._replaced, self._slots, self._folded, self._sets = {}, set(), {}, {}, None
+        self._late, self._replaced, self._slots, self._folded = {}, set(), {}, {}
+        self._sets = self._base_bytes = None
 
     def _packed_ids(self) -> Iterator[bytes]:
         return (self._ids[at : at + _ID_BYTES] for at in range(0, len(self._ids), _ID_BYTES))
@@ -311,10 +313,12 @@ class TextsView:
 
     def size_bytes(self) -> int:
         """Return about how many bytes of memory the view takes, with all that it makes to be searched and changed."""
-        columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
-        texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
+        if self._base_bytes is None:
+            columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
+            texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
+            self._base_bytes = columns + SLOT_BYTES * len(self._seqs) + 2 * texts
         late = sum(60 + 2 * len(text) for _, row in self._late.values() for texts in row for text in texts)
-        return columns + SLOT_BYTES * len(self._seqs) + 2 * texts + late + SLOT_BYTES * len(self._tombstones)
+        return self._base_bytes + late + SLOT_BYTES * len(self._tombstones)
 
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """The sets of departments that personas have, and the place of each persona's own."""
