@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from personas.domain.profile import Profile
 from personas.store import keys
+from personas.store.attempts import LostRace
 from personas.store.profiles import ProfileStore
-from personas.store.table import LostRace
 from personas_tools import http_api
 from personas_tools.cli import main
 from personas_tools.http_api import Api

@@ -22,7 +22,7 @@ from personas.domain.profile import Caller, Profile
 from personas.errors import PersonasError
 from personas.operations.update import update_personas
 from personas.services import services
-from personas.store.table import LostRace
+from personas.store.attempts import LostRace
 from personas_tools.template import Function, TableRequest
 from support.client import Answer, Client
 from support.emulated import emulated_aws

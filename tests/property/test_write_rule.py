@@ -17,8 +17,9 @@ from personas.domain.text import identified
 from personas.errors import OutcomeUnknown
 from personas.services import services
 from personas.store import keys
+from personas.store.attempts import LostRace
 from personas.store.personas import PersonaStore, Stored
-from personas.store.table import TRAIL_LENGTH, Change, LostRace, Written
+from personas.store.table import TRAIL_LENGTH, Change, Written
 from support.aws import Aws
 from support.client import Client
 from support.faults import (

@@ -25,10 +25,10 @@ from personas.errors import Conflict, PersonasError
 from personas.runtime import CLOCK_SKEW, deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
+from personas.store.attempts import LostRace
 from personas.store.decoding import mapping, text
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
-from personas.store.table import LostRace
 from support import background
 from support.aws import Aws
 from support.background import failed, messages

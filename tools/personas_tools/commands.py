@@ -23,10 +23,11 @@ from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_
 from personas.domain.text import new_secret, resource_id
 from personas.errors import PersonasError, Unreadable
 from personas.observability import on_a_terminal
+from personas.store.attempts import LostRace
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.resources import ResourceKind
-from personas.store.table import LostRace, Table
+from personas.store.table import Table
 from personas_tools import stack as local
 from personas_tools.aws_errors import explained
 from personas_tools.demo import GROUP

@@ -14,10 +14,11 @@ from uuid import uuid4
 
 from personas.domain.text import identified
 from personas.errors import Unreadable
+from personas.store.attempts import LostRace
 from personas.store.decoding import readable
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, Stored, stored_in
-from personas.store.table import LostRace, Table
+from personas.store.table import Table
 from personas.store.texts import TextDirectory
 from personas_tools.mending import bury
 

@@ -25,7 +25,7 @@ from personas.errors import (
 )
 from personas.observability import logger, tell_unreadable
 from personas.services import Services
-from personas.store.table import LostRace
+from personas.store.attempts import LostRace
 
 CHUNK: Final = 100
 """The number of items that are read together, and then written: what was read is in memory until they are."""

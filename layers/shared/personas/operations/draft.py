@@ -17,7 +17,7 @@ from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, NotFound, VersionConflict
 from personas.operations.bulk import at
 from personas.services import Services
-from personas.store.table import LostRace
+from personas.store.attempts import LostRace
 
 
 def patch_draft(

@@ -16,8 +16,8 @@ from personas.operations.bulk import until_settled
 from personas.operations.create import insert
 from personas.operations.standing import read_for
 from personas.services import Services
+from personas.store.attempts import LostRace
 from personas.store.personas import Stored, name_in
-from personas.store.table import LostRace
 
 
 def duplicate_persona(

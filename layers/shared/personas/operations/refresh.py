@@ -17,11 +17,12 @@ from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
 from personas.services import Services
 from personas.store import keys
+from personas.store.attempts import LostRace
 from personas.store.attributes import Item, Value
 from personas.store.decoding import each_readable, mapping_or_empty
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
-from personas.store.table import Change, LostRace, change_in
+from personas.store.table import Change, change_in
 from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest

@@ -13,6 +13,7 @@ from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text, TextKind
 from personas.errors import Unreadable
 from personas.store import keys
+from personas.store.attempts import LostRace
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     each_readable,
@@ -27,7 +28,7 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
-from personas.store.table import LostRace, Table, Written, expired
+from personas.store.table import Table, Written, expired
 
 LATEST_MAX: Final = 200
 

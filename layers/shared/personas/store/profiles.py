@@ -6,7 +6,7 @@ from typing import Final
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
-from personas.store.attempts import won
+from personas.store.attempts import LostRace, won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     NUMBER_END,
@@ -21,7 +21,7 @@ from personas.store.decoding import (
 )
 from personas.store.groups import GroupStore
 from personas.store.personas import PROFILES, tombstone_end
-from personas.store.table import Counted, LostRace, Table
+from personas.store.table import Counted, Table
 
 _ATTEMPTS: Final = 3
 """The number of attempts at a write that loses the race against others."""

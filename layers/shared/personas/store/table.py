@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import FINISHING_TIME, Deadline
-from personas.store.attempts import LostRace as LostRace  # noqa: PLC0414  # who writes knows it of the table
-from personas.store.attempts import Tries, attempted, outcome_unknown
+from personas.store.attempts import LostRace, Tries, attempted, outcome_unknown
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
 from personas.store.decoding import each_readable, integer, mapping_or_empty, sound_id, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, PERSONAS, Key, id_of, range_of, stamp
