@@ -8,7 +8,7 @@ at the end of a walk, everything is: search, get, export and drafts, for each of
 import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -750,19 +750,19 @@ class Walks(RuleBasedStateMachine):
 
     def _can_be_imported(self, persona: Persona) -> bool:
         """Tell whether root may change it now, and all that it links to can be named."""
-        fields = self._resolved({**self.group.cells(persona), "active_flag": "true"})
+        held = {persona.color, persona.icon, *persona.departments, *persona.voices, *persona.parameter_fields}
+        fields = self._resolved({**self.group.cells(persona), "active_flag": "true"}, held)
         return fields is not None and self.group.may_edit("root", persona)
 
-    def _resolved(self, cells: Mapping[str, object]) -> dict[str, Any] | None:
-        """The fields that a row of a file says; None where it names what is not there to be named."""
+    def _resolved(self, cells: Mapping[str, object], held: Collection[str] = ()) -> dict[str, Any] | None:
+        """The fields that a row of a file says; None where it names what is not there to be named.
+
+        What was withdrawn goes by its name where the persona has it: among ``held``.
+        """
         group = self.group
 
         def named(kind: str, called: Iterable[object]) -> tuple[str, ...]:
-            found = [
-                [each for each in group.library[kind] if group.is_active(kind, each) and group.name(kind, each) == name]
-                for name in called
-            ]
-            return tuple(each for (each,) in found)
+            return tuple(group.entry_named(kind, name, held) for name in called)
 
         try:
             return {
@@ -770,12 +770,14 @@ class Walks(RuleBasedStateMachine):
                 "description": cells["description"] or None,
                 "instructions": cells["instructions"],
                 "active": cells["active_flag"] == "true",
-                "color": named("colors", [cells["color"]])[0],
-                "icon": named("icons", [cells["icon"]])[0],
+                "color": group.entry_named("colors", cells["color"], held),
+                "icon": group.entry_named("icons", cells["icon"], held),
                 "departments": named("departments", cast("list[str]", cells["departments"])),
                 "voices": named("voices", cast("list[str]", cells["voices"])),
                 "examples": tuple(cast("list[str]", cells["examples"])),
-                "parameter_fields": tuple(map(group.link_named, cast("list[str]", cells["parameter_fields"]))),
+                "parameter_fields": tuple(
+                    group.link_named(each, held) for each in cast("list[str]", cells["parameter_fields"])
+                ),
             }
         except ValueError:
             return None

@@ -280,33 +280,45 @@ class Group:
 
     def label(self, link_id: str) -> str:
         """Return what a file calls a parameter field: its name, with its parameter's where another one goes by it."""
-        name = self.name("fields", self.links[link_id].field)
-        named = [each for each in self.links.values() if self._goes_by_name(each) and self._same_name(each, name)]
-        if named == [self.links[link_id]] or self.links[link_id] not in named:
-            return name
-        return self._in_full(self.links[link_id])
+        link = self.links[link_id]
+        name = self.name("fields", link.field)
+        return next((each for each in (name, self._in_full(link)) if self._links_called(each) == [link_id]), name)
 
-    def link_named(self, called: str) -> str:
-        """The id of the parameter field that a file calls so.
+    def link_named(self, called: str, held: Collection[str]) -> str:
+        """The id of the parameter field that a file calls so; one that was withdrawn only where the persona has it.
 
         Raises:
             ValueError: none is called so, or several are.
         """
-        (found,) = (
+        found = [each for each in self._links_called(called) if each in held or self._goes_by_name(self.links[each])]
+        (link_id,) = found
+        return link_id
+
+    def entry_named(self, kind: str, called: object, held: Collection[str]) -> str:
+        """The id of the entry of another kind, by the same rule.
+
+        Raises:
+            ValueError: none is called so, or several are.
+        """
+        named = [each for each in self.library[kind] if self.name(kind, each) == called]
+        active = [each for each in named if self.is_active(kind, each)]
+        (entry_id,) = active or [each for each in named if each in held]
+        return entry_id
+
+    def _links_called(self, called: str) -> list[str]:
+        """The parameter fields that go by a name: those in use, or else those that were withdrawn."""
+        named = [
             link_id
             for link_id, link in self.links.items()
-            if self._goes_by_name(link) and called in (self.name("fields", link.field), self._in_full(link))
-        )
-        return found
+            if fold(called) in (fold(self.name("fields", link.field)), fold(self._in_full(link)))
+        ]
+        return [each for each in named if self._goes_by_name(self.links[each])] or named
 
     def _in_full(self, link: Link) -> str:
         return f"{self.name('parameters', link.parameter)}: {self.name('fields', link.field)}"
 
     def _goes_by_name(self, link: Link) -> bool:
         return self.is_active("parameters", link.parameter) and self.is_active("fields", link.field)
-
-    def _same_name(self, link: Link, name: str) -> bool:
-        return fold(self.name("fields", link.field)) == fold(name)
 
     # ---- Forms -------------------------------------------------------------------------------------------------------
 
