@@ -17,6 +17,7 @@ from personas_tools import template
 from personas_tools.emulator import Emulator
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, create_tables, forget, lambda_environment
+from support.faults import Waiting
 from support.iam import Guard
 
 ROOT: Final = Path(__file__).parents[1]
@@ -112,6 +113,12 @@ def iam(
     with guard.watching():
         forget()
         yield guard
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    """Time that passes at once: nobody waits, and it is later all the same."""
+    return Waiting(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from personas.runtime import FINISHING_TIME
 from personas.services import services
 from personas.store import keys
 from personas.store.attributes import encode_item
-from support.aws import Aws
 from support.client import Answer, Client
 from support.faults import Faults, Outcome, Sending, Waiting, lost_before, passed, preceded, throttled, timed_out, to
 from support.in_order import InOrder
@@ -24,25 +23,13 @@ LAMBDA_ANSWER: Final = 6 * 1024 * 1024
 DYNAMODB_ITEM: Final = 400 * 1024
 KEY: Final = "bulk"
 
-
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    return Waiting(monkeypatch)
+world = pytest.fixture(unguarded_world)
+client = pytest.fixture(warm_client)
 
 
 @pytest.fixture
 def faults(world: World, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> Faults:
     return Faults.installed(monkeypatch)
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return warm_client(world)
 
 
 @pytest.fixture

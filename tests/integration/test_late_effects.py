@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from support.aws import Aws
 from support.client import Client
 from support.faults import Faults, Waiting, lost_before, passed, preceded, timed_out, to
 from support.warm import unguarded_world, warm_client
@@ -19,20 +18,12 @@ DELETE_RECORD = to("DeleteItem", "personas#")
 KEY = "k"
 MAUVE = {**NEEDED, "color": "Mauve"}
 
-
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
+world = pytest.fixture(unguarded_world)
+client = pytest.fixture(warm_client)
 
 
 @pytest.fixture
-def client(world: World) -> Client:
-    return warm_client(world)
-
-
-@pytest.fixture
-def faults(client: Client, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    Waiting(monkeypatch)
+def faults(client: Client, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> Faults:
     return Faults.installed(monkeypatch)
 
 

@@ -24,7 +24,6 @@ from personas.store.drafts import DraftStore
 from personas.store.personas import PersonaStore, Stored
 from personas.store.resources import Entry, ResourceStore
 from personas.store.table import Table
-from support.aws import Aws
 from support.client import Answer, Client
 from support.faults import (
     Faults,
@@ -80,21 +79,8 @@ PUT_TEXTS = to("BatchWriteItem")
 PUT_RECORD = to("PutItem", "personas#")
 UPDATE_RECORD = to("UpdateItem", "personas#")
 
-
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    return warm_client(world)
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    """Nobody waits, and time passes all the same."""
-    return Waiting(monkeypatch)
+world = pytest.fixture(unguarded_world)
+client = pytest.fixture(warm_client)
 
 
 @pytest.fixture

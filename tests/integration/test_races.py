@@ -81,9 +81,7 @@ def crowd(world: World) -> Iterator[Racers]:
     started.stop()
 
 
-@pytest.fixture
-def client(world: World) -> Client:
-    return warm_client(world)
+client = pytest.fixture(warm_client)
 
 
 @pytest.fixture

@@ -17,16 +17,9 @@ from support.world import GROUP, NEEDED, World, result, secret_of
 
 COPY = "restored-copy"
 
-
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
-
-
-@pytest.fixture
-def client(world: World) -> Client:
-    """Somebody whose environments stay warm: what they hold must be told of every change."""
-    return warm_client(world)
+world = pytest.fixture(unguarded_world)
+client = pytest.fixture(warm_client)
+"""Somebody whose environments stay warm: what they hold must be told of every change."""
 
 
 def take_copy(aws: Aws, definitions: Mapping[str, TableRequest]) -> None:

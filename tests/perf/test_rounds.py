@@ -21,7 +21,6 @@ from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueView
-from support.aws import Aws
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.warm import unguarded_world, warm_client
@@ -35,9 +34,7 @@ def new_text(of: str = "text") -> str:
     return f"{of} {next(_numbers)}"
 
 
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
+world = pytest.fixture(unguarded_world)
 
 
 @pytest.fixture

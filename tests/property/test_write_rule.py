@@ -20,7 +20,6 @@ from personas.store import keys
 from personas.store.attempts import LostRace
 from personas.store.personas import PersonaStore, Stored
 from personas.store.table import TRAIL_LENGTH, Change, Written
-from support.aws import Aws
 from support.client import Client
 from support.faults import (
     Faults,
@@ -167,14 +166,7 @@ class Setting:
         return [change for change in changes if change.key == key.sk]
 
 
-@pytest.fixture
-def world(aws: Aws) -> World:
-    return unguarded_world(aws)
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    return Waiting(monkeypatch)
+world = pytest.fixture(unguarded_world)
 
 
 @pytest.fixture

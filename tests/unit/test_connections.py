@@ -14,11 +14,6 @@ from support.faults import Waiting
 MEGABYTE = 1024 * 1024
 
 
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    return Waiting(monkeypatch)
-
-
 class Peer:
     """A socket whose other side takes ``seconds`` for everything, or for ever."""
 

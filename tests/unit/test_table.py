@@ -64,11 +64,6 @@ def table(client: Notes, deadline: Deadline) -> Table:
     return Table(cast("DynamoDBClient", client), "personas", lambda: NOW, deadline)
 
 
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    return Waiting(monkeypatch)
-
-
 class TestReadingItems:
     @pytest.mark.parametrize("item", [{}, {"n": None}, {"n": "1"}, {"n": -1}, {"n": True}, {"n": 2**63}])
     def test_a_number_that_is_none_is_refused(self, item: Item) -> None:
