@@ -27,6 +27,15 @@ def faults(client: Client, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) ->
     return Faults.installed(monkeypatch)
 
 
+def leave_the_answer_on_its_way(world: World, client: Client, faults: Faults, body: object) -> None:
+    """Call create, whose answer is on its way to the record when the call is over."""
+    faults.plan(UPDATE_RECORD, faults.late)
+    faults.always(UPDATE_RECORD, lost_before(timed_out()))
+    assert client.call("create", body, idempotency_key=KEY).status == 503
+    faults.clear()
+    world.expire_idempotency("in_progress_expiration", 0)
+
+
 def test_the_removal_of_a_failed_attempts_record_leaves_the_next_attempts(
     world: World, client: Client, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,11 +60,7 @@ def test_the_answer_of_an_earlier_attempt_does_not_replace_a_later_ones(
 ) -> None:
     # Given a call that saved one of its items, and whose answer has yet to arrive in its record
     body = {"personas": [NEEDED, {**MAUVE, "name": "Bo"}]}
-    faults.plan(UPDATE_RECORD, faults.late)
-    faults.always(UPDATE_RECORD, lost_before(timed_out()))
-    assert client.call("create", body, idempotency_key=KEY).status == 503
-    faults.clear()
-    world.expire_idempotency("in_progress_expiration", 0)
+    leave_the_answer_on_its_way(world, client, faults, body)
     # And its repeat, which saved the other as well
     world.add("colors", "Mauve", color("Mauve", "#E0B0FF"))
     completed = client.call("create", body, idempotency_key=KEY)
@@ -137,11 +142,7 @@ def test_an_answer_that_arrives_just_before_the_repeat_begins_is_the_one_that_is
 ) -> None:
     # Given a call that saved one of its items, and whose answer has yet to arrive in its record
     body = {"personas": [NEEDED, {**MAUVE, "name": "Bo"}]}
-    faults.plan(UPDATE_RECORD, faults.late)
-    faults.always(UPDATE_RECORD, lost_before(timed_out()))
-    assert client.call("create", body, idempotency_key=KEY).status == 503
-    faults.clear()
-    world.expire_idempotency("in_progress_expiration", 0)
+    leave_the_answer_on_its_way(world, client, faults, body)
     world.add("colors", "Mauve", color("Mauve", "#E0B0FF"))
     # When it arrives after the repeat has read the record and before it takes it over
     faults.plan(PUT_RECORD, preceded(faults.arrive, passed))
