@@ -10,46 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personas.domain.cells import escape, join_list
-from personas.domain.importing import IMPORT_FIELDS
 from personas_tools.importer import csv_file
-from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Field, name_of, names_of
+from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns
 from personas_tools.importer.csv_file import ROW_MAX, CsvFile
 from personas_tools.importer.journal import Journal, Outcome
 from personas_tools.importer.rows import REASON, FileError
+from support.import_fields import FIELDS, KEYS, cells_of, filled, is_known
 
-FIELDS: Final = [Field.model_validate(each.model_dump()) for each in IMPORT_FIELDS]
-KEYS: Final = [field.key for field in FIELDS]
-KNOWN: Final = {*names_of(FIELDS), PERSONA_ID, VERSION}
 ID: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
 HEAD: Final = "name,color,icon,instructions"
 
-# No lone surrogates: UTF-8 has none. Texts as the service keeps them: trimmed, and not empty.
-texts: Final = (
-    (
-        st.text(st.characters(codec="utf-8"), max_size=20)
-        | st.text("'\t\r\n =+-@|\\,;\"\x00\ufeff\uff1dab😀", max_size=8)
-    )
-    .map(str.strip)
-    .filter(bool)
-)
-values: Final = st.fixed_dictionaries(
-    {
-        field.key: st.booleans() if field.type == "boolean" else st.lists(texts) if field.multi else texts
-        for field in FIELDS
-    }
-)
+values: Final = filled("'\t\r\n =+-@|\\,;\"\x00\ufeff\uff1dab😀", 8)
 
 
 def opened(path: Path, content: str | bytes) -> CsvFile:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return CsvFile(path, lambda header: name_of(header) in KNOWN)
-
-
-def cell(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return escape(join_list(value) if isinstance(value, list) else str(value))
+    return CsvFile(path, is_known)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,7 +43,7 @@ def test_what_was_exported_is_read_back(
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]  # one of two ints
     writer.writerow([PERSONA_ID, *KEYS])
-    writer.writerows([ID, *(cell(row[key]) for key in KEYS)] for row in rows)
+    writer.writerows([ID, *cells_of(row)] for row in rows)
     # When they are read
     file = opened(tmp_path / "file.csv", begin + text.getvalue())
     columns = Columns(file, FIELDS, update=False)
@@ -140,7 +116,7 @@ def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, be
     tracemalloc.start()
     try:
         with pytest.raises(FileError) as refused:
-            Columns(CsvFile(path, lambda header: name_of(header) in KNOWN), FIELDS, update=False)
+            Columns(CsvFile(path, is_known), FIELDS, update=False)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -232,7 +208,7 @@ def test_rejected_rows_say_what_they_said_before(tmp_path: Path, rows: list[dict
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=";")
     writer.writerow([*KEYS, REASON] if mark else KEYS)
-    writer.writerows([*(cell(row[key]) for key in KEYS), "old"][: len(KEYS) + mark] for row in rows)
+    writer.writerows([*cells_of(row), "old"][: len(KEYS) + mark] for row in rows)
     file = opened(tmp_path / "file.csv", text.getvalue())
     columns = Columns(file, FIELDS, update=False)
     # When each of its rows is rejected

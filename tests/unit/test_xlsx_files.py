@@ -13,17 +13,13 @@ from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
-from personas.domain.cells import escape, join_list
-from personas.domain.importing import IMPORT_FIELDS
 from personas_tools import workbook
 from personas_tools.importer import xlsx_file
-from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Field, name_of, names_of
+from personas_tools.importer.columns import PERSONA_ID, Columns
 from personas_tools.importer.rows import REASON, FileError
 from personas_tools.importer.xlsx_file import XlsxFile
+from support.import_fields import FIELDS, KEYS, cells_of, filled, is_known
 
-FIELDS: Final = [Field.model_validate(each.model_dump()) for each in IMPORT_FIELDS]
-KEYS: Final = [field.key for field in FIELDS]
-KNOWN: Final = {*names_of(FIELDS), PERSONA_ID, VERSION}
 HEAD: Final = ["name", "color", "icon", "instructions", "description"]
 SHEET: Final = "xl/worksheets/sheet1.xml"
 TYPES: Final = "[Content_Types].xml"
@@ -33,24 +29,11 @@ STRINGS_TYPE: Final = (
     'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"'
 )
 
-texts: Final = (
-    (
-        st.text(st.characters(codec="utf-8"), max_size=20)
-        | st.text("'\t\r\n =+-@|\\,;\"\x00\x0b_x005F\ufffe\ufeff\uff1dab😀", max_size=12)
-    )
-    .map(str.strip)
-    .filter(bool)
-)
-values: Final = st.fixed_dictionaries(
-    {
-        field.key: st.booleans() if field.type == "boolean" else st.lists(texts) if field.multi else texts
-        for field in FIELDS
-    }
-)
+values: Final = filled("'\t\r\n =+-@|\\,;\"\x00\x0b_x005F\ufffe\ufeff\uff1dab😀", 12)
 
 
 def opened(path: Path) -> XlsxFile:
-    return XlsxFile(path, lambda header: name_of(header) in KNOWN)
+    return XlsxFile(path, is_known)
 
 
 def saved(path: Path, *rows: list[object]) -> Path:
@@ -80,18 +63,12 @@ def change(path: Path, part: str, how: Callable[[bytes], bytes]) -> None:
             archive.writestr(name, content)
 
 
-def cell(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return escape(join_list(value) if isinstance(value, list) else str(value))
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(values, max_size=3))
 def test_what_was_exported_is_read_back(tmp_path: Path, rows: list[dict[str, object]]) -> None:
     # Given personas written by the rules of an export
     path = tmp_path / "file.xlsx"
-    workbook.write(path, [[PERSONA_ID, *KEYS], *(["1", *(cell(row[key]) for key in KEYS)] for row in rows)])
+    workbook.write(path, [[PERSONA_ID, *KEYS], *(["1", *cells_of(row)] for row in rows)])
     # When they are read, then the items are the personas, but for lists that are empty
     file = opened(path)
     columns = Columns(file, FIELDS, update=False)
