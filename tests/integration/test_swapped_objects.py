@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from personas.views.export_segments import EXPORT_VIEW
+from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from support.environments import Environment
 from support.exported import cells, content
@@ -29,6 +30,7 @@ def places(world: World, clock: Clock) -> dict[str, Place]:
     clock.moment += timedelta(hours=2)
     env.save(name="Bob", description="About Bob.")
     env.save(who="stranger", name="Olga", description="About Olga.")
+    clock.moment += 2 * LOOK_BACK  # further than the feed is read behind the watermark of a snapshot
     env.refresh()
     assert env.call("refresh", who="stranger").status == 200
     foreign = {view: others.pointer(view) for view in VIEWS}
