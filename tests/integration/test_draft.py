@@ -9,6 +9,7 @@ import pytest
 
 from personas.store import keys
 from support.client import Answer
+from support.form import SINGLE
 from support.world import (
     ACTIVE,
     ALTO,
@@ -34,14 +35,7 @@ from support.world import (
     text_id,
 )
 
-EMPTY: Final[Mapping[str, object]] = {
-    "name_id": None,
-    "description_id": None,
-    "instructions_id": None,
-    "color_id": None,
-    "icon_id": None,
-    "active_flag_id": None,
-}
+EMPTY: Final[Mapping[str, object]] = dict.fromkeys(SINGLE)
 """The state of a draft that never spoke of anything: it tells no list."""
 
 

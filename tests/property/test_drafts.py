@@ -21,6 +21,7 @@ from personas.domain.text import TextKind
 from personas.services import services
 from support.aws import Aws
 from support.client import Answer, Client
+from support.form import LISTED, SEVERAL, SINGLE
 from support.warm import unguarded_world, warm_client
 from support.world import (
     ACTIVE,
@@ -67,18 +68,7 @@ LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     "parameter_field_ids": (MOOD_CALM, MOOD_ANGRY, TONE_FORMAL),
     "voice_ids": (ALTO, BASS),
 }
-EMPTY: Final[Mapping[str, Selection]] = {
-    "name_id": None,
-    "description_id": None,
-    "instructions_id": None,
-    "color_id": None,
-    "icon_id": None,
-    "active_flag_id": None,
-    "department_ids": [],
-    "example_ids": [],
-    "parameter_field_ids": [],
-    "voice_ids": [],
-}
+EMPTY: Final[Mapping[str, Selection]] = {**dict.fromkeys(SINGLE), **{name: [] for name in SEVERAL}}
 """A draft in which nothing was ever selected."""
 
 
@@ -186,7 +176,7 @@ class Modelled:
     @property
     def form_state(self) -> dict[str, Selection]:
         """Return what a caller is told: a list only where the draft spoke of it."""
-        return {**{name: None for name in EMPTY if not name.endswith("_ids")}, **self.patched}
+        return {**dict.fromkeys(SINGLE), **self.patched}
 
     def expired(self, now: datetime) -> bool:
         return now.timestamp() >= int((self.written_at + DRAFT_LIFE).timestamp())
@@ -290,7 +280,7 @@ class Drafts(RuleBasedStateMachine):
             state = {name: _as_list(value) for name, value in draft.selections.items()}
             assert entry["version"] == draft.version
             assert datetime.fromisoformat(entry["created_at"]) == draft.created_at
-            assert {name: entry[_LISTED_AS[name]] for name in state} == state
+            assert {name: entry[LISTED[name]] for name in state} == state
 
     @rule(draft_id=drafts)
     def see_it_over_the_blank_form(self, draft_id: str) -> None:
@@ -360,17 +350,6 @@ class _Ticking(Client):
     def call(self, operation: str, body: object = None, **headers: str) -> Answer:
         Drafts.moment += timedelta(seconds=1)
         return super().call(operation, body, **headers)
-
-
-_LISTED_AS: Final[Mapping[str, str]] = {
-    "name_id": "name_ids",
-    "description_id": "description_ids",
-    "instructions_id": "instruction_ids",
-    "color_id": "color_ids",
-    "icon_id": "icon_ids",
-    "active_flag_id": "flag_ids",
-    **{name: name for name in EMPTY if name.endswith("_ids")},
-}
 
 
 def _ok(answer: Answer) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from support.client import Answer
 from support.exported import cells, values
+from support.form import LISTED
 from support.model import EMPTY, FACETS, FORMULA, TEXTS, Draft, Group, Query, Selection, fold
 
 SECTION: Final = {
@@ -23,15 +24,6 @@ LINKS: Final = {
     "parameter_field_ids": ("parameter_fields", "id"),
     "voice_ids": ("voices", "id"),
 }
-LISTED: Final = {
-    "name_id": "name_ids",
-    "description_id": "description_ids",
-    "instructions_id": "instruction_ids",
-    "color_id": "color_ids",
-    "icon_id": "icon_ids",
-    "active_flag_id": "flag_ids",
-}
-"""The names of single selections in a list of drafts; lists are called the same."""
 
 
 def same(what: str, told: object, wanted: object) -> None:
@@ -177,7 +169,7 @@ class Agreement:
         for draft, entry in zip(wanted, entries, strict=True):
             assert datetime.fromisoformat(entry["created_at"]) == draft.created_at
             for name in EMPTY:
-                told = entry[LISTED.get(name, name)]
+                told = entry[LISTED[name]]
                 same(name, self._as_selected(name, told), _several(draft.fields.get(name)))
 
     def form_state(self, draft: Draft, state: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
+from support.form import SEVERAL, SINGLE
+
 DRAFT_LIFE: Final = timedelta(days=90)
 KINDS: Final = ("departments", "colors", "icons", "voices", "parameters", "fields", "scenarios")
 FACETS: Final = ("scenarios", "fields", "departments", "colors", "icons", "voices", "instructions")
@@ -396,18 +398,7 @@ class Group:
         return tuple(deepcopy(list(self.personas.values())))
 
 
-EMPTY: Final[Mapping[str, Selection]] = {
-    "name_id": None,
-    "description_id": None,
-    "instructions_id": None,
-    "color_id": None,
-    "icon_id": None,
-    "active_flag_id": None,
-    "department_ids": (),
-    "parameter_field_ids": (),
-    "example_ids": (),
-    "voice_ids": (),
-}
+EMPTY: Final[Mapping[str, Selection]] = {**dict.fromkeys(SINGLE), **dict.fromkeys(SEVERAL, ())}
 
 TEXTS: Final[Mapping[str, Callable[[Persona], tuple[str, ...]]]] = {
     "names": lambda persona: (persona.name,),
