@@ -62,6 +62,13 @@ def delete(world: World, persona_id: str = PERSONA_ID) -> None:
     assert answer.status == 200, answer.text
 
 
+def delete_assigned(world: World) -> None:
+    """Make a persona, name it in a profile, and delete it."""
+    create(world)
+    put(world, "kim", PERSONA_ID)
+    delete(world)
+
+
 def counts(world: World) -> dict[str, int]:
     """Return the counts by name that a search tells in an environment that holds nothing yet."""
     world.restart()
@@ -201,9 +208,7 @@ class TestTombstone:
         assert self.expiry(world) is None
 
     def test_expires_once_none_does(self, world: World) -> None:
-        create(world)
-        put(world, "kim", PERSONA_ID)
-        delete(world)
+        delete_assigned(world)
         before = int(world.table.now().timestamp())
         put(world, "kim")
         expiry = self.expiry(world)
@@ -220,9 +225,7 @@ class TestMeanwhile:
 
     def test_taken_away_while_it_is_made_again(self, world: World, faults: Faults) -> None:
         # Given a deleted persona that a profile names
-        create(world)
-        put(world, "kim", PERSONA_ID)
-        delete(world)
+        delete_assigned(world)
         # When the assignment is taken away after create has read the tombstone
         faults.plan(to("PutItem", "persona#"), preceded(lambda: put(world, "kim"), passed))
         create(world)
@@ -231,9 +234,7 @@ class TestMeanwhile:
 
     def test_made_again_while_it_is_taken_away(self, world: World, faults: Faults) -> None:
         # Given a deleted persona that a profile names
-        create(world)
-        put(world, "kim", PERSONA_ID)
-        delete(world)
+        delete_assigned(world)
         # When it is made again after the profile's write has read the tombstone
         faults.plan(to("TransactWriteItems"), preceded(lambda: create(world), passed))
         put(world, "kim")
@@ -252,9 +253,7 @@ class TestMeanwhile:
 
     def test_a_lost_answer_counts_once(self, world: World, faults: Faults) -> None:
         # Given a deleted persona that a profile names
-        create(world)
-        put(world, "kim", PERSONA_ID)
-        delete(world)
+        delete_assigned(world)
         # When the answer to the taking away is lost, and the persona made again before it is tried anew
         faults.plan(to("TransactWriteItems"), then(lost_after(closed()), lambda: create(world)))
         put(world, "kim")
