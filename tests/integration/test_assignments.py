@@ -16,14 +16,12 @@ from personas.domain.profile import Profile
 from personas.store import keys
 from personas.store.attempts import LostRace
 from personas.store.profiles import ProfileStore
-from personas_tools import http_api
 from personas_tools.cli import main
-from personas_tools.http_api import Api
 from personas_tools.library import personas_named
 from personas_tools.template import TableRequest
 from support.aws import create_tables
 from support.faults import Faults, closed, lost_after, passed, preceded, then, to
-from support.transport import Handlers
+from support.transport import Handlers, connect
 from support.world import GROUP, NEEDED, World, entry_id
 
 PERSONA_ID: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2ea1"
@@ -35,8 +33,7 @@ type Run = Callable[..., Result]
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command, on the handlers or on their table."""
-    handlers = Handlers(world.client())
-    monkeypatch.setattr(http_api, "Api", lambda url, key: Api(url, key, transport=handlers))
+    connect(monkeypatch, Handlers(world.client()))
 
     def invoke(*arguments: str) -> Result:
         table = ("--table", world.aws.names["PersonasTable"])

@@ -15,16 +15,15 @@ from personas.domain.cells import escape, join_list
 from personas.domain.exporting import HEADER
 from personas.domain.importing import IMPORT_FIELDS
 from personas.store.table import Table
-from personas_tools import demo, http_api, library
+from personas_tools import demo, library
 from personas_tools.cli import main
-from personas_tools.http_api import Api
 from personas_tools.importer import sending
 from personas_tools.importer.journal import Journal
 from personas_tools.importer.rows import REASON
 from personas_tools.library import parse
 from support.exported import content
 from support.faults import Killed
-from support.transport import Handlers
+from support.transport import Handlers, connect
 from support.world import (
     CARE,
     FORMAL,
@@ -58,12 +57,7 @@ def handlers(world: World) -> Handlers:
 @pytest.fixture
 def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command on the handlers and tells its result; ``fails`` is the exit code to expect, None any."""
-
-    class Connected(Api):
-        def __init__(self, address: str, key: str) -> None:
-            super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
-
-    monkeypatch.setattr(http_api, "Api", Connected)
+    connect(monkeypatch, handlers)
     monkeypatch.setenv("PERSONAS_KEY", world.key("root"))
 
     def invoke(file: Path, *options: str, fails: int | None = 0, says: str = "") -> Result:

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from personas_tools import http_api
 from personas_tools.cli import main
-from personas_tools.http_api import Api
-from support.transport import Handlers
+from support.exported import stored
+from support.transport import Handlers, connect
 from support.world import World
 
 type Run = Callable[..., Result]
@@ -22,17 +22,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command on the handlers and tells its result; ``fails`` is the exit code to expect."""
-
-    def stored(key: str) -> bytes:
-        return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
-
-    handlers = Handlers(world.client(), stored=stored)
-
-    class Connected(Api):
-        def __init__(self, address: str, key: str) -> None:
-            super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
-
-    monkeypatch.setattr(http_api, "Api", Connected)
+    connect(monkeypatch, Handlers(world.client(), stored=partial(stored, world)))
 
     def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
         environ = {"COLUMNS": "200", "PERSONAS_KEY": world.key(who)}

@@ -3,19 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import batched
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from personas_tools import http_api, library
+from personas_tools import library
 from personas_tools.cli import main
-from personas_tools.http_api import Api
 from personas_tools.library import parse
-from support.exported import cells, values
+from support.exported import cells, stored, values
 from support.hazards import LIBRARY, personas
-from support.transport import Handlers
+from support.transport import Handlers, connect
 from support.world import CARE, GROUP, World
 
 PERSONAS = 150
@@ -29,12 +29,7 @@ def without_ids(rows: Sequence[Mapping[str, str]]) -> Counter[tuple[str, ...]]:
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs a command on the handlers, and the store behind them; what it prints, or its error where it ``fails``."""
-
-    def stored(key: str) -> bytes:
-        return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
-
-    handlers = Handlers(world.client(), stored=stored)
-    monkeypatch.setattr(http_api, "Api", lambda url, key: Api(url, key, transport=handlers))
+    connect(monkeypatch, Handlers(world.client(), stored=partial(stored, world)))
 
     def invoke(*arguments: str, fails: int = 0) -> str:
         result = CliRunner().invoke(main, [*arguments, "--key", world.key("root")])

@@ -9,10 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from personas_tools import http_api
 from personas_tools.cli import main
-from personas_tools.http_api import Api
-from support.transport import Handlers
+from support.transport import Handlers, connect
 from support.world import GROUP, World
 
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
@@ -77,8 +75,7 @@ def test_the_last_line_says_what_to_do(
 ) -> None:
     # Given a group with its catalogue, and a port that is taken
     monkeypatch.chdir(tmp_path)
-    handlers = Handlers(world.client())
-    monkeypatch.setattr(http_api, "Api", lambda url, key: Api(url, key, transport=handlers))
+    connect(monkeypatch, Handlers(world.client()))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         values = {"table": world.aws.names["PersonasTable"], "busy": str(taken.getsockname()[1])}
         arguments = [*command.split(), *(part.format(**values) for part in given)]

@@ -35,6 +35,11 @@ def content(world: World, answer: Answer) -> bytes:
     """The file that an answer of export names."""
     assert answer.status == 200, answer.text
     (key,) = (each for each in objects(world) if answer.body["upload_id"] in each)
+    return stored(world, key)
+
+
+def stored(world: World, key: str) -> bytes:
+    """The file under a key."""
     return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
 
 

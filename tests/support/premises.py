@@ -16,6 +16,7 @@ from typing import Any, Final
 from unittest.mock import patch
 from uuid import uuid4
 
+import pytest
 from click.testing import CliRunner, Result
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -26,16 +27,14 @@ from personas.runtime import Deadline, dynamodb
 from personas.services import services
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
-from personas_tools import http_api
 from personas_tools.cli import main
-from personas_tools.http_api import Api
 from personas_tools.target import Target
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables, forget
 from support.client import Answer, Client, event
 from support.environments import Environment
 from support.iam import Guard
-from support.transport import Handlers
+from support.transport import Handlers, connect
 
 COPY: Final = "restored-copy"
 
@@ -136,12 +135,8 @@ class Premises:
     def on_service(self, place: int, who: str, *words: str) -> Result:
         """Run a command that calls the service, which answers in one of the environments."""
         handlers = Handlers(_Within(premises=self, place=place))
-
-        class Connected(Api):
-            def __init__(self, address: str, key: str) -> None:
-                super().__init__(address, key, transport=handlers, pause=lambda seconds: None)
-
-        with patch.object(http_api, "Api", Connected):
+        with pytest.MonkeyPatch.context() as commands:
+            connect(commands, handlers)
             return _ended(CliRunner().invoke(main, [*words, "--key", self.keys[who]]))
 
     # ---- What lies in AWS --------------------------------------------------------------------------------------------

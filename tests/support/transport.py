@@ -4,9 +4,13 @@ import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx2
+import pytest
 
+from personas_tools import http_api
+from personas_tools.http_api import Api
 from support.client import Client, event
 
 
@@ -40,3 +44,8 @@ class Handlers(httpx2.BaseTransport):
             answer = self.client.invoke(operation, event(operation, body, headers))
         self.after(operation)
         return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.text.encode())
+
+
+def connect(patch: pytest.MonkeyPatch, handlers: Handlers) -> None:
+    """Let commands call the handlers, and nobody pause before a call is made again, until ``patch`` is undone."""
+    patch.setattr(http_api, "Api", partial(Api, transport=handlers, pause=lambda seconds: None))
