@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 from personas.contract.registry import ROUTES
 from personas_tools import openapi
 from personas_tools.reference import pages
-from support.server import demo_key, serving
+from support.server import demo_service
 
 CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 """The browser. CI names it, so that there the test runs or fails."""
@@ -92,12 +92,7 @@ class TestParts:
         assert pages(STORE)["/openapi.json"].body == openapi.DOCUMENT.read_bytes()
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a running service with the demo in it, and the key of its superadmin."""
-    folder = tmp_path_factory.mktemp("reference")
-    with serving(folder) as (_, port):
-        yield f"http://127.0.0.1:{port}", demo_key(folder, "superadmin")
+service = pytest.fixture(scope="module")(demo_service)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from support.server import demo_key, serving
+from support.server import demo_service
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
@@ -19,13 +18,7 @@ TOOLS: Final = ROOT / ".local" / "clients"
 
 pytestmark = [pytest.mark.clients, pytest.mark.emulator]
 
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a running service with the demo in it, and the key of its superadmin."""
-    folder = tmp_path_factory.mktemp("service")
-    with serving(folder) as (_, port):
-        yield f"http://127.0.0.1:{port}", demo_key(folder, "superadmin")
+service = pytest.fixture(scope="module")(demo_service)
 
 
 def run(*command: str | Path, cwd: Path) -> str:

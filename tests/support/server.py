@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from click.testing import CliRunner
 
 from personas_tools.cli import main
@@ -46,6 +47,13 @@ def demo_key(folder: Path, role: str) -> str:
     key = json.loads((folder / "demo-keys.json").read_text())[role]
     assert isinstance(key, str)
     return key
+
+
+def demo_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Run a service with the demo in it, as a fixture does: its address, and the key of its superadmin."""
+    folder = tmp_path_factory.mktemp("service")
+    with serving(folder) as (_, port):
+        yield f"http://127.0.0.1:{port}", demo_key(folder, "superadmin")
 
 
 class Session:
