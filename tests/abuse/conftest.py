@@ -8,5 +8,6 @@ from integration.conftest import (  # noqa: F401  # pytest finds fixtures by the
     clock,
     cloud,
     issuer,
+    logged,
     world,
 )

@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import ceil
 from random import Random
 from typing import Any, Final
@@ -179,18 +179,6 @@ def check_answer(operation: str, answer: Answer) -> None:
     assert answer.headers["Content-Type"] == "application/json"
     assert Problem.model_validate(answer.body).status == answer.status
     assert all(each["field"] == "" or each["field"].startswith("/") for each in answer.body.get("errors", ()))
-
-
-@pytest.fixture
-def logged(world: World) -> Iterator[io.StringIO]:
-    """What the functions log, metrics aside."""
-    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
-
-    stream = io.StringIO()
-    handler = logger.registered_handler
-    before = handler.setStream(stream)  # type: ignore[attr-defined]
-    yield stream
-    handler.setStream(before)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("operation", "part"), PARTS)

@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+import io
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from threading import RLock
@@ -133,6 +135,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
     monkeypatch.setattr("personas.services.utc_now", moved)
     return moved
+
+
+@pytest.fixture
+def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
+    """What the functions log, metrics aside."""
+    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
+
+    stream = io.StringIO()
+    handler = logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(stream)
+    yield stream
+    if before is not None:
+        handler.setStream(before)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import base64
 import io
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,20 +13,6 @@ from support.world import GROUP, NEEDED, NOBODY, World, fault, pointers
 OPERATIONS = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export")
 WITH_BODY = tuple(operation for operation in OPERATIONS if operation != "drafts")
 MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
-
-
-@pytest.fixture
-def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
-    """What the functions log, once the test reads it."""
-    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
-
-    stream = io.StringIO()
-    handler = logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(stream)
-    yield stream
-    if before is not None:
-        handler.setStream(before)
 
 
 def records(stream: io.StringIO) -> list[dict[str, object]]:
