@@ -109,7 +109,9 @@ def personas_in(table: Table, group: str = GROUP) -> dict[str, Change]:
 
 def caller_of(services: Services, key: str) -> Caller:
     # A new authenticator has nothing cached: what it says is true now.
-    return Authenticator(ProfileStore(services.table), services.settings).authenticate({"x-api-key": key})
+    return Authenticator(ProfileStore(services.table), services.settings, services.table.now).authenticate(
+        {"x-api-key": key}
+    )
 
 
 class TestLibraryLoad:

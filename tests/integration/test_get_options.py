@@ -278,7 +278,7 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     side_by_side, groups = Parallel(), GroupStore(house.table)
     feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]))
     texts = TextViews(feed, PersonaStore(house.table), side_by_side)
-    views = OfferViews(lambda: snapshots, texts, side_by_side, budget_bytes=1)
+    views = OfferViews(lambda: snapshots, texts, side_by_side, house.table.now, budget_bytes=1)
     caller = Caller(
         group_id=HOUSE, profile_id="p", name="p", role="superadmin", department_ids=frozenset(), session_id="s"
     )

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,28 +17,18 @@ from personas.identity import Authenticator
 from personas.settings import Settings
 from personas.store import keys
 from support.issuer import AUDIENCE, ISSUER, Issuer, public_jwk
-from support.world import CARE, GROUP, NEEDED, NOBODY, OTHER_GROUP, PEOPLE, SALES, World, fault
+from support.warm import warm_client
+from support.world import CARE, GROUP, NEEDED, NOBODY, OTHER_GROUP, PEOPLE, SALES, Clock, World, fault
 
 COACH = PEOPLE["coach"].id
 
 
 @dataclass
-class Seconds:
-    """A clock in seconds that stands still until a test moves it."""
-
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
 class Door:
-    """An authenticator over the world's table, with clocks to move."""
+    """An authenticator over the world's table, with a clock to move."""
 
     authenticator: Authenticator
-    clock: Seconds
-    wall_clock: Seconds
+    clock: Clock
 
     def admit(self, **headers: str) -> Caller:
         return self.authenticator.authenticate({name.replace("_", "-"): value for name, value in headers.items()})
@@ -50,11 +41,14 @@ class Door:
         return False
 
 
-def door_to(world: World, issuer: Issuer | None = None, wall_time: float = 1_800_000_000.0) -> Door:
+def at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def door_to(world: World, issuer: Issuer | None = None, time: float = 1_800_000_000) -> Door:
     settings = Settings.read({**world.aws.environment} | (issuer.environment if issuer else {}))
-    clock, wall_clock = Seconds(), Seconds(wall_time)
-    authenticator = Authenticator(world.profiles, settings, wall_clock=wall_clock, clock=clock)
-    return Door(authenticator, clock, wall_clock)
+    clock = Clock(at(time))
+    return Door(Authenticator(world.profiles, settings, clock), clock)
 
 
 @pytest.fixture
@@ -116,15 +110,15 @@ class TestKeys:
     def test_hold_until_they_expire(self, world: World, door: Door) -> None:
         key = world.issue(world.profile("coach"), expires_at=1_800_000_100)
 
-        door.wall_clock.now = 1_800_000_099.9
+        door.clock.moment = at(1_800_000_099.9)
         assert door.admit(x_api_key=key).profile_id == COACH
 
-        door.wall_clock.now = 1_800_000_100.0
+        door.clock.moment = at(1_800_000_100.0)
         assert door.refuses(x_api_key=key)
 
     def test_without_an_expiry_hold(self, world: World, door: Door) -> None:
         key = world.key("coach")
-        door.wall_clock.now = 4_000_000_000.0
+        door.clock.moment = at(4_000_000_000.0)
 
         assert door.admit(x_api_key=key).profile_id == COACH
 
@@ -251,7 +245,8 @@ class TestTokens:
         self, token_door: Door, issuer: Issuer, off: int, claims: dict[str, int], refused: bool
     ) -> None:
         # Given an environment whose machine is an hour fast or slow, as it knows
-        now = token_door.wall_clock.now = int(time.time()) - off
+        now = int(time.time()) - off
+        token_door.clock.moment = at(now)
         times = {"iat": now - 7_200, "exp": now + 7_200} | {name: now + by for name, by in claims.items()}
         # Then the machine's own time does not matter
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, **times)}") is refused
@@ -336,7 +331,7 @@ class TestPublishedKeys:
     def test_an_unknown_kid_fetches_them_again_after_a_minute(self, token_door: Door, issuer: Issuer) -> None:
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
         issuer.publish("rs-2")
-        token_door.clock.now += 60
+        token_door.clock.moment += timedelta(seconds=60)
 
         caller = token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-2')}")
 
@@ -346,7 +341,7 @@ class TestPublishedKeys:
     def test_but_not_sooner(self, token_door: Door, issuer: Issuer) -> None:
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
         issuer.publish("rs-2")
-        token_door.clock.now += 59.9
+        token_door.clock.moment += timedelta(seconds=59.9)
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-2')}")
         assert issuer.fetches == 1
@@ -354,7 +349,7 @@ class TestPublishedKeys:
     def test_made_up_kids_fetch_once_a_minute_at_most(self, token_door: Door, issuer: Issuer) -> None:
         issuer.publish("rs-1")
         for second in range(121):
-            token_door.clock.now = 1_000.0 + second
+            token_door.clock.moment += timedelta(seconds=1)
             assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, headers={'kid': f'x{second}'})}")
 
         assert issuer.fetches == 3
@@ -362,7 +357,7 @@ class TestPublishedKeys:
     def test_one_that_was_withdrawn_is_refused_after_ten_minutes(self, token_door: Door, issuer: Issuer) -> None:
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
         issuer.publish("ec-1")
-        token_door.clock.now += 600
+        token_door.clock.moment += timedelta(seconds=600)
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
 
@@ -371,7 +366,7 @@ class TestPublishedKeys:
     ) -> None:
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
         issuer.publish("rs-2")
-        token_door.clock.now += 60
+        token_door.clock.moment += timedelta(seconds=60)
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-2')}")
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
@@ -400,10 +395,10 @@ class TestPublishedKeys:
         assert caught.value.retry_after == 2
 
     def test_that_are_held_are_used_while_the_issuer_is_out_of_reach(self, token_door: Door, issuer: Issuer) -> None:
-        token = issuer.token(COACH)
+        token = issuer.token(COACH, exp=int(time.time()) + 7_200)
         token_door.admit(authorization=f"Bearer {token}")
         issuer.status, issuer.answer = 503, b""
-        token_door.clock.now += 3_600
+        token_door.clock.moment += timedelta(seconds=3_600)
 
         assert token_door.admit(authorization=f"Bearer {token}").profile_id == COACH
 
@@ -469,18 +464,27 @@ class TestWithinAMinute:
         door.admit(x_api_key=key)
         world.profiles.revoke(digest_of(key), "revoke.1")
 
-        door.clock.now += 59.9
+        door.clock.moment += timedelta(seconds=59.9)
         assert door.admit(x_api_key=key).profile_id == COACH
 
-        door.clock.now += 0.1
+        door.clock.moment += timedelta(seconds=0.1)
         assert door.refuses(x_api_key=key)
+
+    def test_a_revoked_key_is_refused_by_an_environment_that_stood_still(self, world: World, clock: Clock) -> None:
+        # Given an environment that has seen the key, and is then frozen, its monotonic clock too
+        client, key = warm_client(world), world.key("coach")
+        assert client.call("drafts", x_api_key=key).status == 200
+        world.profiles.revoke(digest_of(key), "revoke.1")
+        clock.moment += timedelta(seconds=60)
+        # When it thaws, then
+        assert client.call("drafts", x_api_key=key).status == 401
 
     def test_another_role_takes_effect(self, world: World, door: Door) -> None:
         key = world.key("coach")
         door.admit(x_api_key=key)
         world.profile("coach", role="learner")
 
-        door.clock.now += 60
+        door.clock.moment += timedelta(seconds=60)
 
         assert door.admit(x_api_key=key).role == "learner"
 
@@ -489,7 +493,7 @@ class TestWithinAMinute:
         door.admit(x_api_key=key)
         world.profile("coach", departments=(SALES,))
 
-        door.clock.now += 60
+        door.clock.moment += timedelta(seconds=60)
 
         assert door.admit(x_api_key=key).department_ids == frozenset({SALES})
 
@@ -499,7 +503,7 @@ class TestWithinAMinute:
         world.profile("coach", role="learner")
         roles = []
         for _ in range(3):
-            door.clock.now += 20
+            door.clock.moment += timedelta(seconds=20)
             roles.append(door.admit(x_api_key=key).role)
 
         assert roles == ["instructional", "instructional", "learner"]
@@ -508,7 +512,7 @@ class TestWithinAMinute:
         key = world.issue(world.profile("coach"), expires_at=1_800_000_010)
         door.admit(x_api_key=key)
 
-        door.wall_clock.now += 10
+        door.clock.moment += timedelta(seconds=10)
 
         assert door.refuses(x_api_key=key)
 
@@ -517,7 +521,7 @@ class TestWithinAMinute:
     ) -> None:
         token_door.admit(x_api_key=world.key("coach"))
         world.profile("coach", role="learner")
-        token_door.clock.now += 60
+        token_door.clock.moment += timedelta(seconds=60)
 
         assert token_door.admit(authorization=f"Bearer {issuer.token(COACH)}").role == "learner"
 

@@ -18,7 +18,7 @@ from support import background
 from support.background import EVENTS, batch, failed, messages
 from support.environments import Environment, Request, Steps
 from support.views import Views
-from support.world import GROUP, OTHER_GROUP, STAR, TEAL, World
+from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
 THIRD_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e03"
 GROUPS: Final = (GROUP, OTHER_GROUP, THIRD_GROUP)
@@ -166,6 +166,19 @@ class TestSchedule:
             env.services.groups.mark(group_id)
         assert env.invoke("refresh", schedule) == {"queued": 23}
         assert sorted(received(world)) == sorted(many)
+
+    def test_an_environment_that_stood_still_marks_again(
+        self, world: World, clock: Clock, schedule: dict[str, Any]
+    ) -> None:
+        # Given an environment that is frozen after a write, its monotonic clock too, until a refresh has come by
+        frozen = Environment(world, clock)
+        frozen.save(name="Ada")
+        clock.moment += timedelta(minutes=10)
+        Environment(world, clock).refresh()
+        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 0}
+        # When it thaws and writes, then the schedule knows of it
+        frozen.save(name="Bob")
+        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
 
     def test_what_the_queue_does_not_take_fails_the_invocation(
         self, env: Environment, world: World, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from threading import Lock
@@ -24,7 +25,7 @@ from personas.views.catalogues import CatalogueView
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.warm import unguarded_world, warm_client
-from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, STAR, TEAL, World, color, text_id
+from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, STAR, TEAL, Clock, World, color, text_id
 
 _numbers = count()
 
@@ -165,13 +166,11 @@ class TestIdentity:
     @pytest.fixture
     def later(self, world: World, rounds: Rounds) -> Callable[[float], None]:
         """Moves the clock of the identity cache."""
-        passed = [0.0]
-        services().authenticator = Authenticator(
-            ProfileStore(services().table), services().settings, clock=lambda: passed[0]
-        )
+        clock = Clock()
+        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, clock)
 
         def move(seconds: float) -> None:
-            passed[0] += seconds
+            clock.moment += timedelta(seconds=seconds)
 
         return move
 
@@ -427,7 +426,7 @@ class TestAThousand:
     def _time_enough(self, client: Client) -> None:
         """However slow the machine is: what is counted here is no time."""
         services().table.deadline = Deadline()
-        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, clock=lambda: 0.0)
+        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, Clock())
         answered(client.call("drafts", {}))
 
     def test_take_ten_times_the_rounds_of_a_hundred(self, client: Client, rounds: Rounds) -> None:

@@ -59,10 +59,8 @@ class Premises:
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
         # Who calls is found out before an environment of ours is asked for its services.
-        known_by, clock = services(), self._seconds
-        known_by.authenticator = Authenticator(
-            ProfileStore(self.table), known_by.settings, wall_clock=clock, clock=clock
-        )
+        known_by = services()
+        known_by.authenticator = Authenticator(ProfileStore(self.table), known_by.settings, self._clock)
         self.environments = [self._environment() for _ in range(3)]
 
     def close(self) -> None:
@@ -105,9 +103,6 @@ class Premises:
 
     def _environment(self) -> Environment:
         return Environment(self, self._clock)
-
-    def _seconds(self) -> float:
-        return self.now.timestamp()
 
     def _clock(self) -> datetime:
         return self.now

@@ -31,6 +31,16 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
+def is_recent(moment: datetime | None, life: timedelta, now: datetime) -> bool:
+    """Tell whether a moment, if there was one, is less than ``life`` ago.
+
+    What an environment remembers from one call to the next goes by the time of the wall, for the monotonic clock may
+    stand still while Lambda has the environment frozen. A moment that is still to come, because the clock was set back
+    since, is not recent either.
+    """
+    return moment is not None and moment <= now < moment + life
+
+
 class Clock:
     """AWS's time, as far as its answers have told it; before the first of them the machine's."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from personas.clock import is_recent
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, profile_hint
 from personas.domain.text import resource_id
 from personas.errors import Unauthenticated
@@ -30,17 +30,15 @@ _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
 class _Recent[T]:
     """Values that were read lately, by id, for ``CACHE_LIFE``; an absence is not remembered."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[float, T]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[datetime, T]] = OrderedDict()
 
     def get(self, key: str) -> T | None:
-        found = self._entries.get(key)
-        if found is None or self._clock() - found[0] >= CACHE_LIFE.total_seconds():
-            return None
-        return found[1]
+        read_at, value = self._entries.get(key, (None, None))
+        return value if is_recent(read_at, CACHE_LIFE, self._clock()) else None
 
-    def put(self, key: str, value: T, read_at: float) -> None:
+    def put(self, key: str, value: T, read_at: datetime) -> None:
         self._entries[key] = (read_at, value)
         self._entries.move_to_end(key)
         if len(self._entries) > _CACHE_MAX:
@@ -50,17 +48,9 @@ class _Recent[T]:
 class Authenticator:
     """The way from request headers to a caller; one round trip at most where the API key carries its profile's id."""
 
-    def __init__(
-        self,
-        profiles: ProfileStore,
-        settings: Settings,
-        *,
-        wall_clock: Callable[[], float] = time.time,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, profiles: ProfileStore, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._profiles = profiles
         self._settings = settings
-        self._wall_clock = wall_clock
         self._clock = clock
         self._recent_keys: _Recent[ApiKey] = _Recent(clock)
         self._recent_profiles: _Recent[Profile] = _Recent(clock)
@@ -82,7 +72,7 @@ class Authenticator:
         digest = digest_of(key) if key else None
 
         api_key, profiles = self._look_up(digest, {each for each in (subject, profile_hint(key)) if each})
-        if digest is not None and (api_key is None or not api_key.holds(self._wall_clock())):
+        if digest is not None and (api_key is None or not api_key.holds(self._clock().timestamp())):
             raise Unauthenticated("The API key is unknown, expired or revoked.")
         profile_id = subject or (api_key.profile_id if api_key else None)
         if profile_id is None:
@@ -132,7 +122,7 @@ class Authenticator:
     def _tokens(self) -> Tokens:
         from personas.tokens import Tokens
 
-        return Tokens(self._settings, self._clock, self._wall_clock)
+        return Tokens(self._settings, self._clock)
 
 
 def challenge() -> str:

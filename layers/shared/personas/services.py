@@ -38,7 +38,7 @@ class Services:
     @cached_property
     def authenticator(self) -> Authenticator:
         """The authenticator of callers."""
-        return Authenticator(ProfileStore(self.table), self.settings, wall_clock=lambda: self.table.now().timestamp())
+        return Authenticator(ProfileStore(self.table), self.settings, self.table.now)
 
     @cached_property
     def personas(self) -> PersonaStore:
@@ -92,6 +92,7 @@ class Services:
             lambda: self.snapshots,
             text_views.TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
+            self.table.now,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * suggestions.MEMORY_SHARE),
         )
 

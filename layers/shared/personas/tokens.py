@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Final
 from urllib.error import HTTPError
@@ -15,6 +15,7 @@ from uuid import UUID
 import jwt
 from jwt import PyJWK, PyJWKSet, PyJWTError
 
+from personas.clock import is_recent
 from personas.connections import Bounded
 from personas.errors import Unauthenticated, Unavailable
 from personas.runtime import deadline
@@ -50,12 +51,12 @@ class _Opener(HTTPHandler, HTTPSHandler):
 
 
 class Tokens:
-    """The judge of bearer tokens. ``clock`` never goes back; ``wall_clock`` is the time, in unix seconds."""
+    """The judge of bearer tokens."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float], wall_clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._jwks = Jwks(settings.jwt_jwks_url, clock)
-        self._wall_clock = wall_clock
+        self._clock = clock
 
     def subject(self, token: str) -> tuple[str, str]:
         """Return the profile that a token names, once it has proved itself, and the name of its session.
@@ -99,7 +100,7 @@ class Tokens:
         Raises:
             InvalidTokenError: it has expired, or is not valid yet, or a time is none.
         """
-        now = self._wall_clock()
+        now = self._clock().timestamp()
         if _seconds(claims["exp"]) <= now:
             raise jwt.ExpiredSignatureError
         if any(_seconds(claims[name]) > now for name in ("iat", "nbf") if name in claims):
@@ -121,11 +122,11 @@ def _seconds(time: object) -> int:
 class Jwks:
     """The issuer's public keys, by ``kid``."""
 
-    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+    def __init__(self, url: str, clock: Callable[[], datetime]) -> None:
         self._url = url
         self._clock = clock
         self._keys: dict[str, PyJWK] = {}
-        self._fetched_at: float | None = None
+        self._fetched_at: datetime | None = None
 
     def key(self, kid: str) -> PyJWK:
         """Return the key of that id.
@@ -134,8 +135,7 @@ class Jwks:
             Unauthenticated: the issuer has no such key, as far as was asked within the last minute.
             Unavailable: the issuer's keys cannot be fetched, and none are held.
         """
-        age = None if self._fetched_at is None else self._clock() - self._fetched_at
-        if age is None or age >= (JWKS_PAUSE if kid not in self._keys else JWKS_LIFE).total_seconds():
+        if not is_recent(self._fetched_at, JWKS_LIFE if kid in self._keys else JWKS_PAUSE, self._clock()):
             self._fetch()
         if kid not in self._keys:
             raise Unauthenticated("The token is signed by a key that its issuer does not publish.")

@@ -1,13 +1,13 @@
 """Drafts: each change of one is a single conditional write on its version."""
 
 import json
-import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
+from personas.clock import is_recent
 from personas.contract.names import LIST_MAX
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text, TextKind
@@ -47,15 +47,13 @@ _TEXT_FIELDS: Final[Mapping[str, TextKind]] = {
 class DraftStore:
     """The drafts of all profiles; every call names the caller's group and profile."""
 
-    def __init__(self, table: Table, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._clock = clock
-        self._announced: dict[tuple[str, str], float] = {}
+        self._announced: dict[tuple[str, str], datetime] = {}
 
     def announced(self, group_id: str, profile_id: str) -> bool:
         """Whether this environment has just listed the profile: see ``announce``."""
-        last = self._announced.get((group_id, profile_id))
-        return last is not None and self._clock() - last < ANNOUNCED_EVERY.total_seconds()
+        return is_recent(self._announced.get((group_id, profile_id)), ANNOUNCED_EVERY, self._table.now())
 
     def announce(self, group_id: str, profile_id: str) -> None:
         """List the profile among those of its group that may have drafts.
@@ -66,8 +64,8 @@ class DraftStore:
         Raises:
             Unavailable: it could not be written.
         """
-        announcing = self._clock()
-        until = self._table.now() + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
+        announcing = self._table.now()
+        until = announcing + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
         self._table.put_plain(keys.drafter(group_id, profile_id), {"expires_at": int(until.timestamp())})
         if len(self._announced) >= _ANNOUNCED_MAX:
             self._announced.clear()

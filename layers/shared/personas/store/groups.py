@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import uuid4
 
+from personas.clock import is_recent
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
@@ -91,18 +91,16 @@ class Waiting(NamedTuple):
 class GroupStore:
     """The records and marks of all groups."""
 
-    def __init__(self, table: Table, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._clock = clock
-        self._marked: dict[str, float] = {}
+        self._marked: dict[str, datetime] = {}
         self._secrets: dict[str, bytes] = {}
 
     def mark(self, group_id: str) -> None:
         """Say that the group's views are behind, unless this environment has just said so."""
-        last = self._marked.get(group_id)
-        if last is not None and self._clock() - last < MARK_PAUSE.total_seconds():
+        marking = self._table.now()
+        if is_recent(self._marked.get(group_id), MARK_PAUSE, marking):
             return
-        marking = self._clock()
         self._table.mark_due(keys.mark(group_id), group_id)
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()

@@ -5,12 +5,12 @@ key, so only a new pointer costs a read of S3; where S3 cannot be read, a form d
 are those of now: from the texts view and the change feed, or from the feed alone.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from personas.clock import is_recent
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue
 from personas.domain.offers import Offers
@@ -51,13 +51,19 @@ class OfferViews:
     """The objects that this environment offers from, by group. The least recently used go when they grow too large."""
 
     def __init__(
-        self, snapshots: Callable[[], SnapshotStore], texts: TextViews, parallel: Parallel, budget_bytes: int
+        self,
+        snapshots: Callable[[], SnapshotStore],
+        texts: TextViews,
+        parallel: Parallel,
+        clock: Callable[[], datetime],
+        budget_bytes: int,
     ) -> None:
         self._snapshots = snapshots
         self._texts = texts
         self._parallel = parallel
         self._budget_bytes = budget_bytes
-        self._not_before = 0.0
+        self._clock = clock
+        self._failed_at: datetime | None = None
         self._popular: OrderedDict[str, _Held] = OrderedDict()
 
     def news(self, group_id: str) -> News | None:
@@ -120,12 +126,12 @@ class OfferViews:
 
     def _read[T](self, pointer: Pointer | None, decode: Callable[[memoryview], T]) -> T | None:
         """Read an object from S3. After a failure S3 is left alone for a while, so that not every form waits for it."""
-        if pointer is None or time.monotonic() < self._not_before:
+        if pointer is None or is_recent(self._failed_at, PAUSE, self._clock()):
             return None
         try:
             return read_object(self._snapshots(), pointer, decode)
         except Unavailable as error:
-            self._not_before = time.monotonic() + PAUSE.total_seconds()
+            self._failed_at = self._clock()
             logger.warning("a form offers only what is selected", extra={"key": pointer.key, "reason": str(error)})
             return None
 
