@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -11,7 +12,7 @@ from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestions import TEXTS_VIEW
+from personas.views.suggestions import PAUSE, TEXTS_VIEW
 from personas.views.view_objects import SnapshotStore
 from support.environments import Environment, Steps, of_the_table, refusing, shifted
 from support.views import Views
@@ -216,6 +217,24 @@ class TestRefreshes:
 
 
 class TestFaults:
+    def test_s3_is_left_alone_for_half_a_minute(
+        self, env: Environment, writer: Environment, world: World, clock: Clock
+    ) -> None:
+        def offered() -> list[str]:
+            return [each["description"] for each in got(env)["descriptions"]["resources"]]
+
+        # Given
+        writer.save(description="Tale A.")
+        writer.refresh()
+        # When S3 fails once, then it is not asked again, frozen or not,
+        with without_s3(world):
+            assert offered() == []
+        clock.moment += PAUSE - timedelta(seconds=1)
+        assert offered() == []
+        # until the time is over
+        clock.moment += timedelta(seconds=1)
+        assert offered() == ["Tale A."]
+
     def test_a_group_that_cannot_be_read_in_time_is_queued(
         self, env: Environment, writer: Environment, world: World
     ) -> None:
