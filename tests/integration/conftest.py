@@ -17,6 +17,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.serialize import AttributePicker, AttributePickerContext
 
+from personas.runtime import _Data
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, create_tables, forget, lambda_environment
 from support.client import Answer, Client
@@ -31,6 +32,8 @@ def _one_loader() -> Iterator[None]:
     """One reader of AWS's service models for all sessions of boto3: they are most of the time that a client takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
+        data = _Data()
+        patch.setattr("personas.runtime._Data", lambda: data)  # no cache, which `forget` would empty
         yield
 
 
