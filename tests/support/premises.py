@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+from moto.core.model_instances import model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
@@ -70,6 +71,9 @@ class Premises:
         for key in self.objects(""):
             self._bucket.pop(key)
         self.drain()
+        # moto remembers each copy of an item that a transaction made, which is gigabytes after some thousand steps.
+        for model in model_data["dynamodb"].values():
+            vars(model)["instances_tracked"].clear()
 
     # ---- Calls -------------------------------------------------------------------------------------------------------
 
