@@ -690,6 +690,12 @@ def test_a_refresh_says_so_where_it_cannot_know_which_views_the_group_has(client
     assert client.call("refresh").status == 200
 
 
+def test_an_export_says_so_where_it_cannot_know_whether_it_is_recorded(client: Client, faults: Faults) -> None:
+    faults.always(to("PutItem", "export"), lost_after(timed_out()))
+    answer = client.call("export")
+    assert (answer.status, answer.body["code"]) == (503, "outcome_unknown")
+
+
 @pytest.mark.parametrize(
     ("operation", "body"),
     [("get", {"persona_id": PERSONA_ID}), ("drafts", None), ("update", SAVING[1].values[1])],

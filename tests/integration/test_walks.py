@@ -356,7 +356,7 @@ class Walks(RuleBasedStateMachine):
         """Give a caller other departments. It takes effect within a minute."""
         caller = self.group.callers[who]
         self.group.callers[who] = replace(caller, departments=frozenset(self._departments(who, departments)))
-        self._put_profile(who, self.group.profiles[who])
+        self._put_profile(who, self.group.profiles[who].intersection(self.group.personas))
         self.premises.wait(A_MINUTE)
 
     @rule(who=WHO)

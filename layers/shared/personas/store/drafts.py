@@ -66,7 +66,8 @@ class DraftStore:
         """
         announcing = self._table.now()
         until = announcing + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
-        self._table.put_plain(keys.drafter(group_id, profile_id), {"expires_at": int(until.timestamp())})
+        mention = {"expires_at": int(until.timestamp())}
+        self._table.put_plain(keys.drafter(group_id, profile_id), mention, asked_for=False)
         if len(self._announced) >= _ANNOUNCED_MAX:
             self._announced.clear()
         self._announced[group_id, profile_id] = announcing

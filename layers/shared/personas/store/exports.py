@@ -63,6 +63,7 @@ class ExportStore:
         """Record an export whose file is stored. Its id is new, so nobody else writes this item.
 
         Raises:
+            OutcomeUnknown: the record may be there, or not.
             Unavailable: the table cannot be written now. The file stays unknown, until it expires.
         """
         now = self._table.now()
@@ -74,7 +75,7 @@ class ExportStore:
             "created_at": now.isoformat(),
             "expires_at": int((now + EXPORT_LIFE).timestamp()),
         }
-        self._table.put_plain(keys.export(export.id), record)
+        self._table.put_plain(keys.export(export.id), record, asked_for=True)
 
     def get(self, upload_id: str) -> Export | None:
         """The export of that id, or None where there is none, or no longer."""

@@ -408,14 +408,15 @@ class Table:
 
         self._attempt(once)
 
-    def put_plain(self, key: Key, body: Mapping[str, Value]) -> None:
+    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool) -> None:
         """Put an item without a condition: only for one that says the same whoever writes it.
 
         Raises:
-            Unavailable: nobody says whether it was put.
+            OutcomeUnknown: the item is what the caller has ``asked_for``, and may have been put.
+            Unavailable: it was not put; or nobody says whether it was, and no caller minds.
         """
         item = encode_item({**key.attributes(), **body})
-        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item))
+        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
         """Delete an item if the time in ``attribute`` is an earlier one; whether it was.
