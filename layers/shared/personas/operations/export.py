@@ -32,6 +32,7 @@ def export_personas(services: Services, caller: Caller, request: ExportPersonasR
         NotFound: ``persona_id`` cannot be seen.
         ExportUnfinished: there is no time left; no file is kept.
         ViewRebuilding: the group's view lacks more than can be read in time.
+        OutcomeUnknown: the export may have been recorded, under an id that nobody was told.
         Unavailable: the table or S3 is busy or out of reach; no file is kept, or none that anyone can find.
     """
     view = current_view(services, caller.group_id)
