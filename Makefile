@@ -46,9 +46,12 @@ run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... change
 .PHONY: setup
 setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the other targets need
 
+# Three workers on two cores: a good part of the tests' time is waiting, for processes and for answers that never come.
+WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
+
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses auto --dist worksteal -m "not slow and not large and not built and not sam and not clients" $(ARGS)
+	@.venv/bin/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow and not large and not built and not sam and not clients" $(ARGS)
 
 # CLIENT_KEY is by default the demo's, of a superadmin.
 .PHONY: client
