@@ -97,7 +97,7 @@ fuzz: $(DEV) ## 50,000 raw bodies straight into the handlers (about 8 minutes of
 FAULTS_COUNTS := .local/logs/faults.jsonl
 
 .PHONY: faults
-faults: $(DEV) ## Every operation under every fault at every call that it makes to AWS (25 minutes), with a table
+faults: $(DEV) ## Every operation under every fault at every call that it makes to AWS (half an hour), with a table
 	@mkdir -p $(dir $(FAULTS_COUNTS)) && rm -f $(FAULTS_COUNTS)
 	@FAULTS_EVERY=1 FAULTS_COUNTS=$(FAULTS_COUNTS) .venv/bin/pytest --numprocesses auto --dist worksteal \
 		--show-capture=no $(ARGS) tests/integration/test_fault_matrix.py || failed=1; \
