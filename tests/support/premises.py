@@ -7,11 +7,12 @@ bucket, which is emptied at the end.
 import io
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 from uuid import uuid4
@@ -38,6 +39,15 @@ from support.iam import Guard
 from support.transport import Handlers, connect
 
 COPY: Final = "restored-copy"
+BEGIN: Final = datetime.now(UTC).replace(microsecond=0)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Have ids and secrets come again, as hypothesis needs where it takes the same steps once more."""
+    chance = Random(0).randbytes  # noqa: S311  # nothing here is secret
+    with patch("os.urandom", chance), patch("secrets.token_bytes", chance):
+        yield
 
 
 @dataclass
@@ -48,8 +58,8 @@ class Premises:
     guard: Guard
     definitions: Mapping[str, TableRequest]
     folder: Path
-    group: str = field(default_factory=lambda: str(uuid4()))
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    group: str = field(init=False)
+    now: datetime = BEGIN
     keys: dict[str, str] = field(default_factory=dict)
     environments: list[Environment] = field(default_factory=list)
 
@@ -58,6 +68,9 @@ class Premises:
         create_tables(self.aws.dynamodb, self.definitions, self.aws.names)
         personas = {"PersonasTable": self.definitions["PersonasTable"]}
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
+        self._chance = ExitStack()
+        self._chance.enter_context(repeatable())
+        self.group = str(uuid4())
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
         # Who calls is found out before an environment of ours is asked for its services.
         known_by = services()
@@ -66,6 +79,7 @@ class Premises:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self._chance.close()
         for name in (*(self.aws.names[logical_id] for logical_id in self.definitions), COPY):
             self.aws.dynamodb.delete_table(TableName=name)
         for key in self.objects(""):
