@@ -384,18 +384,15 @@ class TestMarks:
         assert env.refresh() == []
         assert not views.marked
 
-    def test_an_environment_marks_once_a_minute(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-        ticking = count(0, 1)
-        time = [0.0]
-        monkeypatch.setattr(env.services.groups, "_clock", lambda: time[0])
-        for moment in (0, 30, 59, 61, 62, 125):
-            time[0] = moment
-            env.save(name=str(next(ticking)))
+    def test_an_environment_marks_once_a_minute(self, env: Environment, clock: Clock) -> None:
+        for number, seconds in enumerate((0, 30, 29, 2, 1, 63)):
+            clock.passes(seconds=seconds)
+            env.save(name=str(number))
         assert env.services.groups.is_marked(GROUP)
         with env.stepping(Steps()) as steps:
-            time[0] = 126
+            clock.passes(seconds=1)
             env.save()
-            time[0] = 190
+            clock.passes(seconds=64)
             env.save()
         marks = [each for each in steps.requests if each.operation == "PutItem" and "due" in str(each.params["Item"])]
         assert len(marks) == 1
