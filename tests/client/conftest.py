@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 
 from integration.conftest import (  # noqa: F401  # pytest finds fixtures by their names in here
     _answers_as_described,
+    _names_of_events,
     _one_loader,
     _one_request_at_a_time,
     _plain_attribute_values,

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import botocore.loaders
 import pytest
+from botocore.hooks import EventAliaser
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
@@ -34,6 +35,22 @@ def _one_loader() -> Iterator[None]:
         patch.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
         data = _Data()
         patch.setattr("personas.runtime._Data", lambda: data)  # no cache, which `forget` would empty
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _names_of_events() -> Iterator[None]:
+    """botocore's names of events, looked up once: each new client looks up all of them."""
+    look_up = EventAliaser._alias_event_name
+    known: dict[str, str] = {}
+
+    def once(aliaser: EventAliaser, event_name: str) -> str:
+        if event_name not in known:
+            known[event_name] = look_up(aliaser, event_name)
+        return known[event_name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EventAliaser, "_alias_event_name", once)
         yield
 
 

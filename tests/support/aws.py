@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from personas_tools.template import Function, TableRequest
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+
+_CACHED: Final = type(cache(int))
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ def forget() -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "personas":
             for value in list(vars(module).values()):
-                if clear := getattr(value, "cache_clear", None):
-                    clear()
+                if isinstance(value, _CACHED):
+                    value.cache_clear()
 
 
 def lambda_environment(function: Function) -> dict[str, str]:
