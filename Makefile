@@ -176,8 +176,8 @@ build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say 
 build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam/local/build
 	@mkdir -p .local/logs
 	@$(SAM_BUILD) --parameter-overrides Architecture=$(HOST) --build-dir $(LOCAL_BUILD) \
-		--cache-dir .aws-sam/local/cache >.local/logs/sam-build.log 2>&1 \
-		|| { cat .local/logs/sam-build.log; exit 1; }
+		--cache-dir .aws-sam/local/cache >.local/logs/sam-build-local.log 2>&1 \
+		|| { cat .local/logs/sam-build-local.log; exit 1; }
 	@$(FINISH) $(LOCAL_BUILD) --architecture $(HOST)
 
 .PHONY: test-build
