@@ -385,6 +385,7 @@ class Walks(RuleBasedStateMachine):
         elif kind != "departments":
             entry["active"] = not entry["active"]
         self._load({kind: {entry_id: entry}})
+        self._learn_links()  # a field that came while its parameter was withdrawn is offered now
 
     @rule(kind=st.sampled_from(("colors", "icons", "voices", "fields")))
     def add_to_library(self, kind: str) -> None:
