@@ -20,6 +20,7 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "personas"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Personas"
 
 import gzip
+import logging
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,14 +29,14 @@ from datetime import timedelta
 from http import HTTPStatus
 from itertools import count
 from statistics import fmean
-from typing import Final
+from typing import Final, cast
 
 import boto3
 import click
 import pytest
 from moto import mock_aws
 
-from personas import runtime, services
+from personas import observability, runtime, services
 from personas.runtime import utc_now
 from personas.store.table import Table
 from personas_tools import template
@@ -422,7 +423,8 @@ def monthly(customer: Customer, prices: dict[str, float], stored: float, fixed: 
 def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
     """Measure and print the tables."""
     real, output = sys.stdout, Output()
-    sys.stdout = output  # what Powertools writes to
+    sys.stdout = output  # what Powertools writes metrics to, and lines of the log to what it was at the import
+    cast("logging.StreamHandler[Output]", observability.logger.registered_handler).setStream(output)
     functions = template.functions(TEMPLATE)
     try:
         with mock_aws(), pytest.MonkeyPatch.context() as patch:
