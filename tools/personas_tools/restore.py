@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from personas.domain.text import identified
 from personas.errors import Unreadable
-from personas.store.attempts import LostRace
+from personas.store.attempts import won
 from personas.store.decoding import readable
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, Stored, stored_in
@@ -63,8 +64,7 @@ def restore(
         Unavailable: a table cannot be read or written now.
     """
     told = Restored()
-    secret = _secret(source, table, group_id, dry_run=dry_run)
-    personas, directory = PersonaStore(table), TextDirectory(table)
+    secret, directory = _secret(source, table, group_id, dry_run=dry_run), TextDirectory(table)
     if not dry_run:
         GroupStore(table).mark(group_id)
     for item in PersonaStore(source).all(group_id):
@@ -76,24 +76,28 @@ def restore(
         if copied.persona is None or not wanted(copied.persona.id):
             continue
         then = _identified(copied.persona, secret)
-        for _ in range(_ATTEMPTS):
-            try:
-                now = _now(table, group_id, then.id, dry_run=dry_run)
-                if now is not None and now.persona is not None and _same(then, now.persona):
-                    told.unchanged += 1
-                    break
-                names = told.reset if now is not None and now.persona is not None else told.returned
-                if not dry_run:
-                    for batch in directory.writes(group_id, _texts(then)):
-                        directory.write(group_id, batch)
-                    _save(personas, group_id, then, copied.copies, now)
-            except LostRace:
-                continue
-            names.append(then.name.text)
-            break
+        bring_back = partial(_brought_back, table, directory, group_id, then, copied.copies, dry_run=dry_run)
+        former = won(bring_back, _ATTEMPTS)
+        if former is None:
+            told.returned.append(then.name.text)
+        elif _same(then, former):
+            told.unchanged += 1
         else:
-            raise LostRace(None)
+            told.reset.append(then.name.text)
     return told
+
+
+def _brought_back(
+    table: Table, directory: TextDirectory, group_id: str, then: Persona, copies: int, *, dry_run: bool
+) -> Persona | None:
+    """Save a persona as it was, unless it is so, and return the one that gave way, or None where there was none."""
+    now = _now(table, group_id, then.id, dry_run=dry_run)
+    former = now.persona if now else None
+    if not dry_run and (former is None or not _same(then, former)):
+        for batch in directory.writes(group_id, _texts(then)):
+            directory.write(group_id, batch)
+        _save(PersonaStore(table), group_id, then, copies, now)
+    return former
 
 
 def _now(table: Table, group_id: str, persona_id: str, *, dry_run: bool) -> Stored | None:
