@@ -159,7 +159,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
-    """What the functions log, metrics aside."""
+    """Lines of the functions' log, metrics aside."""
     from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
 
     stream = io.StringIO()

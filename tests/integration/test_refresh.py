@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -23,25 +23,12 @@ from personas_tools import library
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
 from support.faults import Killed
 from support.views import Views
-from support.world import CARE, GROUP, OTHER_GROUP, World, fault
+from support.world import CARE, GROUP, OTHER_GROUP, Clock, World, fault
 
 ALL = [SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW]
 BOTH = [SEARCH_VIEW, EXPORT_VIEW]
 """What every change of a persona changes."""
 MINUTES_3 = timedelta(minutes=3)
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def passes(self, **time: float) -> None:
-        self.moment += timedelta(**time)
 
 
 @pytest.fixture

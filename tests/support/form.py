@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 SINGLE: Final = ("name_id", "description_id", "instructions_id", "color_id", "icon_id", "active_flag_id")
-"""What holds one id or none."""
+"""The selections of one id or none."""
 SEVERAL: Final = ("department_ids", "parameter_field_ids", "example_ids", "voice_ids")
-"""What holds a list of ids."""
+"""The selections of a list of ids."""
 LISTED: Final[Mapping[str, str]] = {
     "name_id": "name_ids",
     "description_id": "description_ids",

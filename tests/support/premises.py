@@ -68,14 +68,15 @@ class Premises:
         create_tables(self.aws.dynamodb, self.definitions, self.aws.names)
         personas = {"PersonasTable": self.definitions["PersonasTable"]}
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
-        self._chance = ExitStack()
-        self._chance.enter_context(repeatable())
-        self.group = str(uuid4())
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
         # Who calls is found out before an environment of ours is asked for its services.
         known_by = services()
         known_by.authenticator = Authenticator(ProfileStore(self.table), known_by.settings, self._clock)
         self.environments = [self._environment() for _ in range(3)]
+        # Last: whatever fails before leaves chance as it is.
+        self._chance = ExitStack()
+        self._chance.enter_context(repeatable())
+        self.group = str(uuid4())
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -6,7 +6,7 @@ when a test first asks for them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from itertools import count
@@ -231,6 +231,10 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.moment
+
+    def passes(self, **time: float) -> None:
+        """Let time pass, by the names of ``timedelta``."""
+        self.moment += timedelta(**time)
 
 
 @dataclass
