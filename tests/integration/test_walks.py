@@ -109,6 +109,8 @@ class Walks(RuleBasedStateMachine):
         """The persona that the last step was about."""
         self.changed = True
         """True when personas have changed since the last refresh."""
+        self.damaged = False
+        """True when an object that the group's record points to has been damaged since the last refresh."""
         self.files: list[list[Row]] = []
         self.copied: tuple[Persona, ...] | None = None
         self.ids = {name: str(uuid4()) for name in ("Care", "Sales")}
@@ -431,7 +433,8 @@ class Walks(RuleBasedStateMachine):
     def refresh(self, place: int, who: str) -> None:
         answer = self._calls(place, who, "refresh")
         assert answer.status == 200, answer.text
-        assert "personas_search" in answer.body["refreshed_views"] or not self.changed, answer.text
+        due = self.changed or self.damaged
+        assert "personas_search" in answer.body["refreshed_views"] or not due, answer.text
         self._was_refreshed()
 
     @rule(place=PLACE)
@@ -456,6 +459,7 @@ class Walks(RuleBasedStateMachine):
             else:
                 self.aws.s3.put_object(Bucket=bucket, Key=key, Body=b"something else")
             self.group.refreshed = None
+            self.damaged = self.damaged or key in self.premises.pointed_to()
 
     @rule(place=PLACE)
     def new_environment(self, place: int) -> None:
@@ -721,7 +725,7 @@ class Walks(RuleBasedStateMachine):
         self.agreement.form_state(draft, state)
 
     def _was_refreshed(self) -> None:
-        self.group.refreshed, self.changed = self.group.snapshot(), False
+        self.group.refreshed, self.changed, self.damaged = self.group.snapshot(), False, False
 
     # ---- Files -------------------------------------------------------------------------------------------------------
 

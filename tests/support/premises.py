@@ -27,6 +27,7 @@ from moto.s3.models import s3_backends
 from personas.identity import Authenticator
 from personas.runtime import Deadline, dynamodb
 from personas.services import services
+from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools.cli import main
@@ -36,6 +37,7 @@ from support.aws import Aws, create_tables, forget
 from support.client import Answer, Client, event
 from support.environments import Environment
 from support.iam import Guard
+from support.swapped import VIEWS
 from support.transport import Handlers, connect
 
 COPY: Final = "restored-copy"
@@ -163,6 +165,12 @@ class Premises:
     def _bucket(self) -> Any:
         """The objects as moto has them, by key."""
         return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.aws.names["Bucket"]].keys
+
+    def pointed_to(self) -> set[str]:
+        """The objects that the group's record points to."""
+        record = GroupStore(self.table).read(self.group)
+        pointers = (record.pointer(view) for view in VIEWS)
+        return {each.key for each in pointers if each is not None}
 
     def take_copy(self) -> None:
         """Do what restoring the table to this moment does: the same items are in another table."""
