@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 from itertools import accumulate, chain, compress, repeat
 from operator import and_, contains
-from typing import Final, Protocol, cast
+from typing import Final
 
-import stringzilla  # type: ignore[import-not-found]  # it ships no types; `_Haystack` is what is used
 from pyroaring import BitMap
+from stringzilla import Str
 
 from personas.domain.folding import fold
 from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Runs, bytes_of
@@ -24,12 +24,6 @@ _LOOKS_A_SCAN: Final = 64
 """Looking into one text costs about as much as scanning so many."""
 
 
-class _Haystack(Protocol):
-    """The part of `stringzilla.Str` that is used here."""
-
-    def find(self, needle: bytes, start: int, end: int, /) -> int: ...
-
-
 class Corpus:
     """Texts in one buffer, one behind the other: text t is ``joined[starts[t]:starts[t + 1]]``.
 
@@ -39,7 +33,7 @@ class Corpus:
     def __init__(self, joined: bytes, starts: array[int]) -> None:
         self.joined = joined
         self.starts = starts
-        self._haystack = cast("_Haystack", stringzilla.Str(joined))
+        self._haystack = Str(joined)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

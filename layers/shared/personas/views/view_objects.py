@@ -17,8 +17,9 @@ from personas.views.object_format import Label, SnapshotDamaged, SnapshotVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TaggingTypeDef
 
-SUPERSEDED: Final = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
+SUPERSEDED: Final[TaggingTypeDef] = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
 """The tag by which the bucket's lifecycle rule knows what it may remove."""
 
 _ABSENT: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
@@ -109,9 +110,7 @@ class SnapshotStore:
         Raises:
             Unavailable: S3 is busy or out of reach.
         """
-        _unless_absent(
-            lambda: self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=SUPERSEDED)  # type: ignore[arg-type]  # a TypedDict by another name
-        )
+        _unless_absent(lambda: self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=SUPERSEDED))
 
 
 def _unless_absent[T](call: Callable[[], T]) -> T | None:
