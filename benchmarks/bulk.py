@@ -1,4 +1,3 @@
-# ruff: noqa: T201  # A program: what it prints is its result.
 """A thousand items in one call: the time, CPU and memory on the emulator, and the units by DynamoDB's rules.
 
     .venv/bin/python benchmarks/bulk.py                # on the emulator, and then counted on moto

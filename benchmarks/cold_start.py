@@ -109,7 +109,7 @@ def start(subject: Subject) -> float:
 
 def import_once(subject: Subject) -> float:
     """Import its handler in a process of its own, and count its modules; the milliseconds of a core that this took."""
-    process = subprocess.Popen(  # noqa: S603  # our own interpreter and script: nothing of it comes from outside
+    process = subprocess.Popen(
         [RUNTIME, "-c", _IMPORT],
         cwd=subject.folder,
         env=process_environment(subject),

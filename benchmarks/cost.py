@@ -1,4 +1,3 @@
-# ruff: noqa: T201  # A program: what it prints is its result.
 """What each operation costs on AWS: capacity by DynamoDB's rules, requests, rounds, CPU and log bytes, measured.
 
     .venv/bin/python benchmarks/cost.py            # 300 personas in the group, 40 calls an operation

@@ -1,5 +1,4 @@
 """A made-up group of any size, for all benchmarks: the same seed always gives the same personas."""
-# ruff: noqa: S311  # made-up data, not secrets
 
 import random
 from collections.abc import Iterator, Mapping, Sequence

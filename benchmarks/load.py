@@ -1,4 +1,3 @@
-# ruff: noqa: S311, T201  # Chance as in dice, not in keys; a program: what it prints is its result.
 """Load on the local service, from one client to many, and a soak that judges memory and open files.
 
     .venv/bin/python benchmarks/load.py                 # 1 to 32 clients, 15 s each, through `make run`'s gateway

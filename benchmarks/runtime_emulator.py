@@ -49,7 +49,7 @@ def emulated(folder: Path, environment: Mapping[str, str], log: int) -> Iterator
     command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     command += ["--runtime-api-address", f"127.0.0.1:{runtime_port}"]
     command += [RUNTIME, "-m", "awslambdaric", "handler.lambda_handler"]
-    process = subprocess.Popen(  # noqa: S603  # what `make` installed, with arguments made above: nothing comes from outside
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env=environment,

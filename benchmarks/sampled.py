@@ -1,4 +1,3 @@
-# ruff: noqa: T201  # A program: what it prints is its result.
 """Where the CPU time of a warm call goes, by samples: get, search and draft, each by its function's own handler.
 
     .venv/bin/python benchmarks/sampled.py              # a minute

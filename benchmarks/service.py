@@ -4,7 +4,7 @@ AWS is answered in this process (`aws_in_memory`), so what is measured is what a
 calling, the feed, the view, the models, the answer's JSON, the log line. The CPU time is that of all threads.
 """
 
-# ruff: noqa: E402, S311  # the environment must be there before what reads it is imported; the data are made up
+# ruff: noqa: E402  # the environment must be there before what reads it is imported
 
 import contextlib
 import importlib.util

@@ -1,4 +1,3 @@
-# ruff: noqa: S311, T201  # Chance as in dice, not in keys; a program: what it prints is its result.
 """How often a search finds its group's view in memory, by groups and searches a second: a simulation.
 
     .venv/bin/python benchmarks/warmth.py

@@ -186,7 +186,7 @@ def test_raw_bodies(
     world: World, logged: io.StringIO, capsys: pytest.CaptureFixture[str], operation: str, part: int
 ) -> None:
     target = Range(world)
-    chance = Random(f"{SEED}/{operation}/{part}")  # noqa: S311  # repeatable is what it has to be
+    chance = Random(f"{SEED}/{operation}/{part}")
     gun = Gun(operation, target.sound(operation), chance, target.key)
     statuses: Counter[int] = Counter()
     slowest = 0.0

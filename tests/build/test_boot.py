@@ -35,7 +35,7 @@ class Processes:
 
     def __call__(self, function: str, event: dict[str, Any]) -> object:
         seconds = str(functions()[function].timeout)
-        ran = subprocess.run(  # noqa: S603  # this interpreter
+        ran = subprocess.run(
             [sys.executable, "-I", "-S", BOOT, BUILD / function, BUILD / "SharedLayer", RUNTIME, seconds],
             input=json.dumps(event),
             env=self.environment,

@@ -43,7 +43,7 @@ def bridge() -> str | None:
     docker = shutil.which("docker")
     if docker is None:
         return None
-    asked = subprocess.run(  # noqa: S603  # whichever Docker there is
+    asked = subprocess.run(
         [docker, "network", "inspect", "bridge", "--format", _GATEWAY], capture_output=True, text=True, check=False
     )
     return asked.stdout.strip() or None if asked.returncode == 0 else None
@@ -67,7 +67,7 @@ class Local:
     environment: dict[str, str]
 
     def __call__(self, function: str, event: dict[str, Any]) -> object:
-        done = subprocess.run(  # noqa: S603  # the project's own SAM
+        done = subprocess.run(
             [SAM, "local", "invoke", function, "--event", "-", *self.options],
             input=json.dumps(event),
             env=self.environment,
@@ -143,7 +143,7 @@ def started_api(local: Local, log: Path) -> Iterator[int]:
         port = probe.getsockname()[1]
     words = ["--host", "127.0.0.1", "--port", str(port), "--warm-containers", "LAZY"]
     with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603  # the project's own SAM
+        process = subprocess.Popen(
             [SAM, "local", "start-api", *words, *local.options], env=local.environment, stdout=file, stderr=file
         )
     try:

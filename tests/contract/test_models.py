@@ -264,7 +264,7 @@ def faults(call: Callable[[], object]) -> dict[str, str]:
 
 def rejection(item: object, request: type[BaseModel] = create.CreatePersonaRequest) -> dict[str, str]:
     """The faults of the only item of a bulk call, which must be rejected."""
-    (judged,) = request.model_validate({"personas": [item]}).personas  # type: ignore[attr-defined]  # both have it
+    (judged,) = request.model_validate({"personas": [item]}).personas
     assert isinstance(judged, Rejected)
     assert judged.raw is item
     return {error.field: error.message for error in judged.errors}

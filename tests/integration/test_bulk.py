@@ -307,7 +307,7 @@ class TestSizes:
     ) -> None:
         # Given an item that is saved, so that the answer is remembered, and 999 with as much to quote as can be sent
         persona_id = saved(client, "Ada")
-        chance = random.Random(5)  # noqa: S311  # repeatable, not secret
+        chance = random.Random(5)
 
         def noise() -> str:
             return "".join(chr(chance.randrange(0x1F300, 0x1FAFF)) for _ in range(200))

@@ -318,7 +318,7 @@ class TestStoredTexts:
         assert patch(world, draft_id, 1, **patched).status == 200
 
         (item,) = world.contents()
-        assert item["texts"]["M"].keys() == left  # type: ignore[index,call-overload,union-attr]  # as DynamoDB gives it
+        assert item["texts"]["M"].keys() == left
 
 
 class TestConflicts:

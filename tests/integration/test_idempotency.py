@@ -599,7 +599,7 @@ class TestLongAnswers:
     def test_the_longest_fits_into_the_record_and_is_repeated_to_the_byte(self, world: World) -> None:
         # Given as many items as a call takes, all but one with a long name of no color, which its result quotes; names
         # of signs drawn at random are what compresses least
-        chance = random.Random(20261127)  # noqa: S311  # the same every time is what is wanted
+        chance = random.Random(20261127)
         signs = [chr(each) for each in (*range(0x20000, 0x2A6DF), *range(0xF0000, 0xFFFFD))]
         wrong = [
             {**NEEDED, "id": str(UUID(int=chance.getrandbits(128))), "color": "".join(chance.choices(signs, k=200))}

@@ -31,7 +31,7 @@ def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:
     """`personas import` under way."""
     path = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"
     own = {"PYTHONPATH": path, "PERSONAS_URL": f"http://127.0.0.1:{port}", "PERSONAS_KEY": key}
-    return subprocess.Popen(  # noqa: S603  # the project's own command
+    return subprocess.Popen(
         [sys.executable, "-m", "personas_tools.cli", "import", "--yes", str(file)],
         env=os.environ | own,
         stdout=subprocess.PIPE,

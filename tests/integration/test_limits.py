@@ -115,7 +115,7 @@ class Texts(NamedTuple):
 
 def largest_texts(alphabet: Alphabet, examples_bytes: int | None = None) -> Texts:
     """Texts of every kind, each as long as it may be, within ``TEXTS_MAX`` together, or the examples alone."""
-    draw = random.Random(f"{alphabet}")  # noqa: S311  # the same texts every time
+    draw = random.Random(f"{alphabet}")
     name = alphabet.text(draw, NAME_MAX, NAME_MAX * 4)
     description = alphabet.text(draw, DESCRIPTION_MAX, DESCRIPTION_MAX * 4)
     instructions = alphabet.text(draw, INSTRUCTIONS_MAX, INSTRUCTIONS_MAX * 4)

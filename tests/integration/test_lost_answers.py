@@ -397,7 +397,7 @@ def test_a_batch_of_texts_is_put(world: World, client: Client, faults: Faults, l
     assert client.call("draft", {"examples": examples}).status == 200
     assert faults.pending == 0
     references = [("examples", text_id("examples", text)) for text in examples]
-    assert len(world.table.get_many(keys.text(GROUP, kind, each) for kind, each in references)) == 20  # type: ignore[arg-type]  # kind is "examples"
+    assert len(world.table.get_many(keys.text(GROUP, kind, each) for kind, each in references)) == 20
 
 
 @pytest.mark.parametrize("lost", LOST)
@@ -836,7 +836,7 @@ class TestBitByBit:
 
     @pytest.fixture
     def table(self, world: World, stingy: Stingy) -> Table:
-        return Table(stingy, world.table.name, utc_now, Deadline())  # type: ignore[arg-type]  # stands in for a client
+        return Table(stingy, world.table.name, utc_now, Deadline())
 
     def test_unprocessed_items_are_put(self, world: World, table: Table, stingy: Stingy) -> None:
         items = [{"pk": "text#a", "sk": f"{number}"} for number in range(10)]
@@ -879,7 +879,7 @@ class TestBitByBit:
             def batch_write_item(self, **arguments: object) -> dict[str, object]:
                 return {"UnprocessedItems": arguments["RequestItems"]}
 
-        table = Table(Idle(dynamodb(), 0), world.table.name, utc_now, Deadline())  # type: ignore[arg-type]  # as above
+        table = Table(Idle(dynamodb(), 0), world.table.name, utc_now, Deadline())
         with pytest.raises(Unavailable):
             table.put_many([{"pk": "text#a", "sk": "1"}])
         assert 10 < waiting.slept < 20

@@ -223,7 +223,7 @@ class TestLostAnswers:
     ) -> None:
         """Every fourth write takes effect, and its answer is lost."""
         # Given sixteen writers on one persona, and a network that notes which writes take effect and loses answers
-        faults, chance = Faults.installed(monkeypatch), Random(13)  # noqa: S311  # repeatable, not secret
+        faults, chance = Faults.installed(monkeypatch), Random(13)
         effects: Counter[str] = Counter()
         lost = [lost_after(closed()), lost_after(timed_out()), lost_as_500]
 

@@ -113,7 +113,7 @@ class TestRefreshing:
         queries = {request.params.get("IndexName") for request in steps.requests if request.operation == "Query"}
         assert queries == {"changes"}
         (batch,) = [request for request in steps.requests if _reads_personas(request)]
-        assert len(batch.params["RequestItems"][env.services.table.name]["Keys"]) == 3  # type: ignore[index]  # botocore's
+        assert len(batch.params["RequestItems"][env.services.table.name]["Keys"]) == 3
 
     def test_many_refreshes_after_one_another(
         self, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -30,7 +30,7 @@ def converted(file: Path, to: str, *options: str) -> Path:
     """Return the file that LibreOffice saves when it has opened another."""
     assert SOFFICE is not None
     folder = file.parent / "out"
-    subprocess.run(  # noqa: S603  # the program that was found, on a file of our own
+    subprocess.run(
         [
             *(SOFFICE, "--headless", f"-env:UserInstallation={(file.parent / 'profile').as_uri()}", *options),
             *("--convert-to", to, "--outdir", str(folder), str(file)),

@@ -174,7 +174,7 @@ def test_a_drafter_is_listed_once_a_day_before_the_draft(house: House) -> None:
 
     def counted[T](parallel: Parallel, calls: list[object]) -> list[object]:
         blocks.append(len(calls))
-        return run(parallel, calls)  # type: ignore[arg-type]  # it only counts
+        return run(parallel, calls)
 
     with patch.object(Parallel, "run", counted):
         house.call("draft", {"input_draft_id": first["draft_id"], "expected_version": 2, "name": "Two"}, who="nurse")

@@ -80,7 +80,7 @@ class TestFounding:
         put = Table.put
 
         def lost(table: Table, *args: object, **kwargs: object) -> object:
-            put(table, *args, **kwargs)  # type: ignore[arg-type]  # as it came
+            put(table, *args, **kwargs)
             raise Unavailable("The answer got lost.")
 
         with patch.object(Table, "put", lost), pytest.raises(Unavailable):

@@ -51,7 +51,7 @@ def imported(logical_id: str) -> dict[str, Any]:
     function = functions()[logical_id]
     names = dict.fromkeys(("RefreshQueue",), "https://localhost/queue")
     names |= {each: f"test-{each.lower()}" for each in ("PersonasTable", "IdempotencyTable", "Bucket")}
-    ran = subprocess.run(  # noqa: S603  # this interpreter
+    ran = subprocess.run(
         [sys.executable, "-P", "-c", IMPORT],
         env={
             **os.environ,

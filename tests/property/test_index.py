@@ -135,7 +135,7 @@ class Model:
     def counts(self, query: Query, facet: Facet) -> dict[str, int]:
         """By choosing each option in turn, in place of what is selected of its facet."""
         chosen = {"scenarios": "scenario_ids", "fields": "field_ids", "departments": "department_ids"}.get(facet)
-        others = self.ids(replace(query, **{chosen: ()}) if chosen else query)  # type: ignore[arg-type]  # a known name
+        others = self.ids(replace(query, **{chosen: ()}) if chosen else query)
         options = {each for persona_id in others for each in self._options(self.rows[persona_id], facet)}
         return {
             option: sum(option in self._options(self.rows[persona_id], facet) for persona_id in others)
@@ -348,7 +348,7 @@ def a_row(**changes: object) -> Row:
 
 def test_pages_through_equal_names_meeting_each_persona_once() -> None:
     index = Index()
-    chance = random.Random(4)  # noqa: S311 - made-up data
+    chance = random.Random(4)
     ids = [str(UUID(int=chance.getrandbits(128))) for _ in range(1000)]
     for number, persona_id in enumerate(ids):
         index.upsert(persona_id, 1, a_row(n=f"Ada {number % 3}"))

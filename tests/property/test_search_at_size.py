@@ -76,7 +76,7 @@ LINKS: Final = {each.id: each.field_id for each in CATALOGUE.parameter_fields.va
 @cache
 def library() -> dict[str, dict[str, Any]]:
     """The rows of the personas, the same in every run."""
-    chance = random.Random(11)  # noqa: S311  # made-up data
+    chance = random.Random(11)
 
     def some(of: Sequence[str], most: int) -> list[str]:
         return chance.sample(list(of), chance.randint(0, most))
@@ -185,7 +185,7 @@ def random_search(chance: random.Random) -> tuple[list[str] | None, dict[str, An
 def check_counts(seed: int) -> None:
     """One random search: its total and all counts, by looking and, where there is a filter for it, by choosing."""
     # Given a search,
-    departments, body = random_search(random.Random(seed))  # noqa: S311  # made-up data
+    departments, body = random_search(random.Random(seed))
     # when it is answered,
     answer = search(departments, **body)
     # then the total and the counts of all seven are those of what is found, a facet's own selection set aside,

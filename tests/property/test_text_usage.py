@@ -63,7 +63,7 @@ def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **lin
         created_at="2026-01-02T03:04:05+00:00",
         updated_at="2026-01-02T03:04:05+00:00",
         seq=seq,
-        **given_links,  # type: ignore[arg-type]  # the callers' own
+        **given_links,
     )
 
 
@@ -308,7 +308,7 @@ def test_damage_is_seen(kind: type[TextsView] | type[Popular]) -> None:
 
 
 def test_what_is_kept_of_a_large_group_is_exact_for_any_caller() -> None:
-    chance = random.Random(1)  # noqa: S311  # the same personas every time
+    chance = random.Random(1)
     view, model = TextsView(GROUP), Model()
     departments = [f"d{number}" for number in range(8)]
     for number in range(1, 1501):

@@ -20,7 +20,7 @@ def _write(session: Session, mine: int, patches: int) -> tuple[Counter[int], dic
         statuses[status] += 1
         versions[answer["draft_id"]] = answer["new_version"]
     turns = [draft_id for draft_id in versions for _ in range(patches)]
-    random.Random(mine).shuffle(turns)  # noqa: S311  # an order, not a secret
+    random.Random(mine).shuffle(turns)
     for turn, draft_id in enumerate(turns):
         body = {
             "input_draft_id": draft_id,

@@ -59,7 +59,7 @@ def transform(documents: Sequence[Mapping[str, Node]]) -> list[Deployed | str]:
         AssertionError: SAM is not installed, or fails over something else than the template.
     """
     assert SAM_PYTHON.exists(), "SAM is not installed: make setup"
-    done = subprocess.run(  # noqa: S603  # our own script, in the environment that the Makefile made
+    done = subprocess.run(
         [str(SAM_PYTHON), str(ROOT / "tools/personas_tools/transform.py")],
         input=json.dumps(documents),
         env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "eu-central-1"},

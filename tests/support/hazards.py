@@ -35,7 +35,7 @@ _FRAGMENTS: Final = (
 
 def personas(count: int) -> Iterator[dict[str, object]]:
     """So many, as `create` takes and keeps them. Instructions tell them apart; every fiftieth are of full length."""
-    chance = random.Random(20261125)  # noqa: S311  # the same every time is what is wanted
+    chance = random.Random(20261125)
     for number in range(count):
         instructions = _text(chance, 20) + f" {number}"
         if number % 50 == 0:

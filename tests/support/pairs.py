@@ -37,7 +37,7 @@ class Writer:
 
 def write_and_search(port: int, key: str, writer: Writer, pairs: int) -> Writer:
     """Make so many pairs: a write that is answered with success, then one search, which must know of it."""
-    chance = random.Random(f"{writer.number}/{writer.written}")  # noqa: S311  # an order, not a secret
+    chance = random.Random(f"{writer.number}/{writer.written}")
     with Session(port, key) as session:
         for _ in range(pairs):
             persona_id = _write(session, writer, chance)

@@ -47,7 +47,7 @@ BEGIN: Final = datetime.now(UTC).replace(microsecond=0)
 @contextmanager
 def repeatable() -> Iterator[None]:
     """Have ids and secrets come again, as hypothesis needs where it takes the same steps once more."""
-    chance = Random(0).randbytes  # noqa: S311  # nothing here is secret
+    chance = Random(0).randbytes
     with patch("os.urandom", chance), patch("secrets.token_bytes", chance):
         yield
 

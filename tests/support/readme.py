@@ -53,7 +53,7 @@ def run_session(checkout: Path, patience: float = 120) -> tuple[list[str], str]:
     assert all(step.shown for step in steps)
     script = checkout / "session.sh"
     script.write_text("\n".join(f"{step.commands}\necho '{_END.strip()}'" for step in steps), encoding="utf-8")
-    session = subprocess.run(  # noqa: S603  # the README's own words
+    session = subprocess.run(
         ["bash", str(script)],  # noqa: S607  # whichever bash a reader has
         cwd=checkout,
         stdout=subprocess.PIPE,

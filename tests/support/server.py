@@ -24,7 +24,7 @@ PREFIX = "/api/v5/artifacts/personas"
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`personas serve` on the data in ``folder``, ready to answer on the port that comes with it."""
-    process = subprocess.Popen(  # noqa: S603  # the project's own command
+    process = subprocess.Popen(
         [sys.executable, "-m", "personas_tools.cli", "serve", "--port", "0", "--folder", str(folder)],
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"},
         stdout=subprocess.PIPE,

@@ -69,7 +69,7 @@ class Part:
 
     def choices(self) -> Iterator[Choice]:
         """What the client chooses; the same for the same seed."""
-        chance = random.Random(f"{self.seed}/{self.client}")  # noqa: S311  # repeatable, not secret
+        chance = random.Random(f"{self.seed}/{self.client}")
         acts, weights = list(WEIGHTS), list(WEIGHTS.values())
         for _ in range(self.calls):
             (act,) = chance.choices(acts, weights)

@@ -34,7 +34,7 @@ CORS = Cors(("https://app.example",), ("GET", "POST"), ("Content-Type", "X-Api-K
 
 
 def event_of(**request: object) -> dict[str, Json]:
-    event = to_event(Request(**({"method": "POST", "path": "/api/get"} | request)), GET, {}, "id-1", NOW)  # type: ignore[arg-type]  # a test's own keywords
+    event = to_event(Request(**({"method": "POST", "path": "/api/get"} | request)), GET, {}, "id-1", NOW)
     assert isinstance(event, dict)
     return event
 
@@ -109,7 +109,7 @@ def ask(
 
 
 def answered(*args: object, **kwargs: object) -> Response:
-    response = ask(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they are
+    response = ask(*args, **kwargs)
     assert response is not None
     return response
 

@@ -186,7 +186,7 @@ def test_what_cannot_have_been_is_found(rule: str, events: list[Event]) -> None:
 
 
 def chance_of(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  # repeatable, not secret
+    return random.Random(seed)
 
 
 def simulated(chance: random.Random, length: int) -> list[Event]:

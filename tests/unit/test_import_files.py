@@ -41,7 +41,7 @@ def test_what_was_exported_is_read_back(
 ) -> None:
     # Given personas written by the rules of an export, in any dialect
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]  # one of two ints
+    writer = csv.writer(text, delimiter=separator, lineterminator=line_end, quoting=quoting)
     writer.writerow([PERSONA_ID, *KEYS])
     writer.writerows([ID, *cells_of(row)] for row in rows)
     # When they are read

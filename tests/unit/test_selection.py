@@ -96,7 +96,7 @@ class TestChanges:
         ],
     )
     def test_of_an_update(self, sent: dict[str, object], changes: dict[str, object]) -> None:
-        assert selected(update(**sent)) == Selected(changes, [], [])  # type: ignore[arg-type]  # as literals
+        assert selected(update(**sent)) == Selected(changes, [], [])
 
     @pytest.mark.parametrize(
         ("sent", "changes"),
@@ -114,7 +114,7 @@ class TestChanges:
         ],
     )
     def test_of_a_draft(self, sent: dict[str, object], changes: dict[str, object]) -> None:
-        assert selected(patch(**sent)) == Selected(changes, [], [])  # type: ignore[arg-type]  # as literals
+        assert selected(patch(**sent)) == Selected(changes, [], [])
 
     def test_of_a_new_persona_are_what_was_sent(self) -> None:
         item = CreatePersonaItem.model_validate(NEEDED)
