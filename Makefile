@@ -51,7 +51,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
-	@.venv/bin/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow and not large and not built and not sam and not clients" $(ARGS)
+	@.venv/bin/pytest --numprocesses $(WORKERS) --dist worksteal -m "not slow and not large and not built and not sam and not clients and not schemathesis" $(ARGS)
 
 # CLIENT_KEY is by default the demo's, of a superadmin.
 .PHONY: client

@@ -16,13 +16,14 @@ from moto import mock_aws
 from personas_tools import template
 from personas_tools.emulator import Emulator
 from personas_tools.template import Function, TableRequest
-from support.aws import Aws, create_tables, forget, lambda_environment
+from support.aws import REGION, Aws, create_tables, forget, lambda_environment
 from support.faults import Waiting
 from support.iam import Guard
 
+pytest_plugins = ["support.fixtures"]
+
 ROOT: Final = Path(__file__).parents[1]
 TEMPLATE: Final = ROOT / "template.yaml"
-REGION: Final = "eu-central-1"
 
 CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "testing",

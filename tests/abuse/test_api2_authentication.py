@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from personas.domain.profile import new_key
+from personas.runtime import dynamodb
 from personas.tokens import ALGORITHMS
 from support.issuer import AUDIENCE, ISSUER, Issuer, private_key, public_jwk
 from support.world import PEOPLE, World, fault
@@ -131,8 +132,6 @@ class TestGuessing:
         reads: list[str] = []
         client = world.anyone()
         client.call("get", {})
-        from personas.runtime import dynamodb  # noqa: PLC0415  # the client that the functions use from now on
-
         dynamodb().meta.events.register("before-send.dynamodb", lambda event_name, **_: reads.append(event_name))
         world.profile("root")
 

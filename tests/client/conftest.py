@@ -9,13 +9,6 @@ from uuid import uuid4
 import pytest
 from hypothesis import Phase, settings
 
-from integration.conftest import (  # noqa: F401  # pytest finds fixtures by their names in here
-    _answers_as_described,
-    _names_of_events,
-    _one_loader,
-    _one_request_at_a_time,
-    _plain_attribute_values,
-)
 from support.server import demo_key
 from support.warm import unguarded_world, warm_client
 from support.web_client import InProcess, OverHttp, Service, read

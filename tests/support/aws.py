@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+REGION: Final = "eu-central-1"
+
 _CACHED: Final = type(cache(int))
 
 

@@ -1,4 +1,7 @@
-"""Fixtures of the integration tests: a group with its people, an issuer of tokens, and a clock to move."""
+"""Fixtures of all tests on moto: a group with its people, an issuer of tokens, a clock to move, and a faster moto.
+
+Whatever a function answers in a test is held to docs/openapi.json.
+"""
 
 import base64
 import gzip
@@ -18,9 +21,10 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.serialize import AttributePicker, AttributePickerContext
 
+from personas.observability import logger
 from personas.runtime import _Data
 from personas_tools.template import Function, TableRequest
-from support.aws import Aws, create_tables, forget, lambda_environment
+from support.aws import REGION, Aws, create_tables, forget, lambda_environment
 from support.client import Answer, Client
 from support.described import described
 from support.iam import Guard
@@ -41,7 +45,7 @@ def _one_loader() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _names_of_events() -> Iterator[None]:
     """botocore's names of events, looked up once: each new client looks up all of them."""
-    look_up = EventAliaser._alias_event_name
+    look_up = vars(EventAliaser)["_alias_event_name"]
     known: dict[str, str] = {}
 
     def once(aliaser: EventAliaser, event_name: str) -> str:
@@ -119,9 +123,7 @@ def cloud(
         for name, value in environment.items():
             patch.setenv(name, value)
         aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"), sqs)
-        aws.s3.create_bucket(
-            Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-        )
+        aws.s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
         partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
         guard = Guard(deployed_functions, names, partition_keys)
         # The clients above are of the session before, and nobody guards them.
@@ -160,8 +162,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
     """Lines of the functions' log, metrics aside."""
-    from personas.observability import logger  # noqa: PLC0415  # Powertools reads the environment when it is imported
-
     stream = io.StringIO()
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
