@@ -90,7 +90,7 @@ def _plain_attribute_values() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _answers_as_described() -> Iterator[None]:
-    """Whatever a function answers in any of these tests is what docs/openapi.json says."""
+    """Hold each answer of a function in any test to docs/openapi.json."""
     invoke = Client.invoke
 
     def held(client: Client, operation: str, raw: dict[str, Any]) -> Answer:
@@ -112,7 +112,7 @@ def _answers_as_described() -> Iterator[None]:
 def cloud(
     table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function], queue_ids: Sequence[str]
 ) -> Iterator[tuple[Aws, Guard]]:
-    """What ``aws`` and ``iam`` are for one test, for all of a module, without what a test fills: see ``world``."""
+    """AWS and its guard for all tests of a module, without what a single one fills: see ``world``."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
         sqs = boto3.client("sqs")
