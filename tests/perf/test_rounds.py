@@ -1,4 +1,4 @@
-"""The sequential rounds to AWS that each warm operation takes, as design.md's rules of speed state them.
+"""The sequential rounds to AWS that each warm operation takes, as docs/architecture.md lists them under Rounds.
 
 ``support.rounds`` says what a round is and how rounds that overlap are accounted for.
 """

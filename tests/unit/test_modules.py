@@ -1,0 +1,95 @@
+"""The limits that CONTRIBUTING.md sets to modules, functions and their names."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from personas.contract.registry import ROUTES
+
+ROOT: Final = Path(__file__).parents[2]
+LAYER: Final = ROOT / "layers" / "shared" / "personas"
+
+MODULE_MAX: Final = 350
+"""Lines, blank ones and docstrings included."""
+FUNCTION_MAX: Final = 60
+"""Lines, from ``def`` to the end."""
+ROOM_MAX: Final = 10
+"""Modules of ``search/`` and of ``views/``."""
+
+NOT_YET: Final = {
+    "layers/shared/personas/domain/sections.py",
+    "layers/shared/personas/domain/sections.py:lay_out",
+    "layers/shared/personas/operations/duplicate.py:duplicate_persona",
+    "layers/shared/personas/operations/refresh.py",
+    "layers/shared/personas/search/index.py",
+    "layers/shared/personas/store/table.py",
+    "layers/shared/personas/store/table.py:put_and_count",
+    "layers/shared/personas/store/table.py:update",
+    "layers/shared/personas/views",
+    "layers/shared/personas/views/export_segments.py",
+    "layers/shared/personas/views/text_usage.py",
+    "tools/personas_tools/commands.py",
+    "tools/personas_tools/gateway.py",
+    "tools/personas_tools/library.py",
+    "tools/personas_tools/monitoring.py",
+    "tools/personas_tools/monitoring.py:watches",
+    "tools/personas_tools/openapi.py",
+    "tools/personas_tools/template.py",
+    "tools/personas_tools/worker.py",
+}
+"""The modules and functions that are still larger. None is added."""
+
+SAME_THING: Final = {
+    **dict.fromkeys(ROUTES, "an operation: its models in contract/, its work in operations/"),
+    "draft": "an operation, and in domain/ the rules of what it writes",
+    "drafts": "an operation, and in store/ the items that it lists",
+    "resources": "the entries of a catalogue: on the wire in contract/, as items in store/",
+    "sections": "the sections of a form: on the wire in contract/, laid out in domain/",
+}
+"""The modules of two layers that bear one name, with the one thing that both are about."""
+
+
+def modules() -> list[Path]:
+    """The modules that ship, and the tools."""
+    return [path for folder in (LAYER, ROOT / "functions", ROOT / "tools") for path in sorted(folder.rglob("*.py"))]
+
+
+def too_large() -> Iterator[str]:
+    """The modules and functions with too many lines, and the folders with too many modules."""
+    for path in modules():
+        name, source = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+        if len(source.splitlines()) > MODULE_MAX:
+            yield name
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > FUNCTION_MAX:
+                yield f"{name}:{node.name}"
+    for room in (LAYER / "search", LAYER / "views"):
+        if len([path for path in room.glob("*.py") if path.stem != "__init__"]) > ROOM_MAX:
+            yield room.relative_to(ROOT).as_posix()
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines that a function takes."""
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def test_no_module_and_no_function_is_too_large() -> None:
+    assert sorted(set(too_large()) - NOT_YET) == []
+
+
+def test_two_modules_of_the_layer_bear_one_name_only_where_they_are_about_one_thing() -> None:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(LAYER.rglob("*.py")):
+        if path.stem != "__init__":
+            found[path.stem].append(path.relative_to(LAYER).parent.as_posix())
+    twice = {name: folders for name, folders in found.items() if len(folders) > 1}
+    assert {name: folders for name, folders in twice.items() if name not in SAME_THING} == {}
+
+
+@pytest.mark.parametrize("name", ["utils", "helpers", "common", "manager"])
+def test_no_module_is_named_for_nothing(name: str) -> None:
+    assert [path for path in modules() if path.stem == name] == []
