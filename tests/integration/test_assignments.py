@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from personas.domain.profile import Profile
 from personas.store import keys
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.profiles import ProfileStore
 from personas_tools.cli import main
 from personas_tools.library import personas_named
@@ -267,7 +267,7 @@ class TestMeanwhile:
 
         faults.plan(to("TransactWriteItems"), *[preceded(update, passed)] * 3)
         # When it is assigned
-        with pytest.raises(LostRace):
+        with pytest.raises(ConditionFailed):
             put(world, "kim", PERSONA_ID)
         # Then nothing is counted, and no profile stored
         assert told(world) == 0

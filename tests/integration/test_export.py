@@ -359,7 +359,7 @@ class TestFailures:
         """Files of some parts without megabytes of personas."""
         monkeypatch.setattr("personas.store.objects.PART_BYTES", 4_000)
         monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 4_000)
-        monkeypatch.setattr("personas.operations.export.WHOLE_AT_ONCE", 3)
+        monkeypatch.setattr("personas.operations.export.LOADED_AT_ONCE", 3)
 
     @pytest.fixture
     def large(self, env: Environment) -> None:

@@ -13,7 +13,7 @@ from personas.contract.names import ITEMS_MAX
 from personas.domain.persona import Persona
 from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailable
 from personas.store.personas import PersonaStore
-from personas.store.table import Table, Written
+from personas.store.table import Table, WriteResult
 from support.world import (
     NEEDED,
     NOBODY,
@@ -419,7 +419,7 @@ class TestCutOff:
         """It was told to be sent again, or unknown: under the same key that must not find the old answer."""
         insert = PersonaStore.insert
 
-        def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any) -> Written:
+        def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any) -> WriteResult:
             if persona.name.text == "Bo":
                 raise failure("no answer came, or no time was left")
             return insert(store, group, persona, *others)

@@ -29,7 +29,7 @@ from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.keys import Key
 from personas.store.resources import Entry
-from personas.store.table import TRAIL_LENGTH
+from personas.store.table import RECENT_WRITES_MAX
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, forget
 from support.client import Answer
@@ -275,9 +275,9 @@ class TestLargest:
         texts = largest_texts(alphabet)
         item = {**NEEDED, **texts._asdict(), **links._asdict(), "active_flag_id": ACTIVE}
         persona_id = str(result(warm_client(world).call("create", {"personas": [item]}))["persona_id"])
-        # Written so often, and by so many scenarios, that its trail and its casts are full.
+        # Written so often, and by so many scenarios, that its recent writes and its casts are full.
         scenarios = [str(uuid4()) for _ in range(LIST_MAX)]
-        for number in range(TRAIL_LENGTH):
+        for number in range(RECENT_WRITES_MAX):
             stored = world.stored(persona_id)
             assert stored is not None
             world.personas.cast(
@@ -321,7 +321,7 @@ class TestLargest:
             {"name": texts.name, "description": texts.description, "instructions": texts.instructions},
             {**links._asdict(), "color_id": TEAL, "icon_id": STAR, "flag_id": ACTIVE},
         ]
-        patches += [{"color_id": PLUM}] * TRAIL_LENGTH
+        patches += [{"color_id": PLUM}] * RECENT_WRITES_MAX
         for version, patch in enumerate(patches, start=1):
             ok(client.call("draft", {"input_draft_id": draft_id, "expected_version": version, **patch}))
         item = raw_item(world, keys.draft(GROUP, world.profile("root"), draft_id))

@@ -22,7 +22,7 @@ from personas.domain.profile import Caller, Profile
 from personas.errors import PersonasError
 from personas.operations.update import update_personas
 from personas.services import services
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas_tools.template import Function, TableRequest
 from support.client import Answer, Client
 from support.emulated import emulated_aws
@@ -399,7 +399,7 @@ def test_profiles_that_are_assigned_at_once_are_all_counted(world: World, person
         while True:
             try:
                 return world.profiles.put_profile(profile, [persona_id], f"assign.{number}")
-            except LostRace:
+            except ConditionFailed:
                 continue
 
     with ThreadPoolExecutor(PROCESSES) as pool:

@@ -44,7 +44,7 @@ def views(world: World) -> Views:
 @pytest.fixture(autouse=True)
 def _small_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """One part of the text directory for the clean-up to look at: that has tests of its own."""
-    monkeypatch.setattr("personas.operations.upkeep.TEXT_SHARDS", 1)
+    monkeypatch.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
 
 
 @pytest.fixture

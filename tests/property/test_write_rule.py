@@ -17,9 +17,9 @@ from personas.domain.text import identified
 from personas.errors import OutcomeUnknown
 from personas.services import services
 from personas.store import keys
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.personas import PersonaStore, Stored
-from personas.store.table import TRAIL_LENGTH, Change, Written
+from personas.store.table import RECENT_WRITES_MAX, Change, WriteResult
 from support.client import Client
 from support.faults import (
     Faults,
@@ -94,8 +94,8 @@ class Step(NamedTuple):
 
 
 moves = st.lists(st.sampled_from(Move), max_size=2)
-# A crowd moves more often between two attempts than a trail remembers.
-crowds = st.lists(st.sampled_from(Move), min_size=TRAIL_LENGTH - 2, max_size=TRAIL_LENGTH + 2)
+# A crowd moves more often between two attempts than an item's recent writes remember.
+crowds = st.lists(st.sampled_from(Move), min_size=RECENT_WRITES_MAX - 2, max_size=RECENT_WRITES_MAX + 2)
 attempts = st.lists(st.builds(Attempt, st.sampled_from(Fate), moves | crowds), max_size=3)
 steps = st.builds(Step, st.sampled_from(Kind), st.just([]) | moves, attempts)
 
@@ -148,7 +148,7 @@ class Setting:
             else:
                 self.world.personas.delete(self.group, self.persona_id, write_id, stored)
 
-    def we_write(self, kind: Kind, based_on: Stored, tag: str) -> Written:
+    def we_write(self, kind: Kind, based_on: Stored, tag: str) -> WriteResult:
         """One write of ours, decided on what was read."""
         if based_on.persona is None:
             return self.ours.insert(self.group, self.persona(tag), tag, based_on)
@@ -191,22 +191,22 @@ def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which_or
             *(then(attempt.fate.outcome, partial(setting.others_move, attempt.moves)) for attempt in step.attempts),
         )
         # When it writes
-        told: Written | None = None
+        told: WriteResult | None = None
         unknown = False
         try:
             told = setting.we_write(step.kind, read, tag)
-        except LostRace:
+        except ConditionFailed:
             pass
         except OutcomeUnknown:
             unknown = True
         assert faults.pending == 0
 
-        # Then it does not know what became of it exactly if an answer was lost that the trail reaches back to no more
+        # Then the outcome is unknown exactly if an answer was lost that the recent writes reach back to no more
         before, after = moves_around_the_effect(step)
         stored = setting.stored()
         ours = 0 if before else 1
         unsure = any(attempt.fate.unsure for attempt in step.attempts)
-        assert unknown == (unsure and before + after + ours > TRAIL_LENGTH)
+        assert unknown == (unsure and before + after + ours > RECENT_WRITES_MAX)
         # and otherwise it lost the race exactly if somebody was there before its first attempt that arrived
         assert unknown or (told is None) == bool(before)
         # and there are as many writes as were made, each once
@@ -356,10 +356,10 @@ class TestLostRaces:
 def test_a_write_is_remembered_for_as_many_writes_as_the_trail_is_long(world: World, faults: Faults) -> None:
     setting = Setting(world, faults, str(uuid4()), services().personas)
     setting.begin()
-    for remembered in range(TRAIL_LENGTH):
-        assert setting.stored().made_by("others.0") == 1, remembered
+    for remembered in range(RECENT_WRITES_MAX):
+        assert setting.stored().version_written_by("others.0") == 1, remembered
         setting.others_move([Move.RENAME])
-    assert setting.stored().made_by("others.0") is None
+    assert setting.stored().version_written_by("others.0") is None
 
 
 @pytest.mark.parametrize("fate", [Fate.TIMED_OUT_AFTER, Fate.CLOSED_AFTER, Fate.ANSWERED_500_AFTER])

@@ -12,7 +12,7 @@ from personas.clock import machine_time
 from personas.runtime import Deadline
 from personas.store.attributes import Item, Value
 from personas.store.keys import Key
-from personas.store.table import Change, Table, Written
+from personas.store.table import Change, Table, WriteResult
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ BEHIND: Final = 1.0
 class Unconditional(Table):
     """Drops the condition of updates: of two writers who read the same both win, and the later undoes the other."""
 
-    def update(self, key: Key, sets: Mapping[str, Value], **arguments: Any) -> Written:
+    def update(self, key: Key, sets: Mapping[str, Value], **arguments: Any) -> WriteResult:
         """Write whatever stands there, as long as something does."""
         arguments |= {"condition": "attribute_exists(#seq)", "condition_values": {}}
         return super().update(key, sets, **arguments)
@@ -33,7 +33,7 @@ class Unconditional(Table):
 class Reusing(Table):
     """Gives every second version a second time: the counter of versions is not raised where it should be."""
 
-    def update(self, key: Key, sets: Mapping[str, Value], *, version: int, **arguments: Any) -> Written:
+    def update(self, key: Key, sets: Mapping[str, Value], *, version: int, **arguments: Any) -> WriteResult:
         """Write under the version that the item has already, where that is an even one."""
         return super().update(key, sets, version=version - version % 2, **arguments)
 

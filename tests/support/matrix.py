@@ -25,7 +25,7 @@ from personas.errors import Conflict, PersonasError
 from personas.runtime import CLOCK_SKEW, deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.decoding import mapping, text
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
@@ -297,7 +297,7 @@ class Lab:
         if scenario.in_parts:
             self.patch.setattr("personas.store.objects.PART_BYTES", 150)
             self.patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
-            self.patch.setattr("personas.operations.export.WHOLE_AT_ONCE", 1)
+            self.patch.setattr("personas.operations.export.LOADED_AT_ONCE", 1)
         self._restart()
 
     # ---- Environments ----------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ class Lab:
         """What comes of it as an answer; an error as the problem that it would be in one."""
         try:
             return Answer(HTTPStatus.OK, {}, json.dumps(act()))
-        except LostRace:
+        except ConditionFailed:
             error: PersonasError = Conflict("Somebody else keeps writing it.", code="contended")
         except PersonasError as raised:
             error = raised
@@ -750,7 +750,7 @@ def _selected(body: Mapping[str, Any]) -> dict[str, Any]:
 def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPatch) -> Lab:
     """A lab on empty tables."""
     # What a weekly clean-up does with texts has tests of its own, and would be most of a case.
-    patching.setattr("personas.operations.upkeep.TEXT_SHARDS", 1)
+    patching.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
     world = unguarded_world(aws)
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)

@@ -17,7 +17,7 @@ from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, encode_item
 from personas.store.decoding import integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
-from personas.store.table import TRAIL_LENGTH, Table, expired, trail_entry, trail_slot, version_made_by
+from personas.store.table import RECENT_WRITES_MAX, Table, expired, recent_write, recent_write_slot, version_written_by
 from support.faults import Waiting
 
 if TYPE_CHECKING:
@@ -101,23 +101,23 @@ class TestExpiry:
 
 
 class TestTrail:
-    @given(st.lists(st.text("abc.@0123456789", min_size=1), unique=True, min_size=1, max_size=TRAIL_LENGTH))
+    @given(st.lists(st.text("abc.@0123456789", min_size=1), unique=True, min_size=1, max_size=RECENT_WRITES_MAX))
     def test_knows_each_of_the_last_writes_and_the_version_that_it_made(self, write_ids: list[str]) -> None:
-        trail = {trail_slot(seq): trail_entry(write_id, seq + 10) for seq, write_id in enumerate(write_ids)}
+        trail = {recent_write_slot(seq): recent_write(write_id, seq + 10) for seq, write_id in enumerate(write_ids)}
         for seq, write_id in enumerate(write_ids):
-            assert version_made_by({"trail": trail}, write_id) == seq + 10
+            assert version_written_by({"trail": trail}, write_id) == seq + 10
 
     def test_forgets_the_oldest(self) -> None:
-        trail = {trail_slot(seq): trail_entry(f"w{seq}", seq) for seq in range(TRAIL_LENGTH + 1)}
-        assert version_made_by({"trail": trail}, "w0") is None
-        assert version_made_by({"trail": trail}, "w1") == 1
+        trail = {recent_write_slot(seq): recent_write(f"w{seq}", seq) for seq in range(RECENT_WRITES_MAX + 1)}
+        assert version_written_by({"trail": trail}, "w0") is None
+        assert version_written_by({"trail": trail}, "w1") == 1
 
     @pytest.mark.parametrize("item", [None, {}, {"trail": {}}])
     def test_knows_nothing_of_what_is_not_there(self, item: Item | None) -> None:
-        assert version_made_by(item, "w") is None
+        assert version_written_by(item, "w") is None
 
     def test_does_not_take_a_write_for_another_whose_id_begins_alike(self) -> None:
-        assert version_made_by({"trail": {"s0": trail_entry("w.10", 1)}}, "w.1") is None
+        assert version_written_by({"trail": {"s0": recent_write("w.10", 1)}}, "w.1") is None
 
 
 class TestPut:
@@ -140,7 +140,7 @@ class TestPut:
 
     def test_leaves_its_id_in_the_trail_beside_others(self, table: Table, client: Notes) -> None:
         item = self.put(table, client, 8, PERSONA_CHANGES)["Item"]
-        assert item["trail"] == {"M": {"s0": {"S": "old@2"}, trail_slot(9): {"S": "w@3"}}}
+        assert item["trail"] == {"M": {"s0": {"S": "old@2"}, recent_write_slot(9): {"S": "w@3"}}}
 
     def test_stamps_what_a_feed_shows(self, table: Table, client: Notes) -> None:
         assert self.put(table, client, 8, PERSONA_CHANGES)["Item"]["changed"] == {"S": "p#2026-11-24T12:00:00.000000Z"}

@@ -23,7 +23,7 @@ from personas.domain.profile import KEY_PREFIX, ApiKey, Profile, digest_of, new_
 from personas.domain.text import new_secret, resource_id
 from personas.errors import PersonasError, Unreadable
 from personas.observability import on_a_terminal
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.resources import ResourceKind
@@ -94,7 +94,7 @@ def _plain_errors(wanted: str) -> Iterator[None]:
         yield
     except LibraryError as error:
         raise click.ClickException("\n".join(["The library was not loaded.", *error.faults])) from error
-    except LostRace as error:
+    except ConditionFailed as error:
         raise click.ClickException("Somebody else keeps writing the same entries. Try again.") from error
     except Unreadable as error:
         raise click.ClickException(

@@ -2,6 +2,8 @@
 
 from typing import Final, Literal, NamedTuple
 
+from personas.store.table import RECENT_WRITES
+
 TABLE: Final = "PersonasTable"
 """The table's name in template.yaml; a stack makes its own physical name of it."""
 
@@ -15,7 +17,7 @@ class Attribute(NamedTuple):
 
 
 KEY: Final = (Attribute("pk", "string"), Attribute("sk", "string"))
-_WRITTEN: Final = (Attribute("seq", "number"), Attribute("version", "number"), Attribute("trail", "map"))
+_WRITTEN: Final = (Attribute("seq", "number"), Attribute("version", "number"), Attribute(RECENT_WRITES, "map"))
 _FED: Final = (Attribute("changed", "string"), Attribute("row", "map"))
 
 PERSONA: Final = (

@@ -327,7 +327,7 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
 
     Raises:
         LibraryError: a reference stands for nothing, a name is stored under another id, or names several personas.
-        LostRace: somebody else keeps writing the same entries.
+        ConditionFailed: somebody else keeps writing the same entries.
     """
     GroupStore(table).found(group_id)
     catalogue = stored_catalogue(table, group_id)

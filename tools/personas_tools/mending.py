@@ -38,7 +38,7 @@ def remove(table: Table, group_id: str, persona_id: str) -> None:
 
     Raises:
         LookupError: there is none, or it can be read.
-        LostRace: it was written in between.
+        ConditionFailed: it was written in between.
         Unavailable: the table cannot be read or written now.
     """
     try:
@@ -54,7 +54,7 @@ def bury(table: Table, group_id: str, persona_id: str) -> None:
     """Leave a tombstone in the place of what cannot be read, with the number of the profiles that name the persona.
 
     Raises:
-        LostRace: it was written in between.
+        ConditionFailed: it was written in between.
         Unavailable: the table cannot be read or written now.
     """
     count = partial(ProfileStore(table).naming, group_id, persona_id)

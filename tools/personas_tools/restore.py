@@ -60,7 +60,7 @@ def restore(
     ``source`` is left out; what cannot be read in ``table`` is written over.
 
     Raises:
-        LostRace: somebody keeps saving one of them meanwhile.
+        ConditionFailed: somebody keeps saving one of them meanwhile.
         Unavailable: a table cannot be read or written now.
     """
     told = Restored()

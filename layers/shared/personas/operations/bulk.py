@@ -25,7 +25,7 @@ from personas.errors import (
 )
 from personas.observability import logger, tell_unreadable
 from personas.services import Services
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 
 CHUNK: Final = 100
 """The number of items that are read together, and then written: what was read is in memory until they are."""
@@ -33,12 +33,12 @@ TRIES: Final = 4
 """The number of tries of an item that loses its races before others of its call go first."""
 
 
-def refused(item: Rejected, place: str) -> Invalid:
+def rejected_item(item: Rejected, place: str) -> Invalid:
     """The error of an item that broke the contract; ``place`` is the pointer to it."""
-    return at(place, [Fault(error.field, error.message) for error in item.errors])
+    return invalid_item(place, [Fault(error.field, error.message) for error in item.errors])
 
 
-def at(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
+def invalid_item(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
     """The error of an item with ``faults``, whose pointers are relative to it."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -53,12 +53,12 @@ def plain_name(field: str, place: str) -> str:
     return name.replace("~1", "/").replace("~0", "~")[:QUOTED_MAX]
 
 
-def echoed(sent: object) -> str:
+def quoted(sent: object) -> str:
     """What a request named, as its result tells it back: not longer than anything it could rightly be."""
     return str(sent)[:QUOTED_MAX]
 
 
-def repeated(place: str) -> Invalid:
+def repeated_item(place: str) -> Invalid:
     """The error of an item that names the same persona as one before it."""
     return Invalid(
         "An earlier item of this call names the same persona.",
@@ -68,10 +68,10 @@ def repeated(place: str) -> Invalid:
 
 
 type Attempt[T] = Callable[[bool], T]
-"""A call that reads, decides and writes one item; it is told whether it must read anew. See ``until_settled``."""
+"""A call that reads, decides and writes one item; it is told whether it must read anew. See ``retry_on_conflict``."""
 
 
-def until_settled[T](services: Services, attempt: Attempt[T], most: int | None = None) -> T:
+def retry_on_conflict[T](services: Services, attempt: Attempt[T], most: int | None = None) -> T:
     """Return the result of ``attempt``; repeat it when it loses a race, ``most`` times in all or while there is time.
 
     It is told whether it must read anew: the first attempt may decide on what the whole call has read together. The
@@ -85,13 +85,13 @@ def until_settled[T](services: Services, attempt: Attempt[T], most: int | None =
     while True:
         try:
             return attempt(races > 0)
-        except LostRace:
+        except ConditionFailed:
             races += 1
             if not tries.wait(at_once=races == 1):
                 raise Contended from None
 
 
-def settle[I, T](
+def run_items[I, T](
     services: Services, items: Mapping[int, I], prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]]
 ) -> dict[int, T | PersonasError]:
     """Work through the items, a chunk after the other: the result of each, or its error.
@@ -131,7 +131,7 @@ def _settled[I, T](
     attempts = _guarded(services, partial(prepare, chunk), late)
     if isinstance(attempts, PersonasError):
         return dict.fromkeys(chunk, attempts)
-    calls = [partial(until_settled, services, attempt, most) for attempt in attempts.values()]
+    calls = [partial(retry_on_conflict, services, attempt, most) for attempt in attempts.values()]
     outcomes = services.parallel.run([partial(_guarded, services, call, late) for call in calls])
     return dict(zip(attempts, outcomes, strict=True))
 
@@ -152,8 +152,8 @@ def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], Pe
         return internal()
 
 
-def answered[T, R: BaseModel](
-    outcomes: Mapping[int, T | PersonasError], told: Callable[[int, T | PersonasError], R]
+def results_of[T, R: BaseModel](
+    outcomes: Mapping[int, T | PersonasError], result_of: Callable[[int, T | PersonasError], R]
 ) -> list[R]:
     """A result for each item, in order.
 
@@ -166,7 +166,7 @@ def answered[T, R: BaseModel](
     for failure in failures:
         # One answer names so many fields at most: it has to fit the record of its Idempotency-Key.
         failure.errors = failure.errors[: max(1, FAULTS_MAX // len(failures))]
-    results = [told(position, outcome) for position, outcome in enumerate(ordered)]
+    results = [result_of(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         if len(failures) == 1:
             _refuse(failures[0], results)
@@ -180,7 +180,7 @@ def answered[T, R: BaseModel](
     return results
 
 
-def check_writer(caller: Caller, items: int, told: Callable[[int, PersonasError], BaseModel]) -> None:
+def check_writer(caller: Caller, items: int, result_of: Callable[[int, PersonasError], BaseModel]) -> None:
     """Let pass who may write at all.
 
     Raises:
@@ -189,7 +189,7 @@ def check_writer(caller: Caller, items: int, told: Callable[[int, PersonasError]
     verdict = may_write(caller)
     if verdict.reason is not None:
         refusal = Forbidden(verdict.reason, code=verdict.code)
-        _refuse(refusal, [told(position, refusal) for position in range(items)])
+        _refuse(refusal, [result_of(position, refusal) for position in range(items)])
 
 
 def _refuse(error: PersonasError, results: Sequence[BaseModel]) -> NoReturn:

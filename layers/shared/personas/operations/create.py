@@ -13,11 +13,19 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Conflict, Fault, PersonasError, Unreadable
-from personas.operations.bulk import Attempt, answered, at, check_writer, refused, repeated, settle
-from personas.operations.saving import Lookup, check_assignment, place_of, told
+from personas.operations.bulk import (
+    Attempt,
+    check_writer,
+    invalid_item,
+    rejected_item,
+    repeated_item,
+    results_of,
+    run_items,
+)
+from personas.operations.persona_writes import Lookup, check_assignment, persona_result, place_of
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import Written
+from personas.store.table import WriteResult
 
 
 def create_personas(
@@ -26,31 +34,31 @@ def create_personas(
     """Save each item that can be saved, a chunk in two rounds: look up what they name, then write them side by side.
 
     Raises:
-        PersonasError: the caller's role only reads, or see ``answered``.
+        PersonasError: the caller's role only reads, or see ``results_of``.
     """
 
-    def named(position: int, outcome: Written | PersonasError) -> PersonaResultItem:
+    def result_of(position: int, outcome: WriteResult | PersonasError) -> PersonaResultItem:
         # What is not stored has no id. What may be stored goes by the one that it would have.
         unsaved = isinstance(outcome, PersonasError) and not outcome.may_have_saved
-        return told(position, None if unsaved else ids[position], outcome, "The persona was created.")
+        return persona_result(position, None if unsaved else ids[position], outcome, "The persona was created.")
 
     ids: dict[int, str] = {}
-    check_writer(caller, len(request.personas), named)
-    outcomes: dict[int, Written | PersonasError] = {}
+    check_writer(caller, len(request.personas), result_of)
+    outcomes: dict[int, WriteResult | PersonasError] = {}
     sound: dict[int, CreatePersonaItem] = {}
     claimed: set[str] = set()
     for position, item in enumerate(request.personas):
         if isinstance(item, Rejected):
-            outcomes[position] = refused(item, place_of(position))
+            outcomes[position] = rejected_item(item, place_of(position))
         elif item.id in claimed:
-            outcomes[position] = repeated(f"{place_of(position)}/id")
+            outcomes[position] = repeated_item(f"{place_of(position)}/id")
         else:
             sound[position] = item
             claimed |= {item.id} if item.id else set()
 
     ids |= {position: item.id or intent.new_id(position) for position, item in sound.items()}
 
-    def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Attempt[Written]]:
+    def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Attempt[WriteResult]]:
         lookup = Lookup(
             services, caller.group_id, list(chunk.values()), [item.id for item in chunk.values() if item.id]
         )
@@ -61,8 +69,8 @@ def create_personas(
             for position, item in chunk.items()
         }
 
-    outcomes |= settle(services, sound, prepare)
-    return CreatePersonaResponse(results=answered(outcomes, named))
+    outcomes |= run_items(services, sound, prepare)
+    return CreatePersonaResponse(results=results_of(outcomes, result_of))
 
 
 def _create(
@@ -74,12 +82,12 @@ def _create(
     lookup: Lookup,
     position: int,
     read_again: bool,
-) -> Written:
+) -> WriteResult:
     place = place_of(position)
     selected = select(item, Links(lookup.catalogue, caller), lookup.texts)
     faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
-        raise at(place, faults)
+        raise invalid_item(place, faults)
     form = Form().changed(selected.changes)
     check_assignment(caller, form.department_ids, selected, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
@@ -114,22 +122,22 @@ def insert(
     stored: Stored | Unreadable | None,
     place: str,
     read_again: bool,
-) -> Written:
+) -> WriteResult:
     """Store a new persona where nothing stands, or a tombstone; ``stored`` is what was read there at first.
 
     Raises:
         Conflict: the id is taken.
-        LostRace: somebody else has written there since.
+        ConditionFailed: somebody else has written there since.
         Unreadable: the id is taken by what cannot be read.
     """
     there = services.personas.get(group_id, persona.id) if read_again else stored
     if isinstance(there, Unreadable):
-        # The id is taken. That much is told of any id, whoever may see its persona.
+        # The id is taken. That much is persona_result of any id, whoever may see its persona.
         raise there
     if there is not None:
-        made = there.made_by(write_id)
+        made = there.version_written_by(write_id)
         if made is not None:
-            return Written(made, None)
+            return WriteResult(made, None)
         if there.persona is not None:
             raise Conflict(
                 f"There is a persona with the id {persona.id} already.",

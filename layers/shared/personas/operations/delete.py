@@ -9,11 +9,11 @@ from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError, Unreadable
-from personas.operations.bulk import Attempt, answered, check_writer, echoed, refused, repeated, settle
-from personas.operations.standing import known_to, read_for
+from personas.operations.bulk import Attempt, check_writer, quoted, rejected_item, repeated_item, results_of, run_items
+from personas.operations.persona_reads import read_persona, visible_to
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import Written
+from personas.store.table import WriteResult
 
 
 def delete_personas(
@@ -22,30 +22,30 @@ def delete_personas(
     """Delete each persona that can be deleted, a chunk in two rounds: read them, then write their tombstones.
 
     Raises:
-        PersonasError: the caller's role only reads, or see ``answered``.
+        PersonasError: the caller's role only reads, or see ``results_of``.
     """
 
-    def told(position: int, outcome: Written | PersonasError) -> DeletePersonaResult:
+    def result_of(position: int, outcome: WriteResult | PersonasError) -> DeletePersonaResult:
         named = request.persona_ids[position]
-        persona_id = echoed(named.raw) if isinstance(named, Rejected) else named
+        persona_id = quoted(named.raw) if isinstance(named, Rejected) else named
         if isinstance(outcome, PersonasError):
             return DeletePersonaResult(success=False, persona_id=persona_id, message=outcome.detail, code=outcome.code)
         return DeletePersonaResult(success=True, persona_id=persona_id, message="The persona was deleted.")
 
-    check_writer(caller, len(request.persona_ids), told)
-    outcomes: dict[int, Written | PersonasError] = {}
+    check_writer(caller, len(request.persona_ids), result_of)
+    outcomes: dict[int, WriteResult | PersonasError] = {}
     sound: dict[int, str] = {}
     claimed: set[str] = set()
     for position, persona_id in enumerate(request.persona_ids):
         if isinstance(persona_id, Rejected):
-            outcomes[position] = refused(persona_id, f"/persona_ids/{position}")
+            outcomes[position] = rejected_item(persona_id, f"/persona_ids/{position}")
         elif persona_id in claimed:
-            outcomes[position] = repeated(f"/persona_ids/{position}")
+            outcomes[position] = repeated_item(f"/persona_ids/{position}")
         else:
             sound[position] = persona_id
             claimed.add(persona_id)
 
-    def prepare(chunk: Mapping[int, str]) -> dict[int, Attempt[Written]]:
+    def prepare(chunk: Mapping[int, str]) -> dict[int, Attempt[WriteResult]]:
         stored, _ = services.parallel.pair(
             lambda: services.personas.get_many(caller.group_id, chunk.values()),
             lambda: services.groups.mark(caller.group_id),
@@ -55,8 +55,8 @@ def delete_personas(
             for position, persona_id in chunk.items()
         }
 
-    outcomes |= settle(services, sound, prepare)
-    return DeletePersonaResponse(results=answered(outcomes, told))
+    outcomes |= run_items(services, sound, prepare)
+    return DeletePersonaResponse(results=results_of(outcomes, result_of))
 
 
 def _delete(
@@ -66,11 +66,11 @@ def _delete(
     write_id: str,
     stored: Stored | Unreadable | None,
     read_again: bool,
-) -> Written:
-    there = read_for(services, caller, persona_id) if read_again else known_to(caller, stored)
-    made = there.made_by(write_id) if there else None
+) -> WriteResult:
+    there = read_persona(services, caller, persona_id) if read_again else visible_to(caller, stored)
+    made = there.version_written_by(write_id) if there else None
     if made is not None:
-        return Written(made, None)
+        return WriteResult(made, None)
     if there is None or there.persona is None or not may_see(caller, there.persona.department_ids):
         raise NotFound(f"There is no persona {persona_id}.")
     verdict = may_delete(caller, there.persona)

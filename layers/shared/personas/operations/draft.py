@@ -15,9 +15,9 @@ from personas.domain.profile import Caller
 from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, NotFound, VersionConflict
-from personas.operations.bulk import at
+from personas.operations.bulk import invalid_item
 from personas.services import Services
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 
 
 def patch_draft(
@@ -79,7 +79,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     selected = select(request, Links(catalogue, caller, held), {**texts, **found})
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in texts_of(selected.changes))]
     if faults:
-        raise at("", [_as_sent(request, fault) for fault in faults])
+        raise invalid_item("", [_as_sent(request, fault) for fault in faults])
     return selected.changes
 
 
@@ -112,7 +112,7 @@ def _begin(
     )
     try:
         stored = services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id())
-    except LostRace as lost:
+    except ConditionFailed as lost:
         # Only an Idempotency-Key whose first call was cut off, and that now comes with another body, gets here.
         raise VersionConflict(f"The draft {draft.id} was begun with other contents.") from lost
     return _answer(stored.id, 1, stored, "The draft was created.")
@@ -138,7 +138,7 @@ def _patch(
             updated_at=services.table.now().isoformat(),
             write_id=intent.write_id(),
         )
-    except LostRace as lost:
+    except ConditionFailed as lost:
         stored = services.drafts.draft_in(lost)
         if stored is None:
             raise NotFound(f"You have no draft {draft_id}.") from None

@@ -12,11 +12,11 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.text import Text, TextKind, identified
 from personas.errors import Forbidden, Invalid, NotFound
-from personas.operations.bulk import until_settled
+from personas.operations.bulk import retry_on_conflict
 from personas.operations.create import insert
-from personas.operations.standing import read_for
+from personas.operations.persona_reads import read_persona
 from personas.services import Services
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.personas import Stored, name_in
 
 
@@ -41,7 +41,7 @@ def duplicate_persona(
     secrets: list[bytes] = []
     found: list[Stored | None] = []
     calls: list[Callable[[], None]] = [
-        lambda: found.append(read_for(services, caller, request.persona_id)),
+        lambda: found.append(read_persona(services, caller, request.persona_id)),
         lambda: services.groups.mark(caller.group_id),
         lambda: secrets.append(services.groups.text_secret(caller.group_id)),
     ]
@@ -64,7 +64,7 @@ def duplicate_persona(
     expected = _copied_texts(secret, source, stored.copies + 1)
     try:
         services.parallel.run([count, *services.texts.puts(caller.group_id, expected)])
-    except LostRace:
+    except ConditionFailed:
         raise missing from None
     texts = _copied_texts(secret, source, number[0])
     services.parallel.run(services.texts.puts(caller.group_id, texts))
@@ -84,7 +84,9 @@ def duplicate_persona(
         created_at=now,
         updated_at=now,
     )
-    written = until_settled(services, partial(insert, services, caller.group_id, copy, write_id, None, "/persona_id"))
+    written = retry_on_conflict(
+        services, partial(insert, services, caller.group_id, copy, write_id, None, "/persona_id")
+    )
     # The repeat of a call that was cut off finds the copy of the first attempt, which may have another number.
     name = name_in(written) or copy.name.text
     return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {name!r}.")

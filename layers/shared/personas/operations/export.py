@@ -17,8 +17,8 @@ from personas.operations.search import current_view, query_of
 from personas.search.index import Index, Query, Selection
 from personas.services import Services
 from personas.store.exports import Export
+from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.table import change_in
-from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
 from personas.views.object_format import SnapshotDamaged
 from personas.views.search_views import PersonaView, apply
@@ -78,10 +78,10 @@ class _Wanted:
         selection = self._selection
         stream = self._from_blocks(selection)
         ahead = next(stream, None)
-        for first in range(0, len(selection), WHOLE_AT_ONCE):
+        for first in range(0, len(selection), LOADED_AT_ONCE):
             if not self._services.table.has_time_for_another_item():
                 raise ExportUnfinished
-            some = slice(first, first + WHOLE_AT_ONCE)
+            some = slice(first, first + LOADED_AT_ONCE)
             seqs = dict(zip(selection[some], selection.seqs(some), strict=True))
             last = next(reversed(seqs))
             found: dict[str, Persona] = {}
@@ -115,7 +115,7 @@ class _Wanted:
 
     def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
         """Those of the personas that still match. What was written since the view was read is judged by itself."""
-        stored = read_whole(self._services.personas, self._services.parallel, self._group_id, seqs)
+        stored = load_personas(self._services.personas, self._services.parallel, self._group_id, seqs)
         newer = Index()
         for persona_id, each in stored.items():
             if each.persona is not None and each.seq != seqs[persona_id]:

@@ -11,7 +11,7 @@ from personas.domain.profile import Caller
 from personas.domain.sections import lay_out
 from personas.domain.text import TextKind
 from personas.errors import NotFound
-from personas.operations.standing import read_for
+from personas.operations.persona_reads import read_persona
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.views.text_views import News
@@ -35,7 +35,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     persona_id, draft_id, searches = request.persona_id, request.draft_id, _searches(request)
     calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(caller.group_id))]
     if persona_id:
-        calls.append(lambda: personas.append(read_for(services, caller, persona_id)))
+        calls.append(lambda: personas.append(read_persona(services, caller, persona_id)))
     if draft_id:
         calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if searches:

@@ -12,18 +12,18 @@ from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, Unreadable, ViewRebuilding
 from personas.observability import logger, tell_refresh_age
-from personas.operations.upkeep import clean_texts, left_behind
+from personas.operations.maintenance import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
 from personas.services import Services
 from personas.store import keys
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
 from personas.store.decoding import each_readable, mapping_or_empty
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
+from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.store.table import Change, change_in
-from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.object_format import SnapshotDamaged
@@ -205,7 +205,7 @@ def _all(services: Services, group_id: str) -> Iterator[Item]:
         ViewRebuilding: there is no time left.
     """
     for number, found in enumerate(services.personas.all(group_id)):
-        if number % WHOLE_AT_ONCE == 0:
+        if number % LOADED_AT_ONCE == 0:
             _check_time(services)
         yield found
 
@@ -227,9 +227,9 @@ def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterato
     Raises:
         ViewRebuilding: there is no time left.
     """
-    for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), WHOLE_AT_ONCE, strict=False):
+    for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), LOADED_AT_ONCE, strict=False):
         _check_time(services)
-        found = read_whole(services.personas, services.parallel, group_id, [persona_id for persona_id, _ in some])
+        found = load_personas(services.personas, services.parallel, group_id, [persona_id for persona_id, _ in some])
         for persona_id, seq in some:
             stored = found.get(persona_id)
             # A tombstone that is gone by now still stands for its persona's end.
@@ -316,7 +316,7 @@ def _point(work: _Pass) -> bool:
     while True:
         try:
             work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new, **work.upkeep}, write_id)
-        except LostRace:
+        except ConditionFailed:
             record = work.services.groups.read(work.group_id)
             if mapping_or_empty(record.row, SNAPSHOTS) != old:
                 return False
@@ -357,5 +357,5 @@ def _keep_up(work: _Pass) -> None:
         services.groups.swap(group_id, services.groups.read(group_id), {CLEAN_UP: following}, uuid4().hex[:16])
         if following is not None:
             services.refresh_queue.send([group_id])
-    except (Unavailable, LostRace, Unreadable) as error:
+    except (Unavailable, ConditionFailed, Unreadable) as error:
         logger.warning("the upkeep of a group is not done", extra={"group": group_id, "reason": str(error)})

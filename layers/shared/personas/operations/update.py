@@ -17,12 +17,21 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
-from personas.operations.bulk import Attempt, answered, at, check_writer, echoed, refused, repeated, settle
-from personas.operations.saving import Lookup, check_assignment, place_of, told
-from personas.operations.standing import known_to, read_for
+from personas.operations.bulk import (
+    Attempt,
+    check_writer,
+    invalid_item,
+    quoted,
+    rejected_item,
+    repeated_item,
+    results_of,
+    run_items,
+)
+from personas.operations.persona_reads import read_persona, visible_to
+from personas.operations.persona_writes import Lookup, check_assignment, persona_result, place_of
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import Written
+from personas.store.table import WriteResult
 
 _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 """RFC 9110, section 8.8.3."""
@@ -35,27 +44,27 @@ def update_personas(
 
     Raises:
         Invalid: ``if_match`` comes with more than one item, is no entity tag, or disagrees with ``expected_version``.
-        PersonasError: the caller's role only reads, or see ``answered``.
+        PersonasError: the caller's role only reads, or see ``results_of``.
     """
 
-    def named(position: int, outcome: Written | PersonasError) -> PersonaResultItem:
-        return told(position, _id_sent(request.personas[position]), outcome, "The persona was updated.")
+    def result_of(position: int, outcome: WriteResult | PersonasError) -> PersonaResultItem:
+        return persona_result(position, _id_sent(request.personas[position]), outcome, "The persona was updated.")
 
     tags = _matching(if_match, request)
-    check_writer(caller, len(request.personas), named)
-    outcomes: dict[int, Written | PersonasError] = {}
+    check_writer(caller, len(request.personas), result_of)
+    outcomes: dict[int, WriteResult | PersonasError] = {}
     sound: dict[int, UpdatePersonaItem] = {}
     claimed: set[str] = set()
     for position, item in enumerate(request.personas):
         if isinstance(item, Rejected):
-            outcomes[position] = refused(item, place_of(position))
+            outcomes[position] = rejected_item(item, place_of(position))
         elif item.persona_id in claimed:
-            outcomes[position] = repeated(f"{place_of(position)}/persona_id")
+            outcomes[position] = repeated_item(f"{place_of(position)}/persona_id")
         else:
             sound[position] = item
             claimed.add(item.persona_id)
 
-    def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Attempt[Written]]:
+    def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Attempt[WriteResult]]:
         items = list(chunk.values())
         lookup = Lookup(services, caller.group_id, items, [item.persona_id for item in items])
         return {
@@ -63,16 +72,16 @@ def update_personas(
             for position, item in chunk.items()
         }
 
-    outcomes |= settle(services, sound, prepare)
-    return UpdatePersonaResponse(results=answered(outcomes, named))
+    outcomes |= run_items(services, sound, prepare)
+    return UpdatePersonaResponse(results=results_of(outcomes, result_of))
 
 
 def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
-    """Return the id that an item named, as far as it named one."""
+    """Return the id that an item result_of, as far as it result_of one."""
     if not isinstance(item, Rejected):
         return item.persona_id
     sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None
-    return echoed(sent) if isinstance(sent, str) else None
+    return quoted(sent) if isinstance(sent, str) else None
 
 
 def _update(
@@ -84,15 +93,15 @@ def _update(
     tags: frozenset[str] | None,
     position: int,
     read_again: bool,
-) -> Written:
+) -> WriteResult:
     stored = (
-        read_for(services, caller, item.persona_id)
+        read_persona(services, caller, item.persona_id)
         if read_again
-        else known_to(caller, lookup.stored.get(item.persona_id))
+        else visible_to(caller, lookup.stored.get(item.persona_id))
     )
-    made = stored.made_by(write_id) if stored else None
+    made = stored.version_written_by(write_id) if stored else None
     if made is not None:
-        return Written(made, None)
+        return WriteResult(made, None)
     persona = _decide(services, caller, item, lookup, stored, tags, place_of(position))
     if stored is None:
         raise AssertionError("what does not exist is not decided on")
@@ -135,7 +144,7 @@ def _decide(
     form = form_of(persona).changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
-        raise at(place, faults)
+        raise invalid_item(place, faults)
     if "department_ids" in selected.changes:
         check_assignment(caller, form.department_ids, selected, item, place)
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:

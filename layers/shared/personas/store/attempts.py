@@ -29,7 +29,7 @@ _LONGEST_PAUSE: Final = 2.0
 _BUSY: Final = "The store is busy or out of reach, and nothing was saved. Try again shortly."
 
 
-class LostRace(Exception):
+class ConditionFailed(Exception):
     """A failed condition of a write; ``item`` is what stands there instead, or None for nothing.
 
     ``unsure`` says that the answer of an earlier attempt was lost, which may have taken effect.
@@ -47,7 +47,7 @@ def attempted[T](
     """Return the answer to ``call``, which is made anew for every attempt, at most ``most`` of them.
 
     Raises:
-        LostRace: its condition did not hold.
+        ConditionFailed: its condition did not hold.
         OutcomeUnknown: it ``writes``, and no attempt was answered in time, but one of them was sent.
         Unavailable: no attempt was answered in time; ``busy`` is what is told.
         ClientError: the call is a mistake of ours.
@@ -61,11 +61,11 @@ def attempted[T](
         except (ClientError, BotoCoreError) as error:
             what = meaning(error)
             if what is Meaning.CONDITION:
-                raise LostRace(_item_in(error), unsure=lost > 0) from None
+                raise ConditionFailed(_item_in(error), unsure=lost > 0) from None
             if what is Meaning.DEFECT:
                 raise
             lost += writes and what is Meaning.UNKNOWN
-            # A write that may have taken effect is looked for at once: every other one makes the trail older.
+            # A write that may have taken effect is looked for at once: every other write hides it more.
             at_once = writes and what is Meaning.UNKNOWN and lost <= _LOOKS_AT_ONCE
             tries.pause(unknown=lost > 0, at_once=at_once, cause=error, busy=busy)
 
@@ -74,10 +74,10 @@ def won[T](write: Callable[[], T], most: int) -> T:
     """Return what ``write`` returns. It reads and writes, and does so anew when it loses a race, ``most`` times in all.
 
     Raises:
-        LostRace: it lost every one.
+        ConditionFailed: it lost every one.
     """
     for _ in range(most - 1):
-        with suppress(LostRace):
+        with suppress(ConditionFailed):
             return write()
     return write()
 

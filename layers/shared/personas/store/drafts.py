@@ -13,7 +13,7 @@ from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text, TextKind
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attempts import LostRace
+from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     each_readable,
@@ -28,7 +28,7 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
-from personas.store.table import Table, Written, expired
+from personas.store.table import RECENT_WRITES, Table, WriteResult, expired
 
 LATEST_MAX: Final = 200
 
@@ -102,7 +102,7 @@ class DraftStore:
         """Store a new draft; under a repeated Idempotency-Key, the one that the first attempt stored.
 
         Raises:
-            LostRace: another draft has that id.
+            ConditionFailed: another draft has that id.
         """
         row = {**_row(draft.fields), "m": draft.mcp, "se": draft.session_id}
         times = {"ct": draft.created_at, "ut": draft.updated_at}
@@ -138,12 +138,12 @@ class DraftStore:
         Returns the version that this write made, and the draft as it stands.
 
         Raises:
-            LostRace: the version is another one, or the draft is gone; see ``draft_in``.
+            ConditionFailed: the version is another one, or the draft is gone; see ``draft_in``.
         """
         sets: dict[str, Value] = {f"row.{name}": value for name, value in _row(fields).items()}
         sets |= {"row.ut": updated_at, "expires_at": self._expiry()}
         sets |= {f"texts.{name}": _pack(texts[name]) for name in texts if texts[name]}
-        written: Written = self._table.update(
+        written: WriteResult = self._table.update(
             keys.draft(group_id, profile_id, draft_id),
             sets,
             prefix=keys.DRAFT_CHANGES,
@@ -158,7 +158,7 @@ class DraftStore:
             raise TypeError("an update shows the item it made")
         return written.version, readable(written.item, _whole)
 
-    def draft_in(self, lost: LostRace) -> Draft | None:
+    def draft_in(self, lost: ConditionFailed) -> Draft | None:
         """The draft that a lost race found, or None where there is none or its time is over."""
         return self._living(lost.item)
 
@@ -193,7 +193,7 @@ def _fields(row: Mapping[str, Value]) -> dict[str, Selection]:
 
 def _whole(item: Item) -> Draft:
     """Read a draft with all that its next change goes by; the feed shows neither."""
-    for name in ("texts", "trail"):
+    for name in ("texts", RECENT_WRITES):
         mapping(item, name)
     return _draft(item)
 

@@ -16,7 +16,7 @@ from personas.store import keys
 from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, key_of, mapping, readable, text
-from personas.store.table import Table
+from personas.store.table import RECENT_WRITES, Table
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
@@ -68,7 +68,7 @@ class GroupRecord:
 
     group_id: str
     row: Mapping[str, Value]
-    trail: Mapping[str, Value]
+    recent_writes: Mapping[str, Value]
     seq: int | None
 
     @property
@@ -135,7 +135,7 @@ class GroupStore:
         written anew with all of it that can, so this is for operators alone.
 
         Raises:
-            LostRace: others keep writing the record.
+            ConditionFailed: others keep writing the record.
             Unreadable: there is a record without a secret, and none is given. One that is made would give other ids to
                 the texts that are stored.
         """
@@ -183,14 +183,14 @@ class GroupStore:
 
     def _founded(self, item: Item, secret: bytes) -> dict[str, Value]:
         """Return a record with that secret, and whatever of the stored one can be read."""
-        row, trail = item.get("row"), item.get("trail")
+        row, recent = item.get("row"), item.get(RECENT_WRITES)
         try:
             following = integer(item, "seq") + 1
         except Unreadable:
             following = 0
         return {
             "row": {**(row if isinstance(row, Mapping) else {}), TEXT_IDS: secret},
-            "trail": trail if isinstance(trail, Mapping) else {},
+            RECENT_WRITES: recent if isinstance(recent, Mapping) else {},
             # Above any that a view may hold.
             "seq": max(int(self._table.now().timestamp() * 1000), following),
             "version": 1,
@@ -200,12 +200,12 @@ class GroupStore:
         """Lay ``changes`` over the record's row, where it is still the one that was read.
 
         Raises:
-            LostRace: it was written in between.
+            ConditionFailed: it was written in between.
         """
         seq = int(self._table.now().timestamp() * 1000) if record.seq is None else record.seq + 1
         self._table.put(
             keys.group(group_id),
-            {"row": {**record.row, **changes}, "trail": record.trail, "seq": seq, "version": 1},
+            {"row": {**record.row, **changes}, RECENT_WRITES: record.recent_writes, "seq": seq, "version": 1},
             prefix=keys.RESOURCE_CHANGES,
             write_id=write_id,
             based_on=record.seq,
@@ -222,7 +222,7 @@ def _record(item: Item) -> GroupRecord:
     row = mapping(item, "row")
     if not isinstance(row.get(SNAPSHOTS, {}), Mapping):
         row = {**row, SNAPSHOTS: {}}
-    return GroupRecord(keys.id_of(text(item, "pk")), row, mapping(item, "trail"), integer(item, "seq"))
+    return GroupRecord(keys.id_of(text(item, "pk")), row, mapping(item, RECENT_WRITES), integer(item, "seq"))
 
 
 def _is_record(item: Item) -> bool:

@@ -37,7 +37,7 @@ from personas.domain.intent import Intent, Keyed
 from personas.errors import Conflict, Invalid, PersonasError, Unavailable
 from personas.observability import logger
 from personas.runtime import clock, deadline, dynamodb
-from personas.store.attempts import LostRace, attempted
+from personas.store.attempts import ConditionFailed, attempted
 from personas.store.attributes import Item, Value, decode_item, encode_item
 from personas.store.decoding import integer, text
 
@@ -169,7 +169,7 @@ class _Records(BasePersistenceLayer):
         """Make a conditional write; return what stands there if the condition did not hold, as far as it is shown."""
         try:
             attempted(deadline(), call, writes=True)
-        except LostRace as lost:
+        except ConditionFailed as lost:
             return lost.item or {}
         return None
 

@@ -30,7 +30,7 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
-from personas.store.table import Table, Written, version_made_by
+from personas.store.table import RECENT_WRITES, Table, WriteResult, version_written_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 PROFILES: Final = "np"
@@ -51,9 +51,9 @@ class Stored:
     num_profiles: int
     item: Item
 
-    def made_by(self, write_id: str) -> int | None:
+    def version_written_by(self, write_id: str) -> int | None:
         """The version that this write made of it, or None if the write has not been here."""
-        return version_made_by(self.item, write_id)
+        return version_written_by(self.item, write_id)
 
 
 class PersonaStore:
@@ -87,13 +87,13 @@ class PersonaStore:
 
     def insert(
         self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None, copies: int = 0
-    ) -> Written:
+    ) -> WriteResult:
         """Store a new persona, or one in the place of a tombstone, whose version and counts then go on.
 
         ``copies`` is how many copies are known to have been made of it, should the tombstone know of fewer.
 
         Raises:
-            LostRace: the id is taken, or the tombstone is no longer the one that was read.
+            ConditionFailed: the id is taken, or the tombstone is no longer the one that was read.
         """
         if tombstone is None:
             # A tombstone is removed after 30 days and a view may remember it: counting from the clock, in
@@ -107,7 +107,7 @@ class PersonaStore:
             "texts": _pack(persona),
             "seq": seq,
             "version": version,
-            "trail": mapping(tombstone.item, "trail") if tombstone else {},
+            RECENT_WRITES: mapping(tombstone.item, RECENT_WRITES) if tombstone else {},
             "copies": copies,
         }
         return self._table.put(
@@ -118,21 +118,21 @@ class PersonaStore:
             based_on=None if tombstone is None else tombstone.seq,
         )
 
-    def update(self, group_id: str, persona: Persona, write_id: str, based_on: Stored) -> Written:
+    def update(self, group_id: str, persona: Persona, write_id: str, based_on: Stored) -> WriteResult:
         """Store a persona's next version where it is still the one that was read.
 
         Raises:
-            LostRace: it was written in between.
+            ConditionFailed: it was written in between.
         """
         return self._replace(
             group_id, persona.id, {"row": _row(persona), "texts": _pack(persona)}, write_id, based_on, removes=()
         )
 
-    def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> Written:
+    def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> WriteResult:
         """Leave a tombstone without any of the persona's contents, for 30 days, or as long as profiles name it.
 
         Raises:
-            LostRace: it was written in between.
+            ConditionFailed: it was written in between.
         """
         sets: dict[str, Value] = {"row": {PROFILES: based_on.num_profiles}, "deleted": True}
         if based_on.num_profiles == 0:
@@ -146,7 +146,7 @@ class PersonaStore:
         that begins or ceases to name it can be stored.
 
         Raises:
-            LostRace: it was written in between.
+            ConditionFailed: it was written in between.
         """
         key = keys.persona(group_id, persona_id)
         item = self._table.get(key)
@@ -178,13 +178,13 @@ class PersonaStore:
         *,
         seq: int,
         version: int,
-    ) -> Written:
+    ) -> WriteResult:
         """Store which scenarios use a persona that was read at ``seq``: a new seq for the feed, the same version.
 
         That it is part of the same item makes "not while an active scenario uses it" a part of every write's condition.
 
         Raises:
-            LostRace: the persona was written in between.
+            ConditionFailed: the persona was written in between.
         """
         return self._table.update(
             keys.persona(group_id, persona_id),
@@ -201,7 +201,7 @@ class PersonaStore:
         """The number of the next copy of a persona, from 1; each number is given out once.
 
         Raises:
-            LostRace: the persona is gone.
+            ConditionFailed: the persona is gone.
         """
         return self._table.next_number(keys.persona(group_id, persona_id), "copies", "copied_by", write_id)
 
@@ -213,7 +213,7 @@ class PersonaStore:
         write_id: str,
         based_on: Stored,
         removes: Sequence[str],
-    ) -> Written:
+    ) -> WriteResult:
         written = self._table.update(
             keys.persona(group_id, persona_id),
             sets,
@@ -234,7 +234,7 @@ def tombstone_end(now: datetime) -> int:
     return int((now + TOMBSTONE_LIFE).timestamp())
 
 
-def name_in(written: Written) -> str | None:
+def name_in(written: WriteResult) -> str | None:
     """The name of the persona that a write's answer shows; None where it shows none."""
     name = mapping_or_empty(written.item or {}, "row").get("n")
     return name if isinstance(name, str) else None
@@ -289,7 +289,7 @@ def stored_in(item: Item) -> Stored:
     """Decode an item under a persona's key. Call it by ``readable``."""
     version, seq = integer(item, "version"), integer(item, "seq")
     row = mapping(item, "row")
-    mapping(item, "trail")  # Every write leaves its id there.
+    mapping(item, RECENT_WRITES)  # Every write leaves its id there.
     persona = None if item.get("deleted") is True else _persona(item, row, version, seq)
     num_profiles = integer(row, PROFILES, absent=0)
     return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)

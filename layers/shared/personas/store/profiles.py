@@ -6,7 +6,7 @@ from typing import Final
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
-from personas.store.attempts import LostRace, won
+from personas.store.attempts import ConditionFailed, won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     NUMBER_END,
@@ -21,7 +21,7 @@ from personas.store.decoding import (
 )
 from personas.store.groups import GroupStore
 from personas.store.personas import PROFILES, tombstone_end
-from personas.store.table import Counted, Table
+from personas.store.table import RECENT_WRITES, Counted, Table
 
 _ATTEMPTS: Final = 3
 """The number of attempts at a write that loses the race against others."""
@@ -59,11 +59,11 @@ class ProfileStore:
 
         Raises:
             LookupError: a persona does not exist in the profile's group.
-            LostRace: the profile or one of the personas was written in between, every time.
+            ConditionFailed: the profile or one of the personas was written in between, every time.
             Unreadable: the profile that stands there, or a persona whose count changes, cannot be read.
         """
         GroupStore(self._table).found(profile.group_id)
-        with suppress(LostRace):  # it is listed already
+        with suppress(ConditionFailed):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
             self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)
         won(lambda: self._put_profile(profile, persona_ids, write_id), _ATTEMPTS)
@@ -83,7 +83,7 @@ class ProfileStore:
             "personas": sorted(after),
             "seq": integer(stored, "seq") + 1 if stored else 1,
             "version": 1,
-            "trail": mapping(stored, "trail") if stored else {},
+            RECENT_WRITES: mapping(stored, RECENT_WRITES) if stored else {},
         }
         counted: list[Counted] = []
         for persona_id, persona_key in changed.items():
@@ -128,7 +128,7 @@ class ProfileStore:
         """Store a new API key and list it under its group.
 
         Raises:
-            LostRace: the key exists already.
+            ConditionFailed: the key exists already.
         """
         body = {**_key_body(api_key), "seq": 1, "version": 1}
         self._table.put(keys.listed_key(api_key.group_id, api_key.digest), body, write_id=write_id, based_on=None)
@@ -144,7 +144,7 @@ class ProfileStore:
         """Revoke a key; None where there is none. Callers that were known by it are refused within 60 s.
 
         Raises:
-            LostRace: it was written in between.
+            ConditionFailed: it was written in between.
         """
         item = self._table.get(keys.api_key(digest))
         if item is None:
@@ -160,7 +160,7 @@ class ProfileStore:
 
 
 def _profiles_of(item: Item) -> int:
-    mapping(item, "trail")  # A change of the count leaves its id there.
+    mapping(item, RECENT_WRITES)  # A change of the count leaves its id there.
     return integer(mapping(item, "row"), PROFILES)
 
 

@@ -13,7 +13,7 @@ from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, mapping
 from personas.store.keys import Key
-from personas.store.table import Table
+from personas.store.table import RECENT_WRITES, Table
 
 ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
 RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)
@@ -50,7 +50,7 @@ class ResourceStore:
         """Store an entry where it is new or differs from what is stored; whether it was written.
 
         Raises:
-            LostRace: others keep writing the same entry.
+            ConditionFailed: others keep writing the same entry.
         """
         key = self._key(group_id, entry.kind, entry.id)
 
@@ -62,7 +62,7 @@ class ResourceStore:
             # There is none, or it does not say: above any that a view may hold.
             body: dict[str, Value] = {"row": row, "version": 1, "seq": int(self._table.now().timestamp() * 1000)}
             with suppress(Unreadable):
-                body |= {"seq": integer(item or {}, "seq") + 1, "trail": mapping(item or {}, "trail")}
+                body |= {"seq": integer(item or {}, "seq") + 1, RECENT_WRITES: mapping(item or {}, RECENT_WRITES)}
                 if row == stored:
                     return False
             self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)

@@ -4,10 +4,10 @@ Reads are strongly consistent. A call that is throttled, lost or refused by a br
 jitter for as long as the invocation lasts, then becomes ``Unavailable``.
 
 **The write rule.** A write is made under a condition on what was read, stamps the time anew for every attempt, and
-leaves its ``write_id`` in the item's *trail*, a ring of the last eight. When an attempt's answer was lost, the next
-one follows at once, and its condition fails on an item whose trail holds our own id: that is a success, told as one,
-even when others have written since. If they have written eight times and more, nobody can say what became of ours, and
-that is what is told. A repeat under the same Idempotency-Key carries the same id and finds itself the same way.
+leaves its ``write_id`` in the item's recent writes, a ring of the last eight. When an attempt's answer was lost, the
+next one follows at once, and its condition fails on an item whose recent writes hold our own id: that is a success,
+even when others have written since. If they have written eight times and more, the outcome of ours is unknown. A
+repeat under the same Idempotency-Key carries the same id and finds itself the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import FINISHING_TIME, Deadline
-from personas.store.attempts import LostRace, Tries, attempted, outcome_unknown
+from personas.store.attempts import ConditionFailed, Tries, attempted, outcome_unknown
 from personas.store.attributes import Item, Value, decode_item, encode, encode_item
 from personas.store.decoding import each_readable, integer, mapping_or_empty, sound_id, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, PERSONAS, Key, id_of, range_of, stamp
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
 BATCH_READ_MAX: Final = 100
 BATCH_WRITE_MAX: Final = 25
-TRAIL_LENGTH: Final = 8
+RECENT_WRITES: Final = "trail"
+"""The attribute that holds the ids and versions of an item's last eight writes, a ring."""
+RECENT_WRITES_MAX: Final = 8
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """A write that took effect: the version it made, and the item where the answer showed it."""
 
     version: int
@@ -98,19 +100,19 @@ def change_in(item: Item) -> Change:
         return Change(key, seq, {}, deleted=True, version=0, expires_at=NEVER)
 
 
-def trail_slot(seq: int) -> str:
-    """Where in the trail the write that makes ``seq`` leaves its id."""
-    return f"s{seq % TRAIL_LENGTH}"
+def recent_write_slot(seq: int) -> str:
+    """Return the slot of the recent writes in which the write that makes ``seq`` leaves its id."""
+    return f"s{seq % RECENT_WRITES_MAX}"
 
 
-def trail_entry(write_id: str, version: int) -> str:
-    """What a write leaves in the trail."""
+def recent_write(write_id: str, version: int) -> str:
+    """Return the entry that a write leaves among an item's recent writes."""
     return f"{write_id}@{version}"
 
 
-def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | None:
+def version_written_by(item: Mapping[str, Value] | None, write_id: str) -> int | None:
     """The version that the write ``write_id`` made of this item, or None if it is not among its last eight."""
-    for entry in mapping_or_empty(item or {}, "trail").values():
+    for entry in mapping_or_empty(item or {}, RECENT_WRITES).values():
         if isinstance(entry, str):
             maker, _, version = entry.rpartition("@")
             if maker == write_id and version.isdecimal():
@@ -118,21 +120,21 @@ def version_made_by(item: Mapping[str, Value] | None, write_id: str) -> int | No
     return None
 
 
-def own_write(lost: LostRace, item: Item | None, write_id: str, seq: int) -> Written | None:
+def own_write(lost: ConditionFailed, item: Item | None, write_id: str, seq: int) -> WriteResult | None:
     """Return our write that ``lost`` its condition to its own earlier attempt, or None where it lost it to another's.
 
     ``item`` is what stands there, ``seq`` what our write makes of it.
 
     Raises:
-        OutcomeUnknown: an attempt may have taken effect, and the trail does not reach back to it.
+        OutcomeUnknown: an attempt may have taken effect, and the recent writes do not reach back to it.
     """
-    made = version_made_by(item, write_id)
+    made = version_written_by(item, write_id)
     if made is not None:
-        return Written(made, item)
+        return WriteResult(made, item)
     if lost.unsure and item is not None:
         # An item with fewer entries than slots was never written more often than they say.
-        full = len(mapping_or_empty(item, "trail")) == TRAIL_LENGTH
-        if full and integer(item, "seq") >= seq + TRAIL_LENGTH:
+        full = len(mapping_or_empty(item, RECENT_WRITES)) == RECENT_WRITES_MAX
+        if full and integer(item, "seq") >= seq + RECENT_WRITES_MAX:
             raise outcome_unknown()
     return None
 
@@ -230,16 +232,16 @@ class Table:
         write_id: str,
         based_on: int | Item | None,
         prefix: str | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Write a whole item where the stored ``seq`` is ``based_on``, or what that item has there, readable or not.
 
         None: where there is no item.
 
-        ``body`` holds ``seq`` and ``version`` and, where the item had one, its ``trail``. ``prefix`` is the range of
-        the change feed that the item belongs to, or None for one that no feed shows.
+        ``body`` holds ``seq`` and ``version`` and, where the item had one, its recent writes. ``prefix`` is the range
+        of the change feed that the item belongs to, or None for one that no feed shows.
 
         Raises:
-            LostRace: something else stands there.
+            ConditionFailed: something else stands there.
         """
 
         def once() -> Item | None:
@@ -258,13 +260,13 @@ class Table:
         counted: Sequence[Counted],
         counter: str,
         prefix: str,
-    ) -> Written:
+    ) -> WriteResult:
         """Put an item as ``put`` does and, in the same transaction, add to a counter in the ``row`` of others.
 
         ``counted`` is at most 99 items.
 
         Raises:
-            LostRace: any of them was written in between.
+            ConditionFailed: any of them was written in between.
         """
 
         def count(counted: Counted) -> TransactWriteItemTypeDef:
@@ -275,10 +277,11 @@ class Table:
                 ":seq": seq + 1,
                 ":based_on": seq,
                 ":changed": stamp(prefix, self.now()),
-                ":trail": trail_entry(write_id, version),
+                ":write": recent_write(write_id, version),
             }
             assignments = (
-                "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, trail.#slot = :trail"
+                "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, "
+                f"{RECENT_WRITES}.#slot = :write"
             )
             if counted.expires_at is not None:
                 values[":expires_at"] = counted.expires_at
@@ -289,7 +292,11 @@ class Table:
                     "Key": encode_item({"pk": item["pk"], "sk": item["sk"]}),
                     "UpdateExpression": assignments,
                     "ConditionExpression": "seq = :based_on",
-                    "ExpressionAttributeNames": {"#row": "row", "#counter": counter, "#slot": trail_slot(seq + 1)},
+                    "ExpressionAttributeNames": {
+                        "#row": "row",
+                        "#counter": counter,
+                        "#slot": recent_write_slot(seq + 1),
+                    },
                     "ExpressionAttributeValues": encode_item(values),
                 }
             }
@@ -302,7 +309,7 @@ class Table:
         seq = integer(body, "seq")
         try:
             return self._write(once, write_id, seq=seq, version=integer(body, "version"))
-        except LostRace as lost:
+        except ConditionFailed as lost:
             # A cancelled transaction does not say whose condition failed: if the item carries our own id, an earlier
             # attempt went through and only its answer was lost.
             ours = own_write(lost, self.get(key), write_id, seq)
@@ -314,11 +321,11 @@ class Table:
         self, key: Key, body: Mapping[str, Value], write_id: str, based_on: int | Item | None, prefix: str | None
     ) -> PutItemInputTypeDef:
         seq, version = integer(body, "seq"), integer(body, "version")
-        trail = {**mapping_or_empty(body, "trail"), trail_slot(seq): trail_entry(write_id, version)}
+        recent = {**mapping_or_empty(body, RECENT_WRITES), recent_write_slot(seq): recent_write(write_id, version)}
         changed: dict[str, Value] = {} if prefix is None else {"changed": stamp(prefix, self.now())}
         request: PutItemInputTypeDef = {
             "TableName": self.name,
-            "Item": encode_item({**key.attributes(), **body, **changed, "trail": trail}),
+            "Item": encode_item({**key.attributes(), **body, **changed, RECENT_WRITES: recent}),
             "ConditionExpression": "seq = :based_on",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -343,14 +350,14 @@ class Table:
         condition: str,
         condition_values: Mapping[str, Value],
         removes: Sequence[str] = (),
-    ) -> Written:
+    ) -> WriteResult:
         """Change parts of an item. ``sets`` and ``removes`` go by attribute path, such as ``row.n``.
 
         The answer's item is the whole new one. ``condition`` is written with names ``#seq``, ``#version`` and
         ``#expires_at`` as far as it uses them, and must not hold for an item that is absent.
 
         Raises:
-            LostRace: the condition did not hold, or what a path leads into is no map.
+            ConditionFailed: the condition did not hold, or what a path leads into is no map.
         """
         names: dict[str, str] = {}
 
@@ -363,7 +370,7 @@ class Table:
             **sets,
             "seq": seq,
             "version": version,
-            f"trail.{trail_slot(seq)}": trail_entry(write_id, version),
+            f"{RECENT_WRITES}.{recent_write_slot(seq)}": recent_write(write_id, version),
         }
         values: dict[str, Value] = {**condition_values, ":map": "M"}
         clauses = [f"{name_of('changed')} = :changed"]
@@ -435,7 +442,7 @@ class Table:
 
         try:
             self._attempt(once, writes=True)
-        except LostRace:
+        except ConditionFailed:
             return False
         return True
 
@@ -462,7 +469,7 @@ class Table:
         ``maker`` is the attribute that remembers who counted last, so that a lost answer does not count twice.
 
         Raises:
-            LostRace: there is no such item, or it is deleted.
+            ConditionFailed: there is no such item, or it is deleted.
         """
         values: dict[str, Value] = {":zero": 0, ":one": 1, ":me": write_id}
 
@@ -484,16 +491,16 @@ class Table:
 
         try:
             item = self._attempt(once, writes=True)
-        except LostRace as lost:
+        except ConditionFailed as lost:
             if lost.item is None or lost.item.get(maker) != write_id:
                 raise
             item = lost.item
         return integer(item or {}, counter)
 
-    def _write(self, once: Callable[[], Item | None], write_id: str, *, seq: int, version: int) -> Written:
+    def _write(self, once: Callable[[], Item | None], write_id: str, *, seq: int, version: int) -> WriteResult:
         try:
-            return Written(version, self._attempt(once, writes=True))
-        except LostRace as lost:
+            return WriteResult(version, self._attempt(once, writes=True))
+        except ConditionFailed as lost:
             ours = own_write(lost, lost.item, write_id, seq)
             if ours is None:
                 raise

@@ -15,9 +15,9 @@ from personas.domain.catalogue import Catalogue
 from personas.runtime import Parallel
 from personas.store import keys
 from personas.store.groups import Pointer
+from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import PersonaStore
 from personas.store.table import Change
-from personas.store.whole import WHOLE_AT_ONCE, read_whole
 from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import pointer_to
@@ -132,9 +132,9 @@ class TextViews:
                 view.delete(persona_id, change.seq, change.expires_at)
             changed[persona_id] = change
         living = [persona_id for persona_id, change in changed.items() if not change.deleted]
-        for some in batched(living, WHOLE_AT_ONCE, strict=False):
+        for some in batched(living, LOADED_AT_ONCE, strict=False):
             self._feed.check_time()
-            found = read_whole(self._personas, self._parallel, group_id, some)
+            found = load_personas(self._personas, self._parallel, group_id, some)
             for persona_id in some:
                 stored, change = found.get(persona_id), changed[persona_id]
                 if stored and stored.persona:

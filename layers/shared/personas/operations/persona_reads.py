@@ -8,7 +8,7 @@ from personas.services import Services
 from personas.store.personas import Stored
 
 
-def read_for(services: Services, caller: Caller, persona_id: str) -> Stored | None:
+def read_persona(services: Services, caller: Caller, persona_id: str) -> Stored | None:
     """Read a persona or its tombstone.
 
     Raises:
@@ -17,10 +17,10 @@ def read_for(services: Services, caller: Caller, persona_id: str) -> Stored | No
     try:
         return services.personas.get(caller.group_id, persona_id)
     except Unreadable as error:
-        return known_to(caller, error)
+        return visible_to(caller, error)
 
 
-def known_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | None:
+def visible_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | None:
     """Return what was found, or None where the caller may not know of it.
 
     Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.

@@ -11,14 +11,14 @@ from personas.runtime import Parallel
 from personas.store.personas import PersonaStore, Stored
 from personas.store.table import BATCH_READ_MAX
 
-WHOLE_AT_ONCE: Final = 8 * BATCH_READ_MAX
+LOADED_AT_ONCE: Final = 8 * BATCH_READ_MAX
 """The most personas that are held whole: in 8 batches side by side they come as fast as a collection gives them."""
 
 
-def read_whole(
+def load_personas(
     personas: PersonaStore, parallel: Parallel, group_id: str, persona_ids: Iterable[str]
 ) -> dict[str, Stored]:
-    """Read at most ``WHOLE_AT_ONCE`` personas, by id, in one round: those that exist, tombstones included.
+    """Read at most ``LOADED_AT_ONCE`` personas, by id, in one round: those that exist, tombstones included.
 
     What cannot be read is left out and told of.
     """

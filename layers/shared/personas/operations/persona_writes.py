@@ -11,10 +11,10 @@ from personas.domain.profile import Caller
 from personas.domain.selection import Selected, Sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError, Unreadable
-from personas.operations.bulk import at, plain_name
+from personas.operations.bulk import invalid_item, plain_name
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import BATCH_READ_MAX, Written
+from personas.store.table import BATCH_READ_MAX, WriteResult
 from personas.store.texts import TextDirectory
 
 
@@ -81,12 +81,14 @@ def check_assignment(caller: Caller, department_ids: Sequence[str], selected: Se
     field = "/departments" if "departments" in sent.given else "/department_ids"
     fault = Fault(field, verdict.reason)
     if verdict is not FOREIGN_DEPARTMENT:
-        raise at(place, [fault], code=verdict.code)
+        raise invalid_item(place, [fault], code=verdict.code)
     raise Forbidden(verdict.reason, code=verdict.code, errors=[fault._replace(field=place + field)])
 
 
-def told(position: int, persona_id: str | None, outcome: Written | PersonasError, done: str) -> PersonaResultItem:
-    """What became of one item, in the contract's words."""
+def persona_result(
+    position: int, persona_id: str | None, outcome: WriteResult | PersonasError, done: str
+) -> PersonaResultItem:
+    """Return the result of one item, in the contract's words."""
     if isinstance(outcome, PersonasError):
         place = place_of(position)
         named = {(plain_name(fault.field, place), fault.message): None for fault in outcome.errors}
