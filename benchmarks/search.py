@@ -42,7 +42,7 @@ import click
 from library import VARIANTS, Library, Row, made_id
 
 from personas.domain.folding import fold
-from personas.search.index import FACETS, Facet, Found, Index, Query
+from personas.search.index import FACETS, Facet, Index, Query, SearchResult
 from personas.views.snapshot_format import Snapshot, decode, encode
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -368,7 +368,7 @@ def timed(times: Times, cpu: Callable[[], float] = time.process_time) -> Iterato
     times.cpu.append(cpu() - cpu_before)
 
 
-def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> Found:
+def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> SearchResult:
     """A whole answer: the page, the total and the counts of all facets."""
     found = index.search(query, field_of)
     for facet in FACETS:
@@ -376,7 +376,7 @@ def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> Found:
     return found
 
 
-def compare(found: Found, record: asyncpg.Record, library: Library) -> None:
+def compare(found: SearchResult, record: asyncpg.Record, library: Library) -> None:
     """Fail unless both answers are the same."""
     total, page, counted = record
     counts: dict[Facet, dict[int, int]] = {facet: {} for facet in FACETS}

@@ -64,10 +64,10 @@ from personas.store.resources import Entry as CatalogueEntry
 from personas.store.resources import ResourceStore
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
-from personas.views.popular import Popular
+from personas.views.most_used import MostUsed
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.snapshot_format import Snapshot, encode
-from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 
 GROUP = made_id("group")
@@ -198,7 +198,7 @@ class Group:
         contents = {
             SEARCH_VIEW: encode(Snapshot(index, now.isoformat())),
             TEXTS_VIEW: texts.encode(),
-            POPULAR_VIEW: Popular.of(texts, self.parameter_of).encode(),
+            MOST_USED_VIEW: MostUsed.of(texts, self.parameter_of).encode(),
             EXPORT_VIEW: export_segments.encode(manifest),
         }
         pointers = {

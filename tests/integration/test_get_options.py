@@ -16,9 +16,9 @@ from personas.store.attributes import Value
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.queue import RefreshQueue
-from personas.views import popular
+from personas.views import most_used
 from personas.views.persona_feed import PersonaFeed
-from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW, OfferViews
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW, SuggestionViews
 from personas.views.text_views import TextViews
 from personas.views.view_objects import SnapshotStore
 from support.aws import Aws
@@ -223,15 +223,15 @@ def test_refresh_tells_the_texts_view_and_the_library_only_when_they_changed(hou
     persona_id = house.save(name="Ada", departments=["Care"])
     views, tags = house.refresh()
     assert TEXTS_VIEW in views
-    assert POPULAR_VIEW not in views
+    assert MOST_USED_VIEW not in views
     assert tags == ["personas", "library"]
     assert house.refresh() == ([], [])
-    texts, offered = house.pointer(TEXTS_VIEW), house.pointer(POPULAR_VIEW)
+    texts, offered = house.pointer(TEXTS_VIEW), house.pointer(MOST_USED_VIEW)
     house.call("update", {"personas": [{"persona_id": persona_id, "name": "Ada"}]})
     views, tags = house.refresh()
     assert TEXTS_VIEW not in views
     assert tags == ["personas"]
-    assert (house.pointer(TEXTS_VIEW), house.pointer(POPULAR_VIEW)) == (texts, offered)
+    assert (house.pointer(TEXTS_VIEW), house.pointer(MOST_USED_VIEW)) == (texts, offered)
     house.call("update", {"personas": [{"persona_id": persona_id, "name": "Bea"}]})
     views, tags = house.refresh()
     assert TEXTS_VIEW in views
@@ -243,7 +243,7 @@ def test_refresh_tells_the_texts_view_and_the_library_only_when_they_changed(hou
     assert house.get()["names"]["suggestions"] == []
 
 
-@pytest.mark.parametrize("view", [TEXTS_VIEW, POPULAR_VIEW])
+@pytest.mark.parametrize("view", [TEXTS_VIEW, MOST_USED_VIEW])
 @pytest.mark.parametrize("how", ["missing", "damaged", "unknown"])
 def test_a_view_that_cannot_be_used_is_made_anew(house: House, view: str, how: str) -> None:
     persona_id = house.save(name="Ada", description="One")
@@ -264,7 +264,7 @@ def test_a_view_that_cannot_be_used_is_made_anew(house: House, view: str, how: s
 
 def test_a_view_of_another_format_is_made_anew(house: House) -> None:
     house.save(name="Ada")
-    with patch.object(popular, "FORMAT_VERSION", 7):
+    with patch.object(most_used, "FORMAT_VERSION", 7):
         house.refresh()
     assert options(house.get(), "names") == []
     assert house.refresh()[1] == ["personas", "library"]
@@ -278,7 +278,7 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     side_by_side, groups = Parallel(), GroupStore(house.table)
     feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]))
     texts = TextViews(feed, PersonaStore(house.table), side_by_side)
-    views = OfferViews(lambda: snapshots, texts, side_by_side, house.table.now, budget_bytes=1)
+    views = SuggestionViews(lambda: snapshots, texts, side_by_side, house.table.now, budget_bytes=1)
     caller = Caller(
         group_id=HOUSE, profile_id="p", name="p", role="superadmin", department_ids=frozenset(), session_id="s"
     )
@@ -293,10 +293,10 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
         return replace(pointer, key=snapshots.write(group_id, view, pointer.watermark, bytes(content))).as_value()
 
     for group_id in ("g1", "g2", "g3", "g1"):
-        views_at = {view: moved(group_id, view) for view in (TEXTS_VIEW, POPULAR_VIEW)}
+        views_at = {view: moved(group_id, view) for view in (TEXTS_VIEW, MOST_USED_VIEW)}
         row = {"snapshots": {**views_at, SEARCH.name: views_at[TEXTS_VIEW]}, TEXT_IDS: secret_of(HOUSE)}
         offers = views.current(Catalogue(group_id, {"group": {group_id: row}}), caller, {"descriptions": "o"}, None)
         assert [each.text for each in offers.texts["descriptions"]] == ["One"]
-        assert list(views._popular) == [group_id]
+        assert list(views._most_used) == [group_id]
         assert len(texts) == 1
         assert texts.holds(group_id)

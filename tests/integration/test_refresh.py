@@ -17,7 +17,7 @@ from personas.views.export_segments import EXPORT_VIEW
 from personas.views.object_format import labelled
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestions import TEXTS_VIEW
+from personas.views.suggestion_views import TEXTS_VIEW
 from personas.views.view_objects import label_of
 from personas_tools import library
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
@@ -337,11 +337,13 @@ class TestTombstones:
         ids = filled(env, "Ada", "Bob")
         env.delete(ids["Bob"])
         env.refresh()
-        assert len(snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.frozen().tombstones) == 1
+        assert (
+            len(snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.to_columns().tombstones) == 1
+        )
         clock.passes(days=31)
         env.save(name="Eve")
         env.refresh()
-        assert snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.frozen().tombstones == []
+        assert snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.to_columns().tombstones == []
 
 
 # ---- Marks ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from personas.store.drafts import ANNOUNCED_EVERY, DraftStore
 from personas.store.groups import GroupStore
 from personas.store.table import Table
 from personas.store.texts import KEPT_UNUSED
-from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import KEPT
 from support.aws import Aws
 from support.house import HOUSE, House, named
@@ -215,7 +215,7 @@ def test_objects_that_a_dead_refresh_left_are_superseded(house: House) -> None:
     house.refresh()
     assert all(map(superseded, lost))
     assert not superseded(other)
-    for view in (TEXTS_VIEW, POPULAR_VIEW, "personas_search", "personas_export"):
+    for view in (TEXTS_VIEW, MOST_USED_VIEW, "personas_search", "personas_export"):
         assert not superseded(house.pointer(view))
     assert house.call("get", {"descriptions_search": "x"}).status == 200
 

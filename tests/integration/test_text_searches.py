@@ -12,7 +12,7 @@ from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestions import PAUSE, TEXTS_VIEW
+from personas.views.suggestion_views import PAUSE, TEXTS_VIEW
 from personas.views.view_objects import SnapshotStore
 from support.environments import Environment, Steps, of_the_table, refusing, shifted
 from support.views import Views
@@ -300,16 +300,16 @@ class TestMemory:
     def test_what_has_been_dropped_is_found_again(
         self, env: Environment, writer: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(env.services.offers, "_budget_bytes", 0)
+        monkeypatch.setattr(env.services.suggestions, "_budget_bytes", 0)
         for number in range(3):
             writer.save(description=f"Tale {number}.")
             assert found(env, "tale", "stranger") == []
             assert found(env, "tale") == [f"Tale {each}." for each in range(number + 1)]
-            assert len(env.services.offers._texts) == 1
+            assert len(env.services.suggestions._texts) == 1
 
     def test_what_is_held_is_weighed(self, env: Environment, writer: Environment) -> None:
         found(env, "tale")
-        empty = env.services.offers._texts.size_bytes
+        empty = env.services.suggestions._texts.size_bytes
         writer.save(description="Tale.", instructions="x" * 10_000)
         found(env, "tale")
-        assert env.services.offers._texts.size_bytes > empty + 10_000
+        assert env.services.suggestions._texts.size_bytes > empty + 10_000

@@ -191,8 +191,8 @@ ways = st.fixed_dictionaries(
         "_LOOKS_A_SCAN": st.sampled_from((0, 64)),
         "_OFFERED_AT_ONCE": st.sampled_from((2, 512)),
         "OPTIONS_MAX": st.sampled_from((2, 100)),
-        "_LATE_LEAST": st.sampled_from((0, 256)),
-        "_LATE_SHARE": st.sampled_from((0, 2, 100)),
+        "_DELTA_LEAST": st.sampled_from((0, 256)),
+        "_DELTA_SHARE": st.sampled_from((0, 2, 100)),
     }
 )
 
@@ -206,7 +206,7 @@ def deciding(way: Mapping[str, float]) -> Iterator[None]:
             assert deciders, f"nothing is decided by {name}"
             for module in deciders:
                 stack.enter_context(patch.object(module, name, value))
-        if not way["_LATE_LEAST"]:
+        if not way["_DELTA_LEAST"]:
             stack.enter_context(patch.object(ordering, "isqrt", lambda _: 3))
         yield
 
@@ -248,7 +248,7 @@ def test_finds_what_a_look_at_every_persona_finds(
                 case Query():
                     check(index, model, step, way)
                 case "rebuild":
-                    index.frozen()
+                    index.to_columns()
                 case "reload":
                     snapshot = decode(encode(Snapshot(index, "now", base=base)))
                     index, base = snapshot.index, snapshot.base
@@ -269,7 +269,7 @@ def test_finds_every_part_of_every_text(texts: Mapping[str, tuple[str, str | Non
         model.write(persona_id, 1, row_of(row | {"n": name, "d": description}))
         index.upsert(persona_id, 1, model.rows[persona_id])
     if data.draw(st.booleans()):
-        index.frozen()
+        index.to_columns()
     everything = "\0".join(fold(text) for pair in texts.values() for text in pair if text)
     for _ in range(5):
         start = data.draw(st.integers(0, len(everything)))
@@ -292,7 +292,7 @@ def test_finds_no_text_that_a_persona_had_before(steps: Sequence[str | tuple[str
     for seq, step in enumerate(steps):
         match step:
             case "rebuild":
-                index.frozen()
+                index.to_columns()
             case (persona_id, name):
                 names[persona_id] = name
                 index.upsert(persona_id, seq, a_row(n=name))
@@ -321,7 +321,7 @@ def test_offers_the_best_of_many_instructions(
             model.write(str(UUID(int=number)), 1, row(instructions, department))
         for persona_id, each in model.rows.items():
             index.upsert(persona_id, 1, each)
-        index.frozen()
+        index.to_columns()
         for number, instructions in changed:
             model.write(str(UUID(int=number)), 2, row(instructions, "x"))
             index.upsert(str(UUID(int=number)), 2, row(instructions, "x"))
@@ -353,7 +353,7 @@ def test_pages_through_equal_names_meeting_each_persona_once() -> None:
     for number, persona_id in enumerate(ids):
         index.upsert(persona_id, 1, a_row(n=f"Ada {number % 3}"))
         if number % 300 == 0:
-            index.frozen()
+            index.to_columns()
     met: list[str] = []
     for offset in range(0, 1100, 100):
         found = index.search(replace(EVERYTHING, page_offset=offset), {})
@@ -369,7 +369,7 @@ def test_a_match_spans_neither_two_texts_nor_two_personas() -> None:
     index.upsert(PERSONAS[1], 1, a_row(n="three", d="four"))
     for rebuilt in (False, True):
         if rebuilt:
-            index.frozen()
+            index.to_columns()
         for text in ("onetwo", "one two", "e\0t", "twothree", "two three", "o\0t", "fourone"):
             assert index.search(Query(caller_departments=None, text=text), {}).total == 0
 
@@ -410,7 +410,7 @@ def test_a_tombstone_is_remembered_until_it_expires() -> None:
 def test_an_option_brings_the_newest_name_with_it() -> None:
     index = Index()
     index.upsert(PERSONAS[0], 1, a_row() | {"ih": "before"})
-    index.frozen()
+    index.to_columns()
     index.upsert(PERSONAS[1], 1, a_row() | {"ih": "after"})
     assert index.search(EVERYTHING, {}).options("instructions") == [Option("i", "after", 2)]
 
@@ -471,5 +471,5 @@ def test_says_how_much_memory_it_takes() -> None:
     for number in range(1000):
         index.upsert(str(UUID(int=number)), 1, a_row(n=f"Ada {number}"))
     late = index.size_bytes()
-    index.frozen()
+    index.to_columns()
     assert empty < index.size_bytes() < late

@@ -124,7 +124,7 @@ def services() -> Services:
     for number, (persona_id, row) in enumerate(library().items()):
         index.upsert(persona_id, 1, row)
         if number == SIZE * 9 // 10:
-            index.frozen()  # the rest is late
+            index.to_columns()  # the rest is late
     return cast("Services", Acting(Held(PersonaView(index, CATALOGUE, datetime.now(UTC), None))))
 
 

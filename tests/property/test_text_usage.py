@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, Text, TextKind, fingerprint, identified, wire_bytes
-from personas.views import popular, text_usage
+from personas.views import most_used, text_usage
+from personas.views.most_used import OFFERED, MostUsed, OfferedKind
 from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
-from personas.views.popular import OFFERED, OfferedKind, Popular
 from personas.views.text_usage import KEPT, TEXT_KINDS, TextsView, Use
 
 SECRET: Final = b"s" * 32
@@ -153,7 +153,7 @@ def limits(options: int, section_bytes: int) -> Iterator[None]:
     with (
         patch.multiple(text_usage, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
         patch.multiple(
-            popular, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options, LOOKED_AT_FIRST=options
+            most_used, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options, LOOKED_AT_FIRST=options
         ),
     ):
         yield
@@ -194,7 +194,7 @@ def test_the_view_agrees_with_brute_force(
     caller = None if departments is None else frozenset(departments)
     for step in steps:
         view = taken(view, model, step)
-        with limits(few, room), patch.object(text_usage, "LATE_MAX", late):
+        with limits(few, room), patch.object(text_usage, "DELTA_MAX", late):
             for kind in TEXT_KINDS:
                 assert view.search(kind, search, caller) == model.first(kind, caller, search)
     assert len(view) == len(model.living)
@@ -205,8 +205,8 @@ def test_the_view_agrees_with_brute_force(
         for kind in TEXT_KINDS:
             assert view.search(kind, search, caller) == model.first(kind, caller, search)
             assert view.search(kind, "", caller) == model.first(kind, caller)
-        offered = Popular.of(view, PARAMETER_OF)
-        restored = Popular.decode(offered.encode())
+        offered = MostUsed.of(view, PARAMETER_OF)
+        restored = MostUsed.decode(offered.encode())
         for each in OFFERED:
             assert offered.first(each, caller) == restored.first(each, caller) == model.first(each, caller)
 
@@ -222,7 +222,7 @@ def test_the_same_uses_give_the_same_offers_however_they_came_about(
     again.shuffle(living)
     for one in living:
         anew.upsert(one)
-    assert Popular.of(anew, PARAMETER_OF).encode() == Popular.of(view, PARAMETER_OF).encode()
+    assert MostUsed.of(anew, PARAMETER_OF).encode() == MostUsed.of(view, PARAMETER_OF).encode()
 
 
 @given(before=steps, after=steps)
@@ -290,19 +290,19 @@ def test_a_tombstone_is_remembered_until_it_expires() -> None:
     assert view.upsert(bare(1, 6, "Ada"))
 
 
-@pytest.mark.parametrize("kind", [TextsView, Popular])
-def test_damage_is_seen(kind: type[TextsView] | type[Popular]) -> None:
+@pytest.mark.parametrize("kind", [TextsView, MostUsed])
+def test_damage_is_seen(kind: type[TextsView] | type[MostUsed]) -> None:
     view = TextsView(GROUP)
     for number in range(1, 50):
         view.upsert(bare(number, 1, f"Ada {number}", department_ids=("d1",)))
-    data = view.encode() if kind is TextsView else Popular.of(view, {}).encode()
+    data = view.encode() if kind is TextsView else MostUsed.of(view, {}).encode()
     for length in range(0, len(data), 7):
         with pytest.raises(SnapshotDamaged):
             kind.decode(data[:length])
     for position in range(len(data)):
         with pytest.raises(SnapshotDamaged):
             kind.decode(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
-    module = text_usage if kind is TextsView else popular
+    module = text_usage if kind is TextsView else most_used
     with patch.object(module, "FORMAT_VERSION", module.FORMAT_VERSION + 1), pytest.raises(SnapshotVersionUnknown):
         kind.decode(data)
 
@@ -318,7 +318,7 @@ def test_what_is_kept_of_a_large_group_is_exact_for_any_caller() -> None:
         model.take(one.id, 1, one)
     some = [frozenset(chance.sample(departments, size)) for size in (1, 2, 3, 4, 8) for _ in range(20)]
     with limits(10, 100_000):
-        offered = Popular.of(view, {})
+        offered = MostUsed.of(view, {})
         assert len(offered._kept["names"].entries) < len(view.uses("names").entries) / 2
         for caller in [None, frozenset[str](), *some]:
             assert offered.first("names", caller) == model.first("names", caller)
@@ -331,8 +331,8 @@ def test_what_is_kept_is_bounded_and_begins_with_what_ranks_highest() -> None:
         one = bare(number, 1, f"{number % 333:0100}", department_ids=(departments[number % 333 % 8],))
         view.upsert(one)
         model.take(one.id, 1, one)
-    with patch.multiple(popular, KIND_BYTES=8_000, FEW_ENTRIES=100):
-        offered = Popular.of(view, {})
+    with patch.multiple(most_used, KIND_BYTES=8_000, FEW_ENTRIES=100):
+        offered = MostUsed.of(view, {})
     assert len(offered._kept["names"].entries) == 72
     for caller in (frozenset({each}) for each in departments):
         assert offered.first("names", caller) == model.first("names", caller)[:9]

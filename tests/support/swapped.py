@@ -9,11 +9,11 @@ from personas.store.decoding import mapping
 from personas.store.groups import Pointer
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from support.views import Views
 from support.world import World
 
-VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, POPULAR_VIEW, EXPORT_VIEW)
+VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, MOST_USED_VIEW, EXPORT_VIEW)
 
 
 class Place(NamedTuple):

@@ -7,10 +7,10 @@ import pytest
 
 from personas.contract.get import GetPersonaRequest
 from personas.domain.form import TEXT_KINDS, Form
-from personas.domain.offers import Offers
 from personas.domain.sections import Layout, lay_out
+from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
-from personas.views.popular import OFFERED as KINDS
+from personas.views.most_used import OFFERED as KINDS
 from support.world import (
     ACTIVE,
     ANGRY,
@@ -43,7 +43,7 @@ from support.world import (
 
 type Rows = Mapping[str, Mapping[str, Mapping[str, object]]]
 
-NOT_REFRESHED = Offers({}, None)
+NOT_REFRESHED = Suggestions({}, None)
 
 
 def laid_out(
@@ -52,11 +52,11 @@ def laid_out(
     rows: Rows | None = None,
     role: str = "superadmin",
     departments: tuple[str, ...] = (),
-    offers: Offers = NOT_REFRESHED,
+    suggestions: Suggestions = NOT_REFRESHED,
     **request: object,
 ) -> Layout:
     caller = caller_of(role, *departments)
-    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), offers)
+    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), suggestions)
 
 
 def section(layout: Layout, name: str) -> dict[str, Any]:
@@ -159,17 +159,19 @@ class TestSelected:
 
 class TestSuggestions:
     LAST: Final = entry_id("colors", "A149")
-    OFFERS: Final = Offers(dict.fromkeys(TEXT_KINDS.values(), ()), dict.fromkeys(KINDS, ()) | {"colors": [LAST]})
+    SUGGESTIONS: Final = Suggestions(
+        dict.fromkeys(TEXT_KINDS.values(), ()), dict.fromkeys(KINDS, ()) | {"colors": [LAST]}
+    )
 
     def test_are_among_the_options(self) -> None:
-        layout = laid_out(rows=MANY, offers=self.OFFERS)
+        layout = laid_out(rows=MANY, suggestions=self.SUGGESTIONS)
 
         assert section(layout, "colors")["suggestions"] == [self.LAST]
         assert self.LAST in ids(layout, "colors")
         assert len(ids(layout, "colors")) == 100
 
     def test_are_looked_through_by_a_search(self) -> None:
-        layout = laid_out(rows=MANY, offers=self.OFFERS, color_search="a00")
+        layout = laid_out(rows=MANY, suggestions=self.SUGGESTIONS, color_search="a00")
 
         assert section(layout, "colors")["suggestions"] == []
         assert ids(layout, "colors") == [entry_id("colors", f"A{n:03}") for n in range(10)]

@@ -24,7 +24,7 @@ from personas.views.view_objects import SnapshotStore
 
 if TYPE_CHECKING:
     from personas.views.search_views import PersonaViews
-    from personas.views.suggestions import OfferViews
+    from personas.views.suggestion_views import SuggestionViews
 
 
 @dataclass
@@ -84,16 +84,16 @@ class Services:
         return SnapshotStore(s3(), self.settings.bucket)
 
     @cached_property
-    def offers(self) -> OfferViews:
+    def suggestions(self) -> SuggestionViews:
         """The options that forms offer."""
-        from personas.views import suggestions, text_views  # noqa: PLC0415  # only `get` needs them and what they import
+        from personas.views import suggestion_views, text_views  # noqa: PLC0415  # only `get` needs them and what they import
 
-        return suggestions.OfferViews(
+        return suggestion_views.SuggestionViews(
             lambda: self.snapshots,
             text_views.TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
             self.table.now,
-            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * suggestions.MEMORY_SHARE),
+            budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * suggestion_views.MEMORY_SHARE),
         )
 
     @cached_property

@@ -12,9 +12,9 @@ from personas.domain.catalogue import Catalogue, Row
 from personas.domain.folding import fold
 from personas.domain.form import Form
 from personas.domain.linking import is_for, is_offered_for_personas, is_offered_link
-from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
+from personas.domain.suggestions import Suggestions
 from personas.domain.text import Text, TextKind, wire_bytes
 
 OPTIONS_MAX: Final = 100
@@ -39,16 +39,18 @@ class Layout(NamedTuple):
     resolved_parameter_ids: list[str]
 
 
-def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, offers: Offers) -> Layout:
+def lay_out(
+    form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, suggestions: Suggestions
+) -> Layout:
     """The form's sections with the options that this caller has.
 
-    ``offers`` are the texts to choose from and what is used most; before the first refresh that is what is selected.
+    ``suggestions`` are the texts to choose from and what is used most; before the first refresh, what is selected.
     """
 
     def suggested(kind: str, selected: Iterable[str], entries: Collection[str] | None) -> list[str]:
-        if offers.most_used is None:
+        if suggestions.most_used is None:
             return list(selected)
-        known = (each for each in offers.most_used[kind] if entries is None or each in entries)
+        known = (each for each in suggestions.most_used[kind] if entries is None or each in entries)
         return list(islice(known, SUGGESTIONS_MAX))
 
     def one[S: sections.Section, R](
@@ -90,7 +92,7 @@ def lay_out(form: Form, catalogue: Catalogue, caller: Caller, request: GetPerson
         )
 
     def texts[R](kind: TextKind, selected: Sequence[Text], to_wire: Callable[[Text], R]) -> dict[str, R]:
-        offered = offers.texts.get(kind, ())
+        offered = suggestions.texts.get(kind, ())
         return {each.id: to_wire(each) for each in _text_options(selected, offered)}
 
     all_colors = _entries(catalogue, "colors", _color, _just(form.color_id))

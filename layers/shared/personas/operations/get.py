@@ -39,7 +39,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     if draft_id:
         calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if searches:
-        calls.append(lambda: news.append(services.offers.news(caller.group_id)))
+        calls.append(lambda: news.append(services.suggestions.news(caller.group_id)))
     services.parallel.run(calls)
 
     persona = personas[0].persona if personas and personas[0] else None
@@ -49,9 +49,9 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     if draft_id and draft is None:
         raise NotFound(f"You have no draft {draft_id}.")
 
-    offers = services.offers.current(catalogues[0], caller, searches, news[0] if news else None)
+    suggestions = services.suggestions.current(catalogues[0], caller, searches, news[0] if news else None)
     form = form_of(persona) if persona else Form()
-    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, offers)
+    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, suggestions)
     verdict = may_edit(caller, persona) if persona else may_write(caller)
     return GetPersonaResponse.model_validate(
         {

@@ -26,12 +26,12 @@ from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.store.table import Change, change_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
+from personas.views.most_used import MostUsed
 from personas.views.object_format import SnapshotDamaged
 from personas.views.persona_feed import snapshot_since
-from personas.views.popular import Popular
 from personas.views.search_views import SEARCH_VIEW, apply
 from personas.views.snapshot_format import Base, Snapshot, encode
-from personas.views.suggestions import POPULAR_VIEW, TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object
 
@@ -120,7 +120,7 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
         # The views are up to date all the same. The mark only has the schedule look once more.
         logger.warning("a group stays marked", extra={"group": group_id})
     _keep_up(work)
-    return [view for view in (*VIEWS, POPULAR_VIEW) if view in work.pointers]
+    return [view for view in (*VIEWS, MOST_USED_VIEW) if view in work.pointers]
 
 
 def refresh_queued(services: Services, group_id: str) -> None:
@@ -146,7 +146,7 @@ def queue_marked(services: Services) -> int:
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
     """What a refresh did, in the contract's words: a new pointer makes every warm reader of the group look again."""
     views: list[str] = [view for view in VIEWS if view in refreshed]
-    tags = {"personas": bool(views), "library": POPULAR_VIEW in refreshed}
+    tags = {"personas": bool(views), "library": MOST_USED_VIEW in refreshed}
     return PersonaRefreshResponse(
         success=True, refreshed_views=views, invalidated_tags=[tag for tag, dropped in tags.items() if dropped]
     )
@@ -277,16 +277,16 @@ def _refresh_texts(work: _Pass) -> None:
     key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
     work.point(TEXTS_VIEW, key)
     links = services.catalogues.current(group_id).parameter_fields
-    content = Popular.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
-    old = work.record.pointer(POPULAR_VIEW)
+    content = MostUsed.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
+    old = work.record.pointer(MOST_USED_VIEW)
     if old is None or read_object(services.snapshots, old, bytes) != content:
-        work.point(POPULAR_VIEW, services.snapshots.write(group_id, POPULAR_VIEW, work.started, content))
+        work.point(MOST_USED_VIEW, services.snapshots.write(group_id, MOST_USED_VIEW, work.started, content))
 
 
 def _texts(services: Services, record: GroupRecord) -> TextsView | None:
     """The texts view, or None where it or its companion cannot be used."""
-    pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(POPULAR_VIEW)
-    if not pointer or not companion or not read_object(services.snapshots, companion, Popular.decode):
+    pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(MOST_USED_VIEW)
+    if not pointer or not companion or not read_object(services.snapshots, companion, MostUsed.decode):
         return None
     return read_object(services.snapshots, pointer, TextsView.decode)
 
@@ -350,7 +350,7 @@ def _keep_up(work: _Pass) -> None:
         return
     try:
         if work.upkeep:
-            pointed = (work.pointers.get(view) or work.record.pointer(view) for view in (*VIEWS, POPULAR_VIEW))
+            pointed = (work.pointers.get(view) or work.record.pointer(view) for view in (*VIEWS, MOST_USED_VIEW))
             needed = {*work.written, *(pointer.key for pointer in pointed if pointer)}
             _supersede(services, left_behind(services, group_id, needed, work.started))
         following = clean_texts(services, group_id, work.texts, first)

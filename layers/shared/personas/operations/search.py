@@ -17,7 +17,7 @@ from personas.domain.linking import is_offered_option
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
 from personas.observability import note
-from personas.search.index import Facet, Found, ListedRow, Query
+from personas.search.index import Facet, ListedRow, Query, SearchResult
 from personas.services import Services
 from personas.views.search_views import PersonaView
 
@@ -80,7 +80,7 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
 
 
 def _section(
-    view: PersonaView, found: Found, caller: Caller, facet: Facet, search: str | None, selected: list[str]
+    view: PersonaView, found: SearchResult, caller: Caller, facet: Facet, search: str | None, selected: list[str]
 ) -> ListFilterSection:
     def offered(entry_id: str) -> bool:
         return is_offered_option(view.catalogue, facet, entry_id, caller)
@@ -105,7 +105,7 @@ def _section(
     return ListFilterSection(options=options, selected_ids=selected, search=search)
 
 
-def _told(view: PersonaView, found: Found, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
+def _told(view: PersonaView, found: SearchResult, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
     """Return the selected options that the caller knows: it is offered them, or sees a persona that has them."""
     if caller.role == SUPERADMIN or not selected:
         return list(selected)

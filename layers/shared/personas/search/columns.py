@@ -1,4 +1,4 @@
-"""What is known of a slot, in columns of numbers: one value a slot, or any number of them."""
+"""What is known of a doc, in columns of numbers: one value a doc, or any number of them."""
 
 from array import array
 from collections import Counter
@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 type Runs = Sequence[tuple[int, int]]
-"""Slots from the first of each pair up to, and without, the second."""
+"""Docs from the first of each pair up to, and without, the second."""
 
 # What CPython and CRoaring take beside the data, as measured.
 ENTRY_BYTES: Final = 220
@@ -15,7 +15,7 @@ BITMAP_BYTES: Final = 180
 
 
 def gathered(column: array[int], runs: Runs, width: int = 1) -> array[int]:
-    """The column's values at these slots, in this order."""
+    """The column's values at these docs, in this order."""
     values = array(column.typecode)
     for start, stop in runs:
         values += column[start * width : stop * width]
@@ -28,28 +28,28 @@ def bytes_of(columns: Iterable[array[int]]) -> int:
 
 
 class Single:
-    """One value a slot, 0 for none."""
+    """One value a doc, 0 for none."""
 
     walk_cost: Final = 0.13
-    """What `tally` costs a slot, in µs, where the slots lie far apart."""
+    """What `tally` costs a doc, in µs, where the docs lie far apart."""
 
     def __init__(self, values: array[int]) -> None:
         self.values = values
 
     def append(self, values: array[int]) -> None:
-        """Add the next slot with these values."""
+        """Add the next doc with these values."""
         self.values.append(values[0] if values else 0)
 
-    def at(self, slot: int) -> array[int]:
-        """The values of a slot."""
-        return self.values[slot : slot + 1]
+    def at(self, doc: int) -> array[int]:
+        """The values of a doc."""
+        return self.values[doc : doc + 1]
 
-    def tally(self, slots: array[int]) -> Counter[int]:
-        """How often each value is found at the slots."""
-        return Counter(map(self.values.__getitem__, slots))
+    def tally(self, docs: array[int]) -> Counter[int]:
+        """How often each value is found at the docs."""
+        return Counter(map(self.values.__getitem__, docs))
 
     def gather(self, runs: Runs) -> None:
-        """Keep these slots, in this order."""
+        """Keep these docs, in this order."""
         self.values = gathered(self.values, runs)
 
     def arrays(self, name: str) -> dict[str, array[int]]:
@@ -58,33 +58,33 @@ class Single:
 
 
 class Ragged:
-    """Any number of values a slot: those of slot s are ``values[starts[s]:starts[s + 1]]``."""
+    """Any number of values a doc: those of doc s are ``values[starts[s]:starts[s + 1]]``."""
 
     def __init__(self, values: array[int], starts: array[int]) -> None:
         self.values = values
         self.starts = starts
 
     def append(self, values: array[int]) -> None:
-        """Add the next slot with these values."""
+        """Add the next doc with these values."""
         self.values += values
         self.starts.append(len(self.values))
 
-    def at(self, slot: int) -> array[int]:
-        """The values of a slot."""
-        return self.values[self.starts[slot] : self.starts[slot + 1]]
+    def at(self, doc: int) -> array[int]:
+        """The values of a doc."""
+        return self.values[self.starts[doc] : self.starts[doc + 1]]
 
     @property
     def walk_cost(self) -> float:
-        """What `tally` costs a slot, in µs, where the slots lie far apart."""
+        """What `tally` costs a doc, in µs, where the docs lie far apart."""
         return 0.45 + 0.08 * len(self.values) / len(self.starts)
 
-    def tally(self, slots: array[int]) -> Counter[int]:
-        """How often each value is found at the slots."""
+    def tally(self, docs: array[int]) -> Counter[int]:
+        """How often each value is found at the docs."""
         values, starts = self.values, self.starts
-        return Counter(chain.from_iterable([values[starts[slot] : starts[slot + 1]] for slot in slots]))
+        return Counter(chain.from_iterable([values[starts[doc] : starts[doc + 1]] for doc in docs]))
 
     def gather(self, runs: Runs) -> None:
-        """Keep these slots, in this order."""
+        """Keep these docs, in this order."""
         values, starts = array(self.values.typecode), array("I", (0,))
         for start, stop in runs:
             first = self.starts[start]

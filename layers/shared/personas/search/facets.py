@@ -39,7 +39,7 @@ class Option:
     count: int
 
 
-type Offer = tuple[int, str, str, str]
+type RankedOption = tuple[int, str, str, str]
 """An option, in the order of the options: its count, negated, its folded name, its id, its name. It is a plain tuple,
 because there may be a thousand of them at every search."""
 
@@ -52,7 +52,7 @@ class OptionNames:
         self._folded = dict(zip(names, fold_all(names.values()), strict=True))
         self._in_order = sorted((folded, each) for each, folded in self._folded.items())
 
-    def offers(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[Offer]:
+    def ranked(self, counts: Iterable[tuple[str, int]], needle: str = "") -> list[RankedOption]:
         """Options that have a name here, and one that contains the needle."""
         names, folded = self._names, self._folded
         return [
@@ -61,7 +61,7 @@ class OptionNames:
             if each in names and needle in folded[each]
         ]
 
-    def unused(self, used: Container[str], needle: str, offered: Callable[[str], bool]) -> Iterator[Offer]:
+    def unused(self, used: Container[str], needle: str, offered: Callable[[str], bool]) -> Iterator[RankedOption]:
         """Yield the options without a count, in their order, that contain the needle and are ``offered``."""
         return (
             (0, folded, each, self._names[each])

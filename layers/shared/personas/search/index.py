@@ -1,13 +1,13 @@
 """The personas of one group in memory, searched by set algebra.
 
-Every persona has a *slot*, a small number. What is known of it lies in columns by slot; a Roaring bitmap an option says
-which slots have that option. A search is unions and intersections of bitmaps, its counts are cardinalities.
+Every persona has a *doc*, the number of its row. Its values lie in columns by doc; a Roaring bitmap for each option
+holds the docs that have it. A search is unions and intersections of bitmaps, its counts are cardinalities.
 
-There are two kinds of slots. The **base** was written in one go, in the order of the list (folded name, then id): the
-n-th match in the base is the n-th row of the list, and no permutation is kept. What changed since is **late**: appended
-behind the base as it arrives, with a small sorted list that says before which slot of the base each one belongs. A
-changed persona gets a new slot, its old one is taken out of every bitmap. When there are too many of those
-(`order.late_limit`), all is written as a new base.
+The rows are in two parts. The **base** was written in one go, in the order of the list (folded name, then id): the n-th
+match in the base is the n-th row of the list, and no permutation is kept. The **delta** holds what changed since. Its
+rows are appended behind the base as they arrive; a small sorted list says before which doc of the base each one
+belongs. A changed persona gets a new doc, and its old one is taken out of every bitmap. When the delta is too long
+(`ordering.delta_limit`), everything is written as a new base.
 
 Nothing here knows AWS, and nothing here is made for several threads.
 """
@@ -23,10 +23,10 @@ from pyroaring import BitMap
 
 from personas.domain.folding import fold
 from personas.search.columns import ENTRY_BYTES, Ragged, Single, bytes_of, gathered
-from personas.search.facets import FACET_KEYS, FACETS, Facet, Offer, Option, OptionNames
+from personas.search.facets import FACET_KEYS, FACETS, Facet, Option, OptionNames, RankedOption
 from personas.search.options import Labelled, Options
-from personas.search.ordering import Order, late_limit
-from personas.search.result import Found, Query
+from personas.search.ordering import Order, delta_limit
+from personas.search.result import Query, SearchResult
 from personas.search.rows import (
     GENERATED,
     HAS_CREATED,
@@ -46,19 +46,19 @@ from personas.search.rows import (
     time_of,
     unpacked,
 )
-from personas.search.saved_columns import FIXED_COLUMNS, LABELLED_KEY, Frozen, Late, nothing
+from personas.search.saved_columns import FIXED_COLUMNS, LABELLED_KEY, Delta, SavedColumns, nothing
 from personas.search.text_search import Corpus, Texts, Words
 
 __all__ = [
     "FACETS",
     "Facet",
-    "Found",
-    "Frozen",
     "Index",
     "ListedRow",
     "Option",
     "OptionNames",
     "Query",
+    "SavedColumns",
+    "SearchResult",
     "Selection",
 ]
 
@@ -78,13 +78,13 @@ class Selection(Sequence[str]):
     It holds four bytes a persona and looks the rest up in the index: read it before that changes.
     """
 
-    def __init__(self, ids: array[int], seqs: array[int], slots: BitMap) -> None:
+    def __init__(self, ids: array[int], seqs: array[int], docs: BitMap) -> None:
         self._ids = ids
         self._seqs = seqs
-        self._slots = array("I", sorted(slots, key=self._key_of))
+        self._docs = array("I", sorted(docs, key=self._key_of))
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._docs)
 
     @overload
     def __getitem__(self, at: int) -> str: ...
@@ -94,57 +94,55 @@ class Selection(Sequence[str]):
 
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
-            return [unpacked(self._key_of(slot)) for slot in self._slots[at]]
-        return unpacked(self._key_of(self._slots[at]))
+            return [unpacked(self._key_of(doc)) for doc in self._docs[at]]
+        return unpacked(self._key_of(self._docs[at]))
 
     def seqs(self, at: slice) -> list[int]:
         """The seqs of some of them."""
-        return [self._seqs[slot] for slot in self._slots[at]]
+        return [self._seqs[doc] for doc in self._docs[at]]
 
-    def _key_of(self, slot: int) -> bytes:
-        return self._ids[ID_BYTES * slot : ID_BYTES * (slot + 1)].tobytes()
+    def _key_of(self, doc: int) -> bytes:
+        return self._ids[ID_BYTES * doc : ID_BYTES * (doc + 1)].tobytes()
 
 
 class Index:
     """The personas of a group, found by text, facets and departments.
 
-    Build one by `upsert`, in any order, or from what `frozen` gave.
+    Build one by `upsert`, in any order, or from what `saved` gave.
     """
 
-    def __init__(self, frozen: Frozen | None = None, late: Late | None = None) -> None:
-        """An empty index, or the one that was frozen and has changed since by what is ``late``.
+    def __init__(self, saved: SavedColumns | None = None, delta: Delta | None = None) -> None:
+        """An empty index, or the one that was saved and has changed since by ``delta``.
 
         It takes the columns over: do not use them afterwards.
 
         Raises:
             KeyError, ValueError: a column is missing or has another length than the others, or a row is none.
         """
-        frozen = frozen or nothing()
-        if not frozen.fits():
+        saved = saved or nothing()
+        if not saved.fits():
             raise ValueError("the columns do not fit together")
-        arrays = frozen.arrays
+        arrays = saved.arrays
         self._columns = {name: arrays[name] for name in FIXED_COLUMNS}
         self._examples = Ragged(arrays["examples"], arrays["examples.starts"])
         words = None
-        if frozen.words is not None:
-            words = Words(Corpus(frozen.words, arrays["words.starts"]), frozen.bitmaps["words"])
-        folded = Corpus(frozen.folded, arrays["folded.starts"])
-        self._texts = Texts(folded, frozen.written, arrays["written.starts"], words)
+        if saved.words is not None:
+            words = Words(Corpus(saved.words, arrays["words.starts"]), saved.bitmaps["words"])
+        folded = Corpus(saved.folded, arrays["folded.starts"])
+        self._texts = Texts(folded, saved.written, arrays["written.starts"], words)
         self._options: dict[str, Options] = {}
         for key in (*SINGLE_KEYS, *MANY_KEYS):
             cells = Single(arrays[key]) if key in SINGLE_KEYS else Ragged(arrays[key], arrays[f"{key}.starts"])
             if key != LABELLED_KEY:
-                self._options[key] = Options(frozen.strings[key], cells, frozen.bitmaps.get(key))
+                self._options[key] = Options(saved.strings[key], cells, saved.bitmaps.get(key))
                 continue
-            self._instructions = Labelled(
-                frozen.strings[key], cells, frozen.bitmaps[key], frozen.strings[f"{key}.labels"]
-            )
+            self._instructions = Labelled(saved.strings[key], cells, saved.bitmaps[key], saved.strings[f"{key}.labels"])
             self._options[key] = self._instructions
-        self._tombstones = {key_of(each): _Tombstone(seq, expires_at) for each, seq, expires_at in frozen.tombstones}
-        self._live = BitMap(range(frozen.size))
-        self._end = frozen.size
-        self._order = Order(frozen.size)
-        self._slots: dict[bytes, int] | None = None
+        self._tombstones = {key_of(each): _Tombstone(seq, expires_at) for each, seq, expires_at in saved.tombstones}
+        self._live = BitMap(range(saved.size))
+        self._end = saved.size
+        self._order = Order(saved.size)
+        self._docs: dict[bytes, int] | None = None
         self._field_of: dict[str, str] = {}
         self._code_fields: list[str] = []
         self._parameter_fields: dict[str, list[str]] = {}
@@ -154,8 +152,8 @@ class Index:
         self._weighed: tuple[tuple[int, int], int] | None = None
         self.bases = 0
         """How many new bases have taken the place of the one that it was made with."""
-        if late is not None:
-            self._restore(late)
+        if delta is not None:
+            self._restore(delta)
 
     def __len__(self) -> int:
         return len(self._live)
@@ -180,8 +178,8 @@ class Index:
         return True
 
     def _append(self, persona_key: bytes, cells: Cells) -> None:
-        """Add a persona in the next slot; its seq has been added."""
-        slot, columns = self._end, self._columns
+        """Add a persona in the next doc; its seq has been added."""
+        doc, columns = self._end, self._columns
         columns["id"].frombytes(persona_key)
         columns["name_id"].frombytes(cells.name_id)
         columns["description_id"].frombytes(cells.description_id)
@@ -191,22 +189,22 @@ class Index:
         columns["updated"].append(cells.updated)
         self._examples.append(array("B", cells.examples))
         for key, options in self._options.items():
-            options.append(slot, cells.ids[key])
+            options.append(doc, cells.ids[key])
         for instructions_id in cells.ids[LABELLED_KEY]:
             self._instructions.label(instructions_id, cells.head)
-        self._order.append(self._texts.append(cells.name, cells.description), persona_key, slot)
-        self._end = slot + 1
-        self._live.add(slot)
-        if self._slots is not None:
-            self._slots[persona_key] = slot
+        self._order.append(self._texts.append(cells.name, cells.description), persona_key, doc)
+        self._end = doc + 1
+        self._live.add(doc)
+        if self._docs is not None:
+            self._docs[persona_key] = doc
 
-    def _restore(self, late: Late) -> None:
-        for slot in late.gone:
-            self._take_out(slot)
-        for persona_id, seq, row in late.rows:
+    def _restore(self, delta: Delta) -> None:
+        for doc in delta.gone:
+            self._take_out(doc)
+        for persona_id, seq, row in delta.rows:
             self._columns["seq"].append(seq)
             self._append(key_of(persona_id), cells_of(row))
-        self._changes = len(late.gone) + len(late.rows)
+        self._changes = len(delta.gone) + len(delta.rows)
 
     def delete(self, persona_id: str, seq: int, expires_at: int = 0) -> bool:
         """Take a persona out as of ``seq``, and remember that; returns False if as new a state of it is known.
@@ -232,16 +230,16 @@ class Index:
 
     def row(self, persona_id: str) -> PersonaRow | None:
         """A persona's row, or None."""
-        slot = self._slot_of().get(key_of(persona_id))
-        return None if slot is None else self._row(slot)
+        doc = self._doc_of().get(key_of(persona_id))
+        return None if doc is None else self._row(doc)
 
-    def search(self, query: Query, field_of: Mapping[str, str]) -> Found:
+    def search(self, query: Query, field_of: Mapping[str, str]) -> SearchResult:
         """Find personas. ``field_of`` is the field of each parameter field of the catalogue, as it is now."""
         self._settle()
         self._use_fields(field_of)
         matches, aside = self._matches(query)
-        slots = self._order.window(matches, query.page_offset, query.page_size)
-        return Found(self, len(matches), [(self._id(slot), self._listed(slot)) for slot in slots], matches, aside)
+        docs = self._order.window(matches, query.page_offset, query.page_size)
+        return SearchResult(self, len(matches), [(self._id(doc), self._listed(doc)) for doc in docs], matches, aside)
 
     def ids(self, query: Query, field_of: Mapping[str, str]) -> list[str]:
         """The ids of all that a query finds, in the order of the list, whatever page it asks for."""
@@ -256,8 +254,8 @@ class Index:
         self._use_fields(field_of)
         matches, _ = self._matches(query)
         if only is not None:
-            slot = self._slot_of().get(key_of(only))
-            matches = matches & BitMap(() if slot is None else (slot,))
+            doc = self._doc_of().get(key_of(only))
+            matches = matches & BitMap(() if doc is None else (doc,))
         return Selection(self._columns["id"], self._columns["seq"], matches)
 
     @property
@@ -265,21 +263,21 @@ class Index:
         """A number that grows with every change."""
         return self._version
 
-    def counts(self, facet: Facet, slots: BitMap) -> dict[str, int]:
-        """How many of the slots have each option of the facet. For `Found`."""
+    def counts(self, facet: Facet, docs: BitMap) -> dict[str, int]:
+        """How many of the docs have each option of the facet. For `SearchResult`."""
         options = self._options[FACET_KEYS[facet]]
         if facet != "fields":
-            return options.counts(slots, len(self._live), self._end)
-        fields = options.counts(slots, len(self._live), self._end, self._fields_by_code())
+            return options.counts(docs, len(self._live), self._end)
+        fields = options.counts(docs, len(self._live), self._end, self._fields_by_code())
         for field_id, parameter_fields in self._composed_fields.items():
             if field_id in fields:
                 # A persona may have several of them and counts once.
-                fields[field_id] = slots.intersection_cardinality(options.having(parameter_fields))
+                fields[field_id] = docs.intersection_cardinality(options.having(parameter_fields))
         return fields
 
-    def best(self, slots: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[Offer], list[Offer]]:
-        """The options of instructions for these slots: the chosen ones, and the best of the others. For `Found`."""
-        return self._instructions.offered(chosen, slots), self._instructions.best(slots, needle, chosen, len(self))
+    def best(self, docs: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[RankedOption], list[RankedOption]]:
+        """Return the options of instructions for these docs: the chosen ones, and the best of the others."""
+        return self._instructions.offered(chosen, docs), self._instructions.best(docs, needle, chosen, len(self))
 
     def size_bytes(self) -> int:
         """About how much memory the index takes. It is weighed anew when it has changed by more than a little."""
@@ -287,11 +285,11 @@ class Index:
         if self._weighed is None or self._weighed[0] != state:
             columns = bytes_of(chain(self._columns.values(), self._examples.arrays("").values()))
             options = sum(each.size_bytes() for each in self._options.values())
-            entries = len(self._slots or ()) + len(self._tombstones) + len(self._order)
+            entries = len(self._docs or ()) + len(self._tombstones) + len(self._order)
             self._weighed = state, columns + options + self._texts.size_bytes() + ENTRY_BYTES * entries
         return self._weighed[1]
 
-    def frozen(self) -> Frozen:
+    def to_columns(self) -> SavedColumns:
         """Everything as columns, in a new base. They are the index's own, and change with it."""
         if self._changes:
             self._compact()
@@ -309,7 +307,7 @@ class Index:
         if words is not None:
             arrays["words.starts"] = words.corpus.starts
             bitmaps["words"] = words.bitmaps
-        return Frozen(
+        return SavedColumns(
             size=self._end,
             arrays=arrays,
             strings=strings,
@@ -325,100 +323,100 @@ class Index:
         """How many changes there were since the base was written."""
         return self._changes
 
-    def late(self) -> Late:
+    def delta(self) -> Delta:
         """What has changed since the base was written."""
         base = BitMap(range(self._texts.base))
-        rows = [(self._id(slot), self._columns["seq"][slot], self._row(slot)) for slot in self._live - base]
-        return Late((base - self._live).to_array(), rows)
+        rows = [(self._id(doc), self._columns["seq"][doc], self._row(doc)) for doc in self._live - base]
+        return Delta((base - self._live).to_array(), rows)
 
     @property
     def tombstones(self) -> list[tuple[str, int, int]]:
         """The deleted personas that are remembered: ids, seqs, and when they may be forgotten, in unix seconds."""
         return [(unpacked(each), *tombstone) for each, tombstone in self._tombstones.items()]
 
-    # -- Slots
+    # -- Docs
 
-    def _slot_of(self) -> dict[bytes, int]:
-        """The slot of each persona. Made when it is first needed: a group that nobody writes to never needs it."""
-        if self._slots is None:
+    def _doc_of(self) -> dict[bytes, int]:
+        """The doc of each persona. Made when it is first needed: a group that nobody writes to never needs it."""
+        if self._docs is None:
             ids = self._columns["id"].tobytes()
-            self._slots = {ids[ID_BYTES * slot : ID_BYTES * (slot + 1)]: slot for slot in self._live}
-        return self._slots
+            self._docs = {ids[ID_BYTES * doc : ID_BYTES * (doc + 1)]: doc for doc in self._live}
+        return self._docs
 
     def _known_seq(self, persona_key: bytes) -> int:
-        slot = self._slot_of().get(persona_key)
-        if slot is not None:
-            return self._columns["seq"][slot]
+        doc = self._doc_of().get(persona_key)
+        if doc is not None:
+            return self._columns["seq"][doc]
         tombstone = self._tombstones.get(persona_key)
         return -1 if tombstone is None else tombstone.seq
 
     def _forget(self, persona_key: bytes) -> None:
         self._tombstones.pop(persona_key, None)
-        slot = self._slot_of().pop(persona_key, None)
-        if slot is not None:
-            self._take_out(slot)
+        doc = self._doc_of().pop(persona_key, None)
+        if doc is not None:
+            self._take_out(doc)
 
-    def _take_out(self, slot: int) -> None:
-        self._live.discard(slot)
+    def _take_out(self, doc: int) -> None:
+        self._live.discard(doc)
         for options in self._options.values():
-            options.discard(slot)
+            options.discard(doc)
 
     def _changed(self) -> None:
         self._changes += 1
         self._version += 1
 
-    def _id_at(self, slot: int) -> bytes:
-        return self._columns["id"][ID_BYTES * slot : ID_BYTES * (slot + 1)].tobytes()
+    def _id_at(self, doc: int) -> bytes:
+        return self._columns["id"][ID_BYTES * doc : ID_BYTES * (doc + 1)].tobytes()
 
-    def _id(self, slot: int) -> str:
-        return unpacked(self._id_at(slot))
+    def _id(self, doc: int) -> str:
+        return unpacked(self._id_at(doc))
 
-    def _listed(self, slot: int) -> ListedRow:
+    def _listed(self, doc: int) -> ListedRow:
         columns, options = self._columns, self._options
-        flags = columns["flags"][slot]
-        name, description = self._texts.written_at(slot)
+        flags = columns["flags"][doc]
+        name, description = self._texts.written_at(doc)
         return {
             "n": name,
             "d": description if flags & HAS_DESCRIPTION else None,
-            "c": options["c"].id_at(slot),
-            "i": options["i"].id_at(slot),
-            "f": options["f"].id_at(slot),
-            "dp": options["dp"].ids_at(slot),
-            "pf": options["pf"].ids_at(slot),
-            "sc": options["sc"].ids_at(slot),
-            "as": options["as"].ids_at(slot),
-            "np": columns["profiles"][slot],
+            "c": options["c"].id_at(doc),
+            "i": options["i"].id_at(doc),
+            "f": options["f"].id_at(doc),
+            "dp": options["dp"].ids_at(doc),
+            "pf": options["pf"].ids_at(doc),
+            "sc": options["sc"].ids_at(doc),
+            "as": options["as"].ids_at(doc),
+            "np": columns["profiles"][doc],
             "g": bool(flags & GENERATED),
             "m": bool(flags & MCP),
-            "ut": time_of(columns["updated"][slot]) if flags & HAS_UPDATED else None,
+            "ut": time_of(columns["updated"][doc]) if flags & HAS_UPDATED else None,
         }
 
-    def _row(self, slot: int) -> PersonaRow:
+    def _row(self, doc: int) -> PersonaRow:
         columns, options = self._columns, self._options
-        flags = columns["flags"][slot]
-        ids = slice(ID_BYTES * slot, ID_BYTES * slot + ID_BYTES)
-        examples = self._examples.at(slot).tobytes()
+        flags = columns["flags"][doc]
+        ids = slice(ID_BYTES * doc, ID_BYTES * doc + ID_BYTES)
+        examples = self._examples.at(doc).tobytes()
         return {
-            **self._listed(slot),
+            **self._listed(doc),
             "ni": unpacked(columns["name_id"][ids].tobytes()) if flags & HAS_NAME_ID else None,
             "di": unpacked(columns["description_id"][ids].tobytes()) if flags & HAS_DESCRIPTION_ID else None,
-            "ii": options["ii"].id_at(slot),
-            "ih": self._instructions.labels[self._instructions.cells.values[slot]],
+            "ii": options["ii"].id_at(doc),
+            "ih": self._instructions.labels[self._instructions.cells.values[doc]],
             "ex": [unpacked(examples[at : at + ID_BYTES]) for at in range(0, len(examples), ID_BYTES)],
-            "vo": options["vo"].ids_at(slot),
-            "ct": time_of(columns["created"][slot]) if flags & HAS_CREATED else None,
+            "vo": options["vo"].ids_at(doc),
+            "ct": time_of(columns["created"][doc]) if flags & HAS_CREATED else None,
         }
 
     # -- The order of the list
 
     def _settle(self) -> None:
-        if self._changes > late_limit(self._texts.base):
+        if self._changes > delta_limit(self._texts.base):
             self._compact()
         else:
             self._order.place(self._live, self._order_of)
 
-    def _order_of(self, slot: int) -> tuple[bytes, bytes]:
-        return self._texts.folded_name_at(slot), self._id_at(slot)
+    def _order_of(self, doc: int) -> tuple[bytes, bytes]:
+        return self._texts.folded_name_at(doc), self._id_at(doc)
 
     def _compact(self) -> None:
         """Write everything that is in use as a new base, in the order of the list."""
@@ -438,7 +436,7 @@ class Index:
         self._end = size
         self._order = Order(size)
         self._code_fields.clear()
-        self._slots = None
+        self._docs = None
         self._changes = 0
         self._version += 1
         self.bases += 1
@@ -487,5 +485,5 @@ class Index:
         return self._options["dp"].having(departments, or_none=True)
 
 
-def _all_of(slots: BitMap, conditions: Iterable[BitMap]) -> BitMap:
-    return reduce(and_, conditions, slots)
+def _all_of(docs: BitMap, conditions: Iterable[BitMap]) -> BitMap:
+    return reduce(and_, conditions, docs)

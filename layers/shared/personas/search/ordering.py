@@ -1,4 +1,4 @@
-"""The order of the list, folded name and then id, over a base that lies in it and late slots that do not."""
+"""The order of the list, folded name and then id, over a base that lies in it and a delta that does not."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -9,89 +9,87 @@ from typing import Final, NamedTuple
 from pyroaring import BitMap
 
 type OrderOf = Callable[[int], tuple[bytes, bytes]]
-"""What a slot of the base is sorted by."""
+"""What a doc of the base is sorted by."""
 
-_LATE_LEAST: Final = 256
+_DELTA_LEAST: Final = 256
 
 
-class _Late(NamedTuple):
-    """A late slot, as it stands in the list: by name and id. ``before`` is the slot of the base that it precedes."""
+class _DeltaDoc(NamedTuple):
+    """A row of the delta at its place in the list. ``before`` is the doc of the base that it precedes."""
 
     name: bytes
     id: bytes
-    slot: int
+    doc: int
     before: int
 
 
-def late_limit(base: int) -> int:
-    """How many changes a base of so many slots may bear.
+def delta_limit(base: int) -> int:
+    """How many changes a base of so many docs may bear.
 
-    Writing a new base costs about 3 µs a slot, a late slot 50 ns at every search that it takes part in. Where a
-    search comes with every change, the two together are least at the square root of 2 × 3 µs / 50 ns × slots.
+    Writing a new base costs about 3 µs a row, a row of the delta 50 ns at every search that it takes part in. Where a
+    search comes with every change, the two together are least at the square root of 2 × 3 µs / 50 ns × docs.
     """
-    return max(_LATE_LEAST, isqrt(120 * base))
+    return max(_DELTA_LEAST, isqrt(120 * base))
 
 
 class Order:
-    """Where in the list the late slots stand. The slots from 0 up to ``base`` are in its order themselves."""
+    """The places of the delta in the list. The docs from 0 up to ``base`` are in its order themselves."""
 
     def __init__(self, base: int) -> None:
         self.base = base
-        self._late: list[_Late] = []
+        self._delta: list[_DeltaDoc] = []
         self._unplaced: list[tuple[bytes, bytes, int]] = []
 
     def __len__(self) -> int:
-        return len(self._late) + len(self._unplaced)
+        return len(self._delta) + len(self._unplaced)
 
-    def append(self, name: bytes, persona_key: bytes, slot: int) -> None:
-        """Note a late slot. It has its place in the list after the next `place`."""
-        self._unplaced.append((name, persona_key, slot))
+    def append(self, name: bytes, persona_key: bytes, doc: int) -> None:
+        """Note a row of the delta. It has its place in the list after the next `place`."""
+        self._unplaced.append((name, persona_key, doc))
 
     def place(self, live: BitMap, order_of: OrderOf) -> None:
-        """Sort the late slots in that are not yet, and forget those that are no longer in use."""
+        """Sort in the rows of the delta that are not yet sorted, and forget those that are no longer in use."""
         if not self._unplaced:
             return
         base = range(self.base)
-        placed = [late for late in self._late if late.slot in live]
-        for name, persona_key, slot in self._unplaced:
-            if slot in live:
+        placed = [each for each in self._delta if each.doc in live]
+        for name, persona_key, doc in self._unplaced:
+            if doc in live:
                 before = bisect_left(base, (name, persona_key), key=order_of)
-                placed.append(_Late(name, persona_key, slot, before))
+                placed.append(_DeltaDoc(name, persona_key, doc, before))
         placed.sort()
-        self._late = placed
+        self._delta = placed
         self._unplaced.clear()
 
     def window(self, matches: BitMap, offset: int, size: int) -> list[int]:
-        """The slots of the matches from the given place of the list on."""
+        """The docs of the matches from the given place of the list on."""
         offset = min(offset, len(matches))
         in_base = matches.range_cardinality(0, self.base)
         if in_base == len(matches):
             return list(matches[offset : offset + size])
-        late = [each for each in self._late if each.slot in matches]
+        delta = [each for each in self._delta if each.doc in matches]
 
         def place(number: int) -> int:
-            before = late[number].before
+            before = delta[number].before
             return number + (matches.rank(before - 1) if before else 0)
 
-        number = bisect_left(range(len(late)), offset, key=place)
+        number = bisect_left(range(len(delta)), offset, key=place)
         rest = iter(matches[min(offset - number, in_base) : min(offset - number + size, in_base)])
-        slots: list[int] = []
+        docs: list[int] = []
         for at in range(offset, min(offset + size, len(matches))):
-            if number < len(late) and place(number) == at:
-                slots.append(late[number].slot)
+            if number < len(delta) and place(number) == at:
+                docs.append(delta[number].doc)
                 number += 1
             else:
-                slots.append(next(rest))
-        return slots
+                docs.append(next(rest))
+        return docs
 
     def runs(self, live: BitMap) -> Iterator[tuple[int, int]]:
-        """What is in use, in the order of the list, as runs of slots."""
+        """What is in use, in the order of the list, as runs of docs."""
         base = self.base
         gone = iter(BitMap(range(base)) - live)
         next_gone, start = next(gone, base), 0
-        for stop, slot in chain(
-            ((late.before, late.slot) for late in self._late if late.slot in live), ((base, None),)
-        ):
+        for stop, doc in chain(((each.before, each.doc) for each in self._delta if each.doc in live), ((base, None),)):
             while next_gone < stop:
                 if start < next_gone:
                     yield start, next_gone
@@ -99,5 +97,5 @@ class Order:
             if start < stop:
                 yield start, stop
             start = max(start, stop)
-            if slot is not None:
-                yield slot, slot + 1
+            if doc is not None:
+                yield doc, doc + 1

@@ -9,7 +9,7 @@ from typing import Protocol
 from pyroaring import BitMap
 
 from personas.domain.folding import fold
-from personas.search.facets import OPTIONS_MAX, Facet, Offer, Option, OptionNames
+from personas.search.facets import OPTIONS_MAX, Facet, Option, OptionNames, RankedOption
 from personas.search.rows import ListedRow
 
 
@@ -39,12 +39,14 @@ class _Counting(Protocol):
     @property
     def version(self) -> int: ...
 
-    def counts(self, facet: Facet, slots: BitMap) -> dict[str, int]: ...
+    def counts(self, facet: Facet, docs: BitMap) -> dict[str, int]: ...
 
-    def best(self, slots: BitMap, needle: str, chosen: Collection[str]) -> tuple[list[Offer], list[Offer]]: ...
+    def best(
+        self, docs: BitMap, needle: str, chosen: Collection[str]
+    ) -> tuple[list[RankedOption], list[RankedOption]]: ...
 
 
-class Found:
+class SearchResult:
     """What a search found: ``total`` in all, and ``personas``, ids and listed rows, as far as the page goes.
 
     Counts are made when they are asked for, from the index as it was: ask before it changes.
@@ -75,7 +77,7 @@ class Found:
             RuntimeError: the index has changed since the search.
         """
         if facet not in self._counts:
-            self._counts[facet] = self._index.counts(facet, self._slots(facet))
+            self._counts[facet] = self._index.counts(facet, self._docs(facet))
         return self._counts[facet]
 
     def options(
@@ -98,18 +100,18 @@ class Found:
         """
         needle, chosen = fold(search or ""), dict.fromkeys(selected)
         if names is None:
-            kept, best = self._index.best(self._slots(facet), needle, chosen)
+            kept, best = self._index.best(self._docs(facet), needle, chosen)
         else:
             counts = self.counts(facet)
-            kept = names.offers((each, counts.get(each, 0)) for each in chosen)
-            best = names.offers((each for each in counts.items() if each[0] not in chosen), needle)
+            kept = names.ranked((each, counts.get(each, 0)) for each in chosen)
+            best = names.ranked((each for each in counts.items() if each[0] not in chosen), needle)
             if offered is not None and len(kept) + len(best) < OPTIONS_MAX:
                 unused = names.unused(counts.keys() | chosen.keys(), needle, offered)
                 best += islice(unused, OPTIONS_MAX - len(kept) - len(best))
-        offers = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
-        return [Option(each, name, -less) for less, _, each, name in offers]
+        ranked = sorted(kept + nsmallest(OPTIONS_MAX - len(kept), best))
+        return [Option(each, name, -less) for less, _, each, name in ranked]
 
-    def _slots(self, facet: Facet) -> BitMap:
+    def _docs(self, facet: Facet) -> BitMap:
         if self._index.version != self._version:
             raise RuntimeError("the index has changed since it was searched")
         return self._aside.get(facet, self._matches)

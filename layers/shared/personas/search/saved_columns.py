@@ -25,10 +25,10 @@ LABELLED_KEY: Final = "ii"
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """All that an index holds, as plain columns: what a snapshot stores. The base is all there is: nothing is late.
+class SavedColumns:
+    """All that an index holds, as plain columns: what a snapshot stores. The base is all there is, the delta is empty.
 
-    ``arrays`` named ``x.starts`` hold where each slot's part of ``x`` starts, and where the last one ends.
+    ``arrays`` named ``x.starts`` hold where each doc's part of ``x`` starts, and where the last one ends.
     """
 
     size: int
@@ -56,19 +56,19 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
-    """What has changed since a base was written: the slots of it that are ``gone``, and new rows with ids and seqs."""
+class Delta:
+    """What has changed since a base was written: the docs of it that are ``gone``, and new rows with ids and seqs."""
 
     gone: Sequence[int] = ()
     rows: Sequence[tuple[str, int, PersonaRow]] = ()
 
 
-def nothing() -> Frozen:
+def nothing() -> SavedColumns:
     """What an empty index holds."""
     arrays = {name: array(typecode) for name, (typecode, _) in FIXED_COLUMNS.items()}
     arrays |= {key: array("I") for key in (*SINGLE_KEYS, *MANY_KEYS)} | {"examples": array("B")}
     ragged = ("folded", "written", "words", "examples", *MANY_KEYS)
-    return Frozen(
+    return SavedColumns(
         size=0,
         arrays=arrays | {f"{name}.starts": array("I", (0,)) for name in ragged},
         strings={key: [""] for key in (*SINGLE_KEYS, *MANY_KEYS, f"{LABELLED_KEY}.labels")},

@@ -1,4 +1,4 @@
-"""The names and descriptions of all slots, and the search for a text in them."""
+"""The names and descriptions of all docs, and the search for a text in them."""
 
 from array import array
 from bisect import bisect_right
@@ -53,11 +53,11 @@ class Corpus:
 
 
 class Words:
-    """Which slots have which word: what stands between two spaces of a folded text.
+    """Which docs have which word: what stands between two spaces of a folded text.
 
     A text contains a needle without spaces exactly if one of its words does, and there are far fewer words than texts:
-    to look through the words and unite the slots of those that match takes a fraction of looking through the texts.
-    The slots of a word may have gone out of use.
+    to look through the words and unite the docs of those that match takes a fraction of looking through the texts.
+    The docs of a word may have gone out of use.
     """
 
     def __init__(self, corpus: Corpus, bitmaps: list[BitMap]) -> None:
@@ -66,8 +66,8 @@ class Words:
         self._new: list[str] = []
         self._codes: dict[str, int] | None = None
 
-    def append(self, slot: int, words: Iterable[str]) -> None:
-        """Note the words of a new slot."""
+    def append(self, doc: int, words: Iterable[str]) -> None:
+        """Note the words of a new doc."""
         if self._codes is None:
             self._codes = {word: code for code, word in enumerate(self._words())}
         for word in words:
@@ -76,16 +76,16 @@ class Words:
                 code = self._codes[word] = len(self.bitmaps)
                 self._new.append(word)
                 self.bitmaps.append(BitMap())
-            self.bitmaps[code].add(slot)
+            self.bitmaps[code].add(doc)
 
     def containing(self, part: str) -> BitMap:
-        """The slots with a word that contains the part of a needle, which has no spaces."""
-        late = range(len(self.corpus), len(self.bitmaps))
-        codes = chain(self.corpus.containing(_utf8(part)), compress(late, map(contains, self._new, repeat(part))))
+        """The docs with a word that contains the part of a needle, which has no spaces."""
+        new = range(len(self.corpus), len(self.bitmaps))
+        codes = chain(self.corpus.containing(_utf8(part)), compress(new, map(contains, self._new, repeat(part))))
         return BitMap().union(*map(self.bitmaps.__getitem__, codes))
 
     def gathered(self, place: array[int], in_use: BitMap) -> "Words | None":
-        """The words of the slots in use, which move; None if there are too many words to be worth it.
+        """The words of the docs in use, which move; None if there are too many words to be worth it.
 
         Languages that do not part words by spaces have about as many of them as texts.
         """
@@ -95,7 +95,7 @@ class Words:
         words = [_utf8(word) + _SPACE for word in compress(self._words(), moved)]
         starts = array("I", accumulate(map(len, words), initial=0))
         # Not optimized: runs are slow to count with.
-        bitmaps = [BitMap(slots, optimize=False) for slots in moved if slots]
+        bitmaps = [BitMap(docs, optimize=False) for docs in moved if docs]
         return Words(Corpus(b"".join(words), starts), bitmaps)
 
     def size_bytes(self) -> int:
@@ -109,9 +109,9 @@ class Words:
 
 
 class Texts:
-    """Name and description of every slot, as written and folded, and the search for a text in the folded ones.
+    """Name and description of every doc, as written and folded, and the search for a text in the folded ones.
 
-    What is late lies in lists and is looked through one by one.
+    The delta lies in lists and is looked through one by one.
     """
 
     def __init__(self, folded: Corpus, written: bytes, written_starts: array[int], words: Words | None) -> None:
@@ -120,36 +120,36 @@ class Texts:
         self.written_starts = written_starts
         self.words = words
         self.base = len(folded)
-        self._late_folded: list[bytes] = []
-        self._late_written: list[bytes] = []
+        self._delta_folded: list[bytes] = []
+        self._delta_written: list[bytes] = []
 
     def append(self, name: str, description: str) -> bytes:
-        """Add the next slot's texts; returns the folded name."""
+        """Add the next doc's texts; returns the folded name."""
         folded_name, folded_description = fold(name), fold(description)
         if self.words is not None:
             words = {*folded_name.split(" "), *folded_description.split(" ")}
-            self.words.append(self.base + len(self._late_folded), words - {""})
+            self.words.append(self.base + len(self._delta_folded), words - {""})
         name_key = _utf8(folded_name)
-        self._late_folded.append(b"".join((name_key, _BETWEEN, _utf8(folded_description), _END)))
-        self._late_written.append(b"".join((_utf8(name), _BETWEEN, _utf8(description))))
+        self._delta_folded.append(b"".join((name_key, _BETWEEN, _utf8(folded_description), _END)))
+        self._delta_written.append(b"".join((_utf8(name), _BETWEEN, _utf8(description))))
         return name_key
 
-    def written_at(self, slot: int) -> tuple[str, str]:
-        """A slot's name and description."""
-        if slot < self.base:
-            text = self.written[self.written_starts[slot] : self.written_starts[slot + 1]]
+    def written_at(self, doc: int) -> tuple[str, str]:
+        """A doc's name and description."""
+        if doc < self.base:
+            text = self.written[self.written_starts[doc] : self.written_starts[doc + 1]]
         else:
-            text = self._late_written[slot - self.base]
+            text = self._delta_written[doc - self.base]
         name, _, description = text.partition(_BETWEEN)
         return _text(name), _text(description)
 
-    def folded_name_at(self, slot: int) -> bytes:
-        """The folded name of a slot of the base."""
-        start = self.folded.starts[slot]
+    def folded_name_at(self, doc: int) -> bytes:
+        """The folded name of a doc of the base."""
+        start = self.folded.starts[doc]
         return self.folded.joined[start : self.folded.joined.index(_BETWEEN, start)]
 
     def find(self, folded: str) -> BitMap:
-        """The slots whose folded texts contain this folded text, among them slots that are no longer in use."""
+        """The docs whose folded texts contain this folded text, among them docs that are no longer in use."""
         parts = folded.split(" ")
         if self.words is not None and any(parts):
             candidates = reduce(and_, map(self.words.containing, filter(None, parts)))
@@ -158,19 +158,19 @@ class Texts:
             if len(candidates) * _LOOKS_A_SCAN < self.base:
                 needle = _utf8(folded)
                 looked_at = candidates.to_array()
-                return BitMap(array("I", (slot for slot in looked_at if self._contains(slot, needle))), optimize=False)
+                return BitMap(array("I", (doc for doc in looked_at if self._contains(doc, needle))), optimize=False)
         needle = _utf8(folded)
         found = self.folded.containing(needle)
-        found.extend(self.base + late for late, text in enumerate(self._late_folded) if needle in text)
+        found.extend(self.base + number for number, text in enumerate(self._delta_folded) if needle in text)
         return BitMap(found, optimize=False)
 
-    def _contains(self, slot: int, needle: bytes) -> bool:
-        if slot < self.base:
-            return self.folded.contains(slot, needle)
-        return needle in self._late_folded[slot - self.base]
+    def _contains(self, doc: int, needle: bytes) -> bool:
+        if doc < self.base:
+            return self.folded.contains(doc, needle)
+        return needle in self._delta_folded[doc - self.base]
 
     def gathered(self, runs: Runs, place: array[int], in_use: BitMap) -> "Texts":
-        """The texts of these slots, in this order, as a new base."""
+        """The texts of these docs, in this order, as a new base."""
         folded_parts: list[bytes] = []
         written_parts: list[bytes] = []
         folded_starts, written_starts = array("I", (0,)), array("I", (0,))
@@ -179,17 +179,17 @@ class Texts:
                 folded_parts.append(_copied(self.folded.joined, self.folded.starts, start, stop, folded_starts))
                 written_parts.append(_copied(self.written, self.written_starts, start, stop, written_starts))
             else:
-                for late in range(start - self.base, stop - self.base):
-                    folded_parts.append(self._late_folded[late])
+                for number in range(start - self.base, stop - self.base):
+                    folded_parts.append(self._delta_folded[number])
                     folded_starts.append(folded_starts[-1] + len(folded_parts[-1]))
-                    written_parts.append(self._late_written[late])
+                    written_parts.append(self._delta_written[number])
                     written_starts.append(written_starts[-1] + len(written_parts[-1]))
         words = self.words and self.words.gathered(place, in_use)
         return Texts(Corpus(b"".join(folded_parts), folded_starts), b"".join(written_parts), written_starts, words)
 
     def size_bytes(self) -> int:
         """About how much memory the texts take."""
-        texts = [self.folded.joined, self.written, *self._late_folded, *self._late_written]
+        texts = [self.folded.joined, self.written, *self._delta_folded, *self._delta_written]
         words = 0 if self.words is None else self.words.size_bytes()
         return sum(map(len, texts)) + bytes_of((self.folded.starts, self.written_starts)) + words
 

@@ -12,7 +12,7 @@ JSON), then the sections one behind the other, as the header lists them. How a s
   others take two to three times as long at every refresh, for 4 % of the bytes.
 * What has changed since the columns were written may lie beside them, as rows. To write it costs next to nothing, to
   write the columns anew a second at 100,000 personas; a reader takes the rows in one by one, so they are few.
-* Texts lie in portions, the written and the folded ones of a few slots in turns: a folded text repeats most of the
+* Texts lie in portions, the written and the folded ones of a few docs in turns: a folded text repeats most of the
   written one, and this near to it that costs next to nothing.
 
 A checksum finds damage, not forgery: whoever may write the bucket may write a snapshot.
@@ -32,7 +32,7 @@ from typing import Final, Literal, NamedTuple, TypedDict
 from pyroaring import BitMap
 
 from personas.search.index import Index
-from personas.search.saved_columns import Frozen, Late
+from personas.search.saved_columns import Delta, SavedColumns
 from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
@@ -46,7 +46,7 @@ _MAGIC: Final = b"PERSONAS"
 _CHECKSUM: Final = struct.Struct("<I")
 _VERSION: Final = struct.Struct("<HI")
 _LEVEL: Final = 1
-_LATE_SHARE: Final = 100
+_DELTA_SHARE: Final = 100
 """Up to one change on so many personas is left beside the base. To take in 1,000 of them costs a reader some 50 ms."""
 _CHANGING: Final = frozenset(("late", "tombstones"))
 """The sections that are not the base's."""
@@ -97,12 +97,12 @@ class Snapshot:
 def encode(snapshot: Snapshot) -> bytes:
     """The bytes of a snapshot. The same index, built in the same way, gives the same bytes."""
     index, base = snapshot.index, snapshot.base
-    if base is None or index.bases or index.changes * _LATE_SHARE > base.header["size"]:
-        base = _base(index.frozen())
-    late = index.late()
+    if base is None or index.bases or index.changes * _DELTA_SHARE > base.header["size"]:
+        base = _base(index.to_columns())
+    delta = index.delta()
     sections = [
         *base.sections,
-        _Section("late", "deflated", _json((list(late.gone), late.rows))),
+        _Section("late", "deflated", _json((list(delta.gone), delta.rows))),
         _Section("tombstones", "deflated", _json(index.tombstones)),
     ]
     header: _Header = {
@@ -123,22 +123,22 @@ def _json(value: object) -> bytes:
     return zlib.compress(json.dumps(value).encode(), _LEVEL)
 
 
-def _base(frozen: Frozen) -> Base:
+def _base(saved: SavedColumns) -> Base:
     header: _Header = {
         "unicode": unicodedata.unidata_version,
         "watermark": "",
         "metadata": {},
-        "size": frozen.size,
-        "arrays": {name: column.typecode for name, column in frozen.arrays.items()},
-        "strings": list(frozen.strings),
-        "bitmaps": list(frozen.bitmaps),
+        "size": saved.size,
+        "arrays": {name: column.typecode for name, column in saved.arrays.items()},
+        "strings": list(saved.strings),
+        "bitmaps": list(saved.bitmaps),
         "sections": [],
     }
-    return Base(header, list(_sections(frozen)))
+    return Base(header, list(_sections(saved)))
 
 
-def _sections(frozen: Frozen) -> Iterator[_Section]:
-    for name, column in frozen.arrays.items():
+def _sections(saved: SavedColumns) -> Iterator[_Section]:
+    for name, column in saved.arrays.items():
         if name.endswith(".starts"):
             # The first one is always 0.
             yield _Section(name, "steps", pack_numbers(array(column.typecode, map(sub, column[1:], column))))
@@ -148,26 +148,26 @@ def _sections(frozen: Frozen) -> Iterator[_Section]:
             yield _Section(name, "deflated", zlib.compress(column, _LEVEL))
         else:
             yield _Section(name, "plain", column.tobytes())
-    for name, strings in frozen.strings.items():
+    for name, strings in saved.strings.items():
         yield _Section(f"{name}.strings", "deflated", _json(strings))
-    for name, bitmaps in frozen.bitmaps.items():
+    for name, bitmaps in saved.bitmaps.items():
         serialized = [bitmap.serialize() for bitmap in bitmaps]
         yield _Section(f"{name}.bitmaps", "plain", b"".join(serialized))
         yield _Section(f"{name}.bitmaps.starts", "steps", pack_numbers(array("I", map(len, serialized))))
-    if frozen.words is not None:
-        yield _Section("words", "deflated", zlib.compress(frozen.words, _LEVEL))
-    written_starts, folded_starts = frozen.arrays["written.starts"], frozen.arrays["folded.starts"]
-    for first in range(0, frozen.size, _PORTION):
+    if saved.words is not None:
+        yield _Section("words", "deflated", zlib.compress(saved.words, _LEVEL))
+    written_starts, folded_starts = saved.arrays["written.starts"], saved.arrays["folded.starts"]
+    for first in range(0, saved.size, _PORTION):
         texts = [
             text[starts[start] : starts[stop]]
-            for start, stop in _turns(first, frozen.size)
-            for text, starts in ((frozen.written, written_starts), (frozen.folded, folded_starts))
+            for start, stop in _turns(first, saved.size)
+            for text, starts in ((saved.written, written_starts), (saved.folded, folded_starts))
         ]
         yield _Section(f"texts.{first}", "deflated", zlib.compress(b"".join(texts), _LEVEL))
 
 
 def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
-    """The runs of slots of the portion that starts at ``first``."""
+    """The runs of docs of the portion that starts at ``first``."""
     last = min(first + _PORTION, size)
     for start in range(first, last, _TURN):
         yield start, min(start + _TURN, last)
@@ -200,7 +200,7 @@ def decode(data: Buffer) -> Snapshot:
             raise SnapshotVersionUnknown(f"the snapshot was folded with Unicode {header['unicode']}")
         sections = _split(view[start + length :], header["sections"])
         gone, rows = json.loads(zlib.decompress(sections["late"]))
-        index = Index(_frozen(header, sections), Late(gone, rows))
+        index = Index(_saved_columns(header, sections), Delta(gone, rows))
         return Snapshot(index, header["watermark"], header["metadata"], _stored_base(header, sections))
     except SnapshotVersionUnknown:
         raise
@@ -220,7 +220,7 @@ def _split(view: memoryview, sections: Sequence[tuple[str, Packing, int]]) -> di
     return {name: view[ends[at] : ends[at + 1]] for at, (name, _, _) in enumerate(sections)}
 
 
-def _frozen(header: _Header, sections: Mapping[str, memoryview]) -> Frozen:
+def _saved_columns(header: _Header, sections: Mapping[str, memoryview]) -> SavedColumns:
     packings = {name: packing for name, packing, _ in header["sections"]}
     arrays = {name: _column(typecode, packings[name], sections[name]) for name, typecode in header["arrays"].items()}
     bitmaps: dict[str, list[BitMap]] = {}
@@ -238,7 +238,7 @@ def _frozen(header: _Header, sections: Mapping[str, memoryview]) -> Frozen:
     written = b"".join(texts[0])
     texts[0].clear()  # at a million personas, the two together are a quarter of a gigabyte
     folded = b"".join(texts[1])
-    return Frozen(
+    return SavedColumns(
         size=header["size"],
         arrays=arrays,
         strings={name: json.loads(zlib.decompress(sections[f"{name}.strings"])) for name in header["strings"]},

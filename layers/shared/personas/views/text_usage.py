@@ -48,9 +48,9 @@ FORMAT_VERSION: Final = 2
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
 """What the texts of one section of a form may take in an answer."""
-LATE_MAX: Final = 200
+DELTA_MAX: Final = 200
 """The most personas written since the base was made that a search looks through one by one."""
-SLOT_BYTES: Final = 250
+PERSONA_BYTES: Final = 250
 """The bytes of memory, about, that a persona takes besides its entries: its id, its seq and its places."""
 KEPT: Final = timedelta(days=30)
 """How long a text that no persona uses any more stays known: a client may still send back its id."""
@@ -102,9 +102,9 @@ class TextsView:
         self._columns: dict[Kind, _Column] = {kind: _Column(array("B"), array("I"), []) for kind in KINDS}
         self._tombstones: dict[bytes, tuple[int, int]] = {}
         self._retired: dict[Fingerprint, int] = {}
-        self._late: dict[bytes, tuple[int, _Row]] = {}
+        self._delta: dict[bytes, tuple[int, _Row]] = {}
         self._replaced: set[int] = set()
-        self._slots: dict[bytes, int] = {}
+        self._docs: dict[bytes, int] = {}
         self._starts: list[array[int]] = []
         self._folded: dict[TextKind, list[str]] = {}
         self._sets: tuple[list[frozenset[str]], array[int]] | None = None
@@ -123,7 +123,7 @@ class TextsView:
             return False
         row = _row(persona)
         self.changed |= row != self._take_out(key)
-        self._late[key] = persona.seq, row
+        self._delta[key] = persona.seq, row
         return True
 
     def delete(self, persona_id: str, seq: int, expires_at: int) -> bool:
@@ -153,74 +153,74 @@ class TextsView:
             self._retired |= {fingerprint(kind, text): seen_at for text in gone}
 
     def _seq_of(self, key: bytes) -> int:
-        if key in self._late:
-            return self._late[key][0]
+        if key in self._delta:
+            return self._delta[key][0]
         if key in self._tombstones:
             return self._tombstones[key][0]
-        slot = self._slot_of(key)
-        return -1 if slot is None else self._seqs[slot]
+        doc = self._doc_of(key)
+        return -1 if doc is None else self._seqs[doc]
 
-    def _slot_of(self, key: bytes) -> int | None:
+    def _doc_of(self, key: bytes) -> int | None:
         """The persona's place in the base, where it is still the one that counts."""
-        if not self._slots and self._ids:
-            self._slots = dict(zip(self._packed_ids(), count(), strict=False))
+        if not self._docs and self._ids:
+            self._docs = dict(zip(self._packed_ids(), count(), strict=False))
             self._starts = [array("I", accumulate(column.lengths, initial=0)) for column in self._columns.values()]
-        slot = self._slots.get(key)
-        return None if slot in self._replaced else slot
+        doc = self._docs.get(key)
+        return None if doc in self._replaced else doc
 
     def _take_out(self, key: bytes) -> _Row | None:
         """Remove what is held of a persona; its row, if it had one."""
         self._tombstones.pop(key, None)
-        late = self._late.pop(key, None)
-        if late is not None:
-            return late[1]
-        slot = self._slot_of(key)
-        if slot is None:
+        added = self._delta.pop(key, None)
+        if added is not None:
+            return added[1]
+        doc = self._doc_of(key)
+        if doc is None:
             return None
-        self._replaced.add(slot)
+        self._replaced.add(doc)
         return tuple(
-            tuple(map(column.values.__getitem__, column.codes[starts[slot] : starts[slot + 1]]))
+            tuple(map(column.values.__getitem__, column.codes[starts[doc] : starts[doc + 1]]))
             for column, starts in zip(self._columns.values(), self._starts, strict=True)
         )
 
     def _merge(self) -> None:
         """Make a new base of the base and of what was written since."""
-        if not self._late and not self._replaced:
+        if not self._delta and not self._replaced:
             return
         kept = _runs_between(sorted(self._replaced), len(self._seqs))
-        rows = [row for _, row in self._late.values()]
-        late = zip(*rows, strict=True) if rows else repeat(())
+        rows = [row for _, row in self._delta.values()]
+        delta = zip(*rows, strict=True) if rows else repeat(())
         starts = self._starts or repeat(array("I"))
-        for kind, of_kind, own_starts in zip(KINDS, late, starts, strict=False):
+        for kind, of_kind, own_starts in zip(KINDS, delta, starts, strict=False):
             self._columns[kind] = self._merged(kind, kept, own_starts, of_kind)
         ids = (self._ids[_ID_BYTES * start : _ID_BYTES * stop] for start, stop in kept)
-        self._ids = b"".join(chain(ids, self._late))
-        self._seqs = gathered(self._seqs, kept) + array("Q", (seq for seq, _ in self._late.values()))
-        self._late, self._replaced, self._slots, self._folded = {}, set(), {}, {}
+        self._ids = b"".join(chain(ids, self._delta))
+        self._seqs = gathered(self._seqs, kept) + array("Q", (seq for seq, _ in self._delta.values()))
+        self._delta, self._replaced, self._docs, self._folded = {}, set(), {}, {}
         self._sets = self._base_bytes = None
 
     def _packed_ids(self) -> Iterator[bytes]:
         return (self._ids[at : at + _ID_BYTES] for at in range(0, len(self._ids), _ID_BYTES))
 
-    def _merged(self, kind: Kind, kept: Runs, starts: array[int], late: Sequence[tuple[str, ...]]) -> _Column:
-        """A column of the personas of the base that are ``kept``, and of the late ones behind them."""
+    def _merged(self, kind: Kind, kept: Runs, starts: array[int], delta: Sequence[tuple[str, ...]]) -> _Column:
+        """A column of the personas of the base that are ``kept``, and of the delta behind them."""
         lengths, codes, values = self._columns[kind]
         values = list(values)
         released: set[int] = set()
         if self._replaced:
-            released.update(*(codes[starts[slot] : starts[slot + 1]] for slot in self._replaced))
+            released.update(*(codes[starts[doc] : starts[doc + 1]] for doc in self._replaced))
             codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
             lengths = gathered(lengths, kept)
-        if late:
+        if delta:
             known, code_of = len(values), dict[str, int]()
-            for entry in dict.fromkeys(chain.from_iterable(late)):
+            for entry in dict.fromkeys(chain.from_iterable(delta)):
                 code = bisect_left(values, entry, hi=known)
                 if code == known or values[code] != entry:
                     code = len(values)
                     values.append(entry)
                 code_of[entry] = code
-            lengths = lengths + array("B", map(len, late))
-            codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(late)))
+            lengths = lengths + array("B", map(len, delta))
+            codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(delta)))
         gone = released.difference(codes) if released else released
         if gone and kind in TEXT_KINDS:
             self._retired |= {fingerprint(kind, values[code]): _UNUSED_SINCE_NOW for code in gone}
@@ -252,12 +252,12 @@ class TextsView:
         ``departments`` are the caller's, None stands for a superadmin. Most used first, then by the text itself; at
         most 100, and as many as fit into a section.
         """
-        if len(self._late) > LATE_MAX:
+        if len(self._delta) > DELTA_MAX:
             self._merge()
         column, wanted = self._columns[kind], fold(text)
         seen = list(self._seen_by(departments))
-        for slot in self._replaced:
-            seen[slot] = False
+        for doc in self._replaced:
+            seen[doc] = False
         uses = Counter(compress(column.codes, self._of_personas(kind, seen)))
         if wanted:
             if kind not in self._folded:
@@ -266,7 +266,7 @@ class TextsView:
             folded = self._folded[kind]
             uses = Counter({code: uses[code] for code in uses if wanted in folded[code]})
         new = Counter[str]()
-        for entry, times in self._late_uses(kind, departments).items():
+        for entry, times in self._delta_uses(kind, departments).items():
             if wanted in fold(entry):
                 code = bisect_left(column.values, entry)
                 if code < len(column.values) and column.values[code] == entry:
@@ -277,10 +277,10 @@ class TextsView:
         found = [*((column.values[code], times) for code, times in known), *new.items()]
         return within_section(Use(*use) for use in nsmallest(OPTIONS_MAX, found, key=lambda use: (-use[1], use[0])))
 
-    def _late_uses(self, kind: TextKind, departments: Collection[str] | None) -> Counter[str]:
+    def _delta_uses(self, kind: TextKind, departments: Collection[str] | None) -> Counter[str]:
         """Count the uses of a kind by those personas that are not in the base and that the caller may see."""
         place, of_departments = KINDS.index(kind), KINDS.index("departments")
-        rows = (row for _, row in self._late.values() if may_be_seen(frozenset(row[of_departments]), departments))
+        rows = (row for _, row in self._delta.values() if may_be_seen(frozenset(row[of_departments]), departments))
         return Counter(chain.from_iterable(row[place] for row in rows))
 
     def sets(self) -> list[frozenset[str]]:
@@ -316,9 +316,9 @@ class TextsView:
         if self._base_bytes is None:
             columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
             texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
-            self._base_bytes = columns + SLOT_BYTES * len(self._seqs) + 2 * texts
-        late = sum(60 + 2 * len(text) for _, row in self._late.values() for texts in row for text in texts)
-        return self._base_bytes + late + SLOT_BYTES * len(self._tombstones)
+            self._base_bytes = columns + PERSONA_BYTES * len(self._seqs) + 2 * texts
+        delta = sum(60 + 2 * len(text) for _, row in self._delta.values() for texts in row for text in texts)
+        return self._base_bytes + delta + PERSONA_BYTES * len(self._tombstones)
 
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """The sets of departments that personas have, and the place of each persona's own."""

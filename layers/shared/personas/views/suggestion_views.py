@@ -1,4 +1,4 @@
-"""The offers of get: the most used texts and links as of the last refresh, and texts that are searched for.
+"""The suggestions of get: the most used texts and links as of the last refresh, and texts that are searched for.
 
 Where a group's objects lie arrives with its catalogue, by the change feed. What is most used never changes under its
 key, so only a new pointer costs a read of S3; where S3 cannot be read, a form does without. Texts that are searched for
@@ -13,21 +13,21 @@ from typing import Final, NamedTuple
 from personas.clock import is_recent
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue
-from personas.domain.offers import Offers
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
+from personas.domain.suggestions import Suggestions
 from personas.domain.text import TextKind, identified
 from personas.errors import Unavailable
 from personas.observability import logger, tell_evictions
 from personas.runtime import Parallel, deadline
 from personas.store.groups import Pointer
-from personas.views.popular import Popular
+from personas.views.most_used import MostUsed
 from personas.views.text_usage import TextsView
 from personas.views.text_views import News, TextViews
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 TEXTS_VIEW: Final = TEXTS.name
-POPULAR_VIEW: Final = "personas_texts_top"
+MOST_USED_VIEW: Final = "personas_texts_top"
 """The texts view's companion; refresh does not tell it as a view of its own."""
 
 MEMORY_SHARE: Final = 0.5
@@ -43,11 +43,11 @@ class _Held(NamedTuple):
     """An object under its key, and about how much memory it takes."""
 
     key: str
-    content: Popular
+    content: MostUsed
     size_bytes: int
 
 
-class OfferViews:
+class SuggestionViews:
     """The objects that this environment offers from, by group. The least recently used go when they grow too large."""
 
     def __init__(
@@ -64,7 +64,7 @@ class OfferViews:
         self._budget_bytes = budget_bytes
         self._clock = clock
         self._failed_at: datetime | None = None
-        self._popular: OrderedDict[str, _Held] = OrderedDict()
+        self._most_used: OrderedDict[str, _Held] = OrderedDict()
 
     def news(self, group_id: str) -> News | None:
         """Read what a search for texts needs besides the catalogue, in the same round.
@@ -77,8 +77,8 @@ class OfferViews:
 
     def current(
         self, catalogue: Catalogue, caller: Caller, searches: Mapping[TextKind, str], news: News | None
-    ) -> Offers:
-        """Return the offers for the caller; only what is searched for where nothing can be read of a refresh.
+    ) -> Suggestions:
+        """Return the suggestions for the caller; only what is searched for where nothing can be read of a refresh.
 
         Where the group's record has lost the secret of the ids of texts, there is nothing.
 
@@ -90,15 +90,17 @@ class OfferViews:
             Unavailable: the store cannot be read.
         """
         if catalogue.text_secret_or_none is None:
-            return Offers({}, None)
+            return Suggestions({}, None)
         loads = bool(searches) and not self._texts.holds(catalogue.group_id)
         with deadline().within(PATIENCE):
-            popular, loaded = self._parallel.pair(
-                lambda: self._most_used(catalogue),
+            most_used, loaded = self._parallel.pair(
+                lambda: self._load_most_used(catalogue),
                 lambda: self._read(pointer_to(catalogue, TEXTS_VIEW), TextsView.decode) if loads else None,
             )
         departments = None if caller.role == SUPERADMIN else caller.department_ids
-        offers = Offers({}, None) if popular is None else popular.offers(departments, catalogue.text_secret)
+        suggestions = (
+            Suggestions({}, None) if most_used is None else most_used.suggestions(departments, catalogue.text_secret)
+        )
         if searches:
             view = self._texts.current(catalogue, news, loaded)
             found = {
@@ -107,21 +109,21 @@ class OfferViews:
                 ]
                 for kind, search in searches.items()
             }
-            offers = Offers({**offers.texts, **found}, offers.most_used)
+            suggestions = Suggestions({**suggestions.texts, **found}, suggestions.most_used)
         self._evict()
-        return offers
+        return suggestions
 
-    def _most_used(self, catalogue: Catalogue) -> Popular | None:
-        pointer = pointer_to(catalogue, POPULAR_VIEW)
+    def _load_most_used(self, catalogue: Catalogue) -> MostUsed | None:
+        pointer = pointer_to(catalogue, MOST_USED_VIEW)
         if pointer is None:
             return None
-        own = self._popular.get(catalogue.group_id)
+        own = self._most_used.get(catalogue.group_id)
         if own is None or own.key != pointer.key:
-            content = self._read(pointer, Popular.decode)
+            content = self._read(pointer, MostUsed.decode)
             if content is None:
                 return None
-            own = self._popular[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
-        self._popular.move_to_end(catalogue.group_id)
+            own = self._most_used[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
+        self._most_used.move_to_end(catalogue.group_id)
         return own.content
 
     def _read[T](self, pointer: Pointer | None, decode: Callable[[memoryview], T]) -> T | None:
@@ -137,10 +139,10 @@ class OfferViews:
 
     def _evict(self) -> None:
         """Whole views go first: a companion is asked for by every call."""
-        popular = sum(each.size_bytes for each in self._popular.values())
-        held = len(self._texts) + len(self._popular)
-        while popular + self._texts.size_bytes > self._budget_bytes and len(self._texts) > 1:
+        most_used = sum(each.size_bytes for each in self._most_used.values())
+        held = len(self._texts) + len(self._most_used)
+        while most_used + self._texts.size_bytes > self._budget_bytes and len(self._texts) > 1:
             self._texts.drop_oldest()
-        while popular + self._texts.size_bytes > self._budget_bytes and len(self._popular) > 1:
-            popular -= self._popular.popitem(last=False)[1].size_bytes
-        tell_evictions(held - len(self._texts) - len(self._popular))
+        while most_used + self._texts.size_bytes > self._budget_bytes and len(self._most_used) > 1:
+            most_used -= self._most_used.popitem(last=False)[1].size_bytes
+        tell_evictions(held - len(self._texts) - len(self._most_used))

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from personas.domain.text import Text, TextKind
 
 
-class Offers(NamedTuple):
-    """The offers for one caller, most used first.
+class Suggestions(NamedTuple):
+    """The suggestions for one caller, most used first.
 
     ``texts`` are the texts to choose from, ``most_used`` the ids of what is used as of the last refresh (None: nobody
     knows), by the kind of the section.

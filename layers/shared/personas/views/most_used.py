@@ -21,7 +21,7 @@ from itertools import accumulate, chain, compress, repeat
 from operator import add, floordiv, mod, neg
 from typing import Final, Literal
 
-from personas.domain.offers import Offers
+from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified, wire_bytes
 from personas.search.columns import gathered
 from personas.views.object_format import (
@@ -83,7 +83,7 @@ class _Kept:
         return within_section(Use(*use) for use in best)
 
 
-class Popular:
+class MostUsed:
     """The most used entries of each kind, for any caller of the group."""
 
     def __init__(self, group_id: str, sets: Sequence[frozenset[str]], kept: Mapping[OfferedKind, _Kept]) -> None:
@@ -91,10 +91,10 @@ class Popular:
         self._sets = sets
         self._kept = kept
         self._departments = frozenset(chain.from_iterable(sets))
-        self._offers: OrderedDict[frozenset[str] | None, Offers] = OrderedDict()
+        self._suggestions: OrderedDict[frozenset[str] | None, Suggestions] = OrderedDict()
 
     @classmethod
-    def of(cls, view: TextsView, parameter_of: Mapping[str, str]) -> "Popular":
+    def of(cls, view: TextsView, parameter_of: Mapping[str, str]) -> "MostUsed":
         """What is most used in a view; ``parameter_of`` says which parameter each parameter field belongs to.
 
         The same uses give the same bytes, however the view came about.
@@ -111,13 +111,13 @@ class Popular:
         """
         return self._kept[kind].first([may_be_seen(each, departments) for each in self._sets])
 
-    def offers(self, departments: Collection[str] | None, secret: bytes) -> Offers:
+    def suggestions(self, departments: Collection[str] | None, secret: bytes) -> Suggestions:
         """Return the first entries of every kind, as ids where they are links, as texts and ids where they are texts.
 
         ``secret`` is the group's, from which the ids of its texts follow; always the same one.
         """
         caller = None if departments is None else self._departments.intersection(departments)
-        if caller not in self._offers:
+        if caller not in self._suggestions:
             texts = {
                 kind: [identified(secret, kind, use.entry) for use in self.first(kind, caller)] for kind in TEXT_KINDS
             }
@@ -125,11 +125,11 @@ class Popular:
             for kind in OFFERED:
                 if kind not in most_used:
                     most_used[kind] = [use.entry for use in self.first(kind, caller)]
-            self._offers[caller] = Offers(texts, most_used)
-            if len(self._offers) > _CALLERS_MAX:
-                self._offers.popitem(last=False)
-        self._offers.move_to_end(caller)
-        return self._offers[caller]
+            self._suggestions[caller] = Suggestions(texts, most_used)
+            if len(self._suggestions) > _CALLERS_MAX:
+                self._suggestions.popitem(last=False)
+        self._suggestions.move_to_end(caller)
+        return self._suggestions[caller]
 
     def size_bytes(self) -> int:
         """About how much memory it takes."""
@@ -153,7 +153,7 @@ class Popular:
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
-    def decode(cls, data: Buffer) -> "Popular":
+    def decode(cls, data: Buffer) -> "MostUsed":
         """What these bytes are.
 
         Raises:
