@@ -7,10 +7,11 @@ from unittest.mock import patch
 
 import pytest
 
+from personas.contract.persona_fields import TextKind
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.profile import Caller
-from personas.domain.text import TextKind, text_id
+from personas.domain.text import text_id
 from personas.runtime import Parallel, sqs
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore

@@ -7,7 +7,8 @@ from unittest.mock import patch
 
 import pytest
 
-from personas.domain.text import TextKind, text_id
+from personas.contract.persona_fields import TextKind
+from personas.domain.text import text_id
 from personas.errors import Unavailable
 from personas.operations.refresh import CLEAN_UP, REBUILD_EVERY
 from personas.runtime import Parallel

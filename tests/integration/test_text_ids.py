@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from personas.contract.persona_fields import TextKind
 from personas.domain.catalogue import TEXT_IDS
-from personas.domain.text import NAMESPACE, TextKind, resource_id, text_id
+from personas.domain.text import NAMESPACE, resource_id, text_id
 from personas.errors import Unavailable
 from personas.store import keys
 from personas.store.groups import GroupStore

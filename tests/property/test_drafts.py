@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from personas.contract.persona_fields import TextKind
 from personas.domain.draft import DRAFT_LIFE
 from personas.domain.profile import Profile
-from personas.domain.text import TextKind
 from personas.services import services
 from support.aws import Aws
 from support.client import Answer, Client

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personas.contract.persona_fields import TextKind
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
-from personas.domain.text import Fingerprint, Text, TextKind, fingerprint, identified, wire_bytes
+from personas.domain.text import Fingerprint, Text, fingerprint, identified, wire_bytes
 from personas.views import most_used, text_usage
 from personas.views.most_used import OFFERED, MostUsed, OfferedKind
 from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown

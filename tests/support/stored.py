@@ -19,7 +19,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from personas.domain.text import Reference, TextKind
+from personas.contract.persona_fields import TextKind
+from personas.domain.text import Reference
 from personas.runtime import utc_now
 from personas.store import keys
 from personas.store.attributes import Item, Value, decode_item

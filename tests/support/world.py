@@ -12,11 +12,12 @@ from hashlib import sha256
 from itertools import count
 from typing import Any, Final, cast
 
+from personas.contract.persona_fields import TextKind
 from personas.contract.registry import ROUTES
 from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
-from personas.domain.text import TextKind, resource_id
+from personas.domain.text import resource_id
 from personas.domain.text import text_id as id_of_text
 from personas.runtime import Deadline, utc_now
 from personas.store import keys

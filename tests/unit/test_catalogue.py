@@ -2,7 +2,8 @@
 
 import pytest
 
-from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
+from personas.contract.persona_fields import LinkKind
+from personas.domain.catalogue import Catalogue, Unresolved
 from personas.domain.text import resource_id
 from support.world import (
     ACTIVE,

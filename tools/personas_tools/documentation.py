@@ -25,10 +25,10 @@ from personas.contract.docs import (
     PageTitle,
     PersonaDocsResponse,
 )
+from personas.contract.persona_fields import TextKind
 from personas.contract.registry import ABOUT, OPERATIONS, Operation
 from personas.contract.views import SEARCH, TEXTS, View
 from personas.domain.permissions import PERMISSIONS
-from personas.domain.text import TextKind
 from personas_tools.layout import CATALOGUE_ENTRY, DRAFT, PERSONA, TABLE, TEXT_ENTRY, Attribute
 from personas_tools.schemas import Param, params_of, returns_of
 

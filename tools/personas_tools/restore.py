@@ -26,8 +26,9 @@ from personas_tools.mending import bury
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from personas.contract.persona_fields import TextKind
     from personas.domain.persona import Persona
-    from personas.domain.text import Text, TextKind
+    from personas.domain.text import Text
 
 _ATTEMPTS: Final = 3
 

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from personas.contract.create import CreatePersonaItem
 from personas.contract.get import GetPersonaResponse
+from personas.contract.persona_fields import LinkKind
 from personas.contract.problems import field_errors
 from personas.contract.update import UpdatePersonaItem
-from personas.domain.catalogue import LinkKind, Unresolved
+from personas.domain.catalogue import Unresolved
 from personas.domain.selection import too_long
 from personas.domain.text import Text
 from personas_tools.http_api import Api, NotThere

@@ -6,8 +6,9 @@ from copy import deepcopy
 from typing import Any, Final
 
 from personas.contract.get import GetPersonaResponse
+from personas.contract.persona_fields import LinkKind
 from personas.contract.search import SearchPersonaResponse
-from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
+from personas.domain.catalogue import Catalogue, Unresolved
 from personas.domain.folding import fold
 from personas.domain.sections import OPTIONS_MAX
 from personas_tools.http_api import Api

@@ -18,6 +18,7 @@ from personas.contract.names import (
     WireId,
 )
 from personas.contract.operation import WRITE_ERRORS, Operation
+from personas.contract.persona_fields import TEXT_FIELDS
 from personas.contract.results import DraftFormState
 from personas.contract.values import id_or_value
 
@@ -53,7 +54,7 @@ class PatchPersonaDraftRequest(WriteRequest):
     parameter_field_ids: Annotated[Ids, Field(description="The parameter fields.")] = None
     voice_ids: Annotated[Ids, Field(description="The voices it can speak with.")] = None
 
-    @field_validator("examples", mode="before")
+    @field_validator(*(field.name for field in TEXT_FIELDS if field.many), mode="before")
     @classmethod
     def _without_blank_rows(cls, value: object) -> object:
         # A form that saves while someone types sends the row that was only just added.
@@ -61,7 +62,7 @@ class PatchPersonaDraftRequest(WriteRequest):
             return value
         return [entry for entry in value if not (isinstance(entry, str) and not entry.strip())]
 
-    @field_validator("name", "description", "instructions")
+    @field_validator(*(field.name for field in TEXT_FIELDS if not field.many))
     @classmethod
     def _id_or_value(cls, value: str | None, info: ValidationInfo) -> str | None:
         return id_or_value(value, info)

@@ -30,8 +30,9 @@ class UpdatePersonaItem(PersonaValues):
                 loc=(value_field if value_field in self.given else ID_FIELDS[value_field],),
                 input=None,
             )
-            for value_field in NEEDED
-            if not self.given.isdisjoint({value_field, ID_FIELDS[value_field]})
+            for value_field in type(self).model_fields
+            if value_field in NEEDED
+            and not self.given.isdisjoint({value_field, ID_FIELDS[value_field]})
             and getattr(self, value_field) is None
             and getattr(self, ID_FIELDS[value_field]) is None
         ]

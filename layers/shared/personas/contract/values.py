@@ -1,6 +1,5 @@
 """What a persona is saved from: each thing by the id it has, or by its value."""
 
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -19,23 +18,13 @@ from personas.contract.names import (
     NameText,
     Switch,
 )
+from personas.contract.persona_fields import FIELDS
 
-ID_FIELDS: Final[Mapping[str, str]] = {
-    "name": "name_id",
-    "color": "color_id",
-    "icon": "icon_id",
-    "instructions": "instructions_id",
-    "description": "description_id",
-    "active_flag": "active_flag_id",
-    "departments": "department_ids",
-    "parameter_fields": "parameter_field_ids",
-    "examples": "example_ids",
-    "voices": "voice_ids",
-}
+ID_FIELDS: Final = {field.name: field.id_name for field in FIELDS}
 """For every field that takes a value, the one that takes an id instead."""
 
-NEEDED: Final = ("name", "color", "icon", "instructions")
-"""What no persona can be without."""
+NEEDED: Final = tuple(field.name for field in FIELDS if field.needed)
+"""The fields that no persona can be without."""
 
 
 def id_or_value[T](value: T, info: ValidationInfo) -> T | None:

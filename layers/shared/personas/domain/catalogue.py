@@ -3,16 +3,15 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import UnionType
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from personas.contract.names import is_sound
+from personas.contract.persona_fields import LinkKind
 from personas.domain.folding import fold
 from personas.domain.text import quoted, resource_id
 from personas.errors import Unreadable
 
 type Row = Mapping[str, object]
-
-LinkKind = Literal["departments", "colors", "icons", "flags", "voices", "parameter_fields"]
 
 ACTIVE_FLAG: Final = "active"
 """The key of the one flag that a persona has."""

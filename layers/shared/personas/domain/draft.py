@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from personas.contract.persona_fields import FIELDS
 from personas.domain.text import Text
 
 DRAFT_LIFE: Final = timedelta(days=90)
 """How long a draft lives after its last write."""
 
-SINGLES: Final = ("name_id", "description_id", "instructions_id", "color_id", "icon_id", "active_flag_id")
-LISTS: Final = ("department_ids", "example_ids", "parameter_field_ids", "voice_ids")
-FIELDS: Final = SINGLES + LISTS
+SINGLES: Final = tuple(field.id_name for field in FIELDS if not field.many)
+LISTS: Final = tuple(field.id_name for field in FIELDS if field.many)
 
 type Selection = str | tuple[str, ...] | None
 

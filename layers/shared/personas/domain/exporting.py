@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from personas.domain.catalogue import Catalogue, LinkKind
+from personas.contract.persona_fields import LinkKind
+from personas.domain.catalogue import Catalogue
 from personas.domain.cells import escape, join_list
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.persona import Persona

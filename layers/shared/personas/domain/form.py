@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypedDict, cast
 
+from personas.contract.persona_fields import TextKind
 from personas.domain.draft import Draft, Selection
 from personas.domain.persona import Persona
-from personas.domain.text import Text, TextKind
+from personas.domain.text import Text
 
 TEXT_KINDS: Final[Mapping[str, TextKind]] = {
     "name": "names",

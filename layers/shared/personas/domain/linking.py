@@ -8,7 +8,8 @@ in one way, whether it exists or not: ids of a catalogue can be computed from na
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, cast
 
-from personas.domain.catalogue import Catalogue, LinkKind, ParameterField, Row, Unresolved
+from personas.contract.persona_fields import LinkKind
+from personas.domain.catalogue import Catalogue, ParameterField, Row, Unresolved
 from personas.domain.permissions import SUPERADMIN, may_see
 from personas.domain.profile import Caller
 

@@ -8,6 +8,7 @@ from personas.contract import resources as wire
 from personas.contract import sections
 from personas.contract.base import WireModel
 from personas.contract.get import GetPersonaRequest
+from personas.contract.persona_fields import TextKind
 from personas.domain.catalogue import Catalogue, Row
 from personas.domain.folding import fold
 from personas.domain.form import Form
@@ -15,7 +16,7 @@ from personas.domain.linking import is_for, is_offered_for_personas, is_offered_
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
-from personas.domain.text import Text, TextKind, wire_bytes
+from personas.domain.text import Text, wire_bytes
 
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, cast
 
 from personas.contract.names import EXAMPLES_MAX, TEXTS_MAX
+from personas.contract.persona_fields import LinkKind, TextKind
 from personas.contract.values import ID_FIELDS
-from personas.domain.catalogue import Catalogue, LinkKind, Unresolved
+from personas.domain.catalogue import Catalogue, Unresolved
 from personas.domain.form import TEXT_KINDS, Changes
 from personas.domain.linking import ForeignDepartment, Links
-from personas.domain.text import Reference, Text, TextKind, identified, utf8_bytes
+from personas.domain.text import Reference, Text, identified, utf8_bytes
 from personas.errors import Fault
 
 SINGLE_LINKS: Final[Mapping[str, LinkKind]] = {"color": "colors", "icon": "icons"}

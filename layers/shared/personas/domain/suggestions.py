@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from personas.domain.text import Text, TextKind
+from personas.contract.persona_fields import TextKind
+from personas.domain.text import Text
 
 
 class Suggestions(NamedTuple):

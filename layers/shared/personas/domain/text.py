@@ -7,18 +7,16 @@ guessed text that someone uses it.
 import hmac
 import secrets
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 import pydantic_core
 
 from personas.contract.names import QUOTED_MAX
-
-TextKind = Literal["names", "descriptions", "instructions", "examples"]
+from personas.contract.persona_fields import TextKind
 
 NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")
 """The namespace of every derived id of this service (RFC 9562, version 5). It can never change."""
-
 
 _SECRET_BYTES: Final = 32
 _VERSION_8: Final = 0x8000 << 64 | 0x8000 << 48

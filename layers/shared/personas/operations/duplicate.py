@@ -5,12 +5,13 @@ from dataclasses import replace
 from functools import partial
 
 from personas.contract.duplicate import DuplicatePersonaRequest, DuplicatePersonaResponse
+from personas.contract.persona_fields import TextKind
 from personas.domain.copies import copy_name
 from personas.domain.intent import Intent
 from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
-from personas.domain.text import Text, TextKind, identified
+from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.bulk import retry_on_conflict
 from personas.operations.create import insert

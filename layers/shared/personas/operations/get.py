@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from personas.contract.get import GetPersonaRequest, GetPersonaResponse
+from personas.contract.persona_fields import TextKind
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft
 from personas.domain.form import Form, form_of, laid_over
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.profile import Caller
 from personas.domain.sections import lay_out
-from personas.domain.text import TextKind
 from personas.errors import NotFound
 from personas.operations.persona_reads import read_persona
 from personas.services import Services

@@ -9,8 +9,9 @@ from typing import Final
 
 from personas.clock import is_recent
 from personas.contract.names import LIST_MAX
+from personas.contract.persona_fields import TEXT_FIELDS
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
-from personas.domain.text import Reference, Text, TextKind
+from personas.domain.text import Reference, Text
 from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
@@ -35,13 +36,6 @@ LATEST_MAX: Final = 200
 ANNOUNCED_EVERY: Final = timedelta(days=1)
 """An environment lists a profile among its group's drafters at most this often."""
 _ANNOUNCED_MAX: Final = 10_000
-
-_TEXT_FIELDS: Final[Mapping[str, TextKind]] = {
-    "name_id": "names",
-    "description_id": "descriptions",
-    "instructions_id": "instructions",
-    "example_ids": "examples",
-}
 
 
 class DraftStore:
@@ -171,7 +165,7 @@ class DraftStore:
 
 def _references(item: Item) -> list[Reference]:
     fields = _fields(mapping(item, "row"))
-    return [Reference(kind, each) for field, kind in _TEXT_FIELDS.items() for each in _selected(fields.get(field))]
+    return [Reference(field.kind, each) for field in TEXT_FIELDS for each in _selected(fields.get(field.id_name))]
 
 
 def _selected(value: Selection) -> tuple[str, ...]:

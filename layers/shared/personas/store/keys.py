@@ -6,7 +6,7 @@ A group's keys are built from the caller's own group, never from a request, so c
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from personas.domain.text import TextKind
+from personas.contract.persona_fields import TextKind
 
 CHANGES_INDEX: Final = "changes"
 DUE_INDEX: Final = "due"

@@ -13,7 +13,8 @@ from threading import Lock
 from typing import Final, NamedTuple, cast
 
 from personas.contract.names import TEXTS_MAX
-from personas.domain.text import Fingerprint, Reference, Text, TextKind, fingerprint
+from personas.contract.persona_fields import TextKind
+from personas.domain.text import Fingerprint, Reference, Text, fingerprint
 from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.decoding import each_readable, inflated, integer

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from personas.clock import is_recent
+from personas.contract.persona_fields import TextKind
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
-from personas.domain.text import TextKind, identified
+from personas.domain.text import identified
 from personas.errors import Unavailable
 from personas.observability import logger, tell_evictions
 from personas.runtime import Parallel, deadline

@@ -19,12 +19,13 @@ from datetime import timedelta
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, count, pairwise, repeat
 from operator import add, floordiv, mod
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, TextKind
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
-from personas.domain.text import Fingerprint, TextKind, fingerprint, wire_bytes
+from personas.domain.text import Fingerprint, fingerprint, wire_bytes
 from personas.search.columns import Runs, gathered
 from personas.views.object_format import (
     LEVEL,
@@ -37,11 +38,10 @@ from personas.views.object_format import (
     unseal,
 )
 
-type LinkKind = Literal["colors", "icons", "flags", "departments", "parameter_fields", "voices"]
 type Kind = TextKind | LinkKind
 
-TEXT_KINDS: Final[tuple[TextKind, ...]] = get_args(TextKind)
-KINDS: Final[tuple[Kind, ...]] = (*TEXT_KINDS, *get_args(LinkKind.__value__))
+TEXT_KINDS: Final = tuple(field.kind for field in TEXT_FIELDS)
+KINDS: Final[Sequence[Kind]] = (*TEXT_KINDS, *(field.kind for field in LINK_FIELDS))
 
 FORMAT_VERSION: Final = 2
 """Raised with every change of this layout."""

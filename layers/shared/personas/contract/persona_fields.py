@@ -1,0 +1,79 @@
+"""The fields of a persona's form, in one table.
+
+The contract's checks, the form itself, drafts, the stored row, the views, export and import read it. A new field begins
+here; CONTRIBUTING says what else it takes.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+TextKind = Literal["names", "descriptions", "instructions", "examples"]
+LinkKind = Literal["colors", "icons", "flags", "departments", "parameter_fields", "voices"]
+
+
+class TextField(NamedTuple):
+    """A field of texts: on the wire ``name`` takes them by value, and ``id_name`` by id.
+
+    In a stored row ``column`` holds the ids, and ``text_column`` the text. Where texts can be long they lie beside the
+    row (``beside_row``), which then holds no more than the beginning of one.
+    """
+
+    name: str
+    id_name: str
+    kind: TextKind
+    column: str
+    text_column: str | None = None
+    beside_row: bool = False
+    many: bool = False
+    needed: bool = False
+
+    @property
+    def attribute(self) -> str:
+        """The name in a form, which holds texts as texts."""
+        return self.name
+
+
+class LinkField(NamedTuple):
+    """A field of links to the catalogue: on the wire ``name`` takes them by value, and ``id_name`` by id.
+
+    In a stored row ``column`` holds the ids.
+    """
+
+    name: str
+    id_name: str
+    kind: LinkKind
+    column: str
+    many: bool = False
+    needed: bool = False
+
+    @property
+    def attribute(self) -> str:
+        """The name in a form, which holds links as ids."""
+        return self.id_name
+
+
+type PersonaField = TextField | LinkField
+
+FIELDS: Final[Sequence[PersonaField]] = (
+    TextField("name", "name_id", "names", "ni", "n", needed=True),
+    TextField("description", "description_id", "descriptions", "di", "d"),
+    TextField("instructions", "instructions_id", "instructions", "ii", "ih", beside_row=True, needed=True),
+    LinkField("color", "color_id", "colors", "c", needed=True),
+    LinkField("icon", "icon_id", "icons", "i", needed=True),
+    LinkField("active_flag", "active_flag_id", "flags", "f"),
+    LinkField("departments", "department_ids", "departments", "dp", many=True),
+    LinkField("parameter_fields", "parameter_field_ids", "parameter_fields", "pf", many=True),
+    TextField("examples", "example_ids", "examples", "ex", beside_row=True, many=True),
+    LinkField("voices", "voice_ids", "voices", "vo", many=True),
+)
+"""All fields, in the order of the export view's records."""
+
+TEXT_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, TextField))
+LINK_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, LinkField))
+TEXTS_THEN_LINKS: Final[Sequence[PersonaField]] = (*TEXT_FIELDS, *LINK_FIELDS)
+"""All fields, in the order in which an answer tells of faults and differences."""
+
+
+def one_or_many[T](field: PersonaField, values: Sequence[T]) -> tuple[T, ...] | T | None:
+    """Return values as a field holds them: all of them, or the first one, or None."""
+    return tuple(values) if field.many else values[0] if values else None
