@@ -34,7 +34,7 @@ CREDENTIALS: Final = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 REAL: Final = ("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL")
-"""What could lead a test to somebody's real account."""
+"""The variables that could lead a test to somebody's real account."""
 
 # Powertools reads these once, when it is imported, and a test module may import it before any fixture runs.
 POWERTOOLS: Final = {"POWERTOOLS_SERVICE_NAME": "personas"}
@@ -48,7 +48,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.fixture(scope="session", autouse=True)
 def _credentials() -> Iterator[None]:
-    """Made-up credentials, from the first fixture to the last."""
+    """Set made-up credentials, from the first fixture to the last."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
@@ -59,19 +59,19 @@ def _credentials() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def table_definitions() -> dict[str, TableRequest]:
-    """The tables of template.yaml, by logical id."""
+    """Return the tables of template.yaml, by logical id."""
     return template.table_requests(TEMPLATE)
 
 
 @pytest.fixture(scope="session")
 def deployed_functions() -> dict[str, Function]:
-    """The functions of template.yaml, by logical id."""
+    """Return the functions of template.yaml, by logical id."""
     return template.functions(TEMPLATE)
 
 
 @pytest.fixture(scope="session")
 def queue_ids() -> tuple[str, ...]:
-    """The logical ids of the queues of template.yaml."""
+    """Return the logical ids of the queues of template.yaml."""
     return template.queues(TEMPLATE)
 
 
@@ -82,9 +82,9 @@ def aws(
     queue_ids: Sequence[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Aws]:
-    """The tables, the bucket and the queues, empty, in this process; the environment is a function's.
+    """Provide empty tables, bucket and queues in this process; the environment is a function's.
 
-    What the code under test had cached (clients, settings, catalogues) is forgotten before and after.
+    The caches of the code under test (clients, settings, catalogues) are emptied before and after.
     """
     with mock_aws():
         forget()
@@ -108,7 +108,7 @@ def aws(
 def iam(
     aws: Aws, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[Guard]:
-    """The policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
+    """Provide the policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
     partition_keys = {aws.names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
     guard = Guard(deployed_functions, aws.names, partition_keys)
     with guard.watching():
@@ -118,13 +118,16 @@ def iam(
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
-    """Time that passes at once: nobody waits, and it is later all the same."""
+    """Let time pass at once: nobody waits, and it is later all the same."""
     return Waiting(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a ministack of its own for this worker, empty at the start. Mark such tests ``emulator``."""
+    """Run a ministack of its own for this worker, empty at the start, and yield its address.
+
+    Mark such tests ``emulator``.
+    """
     binary = Path(os.environ.get("PERSONAS_MINISTACK", ROOT / ".local/ministack/bin/ministack"))
     emulator = Emulator(binary, tmp_path_factory.mktemp("ministack"))
     address = emulator.launch()

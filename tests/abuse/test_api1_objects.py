@@ -1,8 +1,8 @@
-"""API1, broken object level authorisation: what is not the caller's is answered as what does not exist.
+"""API1, broken object level authorisation: a thing that is not the caller's is answered as one that does not exist.
 
 Every field of every request that takes an id, with ids that belong to someone else, for every role. Whatever the
-answer is, it must be the one that an id of nothing gets: then nobody can learn even that the thing exists. What a
-caller may do with its own things is the business of tests/integration/test_access_matrix.py.
+answer is, it must be the one that an id of nothing gets: then nobody can learn even that the thing exists. The actions
+of a caller on its own things are tested in tests/integration/test_access_matrix.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -96,12 +96,12 @@ def cells(role: str, owned: Mapping[str, Mapping[str, str]], operations: Iterabl
 
 
 def own(world: World, role: str) -> str:
-    """A persona that everyone sees and writers may change."""
+    """Save a persona that everyone sees and writers may change, and return its id."""
     return world.save(department_ids=[CARE], name=f"Of {role}")
 
 
 def body(cell: Cell, value: str, persona_id: str) -> dict[str, object]:
-    """A sound body of the operation with that id in that field."""
+    """Return a valid body of the operation with that id in that field."""
     sent: object = [value] if cell.field.endswith("_ids") else value
     match cell.operation:
         case "create":
@@ -115,7 +115,7 @@ def body(cell: Cell, value: str, persona_id: str) -> dict[str, object]:
 
 
 def owned_by_others(world: World) -> dict[str, dict[str, str]]:
-    """The ids of things that are not the caller's, by whose they are and by kind."""
+    """Create things that are not the caller's, and return their ids by owner and kind."""
     texts = {
         "name": f"{SECRET} N",
         "description": f"{SECRET} D",
@@ -156,20 +156,20 @@ def owned_by_others(world: World) -> dict[str, dict[str, str]]:
 
 
 def upload(world: World, who: str) -> str:
-    """The id of an export that someone made."""
+    """Export as that person, and return the id of the export."""
     upload_id: str = world.client(who).call("export", {}).body["upload_id"]
     return upload_id
 
 
 def unseen(world: World) -> dict[str, dict[str, str]]:
-    """A persona of a department that only a superadmin and its own people see."""
+    """Save a persona of a department that only a superadmin and its own people see."""
     return {"another department": {"persona": world.save(department_ids=[SALES], name=SECRET, instructions=SECRET)}}
 
 
 def leaks(
     world: World, role: str, owned: Mapping[str, Mapping[str, str]], operations: Iterable[str] = ALL
 ) -> set[Cell]:
-    """The cells in which the answer differs from that to an id of nothing, or tells what it must not."""
+    """Return the cells in which the answer differs from that to an id of nothing, or contains the secret."""
     persona_id, client, found = own(world, role), world.client(role), set()
     for cell in cells(role, owned, operations):
         asked = owned[cell.whose][TAKES[cell.operation][cell.field]]
@@ -182,7 +182,7 @@ def leaks(
 
 
 def anonymous(answer: Answer, asked: str) -> tuple[int, str]:
-    """The status and text of an answer without the id that was asked for and the ids of the call itself."""
+    """Return the status and text of an answer without the requested id and the ids of the call itself."""
     text = answer.text.replace(asked, "ID")
     parsed = answer.body
     varying = [parsed.get("request_id"), parsed.get("upload_id"), parsed.get("file_name")]
@@ -196,13 +196,13 @@ def anonymous(answer: Answer, asked: str) -> tuple[int, str]:
 
 
 def belongings(world: World) -> list[str]:
-    """All that is stored of others, to see that none of it changes."""
+    """Return all that is stored of others, to see that none of it changes."""
     found = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
     return sorted(str(item) for item in found if OTHER_GROUP in str(item["pk"]) or SECRET in str(item))
 
 
 CELLS: Final = 215
-"""How many questions there are; docs/security.md tells it."""
+"""The number of questions, as docs/security.md states it."""
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -228,7 +228,7 @@ def test_every_field_that_takes_an_id_is_asked() -> None:
 
 
 def fields_with_ids(schema: Mapping[str, Any]) -> set[str]:
-    """The fields of a request's schema, and of the items in it, whose values are ids."""
+    """Return the fields of a request's schema, and of the items in it, whose values are ids."""
     found = set()
     for part in (schema, *schema.get("$defs", {}).values()):
         for name, described in part.get("properties", {}).items():

@@ -40,18 +40,18 @@ KIDS: Final = (
 
 
 def signed_by(kid: str, algorithm: str, **headers: object) -> str:
-    """A token of root's that a key of ours, or of the attacker's, signed."""
+    """Return a token of root's that is signed by our key, or by the attacker's."""
     return jwt.encode(dict(CLAIMS), private_key(kid), algorithm, {"kid": "rs-1", **headers})
 
 
 def forged(header: object, payload: object = CLAIMS, signature: bytes = b"\x00" * 64) -> str:
-    """A token put together by hand."""
+    """Return a token that is assembled by hand."""
     parts = (json.dumps(header).encode(), json.dumps(payload).encode(), signature)
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
 def with_the_public_key_as_pem() -> str:
-    """HS256 over the public key as it is published in a file."""
+    """Return a token signed by HS256 with the public key as it is published in a file."""
     pem = private_key("rs-1").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     algorithm = jwt.get_algorithm_by_name("HS256")
     head, payload, _ = forged({"alg": "HS256", "kid": "rs-1"}).split(".")
@@ -59,7 +59,7 @@ def with_the_public_key_as_pem() -> str:
 
 
 def raw(header: bytes) -> str:
-    """A token whose header is these bytes."""
+    """Return a token whose header is these bytes."""
     return base64.urlsafe_b64encode(header).rstrip(b"=").decode() + ".e30.AAAA"
 
 
@@ -89,7 +89,7 @@ ATTACKS: Final[Mapping[str, Callable[[], str]]] = {
 
 @pytest.fixture
 def trusting(world: World, issuer: Issuer) -> World:
-    """The world, root's profile stored, its tokens trusted."""
+    """Provide the world with root's profile, whose tokens the functions trust."""
     world.profile("root")
     return world
 

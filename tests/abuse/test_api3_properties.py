@@ -40,11 +40,11 @@ READ_ONLY: Final[Mapping[str, object]] = {
     "Name": "Other case",
     "name ": "Trailing space",
 }
-"""What is stored, answered or decided upon, and in no request's shape."""
+"""Fields that are stored, answered or used for decisions, and in no request's shape."""
 
 
 def places(world: World) -> dict[str, tuple[str, dict[str, Any], str]]:
-    """Where a field can be slipped in: the operation, a sound body, and the pointer to the object."""
+    """Return the places for an extra field: the operation, a valid body, and the pointer to the object."""
     persona_id = world.save(department_ids=[CARE])
     return {
         "create": ("create", {"personas": [dict(NEEDED)]}, "/personas/0"),

@@ -18,11 +18,11 @@ from support.client import event
 from support.world import NEEDED, World, fault
 
 IGNORED: Final = {"group_id"}
-"""What is read by nothing: the body's own size bounds it."""
+"""Fields that nothing reads: the body's own size bounds them."""
 
 
 def unbounded(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """The places of a schema at which a value can be as large as the body."""
+    """Yield the places of a schema at which a value can be as large as the body."""
     match schema.get("type"):
         case "string" if not schema.keys() & {"maxLength", "format", "enum", "const"}:
             yield path

@@ -26,19 +26,19 @@ from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, NOBODY, STAR, T
 
 SEED: Final = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
 BODIES: Final = int(os.environ.get("FUZZ_BODIES") or 0)
-"""How many to send to all operations together; 0 stands for the few of an ordinary run."""
+"""The number of bodies for all operations together; 0 stands for the few of an ordinary run."""
 FEW: Final = 120
 SECONDS_MAX: Final = 5.0
 """Of processor time for one call, which is less than a tenth as a rule; what is squared by length takes far more."""
 ANSWER_MAX: Final = 6 * 1024 * 1024
 SHARES: Final[Mapping[str, int]] = {"create": 5, "update": 5, "draft": 5, "get": 3, "search": 3, "delete": 2}
-"""How many shots an operation gets, as a ratio; others get one."""
+"""The shares of shots by operation; others have the share 1."""
 PART: Final = 500
 """Shots at one group: a larger one makes moto slow."""
 
 
 def parts() -> list[tuple[str, int]]:
-    """The operations, each as often as it takes to send its share."""
+    """Return the operations, each as often as it takes to send its share."""
     total = sum(SHARES.get(name, 1) for name in OPERATIONS)
     return [
         (name, part)
@@ -63,7 +63,10 @@ class Range:
         world.restart()
 
     def _handler(self, operation: str) -> Handler:
-        """A handler under its function's policies. All share what is held in memory, and so are quick."""
+        """Return a handler under its function's policies.
+
+        All handlers share what is held in memory, and so are quick.
+        """
 
         def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
             with self.world.guard.acting_as(f"{operation.capitalize()}Function"):
@@ -72,7 +75,7 @@ class Range:
         return handle
 
     def sound(self, operation: str) -> Any:
-        """What makes a body that the operation accepts."""
+        """Return a function that makes a body that the operation accepts."""
 
         def make(chance: Random) -> Json:
             persona_id = chance.choice((*self.persona_ids, NOBODY))
@@ -104,7 +107,7 @@ class Range:
     # ---- What was accepted is there ----------------------------------------------------------------------------------
 
     def check_accepted(self, operation: str, shot: Shot, answer: Answer) -> None:
-        """What the service said it took can be read, and is what was sent."""
+        """Check that an accepted body can be read back as it was sent."""
         if OPERATIONS[operation].request is None:
             return
         assert shot.body is not None
@@ -135,13 +138,13 @@ class Range:
                 assert now["instructions"] == was["instructions"]
 
     def form(self, **which: str) -> dict[str, Any]:
-        """The form that get answers with."""
+        """Return the form that get answers with."""
         answer = self.client.call("get", which)
         assert answer.status == 200, answer.text
         return answer.body
 
     def check_form(self, sent: Mapping[str, Any], form: Mapping[str, Any]) -> None:
-        """The texts and links of a form are those that were sent."""
+        """Check that the texts and links of a form are those that were sent."""
         for name, section, inner in TEXTS:
             if name in sent and not sent.get(f"{name}_id"):
                 resource = form[section]["resource"]
@@ -163,12 +166,12 @@ TEXTS: Final = (
 
 
 def tidied(text: str | None) -> str | None:
-    """A text as the contract says it is kept."""
+    """Return a text in the form in which the contract says that it is kept."""
     return normalize("NFC", text.strip()) or None if text else None
 
 
 def check_answer(operation: str, answer: Answer) -> None:
-    """An answer is the operation's or a problem, in the contract's shape."""
+    """Check that an answer is the operation's or a problem, in the contract's shape."""
     assert answer.status < 500, answer.text
     assert len(answer.text) <= ANSWER_MAX
     if answer.status == 200:

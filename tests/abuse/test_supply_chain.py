@@ -1,4 +1,4 @@
-"""What ships: pinned with its hashes, and under licences that allow it."""
+"""Tests of the shipped libraries: pinned with their hashes, and under licences that allow it."""
 
 import re
 from email.message import Message

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.built, pytest.mark.emulator]
 BUILD: Final = ROOT / ".aws-sam" / "local" / "build"
 BOOT: Final = ROOT / "tests" / "support" / "boot.py"
 RUNTIME: Final = ROOT / ".local" / "runtime" / "lib" / "python3.13" / "site-packages"
-"""What Lambda's runtime brings."""
+"""The packages of Lambda's runtime."""
 RUNTIME_PACKAGES: Final = frozenset({"boto3", "botocore", "dateutil", "s3transfer", "six", "urllib3"})
 """Packages of it that a function uses; all else is the layer's."""
 PROCESS: Final = frozenset({"__main__", "__mp_main__"})
@@ -52,7 +52,7 @@ class Processes:
 
 @pytest.fixture(scope="module")
 def processes(ministack: str, table_definitions: Mapping[str, TableRequest]) -> Iterator[tuple[Walk, Processes]]:
-    """A walk through all events, one process an invocation, on tables of the emulator."""
+    """Walk through all events, one process an invocation, on tables of the emulator."""
     assert BUILD.is_dir(), "make test-build"
     assert RUNTIME.is_dir(), "make test-build"
     with pytest.MonkeyPatch.context() as patch:

@@ -45,7 +45,7 @@ SERVICES: Final = (
     "ssm",
     "sts",
 )
-"""What the template has resources of."""
+"""The services of which the template has resources."""
 _DRAINED_WITHIN: Final = 30.0
 
 
@@ -65,7 +65,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty ministack with all services that the template needs; the environment leads to it."""
+    """Run an empty ministack with all services that the template needs; the environment leads to it."""
     assert BUILT.exists(), "make deploy-local"
     emulator = Emulator(MINISTACK, tmp_path_factory.mktemp("deployed"), services=SERVICES)
     address = emulator.launch()
@@ -81,7 +81,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def deployable() -> Iterator[Path]:
-    """The built template without what ministack refuses; it lies beside the code that it names."""
+    """Write the built template without the parts that ministack refuses, beside the code that it names."""
     document = template.load(BUILT)
     resources = document["Resources"]
     assert isinstance(resources, dict)
@@ -93,7 +93,7 @@ def deployable() -> Iterator[Path]:
 
 
 def computes(resource: object) -> bool:
-    """Whether it is an alarm on what is computed of several metrics."""
+    """Return True for an alarm on a value that is computed of several metrics."""
     match resource:
         case {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": _}}:
             return True
@@ -102,7 +102,7 @@ def computes(resource: object) -> bool:
 
 @pytest.fixture(scope="module")
 def deployed(address: str, deployable: Path) -> Deployed:
-    """The stack, as `sam deploy` made it."""
+    """Deploy the stack by `sam deploy`."""
     region = os.environ["AWS_REGION"]
     boto3.client("s3").create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": region})
     words = ["--template-file", deployable, "--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", region]
@@ -128,7 +128,7 @@ def deployed(address: str, deployable: Path) -> Deployed:
 
 @pytest.fixture(scope="module")
 def walk(deployed: Deployed) -> Walk:
-    """A walk through all events, each through the Lambda API."""
+    """Walk through all events, each through the Lambda API."""
     return Walk(deployed.outputs["PersonasTableName"], deployed).run()
 
 
@@ -166,7 +166,7 @@ def test_the_queue_feeds_the_function(walk: Walk, deployed: Deployed) -> None:
 
 
 def waiting(sqs: Any, queue: str) -> int:
-    """How many messages of a queue are not done."""
+    """Count the messages of a queue that are not done."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     return sum(int(attributes[name]) for name in names)

@@ -48,5 +48,5 @@ def test_there_is_byte_code_for_every_module() -> None:
 
 
 def bytecode_of(module: Path, tag: str | None) -> Path:
-    """Where a module's byte code lies."""
+    """Return the path of a module's byte code."""
     return module.parent / "__pycache__" / f"{module.stem}.{tag}.pyc"

@@ -39,7 +39,7 @@ _SHOWN: Final = 200
 
 
 def bridge() -> str | None:
-    """The address at which a container reaches this machine, or None where no Docker answers."""
+    """Return the address at which a container reaches this machine, or None if no Docker answers."""
     docker = shutil.which("docker")
     if docker is None:
         return None
@@ -81,7 +81,7 @@ class Local:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """A stack with the demo in it, and a built template whose functions look for AWS at Docker's bridge."""
+    """Run a stack with the demo in it, and build a template whose functions look for AWS at Docker's bridge."""
     assert BUILD.is_dir(), "make sam-local"
     assert BRIDGE is not None
     folder = tmp_path_factory.mktemp("local")
@@ -110,7 +110,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 @contextlib.contextmanager
 def built_for(stack: LocalStack) -> Iterator[Path]:
-    """The built template with the names and the address of ``stack`` in its functions' environment."""
+    """Write the built template with the names and the address of ``stack`` in its functions' environment."""
     document: Any = template.load(BUILD / "template.yaml")
     function = next(iter(template.functions(TEMPLATE).values()))
     variables = function.environment_with(stack.names) | {"AWS_ENDPOINT_URL": stack.endpoint}
@@ -125,7 +125,7 @@ def built_for(stack: LocalStack) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def walk(local: Local) -> Walk:
-    """A walk through all events, each by `sam local invoke`."""
+    """Walk through all events, each by `sam local invoke`."""
     return Walk(local.stack.personas_table, local).run()
 
 
@@ -137,7 +137,7 @@ def test_an_invoked_function_answers_its_event(walk: Walk, name: str) -> None:
 
 @contextlib.contextmanager
 def started_api(local: Local, log: Path) -> Iterator[int]:
-    """`sam local start-api`, ready on a port of its own."""
+    """Run `sam local start-api`, ready on a port of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -159,7 +159,7 @@ def started_api(local: Local, log: Path) -> Iterator[int]:
 
 
 def listens(port: int) -> bool:
-    """Whether something listens on a port of this machine."""
+    """Return True if something listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -219,7 +219,7 @@ FORMATS: Final = {"uuid": "uuid", "date-time": "time"}
 
 
 def type_of(schema: Mapping[str, object]) -> str:
-    """A JSON schema in the notation of the table."""
+    """Return a JSON schema in the notation of the table."""
     match schema:
         case {"$ref": str(reference)}:
             return reference.rsplit("/", 1)[-1]
@@ -236,12 +236,12 @@ def type_of(schema: Mapping[str, object]) -> str:
 
 
 def written(value: object) -> str:
-    """A default as JSON has it, strings without quotes."""
+    """Return a default in JSON, strings without quotes."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, str]:
-    """What the model's JSON schema says, and the model itself where a schema cannot: the defaults made anew."""
+    """Return the types and defaults of a model: from its JSON schema, or from the model if a schema cannot say it."""
     schema = model.model_json_schema()
     required = schema.get("required", [])
     defaults = {
@@ -255,7 +255,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, str]:
 
 
 def faults(call: Callable[[], object]) -> dict[str, str]:
-    """The fields at fault and why, of a model that must not be valid."""
+    """Return the fields at fault and the reasons, of a model that must not be valid."""
     with pytest.raises(ValidationError) as caught:
         call()
     errors = field_errors([dict(error) for error in caught.value.errors()])
@@ -263,7 +263,7 @@ def faults(call: Callable[[], object]) -> dict[str, str]:
 
 
 def rejection(item: object, request: type[BaseModel] = create.CreatePersonaRequest) -> dict[str, str]:
-    """The faults of the only item of a bulk call, which must be rejected."""
+    """Return the faults of the only item of a bulk call, which must be rejected."""
     (judged,) = request.model_validate({"personas": [item]}).personas
     assert isinstance(judged, Rejected)
     assert judged.raw is item

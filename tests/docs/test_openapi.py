@@ -142,7 +142,7 @@ def test_a_page_of_errors_that_says_too_little_is_refused(row: str, message: str
 
 
 def described_examples(document: Described) -> Iterator[tuple[str, Mapping[str, Any], object]]:
-    """Every example in the document: where it stands, its schema, its value."""
+    """Yield every example in the document: its place, its schema, its value."""
     for name, operation in document.operations.items():
         contents = {"requestBody": operation.get("requestBody", {}), **operation["responses"]}
         for place, part in contents.items():
@@ -160,7 +160,7 @@ def test_examples_are_valid() -> None:
 
 
 def shortened(value: Any, key: str = "") -> Any:
-    """An answer as it is shown: of a list its first entries, of a text its beginning, and no schema within."""
+    """Return an answer as the document shows it: shortened lists and texts, and no schema within."""
     match value:
         case dict() if key == "returns":
             return None
@@ -174,7 +174,7 @@ def shortened(value: Any, key: str = "") -> Any:
 
 
 def volatile(value: object) -> str | None:
-    """What kind of thing a value is that differs from run to run; None for others."""
+    """Return the kind of a value that differs from run to run; None for other values."""
     if isinstance(value, str):
         if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", value):
             return "time"
@@ -188,7 +188,7 @@ def volatile(value: object) -> str | None:
 
 
 def same(recorded: Any, answered: Any, key: str = "") -> bool:
-    """Whether two answers differ in nothing but times, random ids and the ids of calls."""
+    """Return True if two answers differ in nothing but times, random ids and the ids of calls."""
     match recorded, answered:
         case dict(), dict():
             return recorded.keys() == answered.keys() and all(

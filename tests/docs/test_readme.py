@@ -19,7 +19,7 @@ from support.tap import tapping
 DOCUMENTS: Final = (README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
-"""What the session shows."""
+"""The operations that the session shows."""
 
 NEVER_RAISED: Final = {"forbidden", "conflict"}
 """Codes of classes that are always raised with a code of their own."""
@@ -29,7 +29,7 @@ _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def code_in(text: str) -> Iterator[str]:
-    """The lines of a document's code: those of fenced blocks, and lines of text with only their code spans left."""
+    """Yield the lines of a document's code: those of fenced blocks, and the code spans of its other lines."""
     for _, _, content in FENCE.findall(text):
         yield from content.splitlines()
     for line in FENCE.sub("", text).splitlines():
@@ -70,7 +70,7 @@ def test_every_make_target_that_a_document_names_exists() -> None:
 
 
 def commands_in(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], set[str]]]:
-    """Every command below ``group`` with the options that it takes."""
+    """Yield every command below ``group`` with the options that it takes."""
     if isinstance(group, click.Group):
         for name, command in group.commands.items():
             yield from commands_in(command, *path, name)
@@ -107,7 +107,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def anchors_of(text: str) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -125,7 +125,7 @@ def test_the_page_of_errors_names_every_code() -> None:
 
 
 def codes_in(package: Path) -> set[str]:
-    """The codes of all problems: those given to errors, to verdicts, and the defaults of the error classes."""
+    """Return the codes of all problems: those given to errors, to verdicts, and the defaults of the error classes."""
     found: set[str] = set()
     for file in package.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -142,7 +142,7 @@ def codes_in(package: Path) -> set[str]:
 
 
 def constants_in(value: ast.expr) -> set[str]:
-    """The strings that an expression may come to: itself, or the branches of a condition."""
+    """Return the strings that an expression may evaluate to: itself, or the branches of a condition."""
     match value:
         case ast.Constant(value=str(code)):
             return {code}

@@ -109,7 +109,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(service: tuple[str, str], browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page as it opens; whatever it asked for elsewhere, or complained of, fails the test at its end."""
+    """Open the page; requests to elsewhere and complaints of the page fail the test at its end."""
     address, _ = service
     width = getattr(request, "param", 1280)
     context = browser.new_context(viewport={"width": width, "height": 900})

@@ -22,7 +22,7 @@ service = pytest.fixture(scope="module")(demo_service)
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Everything that a tool of the generators' environment prints; it has to succeed."""
+    """Return everything that a tool of the generators' environment prints; it has to succeed."""
     environ = os.environ | {"PATH": f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -43,7 +43,7 @@ class Agreement:
     # ---- search ------------------------------------------------------------------------------------------------------
 
     def search(self, who: str, query: Query) -> None:
-        """One search: its rows, how many there are, and the counts of every filter."""
+        """Compare one search with the model: its rows, its total, and the counts of every filter."""
         group, body = self.group, self._ok(who, "search", {**query.body, "page_size": 100})
         wanted = group.found(who, query)
         assert body["actor_name"] == group.callers[who].name
@@ -91,7 +91,7 @@ class Agreement:
     # ---- get ---------------------------------------------------------------------------------------------------------
 
     def get(self, who: str, persona_id: str | None = None, draft: Draft | None = None) -> None:
-        """One form: what is selected, what may be done, and what else could be selected."""
+        """Compare one form with the model: the selected ids, the permitted actions, and the other options."""
         group = self.group
         asked = {"persona_id": persona_id, "draft_id": draft.id if draft else None}
         persona = group.personas.get(persona_id) if persona_id else None
@@ -160,7 +160,7 @@ class Agreement:
     # ---- drafts ------------------------------------------------------------------------------------------------------
 
     def drafts(self, who: str) -> None:
-        """A caller's list of drafts."""
+        """Compare a caller's list of drafts with the model."""
         wanted = self.group.drafts_of(who, self.now())
         entries = self._ok(who, "drafts", {})["entries"]
         same(
@@ -183,7 +183,7 @@ class Agreement:
             same(name, self._as_selected(name, ids), _several(draft.fields.get(name)))
 
     def _as_selected(self, name: str, ids: Iterable[str]) -> tuple[str | None, ...]:
-        """Ids as the model has them: texts by their texts, the flag by its key."""
+        """Return ids as the model has them: texts by their texts, the flag by its key."""
         if name == "active_flag_id":
             return tuple("active" for _ in ids)
         if name not in SECTION:
@@ -195,7 +195,7 @@ class Agreement:
     # ---- export ------------------------------------------------------------------------------------------------------
 
     def export(self, who: str, query: Query) -> None:
-        """A file: the rows of what a search finds, and no cell that a spreadsheet would run."""
+        """Compare an exported file with a search of the model; no cell may hold a formula for a spreadsheet to run."""
         answer = self.call(who, "export", query.body)
         assert answer.status == 200, answer.text
         rows = cells(self.stored(answer))
@@ -227,6 +227,6 @@ def _current(section: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _as_far_as_known(row: Mapping[str, object]) -> dict[str, object]:
-    """A row without a moment that the contract leaves open."""
+    """Return a row with its time of change parsed, since the contract leaves open how a time is written."""
     moment = row["updated_at"]
     return {**row, "updated_at": datetime.fromisoformat(str(moment)) if moment else None}

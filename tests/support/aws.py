@@ -56,7 +56,7 @@ def forget() -> None:
 
 
 def lambda_environment(function: Function) -> dict[str, str]:
-    """What Lambda itself adds to a function's environment, as far as code may read it."""
+    """Return the variables that Lambda adds to a function's environment, as far as code may read them."""
     return {
         "AWS_LAMBDA_FUNCTION_NAME": function.logical_id,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

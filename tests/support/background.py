@@ -8,21 +8,21 @@ EVENTS: Final = Path(__file__).parents[2] / "events"
 
 
 def schedule() -> dict[str, Any]:
-    """What the schedule sends."""
+    """Return the event that the schedule sends."""
     return dict(json.loads((EVENTS / "scheduled.json").read_text(encoding="utf-8")))
 
 
 def batch(*bodies: str) -> dict[str, Any]:
-    """A batch of messages as Lambda hands it over; a message's id is its place."""
+    """Return a batch of messages in the form that Lambda passes on; the id of a message is its position."""
     (like,) = json.loads((EVENTS / "queue.json").read_text(encoding="utf-8"))["Records"]
     return {"Records": [{**like, "messageId": str(place), "body": body} for place, body in enumerate(bodies)]}
 
 
 def messages(*group_ids: str) -> dict[str, Any]:
-    """A batch that names these groups."""
+    """Return a batch that names these groups."""
     return batch(*(json.dumps({"group_id": group_id}) for group_id in group_ids))
 
 
 def failed(answer: dict[str, Any]) -> list[str]:
-    """The ids of the messages that stay on the queue."""
+    """Return the ids of the messages that stay on the queue."""
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class Context:
-    """What Lambda hands to a handler."""
+    """The context object that Lambda passes to a handler."""
 
     function_name = "built"
     memory_limit_in_mb = 1769
@@ -25,7 +25,7 @@ class Context:
         self._ends = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation is cut off."""
+        """Return the milliseconds until the invocation is cut off."""
         return int((self._ends - time.monotonic()) * 1000)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BEHIND: Final = 1.0
-"""How far behind the stale stores are, in seconds."""
+"""The delay of the stale stores, in seconds."""
 
 
 class Unconditional(Table):
@@ -42,7 +42,7 @@ class Stale(Table):
     """Reads single items as they were a moment ago, as an eventually consistent read or a cache would."""
 
     def get(self, key: Key) -> Item | None:
-        """The item as it stood when it was last read, if that is not long ago."""
+        """Return the item as it stood at the last read, if that was a short time ago."""
         held: dict[Key, tuple[float, Item | None]] = self.__dict__.setdefault("held", {})
         read_at, item = held.get(key, (0.0, None))
         if time.monotonic() - read_at > BEHIND:
@@ -55,7 +55,7 @@ class Lagging(Table):
     """Reads the change feed without what was written just now, as a global index would."""
 
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
-        """The changes up to a moment ago: what is read once is held for a while."""
+        """Yield the changes up to a moment ago: a result that was read once is kept for a while."""
         held: dict[tuple[str, str], tuple[float, Sequence[Change]]] = self.__dict__.setdefault("feeds", {})
         read_at, changes = held.get((partition, prefix), (0.0, ()))
         if time.monotonic() - read_at > BEHIND:

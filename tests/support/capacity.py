@@ -1,4 +1,4 @@
-"""What DynamoDB would charge for the requests of a botocore client, by its published rules and the items' true sizes.
+"""The capacity that DynamoDB would charge to a botocore client, by its published rules and the items' true sizes.
 
 Neither moto nor ministack counts capacity as DynamoDB does: the one rounds otherwise, the other reports none. So the
 meter looks at every item before and after a write, and at all that a read returns.
@@ -31,7 +31,7 @@ WRITE_UNIT: Final = 1024
 
 
 def item_size(item: AttributeMap) -> int:
-    """The bytes that an item counts as, in DynamoDB's JSON; base64 is not used in process, so binary is bytes."""
+    """Return the size of an item in bytes as DynamoDB counts it; in this process binary values are not in base64."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -55,12 +55,12 @@ def _value_size(value: Mapping[str, Any]) -> int:
 
 
 def read_units(size: int) -> int:
-    """The units of a strongly consistent read of so many bytes."""
+    """Return the units of a strongly consistent read of so many bytes."""
     return max(1, ceil(size / READ_UNIT))
 
 
 def write_units(*sizes: int) -> int:
-    """The units of a write of the largest of these sizes."""
+    """Return the units of a write of the largest of these sizes."""
     return max(1, ceil(max(sizes, default=0) / WRITE_UNIT))
 
 
@@ -72,7 +72,7 @@ class Index:
     attributes: frozenset[str]
 
     def entry(self, item: AttributeMap | None) -> dict[str, Mapping[str, Any]] | None:
-        """The entry of an item, or None where it has none."""
+        """Return the entry of an item, or None if the item has none."""
         if item is None or not self.key <= item.keys():
             return None
         return {name: value for name, value in item.items() if name in self.attributes}
@@ -80,14 +80,14 @@ class Index:
 
 @dataclass(frozen=True)
 class Shape:
-    """What of a table decides the price of a write: the attributes of its key, and its indexes."""
+    """The parts of a table that decide the price of a write: the attributes of its key, and its indexes."""
 
     key: tuple[str, ...]
     indexes: tuple[Index, ...]
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "Shape":
-        """The shape of a table as DescribeTable tells it."""
+        """Return the shape of a table from the answer of DescribeTable."""
         key = _names(table["KeySchema"])
         indexes = (*table.get("LocalSecondaryIndexes", ()), *table.get("GlobalSecondaryIndexes", ()))
         return cls(
@@ -102,7 +102,7 @@ class Shape:
         )
 
     def cost_of_write(self, before: AttributeMap | None, after: AttributeMap | None) -> int:
-        """The units of a write that turned the item ``before`` into ``after``; None stands for no item."""
+        """Return the units of a write that turned the item ``before`` into ``after``; None stands for no item."""
         units = write_units(*_sizes(before, after))
         for index in self.indexes:
             old, new = index.entry(before), index.entry(after)
@@ -125,7 +125,7 @@ def _sizes(*items: AttributeMap | None) -> list[int]:
 
 @dataclass
 class Consumed:
-    """What was used."""
+    """The units and requests that were used."""
 
     read: int = 0
     write: int = 0
@@ -141,7 +141,7 @@ class Meter:
         tables: Sequence[str],
         pausing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """``reader`` is a client that nobody watches; the meter looks at items by it, within ``pausing``."""
+        """Create a meter that reads items by ``reader``, a client that nobody watches, within ``pausing``."""
         self.consumed = Consumed()
         self._reader = reader
         self._shapes = {name: Shape.of(reader.describe_table(TableName=name)["Table"]) for name in tables}
@@ -193,7 +193,7 @@ class Meter:
         return self._reader.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
 
     def _written(self, operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, AttributeMap]]:
-        """The table and key of each item that a request writes."""
+        """Yield the table and key of each item that a request writes."""
         match operation:
             case "PutItem":
                 yield params["TableName"], self._key(params["TableName"], params["Item"])

@@ -18,7 +18,7 @@ _numbers = itertools.count()
 
 @dataclass
 class Context:
-    """What Lambda hands to a handler, with as much time left as a test wants."""
+    """The context object that Lambda passes to a handler, with as much time left as a test wants."""
 
     function_name: str
     remaining_ms: int = 29_000
@@ -46,7 +46,7 @@ class Answer:
 
 
 def load_handler(operation: str) -> Handler:
-    """A fresh import of an operation's handler, as a new execution environment makes it."""
+    """Import an operation's handler afresh, as a new execution environment does."""
     path = FUNCTIONS / operation / "handler.py"
     spec = importlib.util.spec_from_file_location(f"handler_{operation}", path)
     assert spec is not None
@@ -58,9 +58,9 @@ def load_handler(operation: str) -> Handler:
 
 
 def event(operation: str, body: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """An event of API Gateway's HTTP API, payload version 2.0. A string body is sent as it is.
+    """Return an event of API Gateway's HTTP API, payload version 2.0; a string body is sent as it is.
 
-    Where the path has parameters, there is no body: ``body`` holds what to put into the path.
+    A route with parameters in its path has no body: ``body`` holds the values of these parameters.
     """
     described = ROUTES[operation]
     path = described.path
@@ -108,7 +108,7 @@ class Client:
     remaining_ms: int = 29_000
 
     def with_headers(self, **headers: str) -> "Client":
-        """The same client with more headers; ``_`` in a name stands for a hyphen."""
+        """Return the same client with more headers; ``_`` in a name stands for a hyphen."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return Client({**self.headers, **more}, self.handlers, self.remaining_ms)
 

@@ -59,7 +59,7 @@ class Apart:
 def apart(
     environment: Mapping[str, str], headers: Mapping[str, str], offs: Iterable[timedelta]
 ) -> Iterator[list[Apart]]:
-    """Environments whose clocks are off by so much each, for as long as the context lasts."""
+    """Start environments whose clocks are wrong by these offsets; they stop at the end of the context."""
     started = [Apart(environment, headers, off) for off in offs]
     try:
         yield started

@@ -20,7 +20,7 @@ OFF: Final = {0: timedelta(hours=1), 1: timedelta(hours=-1)}
 
 
 def parts(world: World, seed: int, calls: int, clients: int, table: type[Table]) -> tuple[list[Part], list[Event]]:
-    """The parts of all clients, who make ``calls`` together, on a store of that kind; and how their drafts began."""
+    """Return the parts of all clients, who make ``calls`` together, and the events that began their drafts."""
     namespace = UUID(int=seed)
     client = warm_client(world)
     events: list[Event] = []
@@ -49,7 +49,7 @@ def parts(world: World, seed: int, calls: int, clients: int, table: type[Table])
 
 
 def played(world: World, seed: int, calls: int, clients: int = CLIENTS, table: type[Table] = Table) -> Played:
-    """What the clients were told, all together."""
+    """Run all clients at once and return everything that they recorded."""
     those, events = parts(world, seed, calls, clients, table)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["support.preloaded"])

@@ -28,7 +28,7 @@ class Deployed:
         return {name: mapping(node) for name, node in mapping(self.document["Resources"]).items()}
 
     def of_type(self, kind: str) -> dict[str, dict[str, Node]]:
-        """The properties of all resources of that type, by logical id."""
+        """Return the properties of all resources of that type, by logical id."""
         return {
             name: mapping(resource.get("Properties", {}))
             for name, resource in self.resources.items()
@@ -36,7 +36,7 @@ class Deployed:
         }
 
     def type_of(self, logical_id: str) -> str | None:
-        """The type of a resource, or None where there is no such."""
+        """Return the type of a resource, or None if there is no such resource."""
         resource = self.resources.get(logical_id)
         return None if resource is None else str(resource["Type"])
 
@@ -46,14 +46,14 @@ class Deployed:
         return self.of_type("AWS::Lambda::Function")
 
     def role_of(self, function: str) -> dict[str, Node]:
-        """The properties of a function's role; empty where it is none of this template."""
+        """Return the properties of a function's role; empty if the template does not define the role."""
         role = self.functions[function].get("Role")
         name = target(role)
         return self.of_type("AWS::IAM::Role").get(name, {}) if name else {}
 
 
 def transform(documents: Sequence[Mapping[str, Node]]) -> list[Deployed | str]:
-    """What SAM makes of each of these templates, or why it cannot; one process for all, it takes a second to start.
+    """Return each template as SAM transforms it, or SAM's error; one process serves all, for it starts slowly.
 
     Raises:
         AssertionError: SAM is not installed, or fails over something else than the template.
@@ -77,10 +77,10 @@ def transform(documents: Sequence[Mapping[str, Node]]) -> list[Deployed | str]:
 
 
 def mapping(node: Node) -> dict[str, Node]:
-    """The node as a mapping.
+    """Return the node as a mapping.
 
     Raises:
-        TemplateError: it is none.
+        TemplateError: the node is not a mapping.
     """
     if not isinstance(node, dict):
         raise TemplateError(f"a mapping is expected, not {node!r}")
@@ -88,12 +88,12 @@ def mapping(node: Node) -> dict[str, Node]:
 
 
 def items(node: Node) -> list[Node]:
-    """The node as a list; a single value stands for a list of one, as it does for CloudFormation."""
+    """Return the node as a list; a single value stands for a list of one, as it does for CloudFormation."""
     return node if isinstance(node, list) else [] if node is None else [node]
 
 
 def target(node: Node) -> str | None:
-    """The logical id that a Ref, or a GetAtt of an ARN, leads to."""
+    """Return the logical id to which a Ref, or a GetAtt of an ARN, leads."""
     match node:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
             return name
@@ -101,7 +101,7 @@ def target(node: Node) -> str | None:
 
 
 def references(node: Node | Mapping[str, Node]) -> Iterator[str]:
-    """The logical ids and parameters that a part of a template refers to."""
+    """Yield the logical ids and parameters to which a part of a template refers."""
     if isinstance(node, list):
         for inner in node:
             yield from references(inner)

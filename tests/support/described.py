@@ -13,7 +13,7 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 class Described:
-    """An OpenAPI document. What it finds at fault is told in sentences; none is a good sign."""
+    """An OpenAPI document that reports faults as sentences; an empty list means that there are none."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
@@ -29,7 +29,7 @@ class Described:
         }
 
     def operation(self, method: str, path: str) -> Mapping[str, Any] | None:
-        """The operation behind a request line, or None."""
+        """Return the operation behind a request line, or None."""
         for template, methods in self.document["paths"].items():
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
                 found: Mapping[str, Any] | None = methods.get(method.lower())
@@ -37,7 +37,7 @@ class Described:
         return None
 
     def request_faults(self, method: str, path: str, headers: Mapping[str, str], body: str) -> list[str]:
-        """What of a request is not as described."""
+        """Return the faults of a request: the parts that are not as described."""
         operation = self.operation(method, path)
         if operation is None:
             return [f"{method} {path} is not described"]
@@ -53,7 +53,7 @@ class Described:
         return faults
 
     def answer_faults(self, method: str, path: str, status: int, headers: Mapping[str, str], body: str) -> list[str]:
-        """What of an answer is not as described."""
+        """Return the faults of an answer: the parts that are not as described."""
         operation = self.operation(method, path)
         if operation is None:
             return [f"{method} {path} is not described"]
@@ -80,7 +80,7 @@ class Described:
         return faults
 
     def schema_faults(self, schema: Mapping[str, Any], value: object) -> list[str]:
-        """What of a value is not as a schema of the document says."""
+        """Return the faults of a value: the parts that a schema of the document does not allow."""
         return self._faults(schema, value, "value")
 
     def _content_faults(self, content: Mapping[str, Any], content_type: str, body: str) -> list[str]:
@@ -109,5 +109,5 @@ class Described:
 
 @cache
 def described() -> Described:
-    """The document of this checkout."""
+    """Return the OpenAPI document of this checkout."""
     return Described(json.loads(PATH.read_text(encoding="utf-8")))

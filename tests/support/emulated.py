@@ -24,9 +24,9 @@ def emulated_aws(
     functions: Mapping[str, Function],
     patch: pytest.MonkeyPatch,
 ) -> Aws:
-    """Empty tables and queues of their own; the environment is a function's, and leads to them while ``patch`` holds.
+    """Create empty tables and queues for one test; while ``patch`` holds, a function's environment leads to them.
 
-    They are on the emulator at ``address``, or, where there is none, in the caller's own ``mock_aws``. The environment
+    They are on the emulator at ``address``, or, if that is None, in the caller's own ``mock_aws``. The environment
     that is returned is complete: a process that is given it reaches the same tables on the emulator.
     """
     suffix = uuid4().hex[:8]

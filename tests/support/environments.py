@@ -33,7 +33,7 @@ _running: Final[list[Services]] = []
 
 @cache
 def _handler(operation: str) -> Handler:
-    """A handler, which asks the environment that runs for its services."""
+    """Return a handler that takes its services from the environment that runs."""
     import_module("personas.api")  # first, or what is meant for this handler would be everyone's services
     with patch("personas.services.services", lambda: _running[-1]):
         return load_handler(operation)
@@ -53,25 +53,25 @@ class Request:
 
 
 def any_request(_request: Request) -> bool:
-    """Every request."""
+    """Accept every request."""
     return True
 
 
 def writes(request: Request) -> bool:
-    """A request that leaves something behind in AWS."""
+    """Return True for a request that leaves something behind in AWS."""
     return is_write(request.operation)
 
 
 def of_the_table(request: Request) -> bool:
-    """A request to DynamoDB."""
+    """Return True for a request to DynamoDB."""
     return "TableName" in request.params or "RequestItems" in request.params
 
 
 @dataclass
 class Steps:
-    """Acts before each request of an environment that is ``among`` those that count; they are numbered from 0.
+    """A hook that acts before each request of an environment that ``among`` accepts; these are numbered from 0.
 
-    What it asks itself meanwhile does not count. ``met`` is how many have come.
+    Requests that the hook itself makes do not count. ``met`` is the number of requests so far.
     """
 
     act: Callable[[int, Request], None] = lambda _number, _request: None
@@ -83,7 +83,7 @@ class Steps:
 
     @classmethod
     def ending(cls, number: int, among: Callable[[Request], bool] = any_request) -> "Steps":
-        """The environment ends right before that request."""
+        """Return steps that end the environment right before that request."""
 
         def end(now: int, _request: Request) -> None:
             if now == number:
@@ -95,7 +95,7 @@ class Steps:
     def interrupted(
         cls, number: int, by: Callable[[], object], among: Callable[[Request], bool] = any_request
     ) -> "Steps":
-        """Somebody else acts right before that request."""
+        """Return steps in which somebody else acts right before that request."""
 
         def interrupt(now: int, _request: Request) -> None:
             if now == number:
@@ -104,7 +104,7 @@ class Steps:
         return cls(interrupt, among)
 
     def sends(self, params: Mapping[str, object], model: Any, **_: object) -> None:
-        """Called by botocore before a request."""
+        """Act before a request; botocore calls this."""
         if self._dead:
             raise Killed
         if self._acting:
@@ -123,12 +123,12 @@ class Steps:
 
 
 class Callers(Protocol):
-    """Whom an environment is called by: their keys, and the policies that hold its functions."""
+    """The callers of an environment: their keys, and the policies that hold its functions."""
 
     guard: Guard
 
     def key(self, who: str) -> str:
-        """The API key of one of them."""
+        """Return the API key of one of them."""
         ...
 
 
@@ -201,18 +201,18 @@ class Environment:
         return list(answer.body["refreshed_views"])
 
     def search(self, *, who: str = "root", **body: object) -> dict[str, Any]:
-        """Search; the answer's body."""
+        """Search and return the answer's body."""
         answer = self.call("search", body, who=who)
         assert answer.status == 200, answer.text
         return answer.body
 
     def found(self, *, who: str = "root", **body: object) -> list[str]:
-        """The names that a search finds, in its order."""
+        """Return the names that a search finds, in its order."""
         return [persona["name"] for persona in self.search(who=who, page_size=100, **body)["personas"]]
 
 
 def shifted(clock: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:
-    """A clock that goes wrong by so much."""
+    """Return a clock that is wrong by so much."""
     return lambda: clock() + by
 
 

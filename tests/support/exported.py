@@ -14,42 +14,42 @@ LISTS: Final = ("departments", "parameter_fields", "examples", "voices")
 
 
 def objects(world: World) -> list[str]:
-    """The files that there are, whole ones only."""
+    """Return the keys of the exported files; uploads that are not complete are not among them."""
     listed = world.aws.s3.list_objects_v2(Bucket=world.aws.names["Bucket"], Prefix="exports/").get("Contents", [])
     return [each["Key"] for each in listed]
 
 
 def open_uploads(world: World) -> list[str]:
-    """The uploads that were begun and neither completed nor aborted."""
+    """Return the keys of the uploads that were begun and neither completed nor aborted."""
     listed = world.aws.s3.list_multipart_uploads(Bucket=world.aws.names["Bucket"]).get("Uploads", [])
     return [each["Key"] for each in listed]
 
 
 def records(world: World) -> list[dict[str, Any]]:
-    """The records of exports."""
+    """Return the stored records of exports."""
     found = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
     return [raw for raw in found if raw["pk"]["S"].startswith("export#")]
 
 
 def content(world: World, answer: Answer) -> bytes:
-    """The file that an answer of export names."""
+    """Return the file that an answer of export names."""
     assert answer.status == 200, answer.text
     (key,) = (each for each in objects(world) if answer.body["upload_id"] in each)
     return stored(world, key)
 
 
 def stored(world: World, key: str) -> bytes:
-    """The file under a key."""
+    """Return the file under a key."""
     return world.aws.s3.get_object(Bucket=world.aws.names["Bucket"], Key=key)["Body"].read()
 
 
 def cells(file: bytes) -> list[dict[str, str]]:
-    """The rows of a file by column, the cells as they stand in it."""
+    """Return the rows of a file by column, with the cells as they stand in it."""
     return list(csv.DictReader(io.StringIO(file.decode("utf-8-sig"), newline=""), strict=True))
 
 
 def values(row: Mapping[str, str]) -> dict[str, object]:
-    """What a row says, as create takes it."""
+    """Return the values of a row in the form that create accepts."""
     given: dict[str, object] = {
         name: unescape(cell) for name, cell in row.items() if name not in ("persona_id", "version")
     }
@@ -58,5 +58,5 @@ def values(row: Mapping[str, str]) -> dict[str, object]:
 
 
 def query(address: str) -> dict[str, str]:
-    """The parameters of a signed address."""
+    """Return the parameters of a signed address."""
     return {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}

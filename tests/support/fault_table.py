@@ -12,7 +12,7 @@ from typing import Any, Final
 
 
 def table(lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The rows of the table in Markdown: cases by fault and operation, then what they came to."""
+    """Yield the rows of the table in Markdown: cases by fault and operation, then their results."""
     operations: dict[str, None] = {}
     faults: dict[str, None] = {}
     tried: Counter[tuple[str, str]] = Counter()

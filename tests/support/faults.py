@@ -1,8 +1,8 @@
-"""What can go wrong between this service and DynamoDB, S3 and SQS, on demand.
+"""Faults between this service and DynamoDB, S3 and SQS, on demand.
 
-``Faults`` stands where botocore hands one HTTP request over and takes its answer: below botocore's own retries, above
+``Faults`` stands where botocore sends one HTTP request and takes its answer: below botocore's own retries, above
 moto's or the emulator's answer. So a request can take effect while its answer is lost, which no stub of a client can
-show. A test says which requests it means and what becomes of the next ones among them:
+show. A test names the requests and the outcomes of the next ones among them:
 
     faults.plan(to("PutItem", "persona#"), lost_after(closed()))
 
@@ -51,9 +51,9 @@ _ADDRESS: Final = "https://dynamodb.test"
 
 type Error = HTTPClientError | NotConnected
 type Answered = tuple[tuple[AWSResponse, dict[str, object]] | None, Exception | None]
-"""What botocore's endpoint makes of a request: the response with its parsed body, or an error of the connection."""
+"""The result of a request at botocore's endpoint: the response with its parsed body, or an error of the connection."""
 type Outcome = Callable[[Sending], Answered]
-"""What becomes of one request: it may send it, or not, and answers as the network would."""
+"""The outcome of one request: it sends the request, or not, and answers as the network would."""
 
 
 @dataclass
@@ -94,17 +94,17 @@ type Match = Callable[[Sent], bool]
 
 
 def to(operation: str, key: str = "") -> Match:
-    """Requests of that DynamoDB operation in which some key begins like that."""
+    """Match requests of that DynamoDB operation in which some key begins with that text."""
     return lambda sent: sent.operation == operation and any(each.startswith(key) for each in sent.keys)
 
 
 def any_write(sent: Sent) -> bool:
-    """Every request that could change an item."""
+    """Match every request that could change an item."""
     return sent.operation in {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 
 
 def is_write(operation: str) -> bool:
-    """Whether an operation of AWS leaves something behind."""
+    """Return True if an operation of AWS leaves something behind."""
     return operation.startswith(_WRITES)
 
 
@@ -112,22 +112,22 @@ def is_write(operation: str) -> bool:
 
 
 def timed_out() -> Error:
-    """The request was sent and nothing came back."""
+    """Return the error of a request that was sent and never answered."""
     return ReadTimeoutError(endpoint_url=_ADDRESS)
 
 
 def closed() -> Error:
-    """The connection broke while waiting for the answer."""
+    """Return the error of a connection that broke while the client waited for the answer."""
     return ConnectionClosedError(endpoint_url=_ADDRESS)
 
 
 def unreachable() -> Error:
-    """No connection could be made."""
+    """Return the error of a connection that could not be made."""
     return EndpointConnectionError(endpoint_url=_ADDRESS)
 
 
 def slow_to_connect() -> Error:
-    """No connection could be made in time."""
+    """Return the error of a connection that could not be made in time."""
     return ConnectTimeoutError(endpoint_url=_ADDRESS)
 
 
@@ -135,12 +135,12 @@ def slow_to_connect() -> Error:
 
 
 def passed(send: Sending) -> Answered:
-    """It goes through."""
+    """Let the request through."""
     return send()
 
 
 def lost_after(error: Error) -> Outcome:
-    """It takes effect, and its answer is lost."""
+    """Let the request take effect, and lose its answer."""
 
     def outcome(send: Sending) -> Answered:
         send()
@@ -150,18 +150,18 @@ def lost_after(error: Error) -> Outcome:
 
 
 def lost_as_500(send: Sending) -> Answered:
-    """It takes effect, and the answer is an error of the server."""
+    """Let the request take effect, and answer with an error of the server."""
     send()
     return refused("InternalServerError", 500)(send)
 
 
 def lost_before(error: Error) -> Outcome:
-    """It never arrives."""
+    """Lose the request before it arrives."""
     return lambda _: (None, error)
 
 
 def refused(code: str, status: int = 400) -> Outcome:
-    """The service answers with that error and does nothing."""
+    """Answer with that error and do nothing."""
     parsed: dict[str, object] = {
         "Error": {"Code": code, "Message": "made up by a test"},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0},
@@ -170,7 +170,7 @@ def refused(code: str, status: int = 400) -> Outcome:
 
 
 def cancelled(reason: str) -> Outcome:
-    """A transaction is cancelled for its first action, and nothing of it is done."""
+    """Cancel a transaction for its first action; none of its actions takes effect."""
 
     def outcome(send: Sending) -> Answered:
         actions = len(json.loads(cast("bytes", send.request.body))["TransactItems"])
@@ -187,7 +187,7 @@ throttled: Final = refused("ThrottlingException")
 
 
 def slow(seconds: float, waiting: "Waiting") -> Outcome:
-    """It goes through, and its answer takes that long."""
+    """Let the request through, and delay its answer by so many seconds."""
 
     def outcome(send: Sending) -> Answered:
         answered = send()
@@ -198,7 +198,7 @@ def slow(seconds: float, waiting: "Waiting") -> Outcome:
 
 
 def trickling(waits: Callable[[], object]) -> Outcome:
-    """It takes effect, and its answer never ends: the caller ``waits`` for as long as it does."""
+    """Let the request take effect, with an answer that never ends: the caller ``waits`` for as long as it does."""
 
     def outcome(send: Sending) -> Answered:
         send()
@@ -209,7 +209,7 @@ def trickling(waits: Callable[[], object]) -> Outcome:
 
 
 def trickling_body(waits: Callable[[], object]) -> Outcome:
-    """An object of S3 whose bytes never end: the caller ``waits`` for as long as it does."""
+    """Answer with an object of S3 whose bytes never end: the caller ``waits`` for as long as it does."""
 
     class Endless(Raw):
         def read(self, _amount: int | None = None, /) -> bytes:
@@ -226,7 +226,7 @@ def trickling_body(waits: Callable[[], object]) -> Outcome:
 
 
 def half_done(send: Sending) -> Answered:
-    """The service works off the first half of a batch, rounded down, and hands the rest back."""
+    """Process the first half of a batch, rounded down, and return the rest as unprocessed."""
     body = json.loads(cast("bytes", send.request.body))
     ((table, wanted),) = body["RequestItems"].items()
     entries = wanted["Keys"] if isinstance(wanted, dict) else wanted
@@ -246,7 +246,7 @@ def half_done(send: Sending) -> Answered:
 
 
 def half_queued(send: Sending) -> Answered:
-    """A queue takes the first half of a batch of messages, rounded down, and says of the rest that it failed."""
+    """Queue the first half of a batch of messages, rounded down, and report the rest as failed."""
     body = json.loads(cast("bytes", send.request.body))
     entries = body["Entries"]
     done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
@@ -270,7 +270,7 @@ _ANSWERED: Final[Mapping[str, object]] = {
 
 
 def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
-    """An object of S3 arrives with other contents; where it is not ``whole``, as if its end were still to come."""
+    """Deliver an object of S3 with other contents; if it is not ``whole``, as if its end were still to come."""
 
     def outcome(send: Sending) -> Answered:
         answered, error = send()
@@ -288,18 +288,18 @@ class Killed(BaseException):
 
 
 def killed(_: Sending) -> Answered:
-    """The execution environment is killed before the request is sent."""
+    """Kill the execution environment before the request is sent."""
     raise Killed
 
 
 def killed_after(send: Sending) -> Answered:
-    """The request takes effect, and the execution environment is killed before it learns of it."""
+    """Let the request take effect, and kill the execution environment before it receives the answer."""
     send()
     raise Killed
 
 
 def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
-    """That outcome, and right after it, before the caller learns of it, ``act``: somebody else's move."""
+    """Produce that outcome, then ``act``, somebody else's move, before the caller receives the answer."""
 
     def both(send: Sending) -> Answered:
         answered = outcome(send)
@@ -310,7 +310,7 @@ def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
 
 
 def preceded(act: Callable[[], object], outcome: Outcome) -> Outcome:
-    """``act``, somebody else's move after the caller decided what to send, and then that outcome."""
+    """Call ``act``, somebody else's move after the caller decided what to send, and then produce that outcome."""
 
     def both(send: Sending) -> Answered:
         act()
@@ -368,15 +368,15 @@ class Faults:
         return faults
 
     def plan(self, match: Match, *outcomes: Outcome) -> None:
-        """What becomes of the next requests that match, one outcome each; later ones go through."""
+        """Plan the outcomes of the next requests that match, one each; later requests go through."""
         self._plans.append(_Plan(match, list(outcomes)))
 
     def always(self, match: Match, outcome: Outcome) -> None:
-        """What becomes of every request that matches."""
+        """Give every request that matches this outcome."""
         self._plans.append(_Plan(match, [], outcome))
 
     def late(self, send: Sending) -> Answered:
-        """An outcome: the caller gives the request up, and it takes effect when ``arrive`` is called."""
+        """Let the caller give the request up; it takes effect when ``arrive`` is called."""
         self.held.append(send)
         return None, timed_out()
 
@@ -391,12 +391,12 @@ class Faults:
         self._plans.clear()
 
     def count(self, match: Match) -> int:
-        """How many matching requests were made, those of others' moves not counted."""
+        """Count the matching requests that were made, without those of others' moves."""
         return sum(map(match, self.sent))
 
     @property
     def pending(self) -> int:
-        """How many planned outcomes have not been met."""
+        """The number of planned outcomes that have not been met."""
         return sum(len(plan.outcomes) for plan in self._plans)
 
     def _decide(self, model: "OperationModel", send: Sending) -> Answered:

@@ -34,7 +34,7 @@ from support.world import Clock, World
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_loader() -> Iterator[None]:
-    """One reader of AWS's service models for all sessions of boto3: they are most of the time that a client takes."""
+    """Share one reader of AWS's service models among all sessions of boto3: reading them is slow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
         data = _Data()
@@ -44,7 +44,7 @@ def _one_loader() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _names_of_events() -> Iterator[None]:
-    """botocore's names of events, looked up once: each new client looks up all of them."""
+    """Look up each of botocore's names of events once: every new client looks up all of them."""
     look_up = vars(EventAliaser)["_alias_event_name"]
     known: dict[str, str] = {}
 
@@ -60,7 +60,7 @@ def _names_of_events() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_request_at_a_time() -> Iterator[None]:
-    """moto keeps tables in plain dicts, and the functions call it from many threads."""
+    """Let moto answer one request at a time: its tables are plain dicts, called by the functions from many threads."""
     lock, answer = RLock(), BotocoreStubber.process_request
 
     def alone(stubber: BotocoreStubber, request: Any) -> TYPE_RESPONSE | None:
@@ -74,7 +74,7 @@ def _one_request_at_a_time() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_attribute_values() -> Iterator[None]:
-    """Attribute values go into an answer as they are; looking for their other possible names is half of the time."""
+    """Put attribute values into an answer as they are; the search for their other names takes half of the time."""
     pick = AttributePicker.__call__
 
     def plainly(picker: AttributePicker, context: AttributePickerContext) -> object:
@@ -112,7 +112,7 @@ def _answers_as_described() -> Iterator[None]:
 def cloud(
     table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function], queue_ids: Sequence[str]
 ) -> Iterator[tuple[Aws, Guard]]:
-    """AWS and its guard for all tests of a module, without what a single one fills: see ``world``."""
+    """Provide AWS and its guard for all tests of a module; ``world`` adds what a single test fills."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
         sqs = boto3.client("sqs")
@@ -135,7 +135,7 @@ def cloud(
 def world(
     cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest], queue_ids: Sequence[str]
 ) -> Iterator[World]:
-    """A group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
+    """Provide a group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
     aws, guard = cloud
     forget()
     create_tables(aws.dynamodb, table_definitions, aws.names)
@@ -153,7 +153,7 @@ def world(
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time as the functions see it."""
+    """Provide the time as the functions see it."""
     moved = Clock()
     monkeypatch.setattr("personas.services.utc_now", moved)
     return moved
@@ -161,7 +161,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
-    """Lines of the functions' log, metrics aside."""
+    """Provide the lines of the functions' log, without metrics."""
     stream = io.StringIO()
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
@@ -179,7 +179,7 @@ def _issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def issuer(_issuer: Issuer, world: World, monkeypatch: pytest.MonkeyPatch) -> Issuer:
-    """An issuer of bearer tokens that the functions trust."""
+    """Provide an issuer of bearer tokens that the functions trust."""
     _issuer.reset()
     for name, value in {**_issuer.environment, "no_proxy": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)

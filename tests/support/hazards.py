@@ -34,7 +34,10 @@ _FRAGMENTS: Final = (
 
 
 def personas(count: int) -> Iterator[dict[str, object]]:
-    """So many, as `create` takes and keeps them. Instructions tell them apart; every fiftieth are of full length."""
+    """Yield so many personas in the form in which `create` takes and keeps them.
+
+    Their instructions differ; those of every fiftieth have the full length.
+    """
     chance = random.Random(20261125)
     for number in range(count):
         instructions = _text(chance, 20) + f" {number}"
@@ -56,7 +59,7 @@ def personas(count: int) -> Iterator[dict[str, object]]:
 
 
 def _text(chance: random.Random, fragments: int) -> str:
-    """A text as the service keeps it: trimmed, in NFC."""
+    """Return a text in the form in which the service keeps it: trimmed, in NFC."""
     while True:
         parts: Sequence[str] = chance.choices(_FRAGMENTS, k=chance.randint(1, fragments))
         text = normalize("NFC", "".join(parts).strip())

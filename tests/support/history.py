@@ -1,23 +1,23 @@
-"""A checker of histories: what clients that ran at the same time were told, held against what one item can have been.
+"""A checker of histories: compares what concurrent clients were answered with what one item can have been.
 
-Every persona and every draft is a register with versions: each write that takes effect makes the next version, and is
-told which one. That makes linearizability cheap to decide, which for a plain register it is not. The versions give the
-one order in which the writes can have taken effect, and a read belongs right behind the write whose contents it shows.
-So a history of an item is linearizable exactly if that one order is also possible in time: **nothing that ended before
-something else began comes after it**. Sorting decides it, in n log n for n events.
+Every persona and every draft is a register with versions: each write that takes effect makes the next version, and its
+answer contains that version. That makes linearizability cheap to decide, which for a plain register it is not. The
+versions give the one order in which the writes can have taken effect, and a read belongs right behind the write whose
+contents it shows. So a history of an item is linearizable exactly if that one order is also possible in time:
+**nothing that ended before something else began comes after it**. Sorting decides it, in n log n for n events.
 
-Two kinds of events do not tell their version. A successful delete does not: its version is one that no other write was
-told, and that a create follows, or the last. And an answer that says no more than "there is none" or "there is one"
-fits several versions. Each gets the version that leaves most room to all others: the deletes by earliest end among
+Two kinds of events do not tell their version. A successful delete does not: its version is one that no other write
+received, and that a create follows, or the last. And an answer that says no more than "there is none" or "there is
+one" fits several versions. Each gets the version that leaves most room to all others: the deletes by earliest end among
 those that fit in time (their candidates are intervals, for which that is optimal), the reads the lowest version that
 nothing before them has passed.
 
-What must hold besides: each version is made by one write; a write that expected a version made the next one; a create
+Besides, these must hold: each version is made by one write; a write that expected a version made the next one; a create
 stands where nothing was, an update where something was; and contents add up, field by field: a version holds what its
 own write set and, in the field that it left alone, what the version before held. An update that is lost shows there.
 
-Times are of one clock that all clients share, in nanoseconds. Names are never used twice within a history, so that what
-a search shows, which tells no version, names the write that made it.
+Times are of one clock that all clients share, in nanoseconds. Names are never used twice within a history, so that a
+search, which shows no version, names the write that made it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import Literal, NamedTuple
 
 
 class Span(NamedTuple):
-    """When a call was sent and when its answer was there, and by whom."""
+    """The time at which a call was sent, the time at which its answer was there, and the client."""
 
     client: int
     began: int
@@ -76,7 +76,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What an answer tells of an item: contents, a version, both, or (neither) only whether there is one."""
+    """The content of an answer about an item: contents, a version, both, or (neither) only its presence or absence."""
 
     item: str
     span: Span
@@ -89,7 +89,7 @@ type Event = Write | Copy | Read
 
 
 class Violation(NamedTuple):
-    """What cannot have been, with the events that show it."""
+    """A contradiction in the history, with the events that show it."""
 
     rule: str
     item: str
@@ -106,7 +106,7 @@ class _Placed(NamedTuple):
 
 
 def check(events: Iterable[Event]) -> list[Violation]:
-    """Whatever in the history of all items cannot have been; nothing where it is linearizable."""
+    """Return the contradictions in the history of all items; none if it is linearizable."""
     by_item: dict[str, list[Write | Read]] = defaultdict(list)
     copies: list[Copy] = []
     for event in events:
@@ -140,7 +140,10 @@ class _Register:
         self._placed: list[_Placed] = []
 
     def violations(self) -> list[Violation]:
-        """What is wrong with it. What is wrong at an early step makes the later ones mean nothing."""
+        """Return the contradictions in the history of this item.
+
+        After a contradiction at an early step the later steps mean nothing, so they are left out.
+        """
         steps = (
             self._versions,
             self._exact_reads,
@@ -158,7 +161,7 @@ class _Register:
     # ---- Versions and contents -------------------------------------------------------------------------------------
 
     def _versions(self) -> Iterator[Violation]:
-        """Each version is told to one write, and is the one after the version that the write expected."""
+        """Check that each version belongs to one write and follows the version that this write expected."""
         self._by_version: dict[int, Write] = {}
         self._by_name: dict[str, int] = {}
         for write in self._writes:
@@ -189,7 +192,7 @@ class _Register:
             yield version, Contents(write.name, held)
 
     def _exact_reads(self) -> Iterator[Violation]:
-        """What is shown is what its version holds."""
+        """Check that each read shows the contents of its version."""
         self._vague: list[Read] = []
         for read in self._reads:
             version = read.version
@@ -213,7 +216,7 @@ class _Register:
     # ---- Deletes, and what tells no version --------------------------------------------------------------------------
 
     def _find_deletes(self) -> Iterator[Violation]:
-        """Every version that no other write was told is that of a delete; one more may stand at the end."""
+        """Give each version that no other write received to a delete; one more delete may stand at the end."""
         gaps = [*self._gaps, self._last + 1] if len(self._deletes) > len(self._gaps) else self._gaps
         self._tombstones: list[int] = []
         left = sorted(self._deletes, key=lambda each: each.span.began, reverse=True)
@@ -236,7 +239,7 @@ class _Register:
             yield self._wrong("a delete of what was deleted or never there", delete)
 
     def _windows(self, versions: Sequence[int]) -> tuple[list[float], list[float]]:
-        """For each version the earliest and the latest time at which it can have been made, as far as that is sure."""
+        """Return for each version the earliest and the latest time at which it can have been made, as far as known."""
         placed = sorted(self._placed)
         ranks = [each.rank for each in placed]
         began: list[float] = [-inf]
@@ -250,7 +253,7 @@ class _Register:
         return [began[each] for each in at], [ended[each] for each in at]
 
     def _lives(self) -> Iterator[Violation]:
-        """A create stands where nothing was, anything else where something was."""
+        """Check that a create stands where nothing was, and any other write where something was."""
         gone = {0, *self._tombstones}
         for version, write in self._by_version.items():
             if (write.kind == "create") != (version - 1 in gone):
@@ -261,7 +264,7 @@ class _Register:
         self._gone = sorted(gone)
 
     def _other_reads(self) -> Iterator[Violation]:
-        """What only says whether there is one fits the lowest version that nothing before it has passed."""
+        """Fit each read that shows only presence or absence to the lowest version that nothing before it has passed."""
         alive = sorted(self._by_version)
         over = sorted((each.ended, each.rank) for each in self._placed)
         over.reverse()
@@ -284,7 +287,7 @@ class _Register:
     # ---- Time ------------------------------------------------------------------------------------------------------
 
     def _order(self) -> Iterator[Violation]:
-        """The order of the versions is possible in time."""
+        """Check that the order of the versions is possible in time."""
         before: _Placed | None = None
         for _, some in groupby(sorted(self._placed), key=lambda each: each.rank):
             those = list(some)
@@ -299,7 +302,7 @@ class _Register:
 
 
 def counts(events: Iterable[Event]) -> Mapping[str, int]:
-    """How many events there are of each kind."""
+    """Count the events of each kind."""
     found: dict[str, int] = defaultdict(int)
     for event in events:
         found[event.kind if isinstance(event, Write) else type(event).__name__.lower()] += 1

@@ -99,7 +99,7 @@ class Gun:
     _raw: dict[str, str] = field(default_factory=dict)
 
     def shot(self) -> Shot:
-        """The next request."""
+        """Return the next request."""
         self._raw.clear()
         body = copy.deepcopy(self.sound(self.chance))
         for _ in range(self.chance.choice((0, 1, 1, 1, 2, 4))):
@@ -109,7 +109,7 @@ class Gun:
     # ---- What is in the body -----------------------------------------------------------------------------------------
 
     def _spoilt(self, body: Json) -> Json:
-        """The body with something else in one place."""
+        """Return the body with another value in one place."""
         places = list(_places(body))
         place = self.chance.choice(places)
         if not place:
@@ -160,7 +160,7 @@ class Gun:
         return (unit * (length // len(unit) + 1))[:length]
 
     def _as_is(self, raw: str) -> str:
-        """A place for JSON that is not to be written by json, or cannot be."""
+        """Return a placeholder for JSON that the module json must not write, or cannot."""
         name = f"@raw{len(self._raw)}@"
         self._raw[json.dumps(name)] = raw
         return name
@@ -174,7 +174,7 @@ class Gun:
         return text.encode(errors="surrogatepass")[:EVENT_MAX]
 
     def _torn(self, raw: bytes) -> bytes:  # noqa: PLR0912  # a list of ways to tear, one a line or two
-        """The bytes as they are, mostly."""
+        """Return the bytes, in most cases as they are, otherwise damaged."""
         chance = self.chance
         if chance.random() < 0.6:
             return raw
@@ -239,7 +239,7 @@ class Gun:
 
 
 def _places(body: Json) -> Sequence[tuple[Any, ...]]:
-    """The way to every value of a document, the document itself among them."""
+    """Return the path to every value of a document, the document itself among them."""
     found: list[tuple[Any, ...]] = [()]
     inner = body.items() if isinstance(body, dict) else enumerate(body[:5]) if isinstance(body, list) else ()
     for step, value in inner:

@@ -26,7 +26,7 @@ CREATED: Final = "2026-01-02T03:04:05+00:00"
 
 
 def named(kind: str, name: str) -> str:
-    """The id of an entry of the catalogue."""
+    """Return the id of an entry of the catalogue."""
     return resource_id(HOUSE, kind, name)
 
 
@@ -146,19 +146,19 @@ class House:
         return persona_id
 
     def get(self, who: str = "root", **body: object) -> dict[str, Any]:
-        """The answer of get."""
+        """Call get and return the answer's body."""
         answer = self.call("get", body, who=who)
         assert answer.status == 200, answer.text
         return answer.body
 
     def refresh(self, remaining_ms: int = 29_000) -> tuple[list[str], list[str]]:
-        """Refresh; the views and the tags that it tells."""
+        """Call refresh and return the names of the refreshed views and of the invalidated tags."""
         answer = self.call("refresh", remaining_ms=remaining_ms)
         assert answer.status == 200, answer.text
         return answer.body["refreshed_views"], answer.body["invalidated_tags"]
 
     def pointer(self, view: str) -> str:
-        """The object that a view's pointer names."""
+        """Return the key of the object to which a view's pointer leads."""
         pointer = GroupStore(self.table).read(HOUSE).pointer(view)
         assert pointer is not None
         return pointer.key

@@ -29,7 +29,7 @@ _EQUALITY: Final = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
 
 
 class Operation(Protocol):
-    """What botocore tells about the call that it is about to send."""
+    """The description of the call that botocore is about to send."""
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ _OBJECT_ACTIONS: Final = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What IAM is asked: may this be done to this resource, for items under these partition keys or this prefix?"""
+    """A question to IAM: may this be done to this resource, for items under these partition keys or this prefix?"""
 
     action: str
     resource: str
@@ -76,7 +76,7 @@ class Guard:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Within it, every session of botocore is watched that is made anew; boto3's default one is."""
+        """Watch every session of botocore that is made within this context; boto3's default session is made again."""
         checks = [(f"provide-client-params.{service}", self.check) for service in ("dynamodb", "s3", "sqs")]
         with patch("botocore.handlers.BUILTIN_HANDLERS", [*BUILTIN_HANDLERS, *checks]):
             boto3.setup_default_session()
@@ -85,7 +85,7 @@ class Guard:
 
     @contextmanager
     def acting_as(self, logical_id: str) -> Iterator[None]:
-        """Within it, only what this function may do is let through.
+        """Permit within this context only the actions of this function's policies.
 
         Raises:
             AssertionError: at its end, if anything was refused, whatever the code under test made of that.
@@ -98,7 +98,7 @@ class Guard:
         assert not self._refused, f"template.yaml does not allow {logical_id}: {self._refused}"
 
     def check(self, params: Mapping[str, object], model: Operation, **_: object) -> None:
-        """Called by botocore with the parameters of a call before it is sent.
+        """Check the parameters of a call; botocore calls this before it sends the call.
 
         Raises:
             PermissionError: the function that is acting may not make it.
@@ -174,7 +174,7 @@ def _written_items(requests: object) -> Iterator[Attributes]:
 
 
 def _queried_key(params: Mapping[str, object]) -> str:
-    """The value that a Query asks its partition key to equal: the first equality of its key condition."""
+    """Return the value that a Query asks its partition key to equal: the first equality of its key condition."""
     found = _EQUALITY.search(cast("str", params["KeyConditionExpression"]))
     assert found is not None, f"no equality in {params['KeyConditionExpression']}"
     return cast("Attributes", params["ExpressionAttributeValues"])[found[2]]["S"]

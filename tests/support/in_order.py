@@ -1,4 +1,4 @@
-"""What a function does side by side, done in order instead: so that requests have numbers, and one thread does all."""
+"""Sequential execution of a function's parallel calls, so that requests have numbers and one thread makes them all."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ class InOrder(Parallel):
     """Makes the calls one after another, in the calling thread, and all of them, as threads would."""
 
     def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of ``calls``; the first error is raised once all have been made."""
+        """Return the results of ``calls``; the first error is raised once all calls have been made."""
         results: list[T] = []
         errors: list[Exception] = []
         for call in calls:

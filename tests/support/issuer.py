@@ -21,19 +21,22 @@ type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @cache
 def private_key(kid: str) -> PrivateKey:
-    """The private key of that id: one on a curve where the id begins with "ec", else RSA. Made once a process."""
+    """Return the private key of that id, made once a process.
+
+    It is on an elliptic curve if the id begins with "ec", else an RSA key.
+    """
     if kid.startswith("ec"):
         return ec.generate_private_key(ec.SECP256R1())
     return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 
 
 def algorithm_of(kid: str) -> str:
-    """What that key signs by."""
+    """Return the algorithm by which that key signs."""
     return "ES256" if kid.startswith("ec") else "RS256"
 
 
 def public_jwk(kid: str) -> dict[str, Any]:
-    """The public half of a key as JWKS has it."""
+    """Return the public half of a key in the form of JWKS."""
     key = private_key(kid)
     if isinstance(key, rsa.RSAPrivateKey):
         jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
@@ -53,7 +56,7 @@ class Issuer:
         self.reset()
 
     def reset(self) -> None:
-        """Be as at the start: two keys, and nobody has asked for them."""
+        """Return to the initial state: two keys, and no fetches."""
         self.fetches = 0
         self.status = 200
         self.publish("rs-1", "ec-1")
@@ -64,13 +67,13 @@ class Issuer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a function that takes these tokens is given."""
+        """The environment variables of a function that accepts these tokens."""
         return {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": self.url}
 
     def token(
         self, subject: str, kid: str = "rs-1", *, headers: Mapping[str, object] | None = None, **claims: object
     ) -> str:
-        """A token for a profile, good for an hour; ``claims`` replace its claims, None takes one away."""
+        """Return a token for a profile, valid for an hour; ``claims`` replace its claims, None removes one."""
         now = int(time.time())
         payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 3600, **claims}
         payload = {name: value for name, value in payload.items() if value is not None}
@@ -80,7 +83,7 @@ class Issuer:
 
 @contextmanager
 def serving() -> Iterator[Issuer]:
-    """An issuer that answers until the end of the block."""
+    """Run an issuer that answers until the end of the block."""
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that the base class calls

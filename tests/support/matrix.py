@@ -62,7 +62,7 @@ FUNCTION_LIMIT: Final = 300.0
 GATEWAY_LIMIT: Final = 29.0
 """The seconds within which a function must answer a request."""
 CUT_OFF: Final = Answer(0, {}, "{}")
-"""What a caller has of a function that was ended: nothing."""
+"""The answer of a function that was ended: nothing."""
 
 
 # ---- Scenarios -------------------------------------------------------------------------------------------------------
@@ -86,21 +86,21 @@ class Scenario:
     never: Match | None = None
     """Requests that fail whatever else does, so that even the call without faults has to give up."""
     act: "Callable[[Lab, Base], Answer] | None" = None
-    """How it is called, where that is not by HTTP."""
+    """The call, if it is not made by HTTP."""
     limit: float = GATEWAY_LIMIT
     status: int = HTTPStatus.OK
-    """What the call without faults is answered."""
+    """The status of the answer without faults."""
     pieces: int = 1
     """Into how many tests its cases are divided where all of them are tried."""
 
     @property
     def reads(self) -> bool:
-        """Whether its answer is all that there is to judge."""
+        """True if its answer is all that there is to judge."""
         return self.operation in {"get", "search", "drafts", "docs", "download"}
 
     @property
     def repeatable(self) -> bool:
-        """Whether making the call again leaves what one call leaves."""
+        """True if a second call leaves the same state as one call."""
         return self.keyed or self.operation == "profile"
 
     def headers(self) -> dict[str, str]:
@@ -152,7 +152,7 @@ def _second_part(sent: Sent) -> bool:
 
 
 def _profile_put(lab: "Lab", base: Base) -> Answer:
-    """What `personas profile put` does for a profile that had Cy and gets Ada and Bea."""
+    """Do the same as `personas profile put` for a profile that had Cy and gets Ada and Bea."""
     deadline().start(None)
     person, table = PEOPLE["coach"], services().table
     profile = Profile(
@@ -237,7 +237,7 @@ class Case(NamedTuple):
 
     @property
     def gets_over_it(self) -> bool:
-        """Whether the service must succeed in spite of the fault."""
+        """True if the service must succeed in spite of the fault."""
         return self.fault.passes and not self.lasting and self.scenario.never is None
 
     def __str__(self) -> str:
@@ -247,7 +247,7 @@ class Case(NamedTuple):
 
 @dataclass
 class Clean:
-    """What a scenario does where nothing goes wrong."""
+    """The answer, requests and state of a scenario without any fault."""
 
     answer: Answer
     sent: list[Sent]
@@ -258,7 +258,7 @@ class Clean:
 
 
 class Judged(NamedTuple):
-    """What is wrong with what a case did, and what it left behind that ends by itself (`docs/reliability.md`)."""
+    """The faults that a case shows, and what it left behind that ends by itself (`docs/reliability.md`)."""
 
     wrong: list[str]
     left: list[str]
@@ -266,7 +266,7 @@ class Judged(NamedTuple):
 
 @dataclass
 class Lab:
-    """Where scenarios are tried: a world, its two states to begin from, and the means to make things go wrong."""
+    """A place to try scenarios: a world, its two initial states, and the means to cause faults."""
 
     world: World
     faults: Faults
@@ -286,7 +286,7 @@ class Lab:
         return self.settled.backend
 
     def begin(self, scenario: Scenario) -> None:
-        """The state to begin from, and a new environment."""
+        """Restore the initial state and start a new environment."""
         self.faults.clear()
         self._off.clear()
         self.faults.held.clear()
@@ -304,12 +304,12 @@ class Lab:
 
     @staticmethod
     def _restart(off: timedelta = timedelta()) -> None:
-        """A new environment, but for its clients, which hold nothing and take long to make."""
+        """Start a new environment, but keep its clients, which hold nothing and take long to make."""
         services.cache_clear()
         set_machine_off(off, known=False)
 
     def _resume(self, environment: Services) -> None:
-        """An environment that was there before, with all it holds."""
+        """Return to an environment that was there before, with all that it holds."""
         services.cache_clear()
         set_machine_off(self._off.get(id(environment), timedelta()), known=True)
         with patch("personas.services.Services", return_value=environment):
@@ -318,7 +318,7 @@ class Lab:
     # ---- Calls -----------------------------------------------------------------------------------------------------
 
     def call(self, scenario: Scenario) -> Answer:
-        """The answer, or nothing where the function was ended, as one is whose time is over."""
+        """Return the answer, or `CUT_OFF` if the function was ended, as at the end of its time."""
         base = self.base(scenario)
         try:
             with self.waiting.cut_off_after(scenario.limit):
@@ -329,12 +329,12 @@ class Lab:
             return CUT_OFF
 
     def background(self, event: dict[str, Any]) -> Answer:
-        """What the function that refreshes says to an event that is no request."""
+        """Return the answer of the function that refreshes to an event that is no request."""
         return self.told(lambda: load_once("refresh")(event, Context("test-refresh", int(FUNCTION_LIMIT * 1000))))
 
     @staticmethod
     def told(act: Callable[[], Mapping[str, object]]) -> Answer:
-        """What comes of it as an answer; an error as the problem that it would be in one."""
+        """Return the result of an act as an answer; an error becomes the problem that an answer would contain."""
         try:
             return Answer(HTTPStatus.OK, {}, json.dumps(act()))
         except ConditionFailed:
@@ -365,11 +365,11 @@ class Lab:
         return Clean(answer, sent, before, self.base(scenario).logical(), made[0] if made else None)
 
     def all_faults(self, scenario: Scenario) -> tuple[Fault, ...]:
-        """Whatever can go wrong, whether with this scenario or not."""
+        """Return all faults, those that do not concern this scenario among them."""
         return (*faults(self.waiting, self.faults, scenario.limit), *self.misplaced.faults())
 
     def cases(self, scenario: Scenario, clean: Clean) -> Iterator[Case]:
-        """All cases of a scenario."""
+        """Yield all cases of a scenario."""
         kinds = [kind_of(sent) for sent in clean.sent]
         for fault in self.all_faults(scenario):
             if fault.skew is not None:
@@ -383,7 +383,7 @@ class Lab:
                         yield Case(scenario, fault, number, kind, lasting=True)
 
     def judge(self, case: Case, clean: Clean) -> Judged:
-        """What is wrong with what a case did, and what it left behind."""
+        """Return the faults that a case shows, and what it left behind."""
         left: list[str] = []
         try:
             return Judged([f"{case}: {each}" for each in self._found(case, clean, left)], left)
@@ -421,7 +421,7 @@ class Lab:
         return [f"{each} [{answer.status} {answer.text[:300]}]" for each in found]
 
     def _struck(self, case: Case) -> Answer:
-        """The answer to the call under the fault; after that, all goes through again."""
+        """Return the answer to the call under the fault; after that, all requests go through again."""
         if case.lasting:
             self.faults.always(lambda sent: kind_of(sent) == case.kind, case.fault.outcome)
         else:
@@ -495,7 +495,7 @@ class Lab:
     # ---- What is left ----------------------------------------------------------------------------------------------
 
     def _uploads(self, case: Case, left: list[str]) -> Iterator[str]:
-        """No upload is open, but where nobody could abort it: its name got lost, or S3 did not, or nobody was left."""
+        """Check that no upload is open, unless nobody could abort it: its name was lost, S3 failed, or it ended."""
         if not self.backend.uploads:
             return
         operation, fault = case.kind.operation, case.fault
@@ -507,7 +507,7 @@ class Lab:
             yield "an upload is left open"
 
     def _files(self, case: Case, answer: Answer, clean: Clean, left: list[str]) -> Iterator[str]:
-        """Files are whole, and no record is without its file; a file without a record nobody can find."""
+        """Check that files are whole and that every record has its file; nobody can find a file without a record."""
         base = self.base(case.scenario)
         held = base.ids["upload"]
         files, records = dict(self.backend.files), dict(self.backend.exports)
@@ -535,7 +535,7 @@ class Lab:
             left.append("file without a record")
 
     def _seen_by_the_next(self, base: Base) -> Iterator[str]:
-        """The same environment answers the next calls by what is stored: nothing it holds was spoiled."""
+        """Check that the same environment answers the next calls by what is stored: its memory is not spoiled."""
         client = warm_client(self.world)
         partition = keys.group_partition(GROUP)
         stored = {
@@ -559,7 +559,7 @@ class Lab:
             yield f"the next get is behind: {form.text[:200]}"
 
     def _repeated(self, case: Case, clean: Clean) -> Iterator[str]:
-        """The repeat succeeds, under the same key where there is one, and all is as if nothing had gone wrong."""
+        """Check that a repeat succeeds, under the same key if there is one, with the state of a faultless call."""
         if case.fault.ends:
             # Until its time would have been over, the ended call holds off a repeat.
             self.world.expire_idempotency("in_progress_expiration", 0)
@@ -583,7 +583,7 @@ class Lab:
     # ---- What comes late -------------------------------------------------------------------------------------------
 
     def _arrived(self, case: Case, answer: Answer, clean: Clean, left: list[str]) -> Iterator[str]:
-        """A request that takes effect now, after all of that, changes nothing, unless it was told unknown and is."""
+        """Check that a request that takes effect only now changes nothing, unless the answer called it unknown."""
         scenario, base = case.scenario, self.base(case.scenario)
         before, records = base.logical(), self.backend.items("IdempotencyTable")
         self.faults.arrive()
@@ -609,7 +609,7 @@ class Lab:
     # ---- Views -----------------------------------------------------------------------------------------------------
 
     def _refreshed(self, case: Case, answer: Answer) -> Iterator[str]:
-        """The views are the old ones or the new; a refresh that says that it made some made them."""
+        """Check that the views are the old ones or the new, and that a refresh made the views that it reports."""
         if answer.status == HTTPStatus.OK and answer.body["refreshed_views"] and not self._agree(GROUP):
             yield "the views are not what they are told to be"
         elif case.gets_over_it and not self._agree(GROUP):
@@ -617,7 +617,7 @@ class Lab:
         yield from self._come_right([GROUP])
 
     def _worked_through(self, case: Case, answer: Answer) -> Iterator[str]:
-        """A group whose message is done with is up to date; the others' messages come again, and then they are too."""
+        """Check that a group without a message is up to date, and that the others are after their next messages."""
         groups = dict(enumerate(GROUPS))
         stay = {groups[int(each)] for each in failed(answer.body)} if answer.status == HTTPStatus.OK else set(GROUPS)
         if case.gets_over_it and stay:
@@ -634,7 +634,7 @@ class Lab:
         yield from self._come_right(GROUPS)
 
     def _scheduled(self, answer: Answer) -> Iterator[str]:
-        """All groups that are marked are queued, now or by the next schedule, and stay marked until it is done."""
+        """Check that all marked groups are queued, now or by the next schedule, and stay marked until their refresh."""
         if answer.status == HTTPStatus.OK and (answer.body["queued"], set(self.backend.queued)) != (2, set(GROUPS)):
             yield f"queued are {self.backend.queued}"
         if not all(Views(self.world, group).marked for group in GROUPS):
@@ -648,7 +648,7 @@ class Lab:
             yield f"what is queued is not refreshed: {worked.text}"
 
     def _come_right(self, groups: Iterable[str]) -> Iterator[str]:
-        """The next refresh brings the views up to date and takes the mark away, the weekly one cleans up."""
+        """Check that the next refresh updates the views and removes the mark, and that the weekly one cleans up."""
         yield from self._unmarked_behind(groups)
         for weekly in (False, True):
             self._restart()
@@ -683,7 +683,10 @@ class Lab:
     # ---- Clocks ----------------------------------------------------------------------------------------------------
 
     def _by_a_wrong_clock(self, scenario: Scenario, skew: timedelta) -> tuple[Answer, Services]:
-        """The answer of an environment whose clock is off, and that environment. One that was there before goes on."""
+        """Return the answer of an environment whose clock is wrong, and that environment.
+
+        An environment that was there before goes on.
+        """
         warm_client(self.world).call("search")
         before = services()
         learns = abs(skew) > CLOCK_SKEW
@@ -701,7 +704,7 @@ class Lab:
         return answer, wrong
 
     def _clocks_apart(self, base: Base, wrong: Services) -> Iterator[str]:
-        """What one environment writes the other reads and refreshes, in whatever order."""
+        """Check that each environment reads and refreshes what the other one writes, in whatever order."""
         right = services()
         for number, writer in enumerate((right, wrong)):
             self._resume(writer)
@@ -727,18 +730,18 @@ def _told(result_item: Mapping[str, Any]) -> Verdict:
 
 
 def _unsure(answer: Answer) -> bool:
-    """Whether an answer other than success leaves open what was saved."""
+    """Return True if an answer other than success leaves open what was saved."""
     return answer == CUT_OFF or answer.body["code"] in {"outcome_unknown", "idempotency_unavailable"}
 
 
 def _address(answer: Answer) -> tuple[str, str]:
-    """Where a download leads and what it is called; the signature is another at any other time."""
+    """Return the path and file name of a download; its signature differs at any other time."""
     address = answer.headers["Location"]
     return urlsplit(address).path, query(address)["response-content-disposition"]
 
 
 def _selected(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A form without what it offers besides."""
+    """Return a form without the options that it offers."""
     return {
         name: {each: value for each, value in section.items() if each not in {"resources", "suggestions", "show"}}
         if isinstance(section, dict)
@@ -748,7 +751,7 @@ def _selected(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPatch) -> Lab:
-    """A lab on empty tables."""
+    """Create a lab on empty tables."""
     # What a weekly clean-up does with texts has tests of its own, and would be most of a case.
     patching.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
     world = unguarded_world(aws)

@@ -38,14 +38,14 @@ from support.faults import (
 )
 
 READ_TIMEOUT: Final = 3.0
-"""What a request that times out costs, in seconds."""
+"""The duration of a request that times out, in seconds."""
 
 
 class Fault(NamedTuple):
-    """Something that goes wrong with a request, and with which requests it can.
+    """A fault of a request, and the requests that it can concern.
 
-    One with ``skew`` goes wrong with no request: the clock of the function's machine is off by that much. Where that is
-    further than clocks may lie apart, the environment goes by AWS's time as soon as it is told it.
+    One with ``skew`` concerns no request: the clock of the function's machine is wrong by that much. If that is
+    further than clocks may lie apart, the environment goes by AWS's time as soon as it learns it.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Fault(NamedTuple):
     outcome: Outcome
     once_only: bool = False
     spoils: bool = False
-    """Whether what it does to a view in S3 lasts in itself: then a form may lack what it would have offered."""
+    """True if it damages a view in S3 for good: then a form may lack some of its options."""
     after: bool = False
-    """Whether the request takes effect although its caller does not learn of it."""
+    """True if the request takes effect although its caller does not learn of it."""
     ends: bool = False
-    """True when the environment ends with it: nobody is told anything."""
+    """True if the environment ends with it: nobody gets an answer."""
     late: bool = False
     """True when the request takes effect when all that follows the call has succeeded."""
     takes_time: bool = False
@@ -71,7 +71,7 @@ class Fault(NamedTuple):
 
 
 def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]:
-    """All faults of a function that has ``limit`` seconds; time passes by ``waiting``."""
+    """Return all faults of a function that has ``limit`` seconds; time passes by ``waiting``."""
 
     def waits(seconds: float | None) -> None:
         """Wait as a socket does that would wait so long, or for ever: `tests/integration/test_stalling.py` shows it."""
@@ -165,7 +165,7 @@ def _half(content: bytes) -> bytes:
 
 
 class Kind(NamedTuple):
-    """What requests have in common that are of the same kind."""
+    """The properties that requests of one kind have in common."""
 
     service: str
     operation: str = ""
@@ -174,7 +174,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(sent: Sent) -> Kind:
-    """The kind of a request: the operation, and what its keys begin with."""
+    """Return the kind of a request: the operation, and the prefix of its keys."""
     if sent.service == "s3":
         view = next((part for part in sent.path.split("/") if part.startswith(("personas_", "exports"))), "")
         return Kind(sent.service, sent.operation, "", view)
@@ -182,7 +182,7 @@ def kind_of(sent: Sent) -> Kind:
 
 
 def nth(number: int) -> Match:
-    """The request of that number, from 0."""
+    """Match the request of that number, from 0."""
     met = iter(range(number + 1))
 
     def match(_: Sent) -> bool:

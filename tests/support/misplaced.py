@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 def snapshots(groups: Mapping[str, Views]) -> dict[Place, bytes]:
-    """The objects of all views as they are now, by group and view."""
+    """Return the objects of all views as they are now, by group and view."""
     return {
         Place(group_id, view): views.content(views.key(view)) for group_id, views in groups.items() for view in VIEWS
     }
@@ -35,7 +35,7 @@ class Misplaced:
     older: Mapping[Place, bytes]
 
     def faults(self) -> tuple[Fault, ...]:
-        """The faults, which last as long as a damaged object would."""
+        """Return the faults, which last as long as a damaged object would."""
         return (
             Fault("object of an earlier time", _of_views, _answering(self.older.__getitem__), spoils=True),
             Fault("object of another group", _of_views, _answering(self._foreign), spoils=True),
@@ -54,7 +54,7 @@ _PREFIX: Final = "views"
 
 
 def _place(path: str) -> Place:
-    """Whose object lies at a path of S3, whether the bucket is part of it or not."""
+    """Return the group and view of the object at a path of S3; the path may begin with the bucket."""
     parts = path.strip("/").split("/")
     return Place(*parts[parts.index(_PREFIX) + 1 :][:2])
 
@@ -64,7 +64,7 @@ def _of_views(sent: Sent) -> bool:
 
 
 def _answering(find: Callable[[Place], bytes]) -> Outcome:
-    """S3 answers with an object that it should not."""
+    """Let S3 answer with another object than the one that was asked for."""
 
     def outcome(send: Sending) -> Answered:
         answered, error = send()

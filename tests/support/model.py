@@ -135,7 +135,7 @@ class Group:
     # ---- Reading -----------------------------------------------------------------------------------------------------
 
     def seen(self, who: str) -> Iterator[Persona]:
-        """The personas that exist for a caller."""
+        """Return the personas that exist for a caller."""
         caller = self.callers[who]
         return (each for each in self.personas.values() if caller.sees(each.departments))
 
@@ -240,7 +240,7 @@ class Group:
         return option[:100] if facet == "instructions" else self.name(facet, option)
 
     def row(self, who: str, persona: Persona) -> dict[str, object]:
-        """A persona as search lists it."""
+        """Return a persona as search lists it."""
         return {
             "persona_id": persona.id,
             "name": persona.name,
@@ -264,7 +264,7 @@ class Group:
     # ---- Exporting ---------------------------------------------------------------------------------------------------
 
     def cells(self, persona: Persona) -> dict[str, object]:
-        """A persona as a row of an export, its cells read back."""
+        """Return a persona as a row of an export, with its cells parsed."""
         return {
             "persona_id": persona.id,
             "name": persona.name,
@@ -287,20 +287,20 @@ class Group:
         return next((each for each in (name, self._in_full(link)) if self._links_called(each) == [link_id]), name)
 
     def link_named(self, called: str, held: Collection[str]) -> str:
-        """The id of the parameter field that a file calls so; one that was withdrawn only where the persona has it.
+        """Return the id of the parameter field of that name; a withdrawn one counts only if the persona has it.
 
         Raises:
-            ValueError: none is called so, or several are.
+            ValueError: no field has that name, or several have it.
         """
         found = [each for each in self._links_called(called) if each in held or self._goes_by_name(self.links[each])]
         (link_id,) = found
         return link_id
 
     def entry_named(self, kind: str, called: object, held: Collection[str]) -> str:
-        """The id of the entry of another kind, by the same rule.
+        """Return the id of the entry of another kind, by the same rule.
 
         Raises:
-            ValueError: none is called so, or several are.
+            ValueError: no entry has that name, or several have it.
         """
         named = [each for each in self.library[kind] if self.name(kind, each) == called]
         active = [each for each in named if self.is_active(kind, each)]
@@ -308,7 +308,7 @@ class Group:
         return entry_id
 
     def _links_called(self, called: str) -> list[str]:
-        """The parameter fields that go by a name: those in use, or else those that were withdrawn."""
+        """Return the parameter fields of that name: those in use, or else those that were withdrawn."""
         named = [
             link_id
             for link_id, link in self.links.items()
@@ -343,7 +343,7 @@ class Group:
         return {**EMPTY, **of_persona, **(draft.fields if draft else {})}
 
     def drafts_of(self, who: str, now: datetime) -> list[Draft]:
-        """A caller's drafts, latest first."""
+        """Return a caller's drafts, latest first."""
         alive = (each for each in self.drafts.values() if each.owner == who and self.lives(each, now))
         return sorted(alive, key=lambda each: each.written_at, reverse=True)
 
@@ -351,7 +351,7 @@ class Group:
         return now.timestamp() < int((draft.written_at + DRAFT_LIFE).timestamp())
 
     def offered_texts(self, who: str, kind: str) -> set[str]:
-        """The texts that a form offers: those of the last refresh, of personas that the caller may see."""
+        """Return the texts that a form offers: those of the last refresh, of personas that the caller may see."""
         assert self.refreshed is not None
         caller = self.callers[who]
         return {text for each in self.refreshed if caller.sees(each.departments) for text in TEXTS[kind](each)}
@@ -364,7 +364,7 @@ class Group:
         assert known == text_id, f"{text!r} of {kind} was {known} and is {text_id}"
 
     def id_of(self, kind: str, text: str) -> str | None:
-        """The id of a text that was in an answer."""
+        """Return the id of a text that was in an answer."""
         return self.texts.get((kind, text))
 
     # ---- Writing -----------------------------------------------------------------------------------------------------
@@ -378,7 +378,10 @@ class Group:
         return self.versions.get(persona_id, 0) + 1
 
     def remove(self, persona_id: str) -> None:
-        """Delete a persona. What its id counts goes on: its versions and its copies, and the profiles that name it."""
+        """Delete a persona.
+
+        The counts of its id continue: its versions, its copies, and the profiles that name it.
+        """
         del self.personas[persona_id]
         self.versions[persona_id] += 1
 

@@ -30,7 +30,7 @@ _ANSWERED: Final = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0
 
 @contextmanager
 def moto_directly() -> Iterator[None]:
-    """Within it, clients of DynamoDB call moto so."""
+    """Let clients of DynamoDB call moto directly within this context."""
     with (
         patch.object(BaseClient, "_make_api_call", _call),
         patch.object(Table, "query", _query),
@@ -63,7 +63,10 @@ def _call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Map
 
 
 def _query(table: Any, hash_key: DynamoType, *arguments: Any, **others: Any) -> Any:
-    """A Query of a table that has nothing but what is asked for. A global index knows no partitions: as it is."""
+    """Query a table that has only the items of the partition.
+
+    A global index has no partitions and is left as it is.
+    """
     asked = _SIGNATURE.bind(table, hash_key, *arguments, **others).arguments
     index_name = asked.get("index_name")
     if index_name is None or isinstance(table.get_index(index_name), LocalSecondaryIndex):
@@ -81,7 +84,7 @@ def _query(table: Any, hash_key: DynamoType, *arguments: Any, **others: Any) -> 
 
 
 def _project(index: SecondaryIndex, item: Any) -> Any:
-    """An item with the attributes that an index has of it; all are whole ones, none is a path into a map."""
+    """Return an item with the attributes that an index projects; all are whole attributes, none a path into a map."""
     projection = index.projection or {}
     if projection.get("ProjectionType") != "INCLUDE":
         return _PROJECT(index, item)

@@ -18,7 +18,7 @@ LIVING_MAX = 60
 
 @dataclass
 class Writer:
-    """What a writer has written so far, over all of its rounds, and what no search agreed with."""
+    """The writes of one writer over all of its rounds, and the searches that disagreed with them."""
 
     number: int
     written: int = 0
@@ -31,7 +31,7 @@ class Writer:
 
     @property
     def word(self) -> str:
-        """What all of its personas, and nobody else's, have in their descriptions."""
+        """The word that the descriptions of all of its personas contain, and those of nobody else."""
         return f"writer{self.number}z"
 
 
@@ -92,7 +92,7 @@ def _saved(session: Session, operation: str, body: Mapping[str, Any]) -> dict[st
 
 
 def _look_at_one(session: Session, writer: Writer, persona_id: str, _: random.Random) -> None:
-    """What was just written is found under its new name alone; what was deleted is not found."""
+    """Check that a search finds what was just written under its new name alone, and does not find what was deleted."""
     values = writer.living.get(persona_id)
     text = values["name"] if values else f"p{writer.number}n"
     status, answer = session.call("search", {"search": text, "page_size": 100})
@@ -104,7 +104,7 @@ def _look_at_one(session: Session, writer: Writer, persona_id: str, _: random.Ra
 
 
 def _look_at_all(session: Session, writer: Writer, persona_id: str, chance: random.Random) -> None:
-    """All of the writer's personas are counted, and so are their colors."""
+    """Check that a search counts all of the writer's personas, and their colors."""
     body = {"search": writer.word, "page_size": 1, "page_offset": chance.randrange(LIVING_MAX)}
     status, answer = session.call("search", body)
     assert status == 200, f"search: {status} {answer}"

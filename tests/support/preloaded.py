@@ -1,4 +1,4 @@
-"""What every process of a crowd needs, imported once by the process that they are forked from.
+"""The imports of every process of a crowd, made once by the process that they are forked from.
 
 Nothing in it has a connection yet. AWS's service models are most of what a client takes to make; the default session
 keeps them.

@@ -95,7 +95,7 @@ class Premises:
     # ---- Calls -------------------------------------------------------------------------------------------------------
 
     def key(self, who: str) -> str:
-        """The API key of one of the callers."""
+        """Return the API key of one of the callers."""
         return self.keys[who]
 
     def renew(self, place: int) -> None:
@@ -115,7 +115,7 @@ class Premises:
         return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
 
     def stored(self, exported: Answer) -> bytes:
-        """The file behind the answer of an export."""
+        """Return the file behind the answer of an export, and remove it from the bucket."""
         (key,) = self.objects("exports/")
         assert exported.body["upload_id"] in key
         content: bytes = self._bucket[key].value
@@ -158,7 +158,7 @@ class Premises:
     # ---- What lies in AWS --------------------------------------------------------------------------------------------
 
     def objects(self, prefix: str) -> list[str]:
-        """The objects of the bucket whose keys begin so."""
+        """Return the keys of the bucket's objects that begin with that prefix."""
         return [key for key in self._bucket.keys() if key.startswith(prefix)]  # noqa: SIM118  # not quite a dict
 
     @property
@@ -167,7 +167,7 @@ class Premises:
         return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.aws.names["Bucket"]].keys
 
     def pointed_to(self) -> set[str]:
-        """The objects that the group's record points to."""
+        """Return the keys of the objects to which the group's record points."""
         record = GroupStore(self.table).read(self.group)
         pointers = (record.pointer(view) for view in VIEWS)
         return {each.key for each in pointers if each is not None}
@@ -211,7 +211,7 @@ class _Within(Client):
 
 
 def _ended(result: Result) -> Result:
-    """A command that came to an end of its own, well or not."""
+    """Return the result of a command that ended by itself, with success or not; raise any other error."""
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -77,7 +77,7 @@ class Racers:
 
 
 def _serve(pipe: Connection, barrier: Barrier, environment: Mapping[str, str], headers: Mapping[str, str]) -> None:
-    """What each process does: calls, until the pipe is closed."""
+    """Make the calls that come through the pipe, until it is closed; each process runs this."""
     os.environ.update(environment)
     # Logs and metrics go to stdout; eight of them at once are of use to nobody.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

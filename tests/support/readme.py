@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 
 def session_of(text: str) -> list[Step]:
-    """The bash blocks of a document, each with the text block behind it."""
+    """Return the bash blocks of a document, each with the text block behind it."""
     blocks = [(language, content) for _, language, content in FENCE.findall(text)]
     return [
         Step(content, blocks[position + 1][1] if blocks[position + 1][0] == "text" else "")
@@ -32,12 +32,12 @@ def session_of(text: str) -> list[Step]:
 
 
 def resembles(expected: str, printed: str) -> bool:
-    """Whether a line is the expected one; "…" stands for anything but nothing."""
+    """Return True if a line is the expected one; "…" stands for one or more characters."""
     return re.fullmatch(".+".join(map(re.escape, expected.split(_ANY))), printed) is not None
 
 
 def checkout_in(folder: Path) -> Path:
-    """A folder below ``folder`` in which the README's command line is this interpreter's."""
+    """Create a folder below ``folder`` in which the README's command line is this interpreter's."""
     command = folder / "checkout" / ".venv" / "bin" / "personas"
     command.parent.mkdir(parents=True)
     path = f"{ROOT / 'tools'}:{ROOT / 'layers' / 'shared'}"

@@ -1,18 +1,18 @@
-"""Counts the sequential rounds to AWS that a call takes, without a clock.
+"""A counter of the sequential rounds to AWS that a call takes, without a clock.
 
-A *round* is one request to AWS and the wait for its answer. Rounds that overlap count once, so what is counted is the
+A *round* is one request to AWS and the wait for its answer. Rounds that overlap count once, so the count is the
 length of the longest chain of requests that had to wait for each other. If every request took the same time t, a call
 that takes n rounds would last n × t.
 
-**How.** The code under test does all its work side by side through ``Parallel.run`` and everything else one after
-another. ``CountingParallel`` takes its place and runs the calls of a block one after another, in this thread, so that
-every request can be told to belong to one call: what it *costs* is the number of requests it makes. How long the block
-would have lasted follows from the costs as ``ThreadPoolExecutor`` works: the calls wait in one queue, in order, and
+The code under test does all its parallel work through ``Parallel.run`` and everything else one after another.
+``CountingParallel`` takes its place and runs the calls of a block one after another, in this thread, so that
+every request belongs to one known call: its *cost* is the number of requests that it makes. The duration of the
+block follows from the costs as ``ThreadPoolExecutor`` works: the calls wait in one queue, in order, and
 each goes to the thread that is free first. The block lasts as long as the thread that ends last:
 
 * two calls of 1 and 2 requests on 32 threads last 2 rounds;
 * 100 calls of 1 request on 32 threads last 4 (32 + 32 + 32 + 4);
-* a block adds what it lasts, and requests outside of a block add one each, because they wait for each other.
+* a block adds its duration, and requests outside of a block add one each, because they wait for each other.
 
 A block inside of a block would make threads wait for each other's threads: that is an error, and is raised as one.
 
@@ -34,7 +34,7 @@ class Watched(Protocol):
 
     @property
     def meta(self) -> "_Meta":
-        """What botocore tells about it."""
+        """The data that botocore keeps about the client."""
 
 
 class _Meta(Protocol):
@@ -69,7 +69,7 @@ class Rounds:
         yield self
 
     def cost_of[T](self, call: Callable[[], T]) -> tuple[int, T]:
-        """What a call of a block costs, and its result. What it raises is raised."""
+        """Return the cost of a call of a block, and its result; an error of the call is raised."""
         before = self.taken
         result = call()
         cost, self.taken = self.taken - before, before
@@ -88,7 +88,7 @@ class CountingParallel(Parallel):
         self._rounds = rounds
 
     def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """The results of ``calls``, in their order. The first error is raised once all have ended."""
+        """Return the results of ``calls``, in their order; the first error is raised once all have ended."""
         rounds = self._rounds
         if rounds.in_block:
             raise AssertionError("a call that runs beside others must not run others in parallel itself")
@@ -116,7 +116,7 @@ class CountingParallel(Parallel):
 
 
 def makespan(costs: Sequence[int], threads: int) -> int:
-    """How long calls of these costs last in one queue before that many threads."""
+    """Return the duration of calls of these costs that wait in one queue for that many threads."""
     free_at = [0] * threads
     for cost in costs:
         heapq.heapreplace(free_at, free_at[0] + cost)

@@ -23,7 +23,7 @@ PREFIX = "/api/v5/artifacts/personas"
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`personas serve` on the data in ``folder``, ready to answer on the port that comes with it."""
+    """Run `personas serve` on the data in ``folder``; the port that comes with it answers."""
     process = subprocess.Popen(
         [sys.executable, "-m", "personas_tools.cli", "serve", "--port", "0", "--folder", str(folder)],
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"},
@@ -43,7 +43,7 @@ def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def demo_key(folder: Path, role: str) -> str:
-    """The key of the demo's profile of that role."""
+    """Return the key of the demo's profile of that role."""
     key = json.loads((folder / "demo-keys.json").read_text())[role]
     assert isinstance(key, str)
     return key
@@ -70,7 +70,7 @@ class Session:
         self._connection.close()
 
     def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        """Return the status and body of an answer; ``_`` in a header's name stands for a hyphen."""
         method = "PATCH" if operation == "draft" else "POST"
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, f"{PREFIX}/{operation}", json.dumps(body or {}), self._headers | more)

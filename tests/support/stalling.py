@@ -3,7 +3,7 @@
     with before(address) as proxy:
         proxy.stall = Stall.IN_BODY
 
-What is stalled comes in time only for who waits without end; the others have to give up by themselves.
+A client without any time limit gets its answer in the end; the others have to give up by themselves.
 """
 
 import socket
@@ -99,7 +99,7 @@ class Proxy:
 
 
 def _message(client: socket.socket) -> bytes:
-    """A request, whole; who expects to be told to go on is told."""
+    """Read a whole request; a client that expects "100 Continue" receives it."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += client.recv(_CHUNK)
@@ -113,7 +113,7 @@ def _message(client: socket.socket) -> bytes:
 
 
 def _closing(request: bytes) -> bytes:
-    """The same request, after whose answer the connection is closed, without the wish to be told to go on."""
+    """Return the same request without "Expect", so changed that the connection is closed after its answer."""
     head, _, body = request.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith((b"expect:", b"connection:"))]
     return b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body
@@ -121,7 +121,7 @@ def _closing(request: bytes) -> bytes:
 
 @contextmanager
 def before(target: str) -> Iterator[Proxy]:
-    """A proxy before the service at that address."""
+    """Run a proxy before the service at that address."""
     proxy = Proxy(target)
     thread = threading.Thread(target=proxy.serve, daemon=True)
     thread.start()

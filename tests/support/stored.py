@@ -1,7 +1,7 @@
-"""What is stored, looked at whole and put back: moto's own dictionaries, without a request.
+"""The stored state, read as a whole and restored: moto's own dictionaries, without a request.
 
 The matrix of faults (``support.matrix``) begins each of its cases from a state held here, and afterwards reads all that
-is stored: what callers can see of it (``Logical``), and what should not be there (``leaks``).
+is stored: the part that callers can see (``Logical``), and the part that should not be there (``leaks``).
 """
 
 import json
@@ -32,7 +32,7 @@ _NUMBERED: Final = re.compile(r" Copy \d+$")
 
 
 class Backend:
-    """What moto holds, looked at and put back without a request: most of a case would be that otherwise."""
+    """The state of moto, read and restored without a request: requests would take most of the time of a case."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
@@ -43,7 +43,7 @@ class Backend:
         self._queue = queues[aws.names["RefreshQueue"].rpartition("/")[2]]
 
     def items(self, logical_id: str) -> list[Item]:
-        """All items of a table, in no order."""
+        """Return all items of a table, in no order."""
         table = self._tables[self._aws.names[logical_id]]
         return [
             decode_item({name: each.to_regular_json() for name, each in item.attrs.items()})
@@ -73,7 +73,7 @@ class Backend:
         return {keys.id_of(text(item, "pk")): item for item in found}
 
     def held(self) -> "Held":
-        """Everything as it stands; nothing is on the queue."""
+        """Return a copy of the tables and the bucket as they stand; the queue is empty."""
         tables = {name: deepcopy(self._tables[name].items) for name in _tables(self._aws)}
         return Held(tables, {key: self._object(key) for key in self._bucket.keys})
 
@@ -108,7 +108,7 @@ def _tables(aws: Aws) -> tuple[str, str]:
 
 
 type Logical = Mapping[str, tuple[object, ...]]
-"""What callers can see of what is stored: the contents of each persona, draft and profile, without times.
+"""The stored state as callers can see it: the contents of each persona, draft and profile, without times.
 
 By id where the id was there before; by name where it is new, and then there may be several.
 """
@@ -123,7 +123,7 @@ class Base:
     ids: Mapping[str, str]
 
     def logical(self) -> Logical:
-        """What callers could see of the store as it stands."""
+        """Return the part of the stored state that callers could see."""
         found: dict[str, list[object]] = {}
         known = set(self.ids.values())
         for item in self.backend.items("PersonasTable"):
@@ -144,7 +144,7 @@ _TIMES: Final = frozenset({"ct", "ut"})
 
 
 def leaks(backend: Backend, before: Logical, after: Logical, drafts: Container[str]) -> Iterator[str]:
-    """What is stored and should not be, or not in this way; ``drafts`` are the keys that are no personas."""
+    """Yield the stored things that should not be there, or not so; ``drafts`` are the keys that are no personas."""
     items = backend.items("PersonasTable")
     assigned = Counter(
         each for item in items if item["sk"] == "profile" for each in cast("list[str]", item["personas"])

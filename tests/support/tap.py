@@ -33,7 +33,7 @@ class Tap:
 
 @contextlib.contextmanager
 def tapping(server_port: int) -> Iterator[Tap]:
-    """A tap before the server on that port of this machine."""
+    """Run a tap before the server on that port of this machine."""
 
     class Handler(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:

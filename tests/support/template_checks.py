@@ -1,4 +1,4 @@
-"""What must hold of the transformed template. A check yields a sentence for each fault; none: it holds.
+"""The rules for the transformed template. A check yields a sentence for each fault, and nothing if the rule holds.
 
 The tests run all of them over template.yaml, and over copies of it that were broken on purpose.
 """
@@ -101,7 +101,7 @@ MADE_BY_SAM: Final = {
         ("ScheduleDeadLetters", "sqs:SendMessage", ()),
     },
 }
-"""What SAM allows besides, by role: to leave what failed with the dead letters, and the schedule to invoke."""
+"""The further permissions by role that SAM grants: to send failures to the dead letters, and to invoke on schedule."""
 
 WILDCARDS: Final[Mapping[str, str]] = {}
 """Statements (role and Sid) that may name every resource or action, with the reason. There is none."""
@@ -161,7 +161,7 @@ DIMENSIONS: Final[Mapping[str, tuple[str, Node]]] = {
     "QueueName": ("AWS::SQS::Queue", "QueueName"),
     "TableName": ("AWS::DynamoDB::Table", "Ref"),
 }
-"""What the value of a dimension is: of which type, and got by Ref or by which attribute."""
+"""The source of a dimension's value: the type of the resource, and Ref or the attribute."""
 
 WATCHED: Final = frozenset(
     {
@@ -177,14 +177,14 @@ WATCHED: Final = frozenset(
         ("Personas", "ViewEvictions"),
     }
 )
-"""What at least one alarm looks at, besides the errors of every function and the messages of dead-letter queues."""
+"""The metrics of at least one alarm, besides the errors of every function and the messages of dead-letter queues."""
 
 
 # ---- Functions ---------------------------------------------------------------------------------------------------
 
 
 def functions_and_folders(deployed: Deployed) -> Iterator[str]:
-    """One function a folder, named after it."""
+    """Check that there is one function a folder, named after it."""
     folders = {f"functions/{path.parent.name}/" for path in (ROOT / "functions").glob("*/handler.py")}
     taken = set()
     for name, function in deployed.functions.items():
@@ -199,7 +199,7 @@ def functions_and_folders(deployed: Deployed) -> Iterator[str]:
 
 
 def functions_run_alike(deployed: Deployed) -> Iterator[str]:
-    """The same runtime and processor for all, the layer, and limits of their own."""
+    """Check that all functions have the same runtime, processor and layer, and limits of their own."""
     for name, function in deployed.functions.items():
         if function.get("Runtime") != "python3.13":
             yield f"{name} does not run on python3.13"
@@ -211,7 +211,7 @@ def functions_run_alike(deployed: Deployed) -> Iterator[str]:
 
 
 def environment_is_what_the_settings_read(deployed: Deployed) -> Iterator[str]:
-    """Every function is given what ``Settings`` reads and what Powertools does, and nothing else."""
+    """Check that every function has the variables that ``Settings`` and Powertools read, and no others."""
     # What begins with AWS_ is given by Lambda itself and cannot be set.
     aliases = {str(field.alias) for field in Settings.model_fields.values() if not str(field.alias).startswith("AWS_")}
     for name, function in deployed.functions.items():
@@ -225,7 +225,7 @@ def environment_is_what_the_settings_read(deployed: Deployed) -> Iterator[str]:
 
 
 def every_function_has_a_log_group(deployed: Deployed) -> Iterator[str]:
-    """Each function its own, in JSON, and records go after the days that the parameter says."""
+    """Check that each function has its own log group, in JSON, whose records expire after the days of the parameter."""
     groups = deployed.of_type("AWS::Logs::LogGroup")
     taken: dict[str, str] = {}
     for name, function in deployed.functions.items():
@@ -250,7 +250,7 @@ type Grant = tuple[str, str, tuple[str, ...]]
 
 
 def roles_allow_exactly_what_is_listed(deployed: Deployed) -> Iterator[str]:
-    """Of every role: the statements that are listed and no other; of policies managed elsewhere, those listed."""
+    """Check that every role has exactly the listed statements, and the listed policies that are managed elsewhere."""
     expected: dict[str, set[Grant]] = {f"{name}Role": set(grants) for name, grants in ALLOWED.items()}
     for role, grants in MADE_BY_SAM.items():
         expected[role] = expected.get(role, set()) | grants
@@ -271,7 +271,7 @@ def roles_allow_exactly_what_is_listed(deployed: Deployed) -> Iterator[str]:
 
 
 def no_statement_is_a_wildcard(deployed: Deployed) -> Iterator[str]:
-    """No action and no resource stands for all of them, unless a reason is given."""
+    """Check that no action and no resource stands for all of them, unless a reason is given."""
     for role, properties in deployed.of_type("AWS::IAM::Role").items():
         for sid, statement in _statements(properties):
             place = f"{role}.{sid}"
@@ -293,7 +293,7 @@ def _statements(role: Mapping[str, Node]) -> Iterator[tuple[str, dict[str, Node]
 
 
 def _grant(statement: Mapping[str, Node]) -> Grant:
-    """What a statement allows, in the words of ``ALLOWED``."""
+    """Return the permission of a statement, in the words of ``ALLOWED``."""
     match statement["Resource"]:
         case {"Fn::GetAtt": [str(name), "Arn"]}:
             resource = name
@@ -321,7 +321,7 @@ _CONDITIONS: Final = frozenset(
 
 
 def what_fails_unseen_is_kept(deployed: Deployed) -> Iterator[str]:
-    """Every asynchronous source leaves what fails with a queue: schedules, invocations without an answer, queues."""
+    """Check that every asynchronous source sends failures to a queue: schedules, asynchronous invocations, queues."""
     queues = deployed.of_type("AWS::SQS::Queue")
     invoked = set()
     for name, schedule in deployed.of_type("AWS::Scheduler::Schedule").items():
@@ -354,7 +354,7 @@ def what_fails_unseen_is_kept(deployed: Deployed) -> Iterator[str]:
 
 
 def _dead_letter_queues(deployed: Deployed) -> set[str]:
-    """The queues that something else leaves its failures with."""
+    """Return the queues to which something else sends its failures."""
     found = set()
     for queue in deployed.of_type("AWS::SQS::Queue").values():
         found.add(target(mapping(queue.get("RedrivePolicy", {})).get("deadLetterTargetArn")))
@@ -370,7 +370,7 @@ def _dead_letter_queues(deployed: Deployed) -> set[str]:
 
 
 def alarms_look_at_what_exists(deployed: Deployed) -> Iterator[str]:
-    """Every alarm's metric exists, is kept by these dimensions, and each value leads to a resource of its kind."""
+    """Check that every alarm's metric exists with these dimensions, and that each value leads to such a resource."""
     for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
         for metric in _metrics(alarm):
             series = (str(metric.get("Namespace")), str(metric.get("MetricName")))
@@ -387,7 +387,7 @@ def alarms_look_at_what_exists(deployed: Deployed) -> Iterator[str]:
 
 
 def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
-    """An alarm tells the topic where there is one, and no more periods are asked for than are looked at."""
+    """Check that an alarm notifies the topic if there is one, and needs no more periods than it evaluates."""
     told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
     for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
         if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (told, told):
@@ -405,7 +405,7 @@ def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
 
 
 def everything_is_watched(deployed: Deployed) -> Iterator[str]:
-    """There is an alarm on each thing that is to be watched, and the dashboard shows it."""
+    """Check that there is an alarm on each thing that is to be watched, and that the dashboard shows it."""
     alarms = deployed.of_type("AWS::CloudWatch::Alarm")
     seen: set[tuple[str, str]] = set()
     of_one: set[tuple[str, str]] = set()
@@ -430,7 +430,7 @@ def everything_is_watched(deployed: Deployed) -> Iterator[str]:
 
 
 def _shown(deployed: Deployed) -> set[tuple[str, str, str]]:
-    """The series on the dashboards: namespace, name, the resources of the dimensions."""
+    """Return the series on the dashboards: namespace, name, the resources of the dimensions."""
     shown = set()
     for dashboard in deployed.of_type("AWS::CloudWatch::Dashboard").values():
         body: dict[str, Node] = json.loads(str(mapping(dashboard["DashboardBody"])["Fn::Sub"]))
@@ -468,7 +468,7 @@ def _leads(deployed: Deployed, dimension: str, value: Node) -> bool:
 
 
 def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
-    """The routes of the API are those of the registry, each leads to its function, and has an event to try it.
+    """Check that the API has the registry's routes, and that each leads to its function and has an event to try it.
 
     docs/openapi.json describes all of the registry.
     """
@@ -504,7 +504,7 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
 
 
 def the_api_is_bounded_and_logged(deployed: Deployed) -> Iterator[str]:
-    """Throttled by parameters, its access logged in JSON, open to the pages of the parameter alone."""
+    """Check that the API is throttled by parameters, logs in JSON, and is open to the pages of the parameter alone."""
     stages = deployed.of_type("AWS::ApiGatewayV2::Stage")
     if not stages:
         yield "there is no stage"
@@ -539,7 +539,7 @@ def the_api_is_bounded_and_logged(deployed: Deployed) -> Iterator[str]:
 
 
 def the_bucket_is_closed(deployed: Deployed) -> Iterator[str]:
-    """No bucket is public, each speaks TLS only, and of what it holds only exports and superseded views expire."""
+    """Check that no bucket is public, that each speaks TLS only, and that only exports and superseded views expire."""
     policies = {str(target(each.get("Bucket"))): each for each in deployed.of_type("AWS::S3::BucketPolicy").values()}
     for name, bucket in deployed.of_type("AWS::S3::Bucket").items():
         block = mapping(bucket.get("PublicAccessBlockConfiguration", {}))
@@ -576,7 +576,7 @@ def _tls_only(bucket: str) -> dict[str, Node]:
 
 
 def what_people_made_outlives_the_stack(deployed: Deployed) -> Iterator[str]:
-    """The table and the bucket stay; the table can be restored and is not deleted by mistake."""
+    """Check that the table and the bucket outlive the stack; the table has recovery and deletion protection."""
     for name in ("PersonasTable", "Bucket"):
         resource = deployed.resources.get(name, {})
         if (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
@@ -590,7 +590,7 @@ def what_people_made_outlives_the_stack(deployed: Deployed) -> Iterator[str]:
 
 
 def everything_at_rest_is_encrypted(deployed: Deployed) -> Iterator[str]:
-    """Tables and queues; for the bucket see its own check."""
+    """Check that tables and queues are encrypted; the bucket has a check of its own."""
     for name, table in deployed.of_type("AWS::DynamoDB::Table").items():
         if table.get("SSESpecification") != {"SSEEnabled": True}:
             yield f"{name} is not encrypted"
@@ -603,7 +603,7 @@ def everything_at_rest_is_encrypted(deployed: Deployed) -> Iterator[str]:
 
 
 def two_stacks_cannot_collide(deployed: Deployed) -> Iterator[str]:
-    """Every physical name holds the stack's; nothing is exported from it."""
+    """Check that every physical name contains the name of the stack, and that nothing is exported from it."""
     for name, resource in deployed.resources.items():
         for key, value in mapping(resource.get("Properties", {})).items():
             if key not in PHYSICAL_NAMES or (key == "FunctionName" and resource["Type"] in NAMES_OTHERS):
@@ -618,7 +618,7 @@ def two_stacks_cannot_collide(deployed: Deployed) -> Iterator[str]:
 
 
 def every_reference_leads_somewhere(deployed: Deployed) -> Iterator[str]:
-    """What is referred to is a resource, a parameter or one of CloudFormation's own."""
+    """Check that every reference leads to a resource, a parameter or a name of CloudFormation's own."""
     known = deployed.resources.keys() | mapping(deployed.document.get("Parameters", {})).keys()
     for name in sorted(set(references(deployed.document))):
         if name not in known and not name.startswith("AWS::"):

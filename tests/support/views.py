@@ -22,7 +22,7 @@ EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
 
 
 class Views:
-    """What lies in the bucket for a group, as its record points to it."""
+    """The objects of a group in the bucket, as its record points to them."""
 
     def __init__(self, world: World, group: str = GROUP) -> None:
         self._world = world
@@ -45,7 +45,7 @@ class Views:
         return pointer
 
     def key(self, view: str) -> str:
-        """The object that a view's pointer names."""
+        """Return the key of the object to which a view's pointer leads."""
         return self.pointer(view).key
 
     def contents(self, pointer: Pointer) -> memoryview:
@@ -66,13 +66,13 @@ class Views:
         return self.manifest_at(self.pointer(EXPORT_VIEW))
 
     def manifest_at(self, pointer: Pointer) -> Manifest:
-        """The manifest of the export view as of that pointer."""
+        """Return the manifest of the export view as of that pointer."""
         return export_segments.decode(self.contents(pointer))
 
     # ---- What they say ---------------------------------------------------------------------------------------------
 
     def table(self) -> dict[str, tuple[Persona, int]]:
-        """The personas as the table has them, each with its seq."""
+        """Return the personas as the table has them, each with its seq."""
         found = each_readable(self._world.personas.all(self._group), stored_in)
         return {stored.persona.id: (stored.persona, stored.seq) for stored in found if stored.persona}
 
@@ -81,11 +81,11 @@ class Views:
         return {stored.persona.id: mapping(stored.item, "row") for stored in found if stored.persona}
 
     def exported(self) -> dict[str, tuple[Persona, int]]:
-        """The personas as the export view has them."""
+        """Return the personas as the export view has them."""
         return {each.id: (each, each.seq) for each in export_segments.read(self.manifest, self._fetch)}
 
     def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
-        """The rows as the search view has them, with all of the feed where wanted."""
+        """Return the rows as the search view has them, with all of the feed if wanted."""
         index: Index = decode(self.contents(self.pointer(SEARCH_VIEW))).index
         if with_feed:
             apply(index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None))
@@ -99,7 +99,7 @@ class Views:
     # ---- The objects -----------------------------------------------------------------------------------------------
 
     def objects(self) -> set[str]:
-        """All objects of the group's views that are not superseded."""
+        """Return the keys of all objects of the group's views that are not superseded."""
         listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"views/{self._group}/").get("Contents", [])
         return {each["Key"] for each in listed if not self.superseded(each["Key"])}
 
@@ -114,7 +114,7 @@ class Views:
         return tags == [{"Key": "superseded", "Value": "true"}]
 
     def needed(self) -> set[str]:
-        """The objects that the group's pointers lead to."""
+        """Return the keys of the objects to which the group's pointers lead."""
         snapshots = self.record.row.get("snapshots")
         assert isinstance(snapshots, Mapping)
         return {self.key(view) for view in snapshots} | self.manifest.keys

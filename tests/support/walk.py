@@ -37,7 +37,7 @@ _DRAFT: Final = "c2a4e6b8-1d3f-4a5c-8e7b-9f0a1b2c3d4e"
 _UPLOAD: Final = "e1f2a3b4-c5d6-4e7f-8a9b-0c1d2e3f4a5b"
 _GROUP: Final = "2b7d4f90-1a3c-4e5b-8d6f-7a8b9c0d1e2f"
 _KEY: Final = "an-api-key-goes-here"
-"""What stands in the events for what only a walk knows."""
+"""The placeholders in the events for values that only a walk knows."""
 
 ORDER: Final = (
     "create",
@@ -67,7 +67,7 @@ class Invoke(Protocol):
 
 
 def targets(template_file: Path = TEMPLATE) -> dict[str, str]:
-    """The event files whose sender the template has, in the order of the walk, each with its function's logical id."""
+    """Return the event files whose sender the template has, in the order of the walk, with their functions' ids."""
     routes = {
         f"{route.method} {route.path}": function.logical_id
         for function in template.functions(template_file).values()
@@ -82,7 +82,7 @@ def targets(template_file: Path = TEMPLATE) -> dict[str, str]:
 
 
 def functions() -> Mapping[str, Function]:
-    """The functions of the template, by logical id."""
+    """Return the functions of the template, by logical id."""
     return template.functions(TEMPLATE)
 
 
@@ -118,7 +118,7 @@ class Walk:
         return self.invoke(self._targets[name], self.event(name))
 
     def event(self, name: str) -> dict[str, Any]:
-        """An event as its file has it, but for the ids."""
+        """Return an event as its file has it, with the ids of this walk."""
         text = json.dumps(_read(name))
         for example, true in self._known.items():
             text = text.replace(example, true)
@@ -139,13 +139,13 @@ class Walk:
         return result.stdout
 
     def _two_drafts(self) -> None:
-        """The event patches version 2 of a draft."""
+        """Make version 2 of a draft, which the event patches."""
         draft_id = self._call("draft", {"name": "Mara"})["draft_id"]
         self._call("draft", {"input_draft_id": draft_id, "expected_version": 1, "name": "Mara Li"})
         self._known[_DRAFT] = draft_id
 
     def _two_updates(self) -> None:
-        """The event updates version 3 of a persona."""
+        """Make version 3 of a persona, which the event updates."""
         for description in ("A nurse", "A night nurse"):
             item = {"persona_id": self._known[_PERSONA], "description": description}
             assert self._call("update", {"personas": [item]})["results"][0]["success"]
@@ -169,7 +169,7 @@ class Walk:
 
 
 def succeeded(name: str, answer: Any) -> bool:
-    """Whether an answer is the one that its sender hopes for."""
+    """Return True if an answer is the one that its sender hopes for."""
     match name:
         case "queue":
             return bool(answer == {"batchItemFailures": []})

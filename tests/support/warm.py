@@ -14,10 +14,10 @@ _HANDLERS: dict[str, Handler] = {}
 
 
 def unguarded_world(aws: Aws) -> World:
-    """A world whose policies nobody enforces: for what is called by a ``warm_client``, or by no function at all."""
+    """Create a world without enforced policies, for a ``warm_client`` or for code outside of any function."""
     return World(aws, Guard({}, {}, {}))
 
 
 def warm_client(world: World, who: str = "root", **headers: str) -> Client:
-    """A client with the API key of one of the world's people."""
+    """Return a client with the API key of one of the world's people."""
     return Client({"x-api-key": world.key(who)}, _HANDLERS).with_headers(**headers)

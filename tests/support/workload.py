@@ -1,6 +1,6 @@
-"""What one of many clients does, and the events that it records: see ``support.history``.
+"""The calls of one of many clients, and the events that it records: see ``support.history``.
 
-The seed fixes what each client chooses, call by call; what it is answered depends on the others.
+The seed fixes the choices of each client, call by call; its answers depend on the others.
 """
 
 import os
@@ -37,14 +37,14 @@ WEIGHTS: Final[Mapping[Act, int]] = {
     "drafts": 2,
     "other": 1,
 }
-"""How often a client does what, of 100 calls. "other" is a refresh of the views, or a new execution environment."""
+"""The number of each act in 100 calls of a client. "other" is a refresh of the views or a new execution environment."""
 
 COPIES_MAX: Final = 2
 _COPY: Final = re.compile(r" Copy( \d+)?$")
 
 
 class Choice(NamedTuple):
-    """What a client does next: with which of the personas or drafts, and how."""
+    """The next move of a client: the act, the personas or drafts concerned, and its manner."""
 
     act: Act
     targets: tuple[int, ...]
@@ -68,7 +68,7 @@ class Part:
     """The error of the clock of its machine."""
 
     def choices(self) -> Iterator[Choice]:
-        """What the client chooses; the same for the same seed."""
+        """Yield the choices of the client; the same seed gives the same choices."""
         chance = random.Random(f"{self.seed}/{self.client}")
         acts, weights = list(WEIGHTS), list(WEIGHTS.values())
         for _ in range(self.calls):
@@ -83,7 +83,7 @@ class Part:
 
 @dataclass
 class Played:
-    """What came of a part: the events, how many calls and operations were made, and answers that nothing explains."""
+    """The results of a part: events, the numbers of calls and operations, and answers without an explanation."""
 
     events: list[Event] = field(default_factory=list)
     calls: int = 0
@@ -92,7 +92,7 @@ class Played:
 
 
 def play(part: Part) -> Played:
-    """Be that client, in this process, on a store as ``part.table`` makes it."""
+    """Act as that client, in this process, on a store as ``part.table`` makes it."""
     os.environ.update(part.environment)
     # Logs and metrics go to stdout; sixteen of them at once are of use to nobody.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -302,7 +302,7 @@ class _Player:
         self._known[item] = version
 
     def _refused(self, items: list[str], answer: Answer, expected: object = None) -> None:
-        """What a refusal says of the items; of several that were refused for different reasons it says nothing."""
+        """Record what a refusal shows about the items; it shows nothing if several were refused for several reasons."""
         body = answer.body
         match body["code"]:
             case "not_found":

@@ -43,22 +43,22 @@ LOADED_AT: Final = "2026-01-02T03:04:05+00:00"
 
 
 def entry_id(kind: str, name: str, group: str = GROUP) -> str:
-    """The id of an entry of the catalogue."""
+    """Return the id of an entry of the catalogue."""
     return resource_id(group, kind, name)
 
 
 def text_id(kind: TextKind, text: str, group: str = GROUP) -> str:
-    """The id of a text in a group that was founded with the secret that tests know."""
+    """Return the id of a text in a group that was founded with the secret that tests know."""
     return id_of_text(secret_of(group), kind, text)
 
 
 def secret_of(group: str) -> bytes:
-    """The secret that tests found a group with, so that they know the ids of its texts in every process."""
+    """Return the secret with which tests found a group, so that the ids of its texts are known in every process."""
     return sha256(group.encode()).digest()
 
 
 def parameter_field_id(parameter_id: str, field_id: str) -> str:
-    """The id by which a persona links to a field of a parameter."""
+    """Return the id by which a persona links to a field of a parameter."""
     return entry_id("parameter_fields", f"{parameter_id}/{field_id}")
 
 
@@ -95,7 +95,7 @@ NEEDED: Final[Mapping[str, object]] = {
 
 
 def parameter(name: str, *field_ids: str, **others: Value) -> dict[str, Value]:
-    """The row of a parameter that personas can have."""
+    """Return the row of a parameter that personas can have."""
     return {
         "name": name,
         "description": f"About {name}.",
@@ -115,7 +115,7 @@ def parameter(name: str, *field_ids: str, **others: Value) -> dict[str, Value]:
 
 
 def field_row(name: str, **others: Value) -> dict[str, Value]:
-    """The row of a field."""
+    """Return the row of a field."""
     return {
         "name": name,
         "description": f"{name} it is.",
@@ -131,17 +131,17 @@ def field_row(name: str, **others: Value) -> dict[str, Value]:
 
 
 def color(name: str, hex_code: str) -> dict[str, Value]:
-    """The row of a color."""
+    """Return the row of a color."""
     return {"name": name, "hex_code": hex_code, "description": None, "generated": False}
 
 
 def icon(name: str, value: str) -> dict[str, Value]:
-    """The row of an icon."""
+    """Return the row of an icon."""
     return {"name": name, "value": value, "description": None, "generated": False}
 
 
 def department(name: str) -> dict[str, Value]:
-    """The row of a department."""
+    """Return the row of a department."""
     return {"name": name, "description": f"The {name} people.", "generated": False}
 
 
@@ -165,11 +165,11 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
     Entry("parameters", TONE, parameter("Tone", TONE_CALM, FORMAL)),
     Entry("parameters", FORMAT, parameter("Format", LETTER, persona_parameter=False, document_parameter=True)),
 )
-"""What the group's library holds. "Calm" is a field of two parameters; "Format" is for documents only."""
+"""The entries of the group's library. "Calm" is a field of two parameters; "Format" is for documents only."""
 
 
 def catalogue_of(changed: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None) -> Catalogue:
-    """That library as the rules see it, with ``changed`` rows by kind and id instead or besides."""
+    """Return that library as the rules see it, with ``changed`` rows by kind and id instead or besides."""
     rows: dict[str, dict[str, Mapping[str, object]]] = {"group": {GROUP: {TEXT_IDS: secret_of(GROUP)}}}
     for entry in CATALOGUE:
         rows.setdefault(entry.kind, {})[entry.id] = entry.row
@@ -179,7 +179,7 @@ def catalogue_of(changed: Mapping[str, Mapping[str, Mapping[str, object]]] | Non
 
 
 def caller_of(role: str, *departments: str) -> Caller:
-    """A caller of the group, in that role and of those departments."""
+    """Return a caller of the group, in that role and of those departments."""
     return Caller(
         group_id=GROUP,
         profile_id=NOBODY,
@@ -335,17 +335,17 @@ class World:
         return key
 
     def key(self, who: str) -> str:
-        """An API key of one of ``PEOPLE``."""
+        """Return an API key of one of ``PEOPLE``."""
         if who not in self._keys:
             self._keys[who] = self.issue(self.profile(who), group=PEOPLE[who].group)
         return self._keys[who]
 
     def client(self, who: str = "root", **headers: str) -> Client:
-        """A client with the API key of one of ``PEOPLE``."""
+        """Return a client with the API key of one of ``PEOPLE``."""
         return Client({"x-api-key": self.key(who)}, self._handlers).with_headers(**headers)
 
     def anyone(self, **headers: str) -> Client:
-        """A client with no credentials but those in ``headers``."""
+        """Return a client with no credentials but those in ``headers``."""
         return Client({}, self._handlers).with_headers(**headers)
 
     # ---- What they save ----------------------------------------------------------------------------------------------
@@ -366,23 +366,23 @@ class World:
     # ---- What is stored ----------------------------------------------------------------------------------------------
 
     def stored(self, persona_id: str, group: str = GROUP) -> Stored | None:
-        """What stands in the table under a persona's key."""
+        """Return the item that the table has under a persona's key."""
         return self.personas.get(group, persona_id)
 
     def persona(self, persona_id: str, group: str = GROUP) -> Persona:
-        """The stored persona of that id."""
+        """Return the stored persona of that id."""
         stored = self.stored(persona_id, group)
         assert stored is not None
         assert stored.persona is not None
         return stored.persona
 
     def names(self) -> list[str]:
-        """The names of the group's stored personas, sorted."""
+        """Return the names of the group's stored personas, sorted."""
         changes = self.table.changes(keys.group_partition(GROUP), keys.PERSONA_CHANGES, None)
         return sorted(str(change.row["n"]) for change in changes if not change.deleted)
 
     def contents(self) -> list[Item]:
-        """Every stored persona and draft: to see that nothing was written."""
+        """Return every stored persona and draft, for tests that nothing was written."""
         found = self.aws.dynamodb.scan(TableName=self.table.name)["Items"]
         wanted = [raw for raw in found if raw["sk"]["S"].startswith(("persona#", "draft#"))]
         return sorted(cast("list[Item]", wanted), key=str)
@@ -399,7 +399,7 @@ class World:
         )
 
     def idempotency_records(self) -> list[dict[str, Any]]:
-        """The records of Idempotency-Keys."""
+        """Return the records of Idempotency-Keys."""
         return cast("list[dict[str, Any]]", self.aws.dynamodb.scan(TableName=self._idempotency_table)["Items"])
 
     def expire_idempotency(self, attribute: str, moment: int) -> None:
@@ -424,7 +424,7 @@ class World:
         return self.aws.names["IdempotencyTable"]
 
     def _handler(self, operation: str) -> Handler:
-        """A handler under its function's policies; what other functions hold in memory is not there for it."""
+        """Return a handler under its function's policies, without the memory of other functions."""
 
         def handle(event: dict[str, Any], context: object) -> dict[str, Any]:
             if self._running != operation:
@@ -450,15 +450,15 @@ class World:
 
 
 def result(answer: Answer, position: int = 0) -> dict[str, Any]:
-    """One of the results in a bulk call's answer."""
+    """Return one of the results in a bulk call's answer."""
     return cast("dict[str, Any]", answer.body["results"][position])
 
 
 def fault(answer: Answer) -> tuple[int, str]:
-    """The status and the code of a problem."""
+    """Return the status and the code of a problem."""
     return answer.status, cast("str", answer.body["code"])
 
 
 def pointers(answer: Answer) -> list[str]:
-    """The fields at fault in a problem."""
+    """Return the fields at fault in a problem."""
     return [error["field"] for error in answer.body.get("errors", [])]
