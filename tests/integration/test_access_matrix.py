@@ -49,7 +49,7 @@ NONE: Final = (404, "not_found")
 
 @dataclass(frozen=True)
 class Target:
-    """What the call is about: a persona, a draft, the departments to save with, and whose export to download."""
+    """The things that the call concerns: a persona, a draft, the departments to save with, and an export's maker."""
 
     persona_id: str
     draft_id: str | None
@@ -57,7 +57,7 @@ class Target:
     exporter: Client | None = None
 
     def body(self, operation: str) -> dict[str, object]:
-        """A body with which the operation would succeed, were the caller allowed to."""
+        """Return a body with which the operation would succeed, if the caller were allowed to."""
         draft = {"input_draft_id": self.draft_id, "expected_version": 1} if self.draft_id else {}
         over = {"draft_id": self.draft_id} if self.draft_id else {}
         bodies: dict[str, dict[str, object]] = {
@@ -74,7 +74,7 @@ class Target:
         return {"upload_id": self.upload_id()} if operation == "download" else bodies[operation]
 
     def upload_id(self) -> str:
-        """An export that the exporter has just made."""
+        """Return the id of an export that the exporter has just made."""
         return str(self.exporter.call("export", {}).body["upload_id"]) if self.exporter else NOBODY
 
 
@@ -82,13 +82,13 @@ type Situation = Callable[[World, Issuer], tuple[Client, Target]]
 
 
 def cared_for(world: World, who: str, *, draft: bool = False) -> Target:
-    """A persona of a department that everyone who has any belongs to, and the caller's own draft where asked for."""
+    """Save a persona of a department to which all with departments belong, and the caller's own draft if wanted."""
     persona_id = world.save(department_ids=[CARE])
     return Target(persona_id, world.draft(who) if draft else None, (CARE,), world.client(who))
 
 
 NOTHING: Final = Target(NOBODY, NOBODY, ())
-"""What those who are nobody ask for: they must not even learn that it is not there."""
+"""The target of callers without an identity: they must not even learn that it is not there."""
 
 
 def nobody(world: World, _: Issuer) -> tuple[Client, Target]:
@@ -96,17 +96,17 @@ def nobody(world: World, _: Issuer) -> tuple[Client, Target]:
 
 
 def refused_key(make: Callable[[World], str]) -> Situation:
-    """A caller with an API key that ``make`` issues."""
+    """Return a situation in which the caller has an API key that ``make`` issues."""
     return lambda world, _: (world.anyone(X_Api_Key=make(world)), NOTHING)
 
 
 def refused_token(make: Callable[[World, Issuer], str]) -> Situation:
-    """A caller with a bearer token that ``make`` signs."""
+    """Return a situation in which the caller has a bearer token that ``make`` signs."""
     return lambda world, issuer: (world.anyone(Authorization=f"Bearer {make(world, issuer)}"), NOTHING)
 
 
 def refused_pair(key: Callable[[World], str], token: Callable[[World, Issuer], str]) -> Situation:
-    """A caller with a key and a token."""
+    """Return a situation in which the caller has a key and a token."""
 
     def situation(world: World, issuer: Issuer) -> tuple[Client, Target]:
         return world.anyone(X_Api_Key=key(world), Authorization=f"Bearer {token(world, issuer)}"), NOTHING
@@ -115,18 +115,18 @@ def refused_pair(key: Callable[[World], str], token: Callable[[World, Issuer], s
 
 
 def by_token(world: World, issuer: Issuer) -> tuple[Client, Target]:
-    """A superadmin by its token alone."""
+    """Call as a superadmin by its token alone."""
     return world.anyone(Authorization=f"Bearer {root_token(world, issuer)}"), cared_for(world, "root", draft=True)
 
 
 def by_key_and_token(world: World, issuer: Issuer) -> tuple[Client, Target]:
-    """A superadmin by its token, and a key of its group that names nobody."""
+    """Call as a superadmin by its token, with a key of its group that names nobody."""
     client = world.anyone(X_Api_Key=world.issue(None), Authorization=f"Bearer {root_token(world, issuer)}")
     return client, cared_for(world, "root", draft=True)
 
 
 def in_role(who: str) -> Situation:
-    """A caller of that role, its own draft, and a persona that is not the business of others alone."""
+    """Return a situation with a caller of that role, its own draft, and a persona that it may see."""
 
     def situation(world: World, _: Issuer) -> tuple[Client, Target]:
         writes = PEOPLE[who].role != "learner"
@@ -136,27 +136,27 @@ def in_role(who: str) -> Situation:
 
 
 def of_another_group(world: World, _: Issuer) -> tuple[Client, Target]:
-    """A superadmin of another group, who knows the ids of this one's persona and draft."""
+    """Call as a superadmin of another group, who knows the ids of this group's persona and draft."""
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
     return world.client("stranger"), Target(world.save(), world.draft("root"), (), world.client("root"))
 
 
 def of_an_unknown_id(world: World, _: Issuer) -> tuple[Client, Target]:
-    """The same superadmin with ids that nothing has: the row must be the same as the one above."""
+    """Call as the same superadmin with ids of nothing: the row must be the same as the one above."""
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
     return world.client("stranger"), Target(NOBODY, NOBODY, ())
 
 
 def of_another_profiles_draft(world: World, _: Issuer) -> tuple[Client, Target]:
-    """A superadmin who knows the id of a colleague's draft."""
+    """Call as a superadmin who knows the id of a colleague's draft."""
     target = cared_for(world, "coach", draft=True)
     return world.client("root"), target
 
 
 def of_another_profiles_export(world: World, _: Issuer) -> tuple[Client, Target]:
-    """An admin who knows the id of a superadmin's export."""
+    """Call as an admin who knows the id of a superadmin's export."""
     return world.client("admin"), cared_for(world, "root")
 
 
@@ -324,7 +324,7 @@ def withhold(world: World) -> str:
 
 
 def linking(world: World, who: str, operation: str, field: str, value: str) -> Answer:
-    """The answer to a write that links to that; whoever is bound to departments gives one of its own."""
+    """Return the answer to a write that links to that; a caller bound to departments gives one of its own."""
     client = world.client(who)
     given: dict[str, object] = {"department_ids": [CARE]} if not field.startswith("department") else {}
     match operation:
@@ -341,7 +341,7 @@ def linking(world: World, who: str, operation: str, field: str, value: str) -> A
 
 
 def named_in(operation: str, things: Mapping[str, tuple[str, str]]) -> set[str]:
-    """The things that an operation takes; a draft takes links by id alone."""
+    """Return the things that an operation takes; a draft takes links by id alone."""
     if operation in QUESTIONS:
         return {thing for thing, (field, _) in things.items() if field in QUESTIONS[operation]}
     return {thing for thing, (field, _) in things.items() if field.endswith("_ids") or "draft" not in operation}
@@ -350,7 +350,7 @@ def named_in(operation: str, things: Mapping[str, tuple[str, str]]) -> set[str]:
 def differences(
     ask: Callable[[str, str, str], Answer], operation: str, things: Mapping[str, tuple[str, str]]
 ) -> set[str]:
-    """The things that are answered otherwise than what does not exist."""
+    """Return the things whose answer differs from that to a thing that does not exist."""
     found = set()
     for thing in named_in(operation, things):
         field, value = things[thing]
@@ -362,7 +362,7 @@ def differences(
 
 
 def without(answer: Answer, named: str) -> tuple[int, str]:
-    """An answer without what it was asked for and what is its own."""
+    """Return an answer without the value that was sent and without the call's own ids."""
     text = answer.text.replace(named, "NAMED")
     for each in ("request_id", "upload_id", "file_name"):
         text = text.replace(answer.body.get(each, each), each)
@@ -414,7 +414,7 @@ def test_what_another_department_alone_is_offered_is_asked_for_as_what_does_not_
 
 
 def asking(world: World, who: str, operation: str, field: str, value: str) -> Answer:
-    """The answer to a question that names that."""
+    """Return the answer to a question that names that."""
     return world.client(who).call(operation, {field: [value]})
 
 

@@ -32,7 +32,7 @@ type Run = Callable[..., Result]
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command, on the handlers or on their table."""
+    """Return a function that runs a command, on the handlers or on their table."""
     connect(monkeypatch, Handlers(world.client()))
 
     def invoke(*arguments: str) -> Result:

@@ -34,7 +34,7 @@ def faults(world: World, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> F
 
 @pytest.fixture
 def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of two items."""
+    """Set the size of chunks to two items."""
     monkeypatch.setattr("personas.operations.bulk.CHUNK", 2)
 
 

@@ -72,7 +72,7 @@ def services(table: Table, tmp_path: Path) -> Services:
 
 @pytest.fixture
 def run(aws: Aws) -> Run:
-    """Runs a command on the table and tells its result; ``fails`` is the exit code to expect."""
+    """Return a function that runs a command on the table; ``fails`` is the expected exit code."""
 
     def invoke(*arguments: str, stdin: str | None = None, fails: int = 0) -> Result:
         at_table = [*arguments, "--table", aws.names["PersonasTable"]]
@@ -522,7 +522,7 @@ class TestTargets:
 
 @pytest.fixture
 def stack(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
-    """The local stack, with its table in this process."""
+    """Provide the local stack, with its table in this process."""
     monkeypatch.setattr(demo, "local_table", lambda stack: table)
     monkeypatch.setattr(target, "local_table", lambda stack: table)
     return LocalStack("http://127.0.0.1:1", folder=tmp_path)

@@ -36,7 +36,7 @@ _numbers = count()
 def emulated(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[World]:
-    """A group on the emulator."""
+    """Provide a group on the emulator."""
     with pytest.MonkeyPatch.context() as patch:
         aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
         aws.s3.create_bucket(
@@ -47,7 +47,7 @@ def emulated(
 
 @pytest.fixture(scope="module")
 def processes(emulated: World) -> Iterator[dict[str, Apart]]:
-    """Environments by how their clocks go; the witness asks for everything as a new one."""
+    """Provide environments by the state of their clocks; the witness asks for everything as a new one."""
     names = {"right": timedelta(), "witness": timedelta(), "fast": HOUR, "slow": -HOUR}
     with apart(emulated.aws.environment, {"x-api-key": emulated.key("root")}, names.values()) as started:
         yield dict(zip(names, started, strict=True))
@@ -67,7 +67,7 @@ def test_whoever_has_a_wrong_clock_everybody_finds_everything(
     processes[goes].restart()
 
     def agree() -> None:
-        """Warm and new environments find what is written."""
+        """Check that warm and new environments find what is written."""
         witness.restart()
         for each in (reader, witness):
             answer = each.call("search", {"search": mine, "page_size": 100})
@@ -105,7 +105,7 @@ def env(world: World) -> Environment:
 
 
 def wrong(world: World, off: timedelta) -> Environment:
-    """An environment whose clock is off, and that nothing sets right."""
+    """Return an environment whose clock is wrong and is never corrected."""
     return Environment(world, shifted(machine_time, off))
 
 
@@ -185,7 +185,7 @@ FAST_AND_SLOW = pytest.mark.parametrize("off", [HOUR, -HOUR], ids=["fast", "slow
 
 @contextmanager
 def machine_off(world: World, off: timedelta) -> Iterator[None]:
-    """A new environment of ``create`` whose machine's clock is off, as AWS has told it."""
+    """Run a new environment of ``create`` whose machine's clock is wrong, and which AWS has told so."""
     world.client("root").call("create", {})  # who comes from another function begins in a new one
     world.restart()
     set_machine_off(off, known=True)

@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, tuple[Attribute, ...]]] = {
     "names": layout.TEXT_ENTRY,
     "examples": layout.TEXT_ENTRY,
 }
-"""What the sort keys of items begin with, and how the layout describes them."""
+"""The prefixes of the items' sort keys, and their descriptions in the layout."""
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ class TestWhatItSays:
 
 
 class TestSchemas:
-    """What an operation really answers is valid under the schema that the documentation gives of it."""
+    """Tests that an operation's real answers are valid under the schema that the documentation gives."""
 
     @pytest.fixture
     def answers(self, world: World) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def env(world: World, clock: Clock) -> Environment:
 
 
 def made(env: Environment, who: str = "coach") -> dict[str, str]:
-    """An export, as its maker is told of it."""
+    """Export, and return the body of the answer."""
     answer = env.call("export", {}, who=who)
     assert answer.status == 200, answer.text
     return answer.body

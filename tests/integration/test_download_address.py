@@ -34,7 +34,7 @@ def world(
 
 
 def address_in(world: World) -> tuple[str, str]:
-    """Where an export is, and its file name."""
+    """Export, and return the address of the file and its name."""
     client = warm_client(world)
     client.call("create", {"personas": [NEEDED]})
     export = client.call("export", {}).body

@@ -32,7 +32,7 @@ def listed(world: World, who: str = "root") -> list[str]:
 
 
 def written(world: World, clock: Clock, number: int) -> list[str]:
-    """Drafts of root, each a second after the one before; made by the store, as so many calls would take their time."""
+    """Store drafts of root, each a second after the one before; by the store, since so many calls would take long."""
     store = DraftStore(Table(world.aws.dynamodb, world.table.name, clock, Deadline()))
     ids = [entry_id("drafts", str(position)) for position in range(number)]
     for draft_id in ids:

@@ -47,7 +47,7 @@ def views(world: World) -> Views:
 
 
 def exported(env: Environment, *, who: str = "root", **body: object) -> list[dict[str, str]]:
-    """The rows of an export."""
+    """Return the rows of an export."""
     answer = env.call("export", body, who=who)
     rows = cells(content(env.world, answer))
     assert answer.body["row_count"] == len(rows)
@@ -59,7 +59,7 @@ def names(env: Environment, *, who: str = "root", **body: object) -> list[str]:
 
 
 def paged_through(env: Environment, who: str, body: Mapping[str, object]) -> list[str]:
-    """The ids that a search finds, page by page."""
+    """Return the ids that a search finds, page by page."""
     found: list[str] = []
     while True:
         page = env.search(who=who, page_size=3, page_offset=len(found), **body)
@@ -69,7 +69,7 @@ def paged_through(env: Environment, who: str, body: Mapping[str, object]) -> lis
 
 
 def house(env: Environment) -> dict[str, str]:
-    """Personas that differ in everything; their ids by name."""
+    """Save personas that differ in everything, and return their ids by name."""
     made: dict[str, dict[str, object]] = {
         "Ada": {"departments": ["Care"], "parameter_fields": ["Mood: Calm", "Formal"], "voices": ["Alto"]},
         "Bea": {"departments": ["Care", "Sales"], "parameter_fields": ["Tone: Calm"], "color": "Plum"},
@@ -85,7 +85,7 @@ def house(env: Environment) -> dict[str, str]:
 
 
 def rewritten(env: Environment, ids: Mapping[str, str]) -> None:
-    """Changes of every kind."""
+    """Make changes of every kind."""
     env.change(ids["Cleo"], name="Ada Cleo", departments=["Care"])
     env.change(ids["Ada"], instructions="Be new.", parameter_fields=["Angry", "Formal"])
     env.change(ids["Gil"], departments=["Legal"])
@@ -153,7 +153,7 @@ class TestCells:
 
     @pytest.fixture
     def personas(self, env: Environment) -> list[Persona]:
-        """Personas of hostile texts, as they are stored, in the order of their ids."""
+        """Save personas of hostile texts, and return them as they are stored, in the order of their ids."""
         ids = [
             env.save(name=text, description=text, instructions=text, examples=[text, f"|{text}"], voices=["Bass"])
             for text in self.HOSTILE
@@ -256,7 +256,7 @@ class TestAnswer:
 
 
 def from_table(steps: Steps) -> list[str]:
-    """The requests to the table in which personas were read."""
+    """Return the requests to the table in which personas were read."""
     keys = [str(each.params) for each in steps.requests if each.operation == "BatchGetItem"]
     return [each for each in keys if "persona#" in each]
 
@@ -321,7 +321,7 @@ class TestRaces:
 
     @pytest.fixture
     def changed(self, env: Environment) -> Callable[[Callable[[str], object]], list[str]]:
-        """Exports as coach what contains "Ada", while ``act`` is done to a persona of that name; the names."""
+        """Return a function that exports "Ada" as coach, while ``act`` changes one of that name; it returns names."""
         persona_id = env.save(name="Ada", departments=["Care"])
         other = Environment(env.world)
 
@@ -356,20 +356,20 @@ class TestRaces:
 class TestFailures:
     @pytest.fixture(autouse=True)
     def _small_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Files of some parts without megabytes of personas."""
+        """Let files have several parts without megabytes of personas."""
         monkeypatch.setattr("personas.store.objects.PART_BYTES", 4_000)
         monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 4_000)
         monkeypatch.setattr("personas.operations.export.LOADED_AT_ONCE", 3)
 
     @pytest.fixture
     def large(self, env: Environment) -> None:
-        """A group whose file has five parts."""
+        """Save a group whose file has five parts."""
         for number in range(10):
             env.save(name=f"Ada {number}", instructions=f"{number}" * 2_000)
         env.refresh()
 
     def failing(self, env: Environment, act: Callable[[], object], among: Callable[[Request], bool]) -> Answer:
-        """The answer where something happens right before the second of those requests."""
+        """Return the answer if something happens right before the second of those requests."""
         with env.stepping(Steps.interrupted(1, act, among)) as steps:
             answer = env.call("export", {})
         assert steps.met >= 2

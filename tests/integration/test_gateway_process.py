@@ -71,7 +71,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path, log: Path) -> Iterator[Start]:
-    """Starts workers with the named handlers, and ends them."""
+    """Return a function that starts workers with the named handlers; they end with the test."""
     started: list[Workers] = []
 
     def _start(*names: str, timeout: float = 10.0, parallel: int = 4) -> Workers:
@@ -260,7 +260,7 @@ def test_what_was_acknowledged_outlives_the_kill_of_the_server_and_a_clean_stop(
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process runs, and does not merely wait to be collected by its parent."""
+    """Return True if the process runs, and does not merely wait to be collected by its parent."""
     try:
         return json.dumps(Path(f"/proc/{pid}/stat").read_text()).split(") ")[1][0] != "Z"
     except FileNotFoundError:

@@ -51,7 +51,7 @@ def house(aws: Aws, iam: Guard) -> Iterator[House]:
 
 
 def options(answer: dict[str, Any], kind: str) -> list[str]:
-    """The texts that a section offers, in its order."""
+    """Return the texts that a section offers, in its order."""
     return [each[VALUE[kind]] for each in answer[kind]["resources"]]
 
 
@@ -286,7 +286,7 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     record = groups.read(HOUSE)
 
     def moved(group_id: str, view: str) -> dict[str, Value]:
-        """The pointer to the same contents as another group's."""
+        """Return a pointer to the same contents as another group's."""
         pointer = record.pointer(view)
         assert pointer is not None
         content = snapshots.read(pointer)

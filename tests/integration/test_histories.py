@@ -40,7 +40,7 @@ type Anew = Callable[[], AbstractContextManager[World]]
 def anew(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Anew:
-    """An empty group on the emulator, with tables of its own each time."""
+    """Provide empty groups on the emulator, each with tables of its own."""
 
     @contextmanager
     def made() -> Iterator[World]:

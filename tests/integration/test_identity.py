@@ -1,4 +1,4 @@
-"""Who is calling: keys, tokens, both together, and what is believed of them for how long."""
+"""Tests of the caller's identity: keys, tokens, both together, and the time for which they are believed."""
 
 import base64
 import hashlib
@@ -457,7 +457,7 @@ class TestBoth:
 
 
 class TestWithinAMinute:
-    """What is believed of a key and a profile without reading them again."""
+    """Tests of a key and a profile that are believed without being read again."""
 
     def test_a_revoked_key_is_refused(self, world: World, door: Door) -> None:
         key = world.key("coach")

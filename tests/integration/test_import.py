@@ -56,7 +56,7 @@ def handlers(world: World) -> Handlers:
 
 @pytest.fixture
 def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command on the handlers and tells its result; ``fails`` is the exit code to expect, None any."""
+    """Return a function that runs the command on the handlers; ``fails`` is the expected exit code, None any."""
     connect(monkeypatch, handlers)
     monkeypatch.setenv("PERSONAS_KEY", world.key("root"))
 
@@ -71,7 +71,7 @@ def run(world: World, handlers: Handlers, monkeypatch: pytest.MonkeyPatch) -> Ru
 
 
 def write(path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = COLUMNS) -> Path:
-    """A file as export writes it."""
+    """Write a file as export does."""
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(columns)
@@ -367,7 +367,7 @@ class TestColleagues:
 
     @pytest.fixture
     def file(self, world: World, tmp_path: Path) -> Path:
-        """An export of two personas that its owner has changed both, and a colleague one of them meanwhile."""
+        """Provide an export whose owner changed both personas, while a colleague changed one of them."""
         ids = [world.save(name=name, description="Old") for name in ("Ada", "Bea")]
         text = content(world, world.client().call("export", {})).decode("utf-8-sig")
         world.client().call("update", {"personas": [{"persona_id": ids[0], "description": "Theirs"}]})

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.emulator, pytest.mark.large]
 
 
 def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:
-    """`personas import` under way."""
+    """Start `personas import`."""
     path = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'layers' / 'shared'}"
     own = {"PYTHONPATH": path, "PERSONAS_URL": f"http://127.0.0.1:{port}", "PERSONAS_KEY": key}
     return subprocess.Popen(
@@ -41,12 +41,12 @@ def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:
 
 
 def answered_batches(folder: Path) -> int:
-    """How many batches the journal in a folder has."""
+    """Count the batches that the journal in a folder has."""
     return sum(max(0, path.read_bytes().count(b"\n") - 1) for path in folder.glob("*.jsonl"))
 
 
 def names_in(api: Api) -> list[str]:
-    """The names of all personas of the group."""
+    """Return the names of all personas of the group."""
     names: list[str] = []
     while True:
         page = SearchPersonaResponse.model_validate(api.read("search", {"page_size": PAGE, "page_offset": len(names)}))
@@ -123,7 +123,7 @@ def each_done(api: Api, operation: str, body: object, idempotency_key: str) -> N
 
 
 def exported(api: Api, file: Path) -> Sequence[list[str]]:
-    """The rows of an export of the whole group, which is then in a file."""
+    """Export the whole group into a file, and return its rows."""
     api.download(str(api.read("export", {})["upload_id"]), file)
     with file.open(encoding="utf-8-sig", newline="") as text:
         return list(csv.reader(text, strict=True))[1:]

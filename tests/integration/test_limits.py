@@ -73,13 +73,13 @@ EXPRESSION_MAX: Final = 4 * 1024
 
 
 class Alphabet(NamedTuple):
-    """What random texts are written in; a share of the characters is from ``wide``, the others from ``narrow``."""
+    """The characters of random texts; a share of them is from ``wide``, the others from ``narrow``."""
 
     narrow: str
     wide: str = ""
 
     def text(self, draw: random.Random, characters: int, most_bytes: int) -> str:
-        """A random text of that many characters, or as many as fit; it begins and ends with what nobody trims."""
+        """Return a random text of that many characters, or as many as fit; neither end of it is trimmed."""
         narrow, wide = len(self.narrow[0].encode()), len(self.wide[0].encode()) if self.wide else 0
         length = min(characters, most_bytes // narrow)
         wide_ones = min(length, (most_bytes - length * narrow) // (wide - narrow)) if self.wide else 0
@@ -114,7 +114,7 @@ class Texts(NamedTuple):
 
 
 def largest_texts(alphabet: Alphabet, examples_bytes: int | None = None) -> Texts:
-    """Texts of every kind, each as long as it may be, within ``TEXTS_MAX`` together, or the examples alone."""
+    """Return texts of every kind of the greatest length, within ``TEXTS_MAX`` together, or with so many of examples."""
     draw = random.Random(f"{alphabet}")
     name = alphabet.text(draw, NAME_MAX, NAME_MAX * 4)
     description = alphabet.text(draw, DESCRIPTION_MAX, DESCRIPTION_MAX * 4)
@@ -131,7 +131,7 @@ class Links(NamedTuple):
 
 
 def most_links(world: World) -> Links:
-    """A hundred departments, fields and voices, put into the group's catalogue."""
+    """Add a hundred departments, fields and voices to the group's catalogue."""
     names = [f"Entry {number}" for number in range(LIST_MAX)]
     fields = [entry_id("fields", f"Large/{name}") for name in names]
     large = entry_id("parameters", "Large")
@@ -164,7 +164,7 @@ def most_links(world: World) -> Links:
 
 
 def size_of(value: Mapping[str, Any]) -> int:
-    """The size of an attribute's value, by the rules of "DynamoDB item sizes and formats"."""
+    """Return the size of an attribute's value, by the rules of "DynamoDB item sizes and formats"."""
     ((kind, inner),) = value.items()
     match kind:
         case "S":
@@ -183,12 +183,12 @@ def size_of(value: Mapping[str, Any]) -> int:
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """The size of a whole item."""
+    """Return the size of a whole item."""
     return sum(len(name.encode()) + size_of(value) for name, value in item.items())
 
 
 def indexed_size(item: Mapping[str, Mapping[str, Any]], definition: TableRequest) -> int:
-    """The size of an item's entries in the local indexes of its table."""
+    """Return the size of an item's entries in the local indexes of its table."""
     arguments: Any = definition.arguments
     total = 0
     for index in arguments["LocalSecondaryIndexes"]:
@@ -246,14 +246,14 @@ class TestMeasuring:
 def large_world(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[tuple[World, Links]]:
-    """A group on the emulator with a hundred entries of each kind."""
+    """Provide a group on the emulator with a hundred entries of each kind."""
     with pytest.MonkeyPatch.context() as patch:
         world = unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
         yield world, most_links(world)
 
 
 def raw_item(world: World, key: Key) -> Mapping[str, Mapping[str, Any]]:
-    """An item as DynamoDB has it."""
+    """Return an item as DynamoDB has it."""
     answer = world.aws.dynamodb.get_item(
         TableName=world.table.name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}, ConsistentRead=True
     )
@@ -270,7 +270,7 @@ def ok(answer: Answer) -> dict[str, Any]:
 class TestLargest:
     @pytest.fixture
     def persona(self, large_world: tuple[World, Links], alphabet: Alphabet) -> tuple[str, Texts]:
-        """A persona with everything that it can have; its id and texts."""
+        """Save a persona with everything that it can have, and return its id and texts."""
         world, links = large_world
         texts = largest_texts(alphabet)
         item = {**NEEDED, **texts._asdict(), **links._asdict(), "active_flag_id": ACTIVE}
@@ -359,7 +359,7 @@ def test_the_largest_answers_fit_the_record_of_their_idempotency_key(aws: Aws, o
 
 
 def days_work(world: World) -> None:
-    """All operations and all tools, with little and with much, with success and without."""
+    """Call all operations and all tools, with little and with much, with success and without."""
     client = warm_client(world)
     many = [{**NEEDED, "name": f"Number {number}", "description": f"{number}"} for number in range(LIST_MAX)]
     ids = [str(each["persona_id"]) for each in ok(client.call("create", {"personas": many}))["results"]]
@@ -440,7 +440,7 @@ def days_work(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def sent(table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]) -> list[Sent]:
-    """Every request that a day's work makes."""
+    """Return every request that a day's work makes."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         world = unguarded_world(emulated_aws(None, table_definitions, deployed_functions, patch))
         faults = Faults.installed(patch)
@@ -520,7 +520,7 @@ class TestWhatIsSent:
 
 
 def bodies(requests: Sequence[Sent]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every request, and every action of a transaction, with the name of what it does."""
+    """Yield every request, and every action of a transaction, with the name of its operation."""
     for request in requests:
         yield request.operation, request.body
         for action in actions(request.body):
@@ -538,7 +538,7 @@ def tables(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def batches(requests: Sequence[Sent], operation: str) -> list[list[tuple[str, str]]]:
-    """The primary keys in every request of an operation on many items."""
+    """Return the primary keys in every request of an operation on many items."""
     found: list[list[Mapping[str, Any]]] = []
     for request in requests:
         if request.operation != operation:
@@ -560,18 +560,18 @@ def expressions(body: Mapping[str, Any]) -> list[str]:
 
 
 def placeholders(body: Mapping[str, Any], sign: str) -> set[str]:
-    """The names (#) or values (:) that the expressions of a request use."""
+    """Return the names (#) or values (:) that the expressions of a request use."""
     return {each for expression in expressions(body) for each in re.findall(rf"{sign}\w+", expression)}
 
 
 def bare_words(expression: str) -> set[str]:
-    """The attributes that an expression names as they are, in upper case."""
+    """Return the attributes that an expression names without a placeholder, in upper case."""
     words = {word.upper() for word in re.findall(r"(?<![#:\w])[A-Za-z_]\w*", expression)}
     return words - KEYWORDS - FUNCTIONS
 
 
 def paths_in(body: Mapping[str, Any]) -> list[list[str]]:
-    """What an update changes, each as the steps of its path."""
+    """Return the paths that an update changes, each as its steps."""
     names = body.get("ExpressionAttributeNames", {})
     clauses = re.split(r"\b(?:SET|REMOVE)\b", body.get("UpdateExpression", ""))
     parts = [each for clause in clauses for each in re.split(r",(?![^(]*\))", clause) if each.strip()]

@@ -85,7 +85,7 @@ client = pytest.fixture(warm_client)
 
 @pytest.fixture
 def faults(client: Client, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Whatever is planned happens to the requests that follow."""
+    """Install faults for the requests that follow."""
     assert client.call("get", {}).status == 200  # the identity and the catalogue are held from here on
     return Faults.installed(monkeypatch)
 
@@ -831,7 +831,7 @@ def test_a_mistake_of_ours_is_not_tried_again(client: Client, faults: Faults) ->
 class TestBitByBit:
     @pytest.fixture
     def stingy(self, world: World, waiting: Waiting) -> Stingy:
-        """DynamoDB works off three items of a batch, and three of a page."""
+        """Let DynamoDB process only three items of a batch, and three of a page."""
         return Stingy(dynamodb(), 3)
 
     @pytest.fixture

@@ -24,7 +24,7 @@ def env(world: World) -> Environment:
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """The metrics written to standard output since the last look, each of this stack and of nothing finer."""
+    """Return the metrics written to standard output since the last look; check that they are of the whole stack."""
     found: dict[str, float] = {}
     for line in capsys.readouterr().out.splitlines():
         blob: dict[str, Any] = json.loads(line)

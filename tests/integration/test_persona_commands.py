@@ -21,7 +21,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on the handlers and tells its result; ``fails`` is the exit code to expect."""
+    """Return a function that runs a command on the handlers; ``fails`` is the expected exit code."""
     connect(monkeypatch, Handlers(world.client(), stored=partial(stored, world)))
 
     def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
@@ -35,7 +35,7 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def ids(world: World) -> dict[str, str]:
-    """Three personas: one of each department, and one of none."""
+    """Save three personas: one of each department, and one of none."""
     items = [
         {"name": name, "color": "Teal", "icon": "star", "instructions": "Be kind.", **more}
         for name, more in (

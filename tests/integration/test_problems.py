@@ -294,12 +294,12 @@ class TestDefects:
 
 
 class TestLogs:
-    """What a call logs: who, what, how it went. Never a credential, a body or a persona's texts."""
+    """Tests of the log of a call: caller, operation, outcome; never a credential, a body or a persona's texts."""
 
     SECRET = "Wounded Lion"
 
     def everything(self, world: World) -> list[Answer]:
-        """A call of every operation that carries texts, and some that fail on them."""
+        """Call every operation that carries texts, also so that some fail on them."""
         client = world.client("root")
         texts = {
             "name": f"{self.SECRET} A",

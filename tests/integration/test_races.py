@@ -58,14 +58,14 @@ _numbers = count()
 def world(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[World]:
-    """A group on the emulator."""
+    """Provide a group on the emulator."""
     with pytest.MonkeyPatch.context() as patch:
         yield unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
 
 
 @pytest.fixture(scope="module")
 def racers(world: World) -> Iterator[Racers]:
-    """Eight processes that call as the same profile."""
+    """Start eight processes that call as the same profile."""
     started = Racers(world.aws.environment, {"x-api-key": world.key("root")}, PROCESSES)
     started.start()
     yield started
@@ -74,7 +74,7 @@ def racers(world: World) -> Iterator[Racers]:
 
 @pytest.fixture(scope="module")
 def crowd(world: World) -> Iterator[Racers]:
-    """Sixteen of them."""
+    """Start sixteen such processes."""
     started = Racers(world.aws.environment, {"x-api-key": world.key("root")}, CROWD)
     started.start()
     yield started
@@ -161,7 +161,7 @@ class TestUpdates:
         {"examples": ["Set by the seventh."]},
         {"voice_ids": [ALTO]},
     ]
-    """What each process changes: a field of its own."""
+    """The change of each process: a field of its own."""
 
     def test_of_those_that_expect_the_same_version_one_wins(
         self, racers: Racers, world: World, persona_id: str

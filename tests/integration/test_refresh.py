@@ -43,7 +43,7 @@ def views(world: World) -> Views:
 
 @pytest.fixture(autouse=True)
 def _small_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One part of the text directory for the clean-up to look at: that has tests of its own."""
+    """Let the clean-up look at one part of the text directory only: it has tests of its own."""
     monkeypatch.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
 
 
@@ -58,7 +58,7 @@ def changed(env: Environment) -> list[str]:
 
 
 def filled(env: Environment, *names: str) -> dict[str, str]:
-    """Personas of these names, refreshed; their ids."""
+    """Save personas of these names and refresh; return their ids."""
     ids = {name: env.save(name=name) for name in names}
     env.refresh()
     return ids
@@ -187,7 +187,7 @@ def _reads_personas(request: Request) -> bool:
 
 
 def queued(world: World) -> list[str]:
-    """The bodies of the messages on the queue."""
+    """Return the bodies of the messages on the queue."""
     queue = world.aws.names["RefreshQueue"]
     return [
         message["Body"]
@@ -217,7 +217,7 @@ def _empty(views: Views, key: str) -> None:
 
 
 def _newer(views: Views, key: str) -> None:
-    """Of a version that is not known here. The two bytes of it follow the magic word and the checksum."""
+    """Give the object an unknown version, whose two bytes follow the magic word and the checksum."""
     (pointer,) = [found for view in ALL if (found := views.pointer(view)).key == key]
     content = bytearray(views.contents(pointer))
     content[12] += 1
@@ -445,12 +445,12 @@ class TestMarks:
 
 
 def names_in(views: Views) -> list[str]:
-    """The names of all personas in the table, as a search sorts them."""
+    """Return the names of all personas in the table, as a search sorts them."""
     return sorted(str(row["n"]) for row in views.table_rows().values())
 
 
 def env_first(views: Views) -> str:
-    """The id of one of the personas."""
+    """Return the id of one of the personas."""
     return min(views.table())
 
 
@@ -459,7 +459,7 @@ def env_first(views: Views) -> str:
 
 @pytest.fixture
 def changing(env: Environment, clock: Clock) -> Callable[[], None]:
-    """Makes changes of every kind, each time others."""
+    """Return a function that makes changes of every kind, others at each call."""
     numbers = count()
     made: list[str] = []
 
@@ -587,9 +587,9 @@ class TestCutOff:
         clock: Clock,
         changing: Callable[[], None],
     ) -> None:
-        """Whatever it leaves behind, searches are right at once, and the next refresh makes good views.
+        """Searches are right at once after a refresh that was cut off, and the next refresh makes good views.
 
-        What only reads leaves nothing behind: to end before each write is to end at every step.
+        Reads leave nothing behind: to end before each write is to end at every step.
         """
         filled(env, *map(str, range(9)))
         for number in range(100):

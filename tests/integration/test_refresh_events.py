@@ -35,7 +35,7 @@ def schedule() -> dict[str, Any]:
 
 
 def received(world: World) -> list[str]:
-    """The groups on the queue, taken from it."""
+    """Take the messages from the queue, and return their groups."""
     queue, groups = world.aws.names["RefreshQueue"], []
     while found := world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         groups += [json.loads(message["Body"])["group_id"] for message in found]

@@ -23,7 +23,7 @@ client = pytest.fixture(warm_client)
 
 
 def take_copy(aws: Aws, definitions: Mapping[str, TableRequest]) -> None:
-    """What restoring to this moment gives: a table of the same items under another name."""
+    """Create a table of the same items under another name, as a restore to this moment does."""
     create_tables(aws.dynamodb, {"PersonasTable": definitions["PersonasTable"]}, {"PersonasTable": COPY})
     for item in aws.dynamodb.scan(TableName=aws.names["PersonasTable"])["Items"]:
         aws.dynamodb.put_item(TableName=COPY, Item=item)
@@ -45,7 +45,7 @@ def save(client: Client, name: str) -> str:
 
 
 def shown(client: Client) -> dict[str, str | None]:
-    """What a search shows: descriptions by name."""
+    """Return the result of a search: descriptions by name."""
     answer = client.call("search", {"page_size": 100})
     return {each["name"]: each["description"] for each in answer.body["personas"]}
 

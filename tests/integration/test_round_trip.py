@@ -1,4 +1,4 @@
-"""What was exported can be created again unchanged: export, an empty group, import, export."""
+"""Tests that an export can be created again unchanged: export, an empty group, import, export."""
 
 import re
 from collections import Counter
@@ -22,13 +22,13 @@ PERSONAS = 150
 
 
 def without_ids(rows: Sequence[Mapping[str, str]]) -> Counter[tuple[str, ...]]:
-    """The rows of a file, of which each may be there several times, ids apart."""
+    """Count the rows of a file without their ids; a row may be there several times."""
     return Counter(tuple(cell for name, cell in row.items() if name != "persona_id") for row in rows)
 
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command on the handlers, and the store behind them; what it prints, or its error where it ``fails``."""
+    """Return a function that runs a command on the handlers and their store; it returns output, or the error."""
     connect(monkeypatch, Handlers(world.client(), stored=partial(stored, world)))
 
     def invoke(*arguments: str, fails: int = 0) -> str:
@@ -117,5 +117,5 @@ def test_an_export_of_some(
 
 
 def said(persona: Mapping[str, object]) -> str:
-    """What a persona says, in one form: an empty field is as good as an absent one."""
+    """Return the fields of a persona in one form: an empty field is as good as an absent one."""
     return repr(sorted((name, value) for name, value in persona.items() if value not in ("", [])))

@@ -51,7 +51,7 @@ def env(world: World) -> Environment:
 
 
 def options(answer: dict[str, Any], of: str) -> dict[str, int]:
-    """The counts of a filter by name, in its order."""
+    """Return the counts of a filter by name, in its order."""
     return {option["name"]: option["count"] for option in answer[f"{of}_filter"]["options"]}
 
 
@@ -128,7 +128,7 @@ class TestText:
 
 @pytest.fixture
 def house(env: Environment, world: World) -> dict[str, str]:
-    """Six personas that differ in everything; their ids by name."""
+    """Save six personas that differ in everything, and return their ids by name."""
     made = {
         "Ada": {
             "departments": ["Care"],
@@ -615,11 +615,11 @@ def _many(env: Environment, number: int, name: str | None = None) -> None:
 
 
 class TestFresh:
-    """What one environment has saved, another one finds as soon as it was answered, with or without a refresh."""
+    """Tests that an environment finds the saved changes of another at once, with or without a refresh."""
 
     @pytest.fixture(params=["never refreshed", "refreshed before", "refreshed between"])
     def between(self, request: pytest.FixtureRequest, env: Environment) -> Callable[[], None]:
-        """What happens between a write and the search."""
+        """Return the act between a write and the search."""
         env.save(name="Old")
         if request.param != "never refreshed":
             env.refresh()

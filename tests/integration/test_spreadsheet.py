@@ -43,19 +43,19 @@ def converted(file: Path, to: str, *options: str) -> Path:
 
 
 def formulas(file: Path, separators: str) -> list[str]:
-    """The formulas that LibreOffice finds in a CSV file in UTF-8, told to evaluate what looks like one."""
+    """Return the formulas that LibreOffice finds in a CSV file in UTF-8 if it evaluates cells that look like one."""
     options = f"{separators},34,76,1,,0,false,true,false,false,false,-1,true"
     opened = converted(file, "fods", f"--infilter=Text - txt - csv (StarCalc):{options}")
     return re.findall(r'table:formula="([^"]*)"', opened.read_text(encoding="utf-8"))
 
 
 def unified(text: str) -> str:
-    """A text as LibreOffice keeps it: with a line feed where a carriage return and a line feed end a line."""
+    """Return a text as LibreOffice keeps it: with a line feed for a carriage return and a line feed."""
     return text.replace("\r\n", "\n")
 
 
 def crafted() -> list[str]:
-    """Texts with a formula in every place where a cell might begin."""
+    """Return texts with a formula in every place in which a cell might begin."""
     behind = ("", "x;", "x\t", "x\n", "x\r\n", "x\r", ";", "x|", "x,", '";', '",', "x;;", "x;\t\n")
     before = ("", " ", "\xa0", '"', '""', "'", "\u200b", "\x0b")
     formula = ("=1+1", "+1+1", "-1-1", "@SUM(1)", "\uff1d1+1", '=1+1"', "=1+1;y", '=1+1","')
@@ -63,7 +63,7 @@ def crafted() -> list[str]:
 
 
 def written(path: Path, texts: list[str]) -> Path:
-    """A file with each text in a column of its own kind: behind an id, between two, at the end of a row."""
+    """Write a file with each text in three columns: behind an id, between two others, at the end of a row."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([GROUP, text, "Teal", text, text] for text in texts)
     return path

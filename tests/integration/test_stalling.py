@@ -33,7 +33,7 @@ STALLS: Final = [stall for stall in Stall if stall is not Stall.NEVER]
 
 @pytest.fixture
 def _scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for one answer as it is to the whole time in life, roughly; what the answer itself needs stays."""
+    """Shorten the waits for one answer, in about the true proportion to the whole time."""
     monkeypatch.setattr("personas.runtime.CONNECT_TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr("personas.runtime.READ_TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr("personas.store.attempts.LAST_CALL", timedelta(seconds=1))
@@ -48,7 +48,7 @@ def world(
     deployed_functions: Mapping[str, Function],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
-    """A refreshed group of one persona on the emulator."""
+    """Provide a refreshed group of one persona on the emulator."""
     aws = emulated_aws(ministack, table_definitions, deployed_functions, monkeypatch)
     aws.s3.create_bucket(
         Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
@@ -66,7 +66,7 @@ def world(
 def aws_behind(
     world: World, ministack: str, _scaled_down: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mapping[str, Proxy]]:
-    """The proxies that the functions now reach each service by."""
+    """Provide the proxies by which the functions now reach each service."""
     with ExitStack() as proxies:
         found = {each: proxies.enter_context(before(ministack)) for each in ("dynamodb", "s3", "sqs")}
         for service, proxy in found.items():
@@ -78,7 +78,7 @@ def aws_behind(
 
 @pytest.fixture
 def client(world: World, aws_behind: Mapping[str, Proxy]) -> Client:
-    """A warm environment that has a few seconds for a call."""
+    """Provide a warm environment that has a few seconds for a call."""
     client = warm_client(world)
     client.remaining_ms = int(LIMIT * 1000)
     assert client.call("drafts").status == 200
@@ -96,13 +96,13 @@ def unless_cut_off(call: Any) -> Any:
 
 
 def asked(client: Client, operation: str, body: object = None, **headers: str) -> Answer:
-    """The answer, which comes before the function is cut off."""
+    """Return the answer, which comes before the function is cut off."""
     answer: Answer = unless_cut_off(lambda: client.call(operation, body, **headers))
     return answer
 
 
 def problem(answer: Answer) -> tuple[int, str]:
-    """The status and code of a problem that says when to come again."""
+    """Return the status and code of a problem that has a Retry-After."""
     assert int(answer.headers["Retry-After"]) > 0
     return answer.status, str(answer.body["code"])
 

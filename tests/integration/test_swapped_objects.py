@@ -20,7 +20,7 @@ OWN = ["Ada", "Bob", "Eve"]
 
 @pytest.fixture
 def places(world: World, clock: Clock) -> dict[str, Place]:
-    """The views of a group of three personas."""
+    """Provide the views of a group of three personas."""
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
     env, views, others = Environment(world, clock), Views(world), Views(world, OTHER_GROUP)
@@ -51,7 +51,7 @@ def about(names: Iterable[str]) -> list[str]:
 
 
 def exported(env: Environment) -> list[str]:
-    """The names in an export."""
+    """Return the names in an export."""
     answer = env.call("export")
     assert answer.status == 200, answer.text
     return sorted(row["name"] for row in cells(content(env.world, answer)))

@@ -34,12 +34,12 @@ def house(aws: Aws, iam: Guard) -> Iterator[House]:
 
 
 def entry(house: House, kind: TextKind, text: str) -> object:
-    """The directory's entry of a text, or None."""
+    """Return the directory's entry of a text, or None."""
     return house.table.get(keys.text(HOUSE, kind, text_id(secret_of(HOUSE), kind, text)))
 
 
 def clean(house: House) -> None:
-    """A change, so that the group is refreshed, after the week is over."""
+    """Change the group and refresh it after the week is over."""
     house.wait(days=8)
     house.save(name="Week", instructions="Ask.")
     house.refresh()
@@ -47,7 +47,7 @@ def clean(house: House) -> None:
 
 
 def left(house: House) -> object:
-    """Where the group's record says that the clean-up goes on."""
+    """Return the place in the group's record from which the clean-up goes on."""
     return GroupStore(house.table).read(HOUSE).row.get(CLEAN_UP)
 
 

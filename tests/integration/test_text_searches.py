@@ -24,13 +24,13 @@ MANY: Final = {"descriptions_search": "e", "instructions_search": "e"}
 
 @pytest.fixture
 def env(world: World, clock: Clock) -> Environment:
-    """The environment that gets; it stays warm."""
+    """Provide the environment that gets; it stays warm."""
     return Environment(world, clock)
 
 
 @pytest.fixture
 def writer(world: World, clock: Clock) -> Environment:
-    """Another one, that writes and refreshes."""
+    """Provide another environment, which writes and refreshes."""
     return Environment(world, clock)
 
 
@@ -46,7 +46,7 @@ def got(env: Environment, who: str = "root", **body: object) -> dict[str, Any]:
 
 
 def found(env: Environment, search: str, who: str = "root") -> list[str]:
-    """The descriptions, then the instructions that a search for both offers."""
+    """Return the descriptions, then the instructions that a search for both offers."""
     answer = got(env, who, descriptions_search=search, instructions_search=search)
     descriptions = [each["description"] for each in answer["descriptions"]["resources"]]
     return descriptions + [each["template"] for each in answer["instructions"]["resources"]]
@@ -59,7 +59,7 @@ def finders(env: Environment, search: str) -> list[str]:
 
 @contextmanager
 def without_s3(world: World) -> Iterator[None]:
-    """S3 is out of reach."""
+    """Put S3 out of reach."""
 
     def out_of_reach(*_: object) -> None:
         raise Unavailable("S3 is out of reach.")

@@ -37,7 +37,7 @@ def packed(content: bytes) -> Raw:
 
 
 def put(name: str, value: Raw, *within: str) -> Break:
-    """Replaces an attribute, of the item or of maps within."""
+    """Return a break that replaces an attribute, of the item or of maps within."""
 
     def act(item: Raw) -> None:
         for each in within:
@@ -48,7 +48,7 @@ def put(name: str, value: Raw, *within: str) -> Break:
 
 
 def drop(name: str, *within: str) -> Break:
-    """Takes an attribute away."""
+    """Return a break that removes an attribute."""
 
     def act(item: Raw) -> None:
         for each in within:
@@ -141,7 +141,7 @@ def tamper(world: World, key: Key, act: Break, *, table: str = "", seq: bool = T
 
 
 def planted(env: Environment) -> dict[str, str]:
-    """The personas Ada and Bo, and one for each way to be broken, sound as yet; ids by names."""
+    """Save the personas Ada and Bo, and one for each way to be broken, all still sound; return ids by names."""
     names = ["Ada", "Bo", *BROKEN, *SOUND]
     items = [{**NEEDED, "name": name, "examples": ["Hello."], "departments": ["Care"]} for name in names]
     answer = env.call("create", {"personas": items})
@@ -155,7 +155,7 @@ def break_all(env: Environment, ids: Mapping[str, str], *, table: str = "") -> N
 
 
 def exported(env: Environment) -> set[str]:
-    """The names in the file that an export makes."""
+    """Return the names in the file that an export makes."""
     answer = env.call("export", {})
     rows = cells(content(env.world, answer))
     assert len(rows) == answer.body["row_count"]
@@ -270,7 +270,7 @@ class TestPersonas:
 
 @pytest.fixture
 def copy(world: World, table_definitions: Mapping[str, TableRequest]) -> Any:
-    """Takes a copy of the table as it is, as restoring to a point in time makes it."""
+    """Return a function that copies the table as it is, as a restore to a point in time does."""
     create_tables(world.aws.dynamodb, {"PersonasTable": table_definitions["PersonasTable"]}, {"PersonasTable": COPY})
 
     def take() -> None:
@@ -331,7 +331,7 @@ class TestRestore:
 
 
 def offered(env: Environment) -> set[str]:
-    """The ids of all entries of the catalogue that a blank form offers."""
+    """Return the ids of all entries of the catalogue that a blank form offers."""
     body = env.call("get", {}).body
     sections = [each["resources"] for each in body.values() if isinstance(each, dict) and "resources" in each]
     entries = [*body["fields"], *(entry for section in sections for entry in section)]

@@ -471,7 +471,7 @@ class Walks(RuleBasedStateMachine):
 
     @rule(place=PLACE, who=WHO, passed=st.integers(0, 1), time=st.sampled_from(WAITS[:4]))
     def fail_to_read(self, place: int, who: str, passed: int, time: timedelta) -> None:
-        """A search whose second read of the table at the latest meets a table without room."""
+        """Search while the table refuses the first or the second read."""
         with refusing("Query", after=passed):
             answer = self.premises.call(place, who, "search", remaining_ms=4_000)
         assert (answer.status, "Retry-After" in answer.headers) == (503, True), answer.text
@@ -481,7 +481,7 @@ class Walks(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        """A part of what callers are shown; every 25th time, all of it."""
+        """Compare a part of the callers' answers with the model; every 25th time, all of them."""
         number, self.steps = self.steps, self.steps + 1
         type(self).taken += 1
         self.premises.wait(timedelta(milliseconds=700))
@@ -517,7 +517,7 @@ class Walks(RuleBasedStateMachine):
             self.agreement.get(draft.owner, None, draft)
 
     def _query(self, number: int) -> Query:
-        """One search after the other; every other one is for everything."""
+        """Return one search after the other; every other one is for everything."""
         if number % 2 == 0:
             return Query()
         number //= 2
@@ -535,7 +535,7 @@ class Walks(RuleBasedStateMachine):
     # ---- Calls -------------------------------------------------------------------------------------------------------
 
     def _asks(self, who: str, operation: str, body: object) -> Answer:
-        """A question in the environment whose turn it is."""
+        """Ask a question in the environment whose turn it is."""
         return self._calls(self.steps % 3 if operation != "search" else self.steps // 3 % 3, who, operation, body)
 
     def _calls(self, place: int, who: str, operation: str, body: object = None, mcp: bool = False) -> Answer:
@@ -546,7 +546,7 @@ class Walks(RuleBasedStateMachine):
     def _write(
         self, place: int, who: str, operation: str, body: object, wanted: list[bool], mcp: bool = False
     ) -> Answer:
-        """A call of several items, of which these must be saved and no others."""
+        """Call with several items, of which these must be saved and no others."""
         answer = self._calls(place, who, operation, body, mcp)
         assert [each["success"] for each in _results(answer)] == wanted, (answer.text, body)
         if wanted == [False]:
@@ -600,7 +600,7 @@ class Walks(RuleBasedStateMachine):
     def _patch(
         self, who: str, spec: Spec, cleared: list[str], draft: Draft | None = None
     ) -> tuple[dict[str, object], dict[str, Selection] | None]:
-        """The same for a patch of a draft, some of whose fields are cleared."""
+        """Do the same for a patch of a draft, some of whose fields are cleared."""
         meant: dict[str, Selection] = {
             f"{name}_id": spec[name] and spec[name].strip()
             for name in ("name", "description", "instructions")
@@ -646,7 +646,7 @@ class Walks(RuleBasedStateMachine):
         return list(value) if isinstance(value, tuple) else value
 
     def _id_for(self, origin: str, pick: int) -> str | None:
-        """The id that a new persona is given: none, a new one, that of a deleted one, or one that is taken."""
+        """Return the id that a new persona is given: none, a new one, that of a deleted one, or one that is taken."""
         gone = [each for each in self.group.versions if each not in self.group.personas]
         match origin:
             case "given":
@@ -658,7 +658,7 @@ class Walks(RuleBasedStateMachine):
         return None
 
     def _known(self, pick: int) -> str:
-        """One of all ids that a persona ever had, the later ones more often."""
+        """Return one of all ids that a persona ever had, the later ones more often."""
         known = list(self.group.versions)
         return known[-1 - pick % len(known)]
 
@@ -684,7 +684,7 @@ class Walks(RuleBasedStateMachine):
         return {"own": own, "care": (care,), "sales": (sales,), "both": (sales, care), "none": ()}[which]
 
     def _usable(self, who: str, kind: str, text: str) -> str | None:
-        """The id of a text that is in use where the caller sees it."""
+        """Return the id of a text that is in use on a persona that the caller sees."""
         in_use = any(text in TEXTS[kind](each) for each in self.group.seen(who))
         return self.group.id_of(kind, text) if in_use else None
 
@@ -701,7 +701,7 @@ class Walks(RuleBasedStateMachine):
         return self.premises.now.isoformat()
 
     def _new(self, fields: Mapping[str, Any], persona_id: str, mcp: bool) -> Persona:
-        """A persona that is about to be created."""
+        """Return a persona that is about to be created."""
         return self._made(Persona(id=persona_id, version=0, mcp=mcp, **fields))
 
     def _made(self, persona: Persona) -> Persona:
@@ -759,9 +759,9 @@ class Walks(RuleBasedStateMachine):
         return fields is not None and self.group.may_edit("root", persona)
 
     def _resolved(self, cells: Mapping[str, object], held: Collection[str] = ()) -> dict[str, Any] | None:
-        """The fields that a row of a file says; None where it names what is not there to be named.
+        """Return the fields of a row of a file; None if it names an entry that cannot be named.
 
-        What was withdrawn goes by its name where the persona has it: among ``held``.
+        A withdrawn entry can be named if the persona has it: if it is among ``held``.
         """
         group = self.group
 
@@ -849,7 +849,7 @@ _NEEDED: Final[Spec] = {"name": NAMES[0], "instructions": INSTRUCTIONS[0], "colo
 
 
 def _entry(kind: str, name: str, group: Group) -> Entry:
-    """A new entry of a library."""
+    """Return a new entry of a library."""
     entry: Entry = {"name": name, "active": True}
     match kind:
         case "colors":
@@ -864,7 +864,7 @@ def _entry(kind: str, name: str, group: Group) -> Entry:
 
 
 def _in_file(kind: str, entry_id: str, entry: Entry) -> Entry:
-    """An entry as a library file has it."""
+    """Return an entry as a library file has it."""
     written = {name: value for name, value in entry.items() if name != "of"} | {"id": entry_id}
     if kind == "voices":
         written["voice"] = written.pop("name")
@@ -906,7 +906,7 @@ def _results(answer: Answer) -> list[dict[str, Any]]:
 def walks(
     cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest], tmp_path: Path
 ) -> Iterator[type[Walks]]:
-    """The machine, on tables of its own."""
+    """Provide the machine, on tables of its own."""
     with moto_directly():
         attributes = {
             "aws": cloud[0], "guard": cloud[1], "definitions": table_definitions, "folder": tmp_path,

@@ -57,7 +57,7 @@ WRONG: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
 
 
 def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
-    """The commands below a group, as they are typed."""
+    """Yield the commands below a group, as they are typed."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix}{name} ")
