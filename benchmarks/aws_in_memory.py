@@ -1,7 +1,7 @@
 """AWS without the network: the real clients, whose requests are answered in this process.
 
-All of a request's own cost is there: parameters to JSON, the signature, the checksum of what is stored, the answer's
-bytes to values. What is not there is HTTP, TLS and the wait. Conditions are taken for true: one process writes here.
+All of a request's own cost is there: parameters to JSON, the signature, the checksum of the stored bytes, the answer's
+bytes to values. HTTP, TLS and the wait are not there. Conditions are taken for true: one process writes here.
 """
 
 import io
@@ -72,7 +72,7 @@ class AwsInMemory:
         return {}
 
     def _Query(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A range of the index `changes`, with what it projects."""
+        """Answer with a range of the index `changes` and its projected attributes."""
         values = request["ExpressionAttributeValues"]
         partition, first, last = (values[name]["S"] for name in (":pk", ":first", ":last"))
         listed = self._changed.get(partition, [])
@@ -127,7 +127,7 @@ def _key(attributes: dict[str, Any]) -> tuple[str, str]:
 
 
 def _body(request: AWSPreparedRequest) -> bytes:
-    """What is to be stored, out of the chunks that it is sent in, one and the trailer with the checksum."""
+    """Return the content to store, out of the chunks in which it is sent: one, and the trailer with the checksum."""
     body = request.body if isinstance(request.body, bytes) else request.body.read()
     if request.headers.get("Content-Encoding", b"") not in (b"aws-chunked", "aws-chunked"):
         return bytes(body)

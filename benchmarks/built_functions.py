@@ -1,6 +1,6 @@
 """The built functions behind the local stack's routes, each in a few environments of the Lambda runtime emulator.
 
-What a client of the API sees is made by the code of the local gateway: its events, and its reading of answers.
+The code of the local gateway makes the events and reads the answers, as a client of the API sees them.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ _STARTS_AT_A_TIME: Final = 2
 class Environments:
     """All environments; an `Invoker` of the gateway and of the background.
 
-    The environment that was used last is used first, as in Lambda. Who finds all of a function busy waits.
+    The environment that was used last is used first, as in Lambda. A call waits if all of a function are busy.
     """
 
     def __init__(self, connections: Mapping[str, Sequence[http.client.HTTPConnection]]) -> None:
@@ -92,7 +92,7 @@ class Session:
         pass
 
     def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        """Return the status and body of an answer; ``_`` in a header's name stands for a hyphen."""
         route, function = self._routes[operation]
         more = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         request = Request(route.method, route.path, headers=self._headers | more, body=json.dumps(body or {}).encode())
@@ -103,7 +103,7 @@ class Session:
 
 
 def read(response: Response) -> tuple[int, dict[str, Any]]:
-    """The status and body of a response."""
+    """Return the status and body of a response."""
     zipped = response.headers.get("content-encoding") == "gzip"
     answer = json.loads(gzip.decompress(response.body) if zipped else response.body)
     if not isinstance(answer, dict):
@@ -113,9 +113,9 @@ def read(response: Response) -> tuple[int, dict[str, Any]]:
 
 @contextlib.contextmanager
 def serving_built(operations: Sequence[str]) -> Iterator[partial[Session]]:
-    """The functions of these operations, started, over a store of their own with the demo; makes sessions.
+    """Start the functions of these operations over a store of their own with the demo, and yield a maker of sessions.
 
-    Schedules and queues run as in the local gateway, where they mean one of these functions.
+    Schedules and queues run as in the local gateway, if they lead to one of these functions.
     """
     require()
     with tempfile.TemporaryDirectory() as name, connected(Path(name)) as stack, contextlib.ExitStack() as started:

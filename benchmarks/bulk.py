@@ -42,12 +42,12 @@ CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "A
 
 
 def persona(number: int, characters: int) -> dict[str, object]:
-    """A persona whose instructions have that many characters."""
+    """Return a persona whose instructions have that many characters."""
     return {**NEEDED, "name": f"Persona {number:04}", "instructions": f"{number:04} ".ljust(characters, "x")}
 
 
 def largest(number: int) -> dict[str, object]:
-    """One of the largest that there can be, of characters that hardly compress."""
+    """Return a persona of about the largest permitted size, of characters that hardly compress."""
     noise = os.urandom(125_000).hex()
     examples = [noise[each : each + 2_000] for each in range(0, 100_000, 2_000)]
     return {**NEEDED, "name": f"Large {number:04}", "instructions": noise[100_000:132_000], "examples": examples}
@@ -55,7 +55,7 @@ def largest(number: int) -> dict[str, object]:
 
 @contextmanager
 def on_emulator() -> Iterator[Aws]:
-    """AWS on a ministack of its own."""
+    """Run AWS on a ministack of its own."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""How long the built functions take to start, beside a bare one that imports boto3 and makes a DynamoDB client.
+"""The time to start the built functions, beside a bare one that imports boto3 and makes a DynamoDB client.
 
     make cold-start                       # builds for this machine, then measures everything
     make cold-start ARGS="--rounds 5"     # fewer starts of each
@@ -64,7 +64,7 @@ class Subject:
 
 
 def environment(function: template.Function) -> dict[str, str]:
-    """What Lambda gives a function, with names that lead nowhere: no start asks AWS for anything."""
+    """Return the variables that Lambda gives a function, with names that lead nowhere: no start calls AWS."""
     names: dict[str, str] = {
         each.logical_id: "https://localhost/queue" if "Queue" in each.logical_id else f"cold-{each.logical_id}".lower()
         for each in function.environment.values()
@@ -78,7 +78,7 @@ def environment(function: template.Function) -> dict[str, str]:
 
 
 def process_environment(subject: Subject) -> dict[str, str]:
-    """The whole environment of its process."""
+    """Return the whole environment of its process."""
     return {
         **subject.environment,
         **runtime_emulator.process_environment(subject.folder),
@@ -126,7 +126,7 @@ def import_once(subject: Subject) -> float:
 
 
 def load_average() -> str:
-    """How busy the machine is."""
+    """Return the load averages of the machine."""
     return " ".join(f"{each:.2f}" for each in os.getloadavg())
 
 
@@ -161,7 +161,7 @@ def main() -> int:
 
 
 def rows(bare: Subject, own: list[Subject]) -> Iterator[str]:
-    """The lines of the table."""
+    """Yield the lines of the table."""
     yield "| function | init, ms | fastest | times the bare one | CPU, ms | times the bare one | modules |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for each in (bare, *own):

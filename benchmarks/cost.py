@@ -1,12 +1,12 @@
-"""What each operation costs on AWS: capacity by DynamoDB's rules, requests, rounds, CPU and log bytes, measured.
+"""The cost of each operation on AWS: capacity by DynamoDB's rules, requests, rounds, CPU and log bytes, measured.
 
     .venv/bin/python benchmarks/cost.py            # 300 personas in the group, 40 calls an operation
     .venv/bin/python benchmarks/cost.py --personas 5000
 
 The real handlers run on moto with everything warm. `tests/support/capacity.py` counts DynamoDB's units from the items
-before and after each request, `tests/support/rounds.py` the sequential rounds. CPU is the process's own less what moto
-took. What cannot be measured here is assumed, and named as such in the output: the time of a round to AWS, the prices,
-and how customers behave.
+before and after each request, `tests/support/rounds.py` the sequential rounds. CPU is the process's own less the part
+of moto. Some things cannot be measured here; they are assumed, and named as such in the output: the time of a round to
+AWS, the prices, and the behaviour of customers.
 """
 
 import os
@@ -71,7 +71,7 @@ PRICES = {
 ROUND_SECONDS = {"dynamodb": 0.005, "s3": 0.030, "sqs": 0.010}
 """Assumed: how long a request to AWS takes."""
 LAMBDA_LOG_BYTES = 420
-"""What Lambda itself logs of an invocation (its `platform.report` line); the other platform lines are off."""
+"""The size of Lambda's own log line of an invocation (`platform.report`); the other platform lines are off."""
 ACCESS_LOG_BYTES = 400
 """An access log line of the HTTP API."""
 HEADER_BYTES = 400
@@ -96,7 +96,7 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing to flush."""
+        """Do nothing: there is nothing to flush."""
 
 
 class OwnTime:
@@ -108,12 +108,12 @@ class OwnTime:
         self._depth = 0
 
     def now(self) -> float:
-        """The time so far."""
+        """Return the time so far."""
         return time.process_time() - self._excluded
 
     @contextmanager
     def excluded(self) -> Iterator[None]:
-        """What runs within does not count."""
+        """Leave the time of this context out of the count."""
         self.enter()
         try:
             yield
@@ -135,7 +135,7 @@ class OwnTime:
 
 @dataclass
 class Cost:
-    """What one call took, on average."""
+    """The resources that one call took, on average."""
 
     name: str
     operation: str
@@ -150,11 +150,11 @@ class Cost:
 
     @property
     def calls(self) -> int:
-        """How many calls were measured."""
+        """The number of calls that were measured."""
         return len(self.cpu)
 
     def per_call(self, *names: str) -> float:
-        """The requests of these names a call."""
+        """Return the number of requests of these names per call."""
         return sum(self.requests.get(name, 0) for name in names) / self.calls
 
     @property
@@ -172,7 +172,7 @@ class Cost:
         return fmean(self.cpu) + fmean(self.rounds) * ROUND_SECONDS["dynamodb"] + self.slow_seconds
 
     def dollars(self, memory_mb: int) -> dict[str, float]:
-        """The price of a call, by service."""
+        """Return the price of a call, by service."""
         s3_writes = self.per_call(*(f"s3.{name}" for name in WRITES_OF_S3), "s3.PutObjectTagging")
         s3_reads = self.per_call("s3.GetObject", "s3.HeadObject")
         sqs = sum(number for name, number in self.requests.items() if name.startswith("sqs.")) / self.calls
@@ -233,7 +233,7 @@ class Bench:
         self.client.call("refresh", {})
 
     def persona(self) -> dict[str, object]:
-        """A persona of ordinary size: instructions of 1,500 characters, two examples."""
+        """Return a persona of ordinary size: instructions of 1,500 characters, two examples."""
         number = next(self.numbers)
         return {
             **NEEDED,
@@ -283,7 +283,7 @@ class Bench:
         return cost
 
     def all(self, repeats: int) -> list[Cost]:
-        """Every operation."""
+        """Measure every operation."""
         some = self.ids[:: max(1, len(self.ids) // repeats)]
 
         def drafts() -> Iterator[object]:
@@ -338,7 +338,7 @@ class Bench:
         return costs
 
     def stored(self) -> Stored:
-        """What DynamoDB stores of a persona; its 100 bytes an item and an index entry included."""
+        """Measure the bytes that DynamoDB stores of a persona, its 100 bytes an item and an index entry included."""
         table = services.services().settings.personas_table
         reader = boto3.client("dynamodb")
         every = personas = items = entries = 0
@@ -395,7 +395,7 @@ COLD_STARTS, COLD_SECONDS = 0.01, 0.6
 
 
 def monthly(customer: Customer, prices: dict[str, float], stored: float, fixed: float) -> dict[str, float]:
-    """A customer's month in dollars, by what it is spent on."""
+    """Return a customer's costs of a month in dollars, by their kind."""
     calls = {name: number * customer.people for name, number in A_PERSON.items()}
     cold = COLD_STARTS * COLD_SECONDS * 1769 / 1024 * PRICES["Lambda GB-second, arm64"]
     stored_gb = customer.groups * customer.personas * stored / 1e9

@@ -68,7 +68,7 @@ def made_id(*parts: object) -> str:
 
 
 def personas(group: str, size: int) -> Iterator[Persona]:
-    """Made-up personas in the order of their ids, with some 1,400 characters each; the same ones every time."""
+    """Yield made-up personas in the order of their ids, of some 1,400 characters each; the same ones every time."""
     chance = random.Random(20)
     letters = "eeeeeeaaaaiiiinnnnoootttsssrrrhhlldduuccmmpgfwybvk"
     words = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(4_000)]
@@ -96,7 +96,7 @@ def personas(group: str, size: int) -> Iterator[Persona]:
 
 
 def prepare(stack: LocalStack, group: str, size: int) -> str:
-    """A refreshed group of so many personas, and a key of a superadmin of it."""
+    """Create a refreshed group of so many personas, and return a key of one of its superadmins."""
     table = local_table(stack)
     catalogue: Mapping[ResourceKind, tuple[int, Mapping[str, str]]] = {
         "departments": (DEPARTMENTS, {"name": "Department"}),
@@ -140,7 +140,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
 
 
 def write_since(table: Table, group: str, size: int) -> None:
-    """Every so-manieth persona written anew, after the refresh."""
+    """Write every n-th persona again, after the refresh."""
     store = PersonaStore(table)
     step = size // WRITTEN
     some = [each for number, each in enumerate(personas(group, size)) if number % step == 0]
@@ -152,7 +152,7 @@ def write_since(table: Table, group: str, size: int) -> None:
 
 
 class Context:
-    """What Lambda hands to a handler."""
+    """The context object that Lambda passes to a handler."""
 
     function_name = "export"
     memory_limit_in_mb = 1769
@@ -167,7 +167,7 @@ class Context:
 
 
 def status(name: str) -> float:
-    """A figure of this process in MB, as the kernel has it."""
+    """Return a figure of this process in MB, as the kernel has it."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
@@ -229,7 +229,7 @@ def measure(key: str, only: str, body: Mapping[str, object], patience: float) ->
 
 
 def in_a_process(stack: LocalStack, patience: float, *arguments: str) -> dict[str, Any]:
-    """What `measure` says in a process with the environment of the function."""
+    """Return the result of `measure` in a process with the environment of the function."""
     (function,) = (each for each in stack.functions if each.name.endswith("ExportFunction"))
     environment = {**os.environ, **function.environment, "PYTHONPATH": str(ROOT / "layers/shared")}
     done = subprocess.run(
@@ -243,7 +243,7 @@ def in_a_process(stack: LocalStack, patience: float, *arguments: str) -> dict[st
 
 
 def line(size: int, case: str, found: Mapping[str, Any]) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     told = {name.removesuffix("MultipartUpload"): count for name, count in found["requests"].items()}
     requests = ", ".join(f"{count} {name}" for name, count in sorted(told.items()))
     more = found["peak_mb"] - found["loaded_mb"]

@@ -1,4 +1,4 @@
-"""What this process and all that it has started take, by /proc: CPU time, memory, open files; and their growth."""
+"""The resources of this process and all that it has started, by /proc: CPU time, memory, open files; their growth."""
 
 import os
 import resource
@@ -58,7 +58,7 @@ class _Read:
 
 
 def family() -> list[Process]:
-    """This process, and all below it."""
+    """Return this process and all below it."""
     found: dict[int, _Read] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -103,7 +103,7 @@ def _role(pid: int, found: dict[int, _Read]) -> str:
 
 
 def sums(processes: Sequence[Process]) -> dict[str, Sum]:
-    """By role, in the order in which they are shown. Who is waited for has been a function."""
+    """Sum up by role, in the order of the report; an ended process that was waited for has been a function."""
     ended = sum(each.waited_for for each in processes if each.role in {GATEWAY, EMULATOR})
     result = {}
     for role in (FUNCTIONS, GATEWAY, EMULATOR, STORE, GENERATOR):
@@ -116,11 +116,11 @@ def sums(processes: Sequence[Process]) -> dict[str, Sum]:
 
 @dataclass(frozen=True)
 class Growth:
-    """How the processes of a role have grown from one half to the other.
+    """The growth of the processes of a role from one half to the other.
 
     ``memory`` is that of all together, ``worst`` that of the one that has grown most, ``files`` the most that one of
-    them has more than before; of those that lived all the time, ``throughout`` of ``all_seen``. Where none did,
-    ``memory`` is that of whichever there were, and ``files`` what one has on average.
+    them has more than before; of those that lived all the time, ``throughout`` of ``all_seen``. If none did,
+    ``memory`` is that of the processes that there were, and ``files`` the average number of files of one.
     """
 
     role: str
@@ -132,11 +132,14 @@ class Growth:
 
     @property
     def flat(self) -> bool:
-        """Whether that is no growth. Where there was no process, it is not known to be."""
+        """True if there is no growth.
+
+        False also if there was no process, since nothing is known then.
+        """
         return self.all_seen > 0 and self.memory <= GROWTH_MAX and self.files <= FILES_MAX
 
     def __str__(self) -> str:
-        """A line of a report."""
+        """Return a line of a report."""
         return (
             f"{self.role}: {self.memory:+.1%} memory (the process that grew most {self.worst:+.1%}),"
             f" at most {self.files:+.0f} files a process; {self.throughout} of {self.all_seen} processes lived"
@@ -145,10 +148,10 @@ class Growth:
 
 
 def growth(samples: Sequence[Sequence[Process]], role: str) -> Growth:
-    """The second half against the first of what follows the first quarter, in which caches fill.
+    """Compare the halves of the samples after the first quarter, in which caches fill.
 
     Processes that are in every one of these samples are compared, each with itself: the gateway starts and ends
-    functions as it needs them, and how many there are says nothing about what one keeps.
+    functions as it needs them, and their number says nothing about the memory of one.
     """
     rest = samples[len(samples) // 4 :]
     half = len(rest) // 2
@@ -170,26 +173,26 @@ def growth(samples: Sequence[Sequence[Process]], role: str) -> Growth:
 
 
 def _together(processes: Collection[Process]) -> Process:
-    """All of them as one: what they take together, and how many files one has on average."""
+    """Return all of them as one process: their total memory, and the average number of files of one."""
     files = round(fmean(each.files for each in processes)) if processes else 0
     return Process((0, 0), "", 0.0, 0.0, sum(each.resident for each in processes), files)
 
 
 def _change(life: Sequence[Process], half: int) -> tuple[float, float, float]:
-    """The mean memory in each half, and how many files it has more in the second."""
+    """Return the mean memory in each half, and the number of files that it has more in the second."""
     early, late = life[:half], life[half:]
     before, after = (fmean(each.resident for each in part) for part in (early, late))
     return before, after, median(each.files for each in late) - median(each.files for each in early)
 
 
 def cpu_between(before: Sequence[Process], after: Sequence[Process]) -> dict[str, float]:
-    """CPU seconds by role."""
+    """Return the CPU seconds by role."""
     earlier = sums(before)
     return {role: total.cpu - (earlier[role].cpu if role in earlier else 0.0) for role, total in sums(after).items()}
 
 
 def still(role: str, *samples: Sequence[Process]) -> set[tuple[int, int]]:
-    """The processes of a role that are in all samples. One that has ended may lie about, but has no memory."""
+    """Return the processes of a role that are in all samples; one that has ended may be listed, without memory."""
     return set.intersection(
         *({each.key for each in sample if each.role == role and each.resident} for sample in samples)
     )

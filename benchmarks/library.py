@@ -68,7 +68,7 @@ class Library:
         return planted
 
     def rows(self) -> Iterator[tuple[str, Row]]:
-        """The personas: ids and rows as the store writes them."""
+        """Yield the personas: ids and rows as the store writes them."""
         chance = random.Random(22)
         for number in range(self.size):
             yield made_id("persona", number), self.row(chance, number)

@@ -6,8 +6,8 @@
 
 The mix is 70 % get and search, 20 % draft patches and 10 % writes: creates, updates and as many deletes, so that the
 library stays as large as it was. Everything runs on this machine: functions, gateway, emulator and clients share its
-cores, so throughput says little about AWS. What carries over is the CPU time of the function processes a request, and
-whether they keep their size. Fails where they do not.
+cores, so throughput says little about AWS. Two results carry over: the CPU time of the function processes per request,
+and the growth of their size, or its absence. The program fails if they grow.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ class Caller(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        """Return the status and body of an answer; ``_`` in a header's name stands for a hyphen."""
         ...
 
 
@@ -69,7 +69,7 @@ type Connect = Callable[[], Caller]
 
 @dataclass
 class Told:
-    """What a client was told: seconds by operation, and how often each failure of an operation."""
+    """The results of a client: seconds by operation, and the number of each failure of an operation."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -80,7 +80,7 @@ class Told:
         return [each for times in list(self.seconds.values()) for each in times]
 
     def failed(self) -> str:
-        """The failures by kind."""
+        """Return the failures by kind."""
         return ", ".join(f"{number} × {name} {kind}" for (name, kind), number in self.failures.most_common()) or "0"
 
 
@@ -150,7 +150,7 @@ class Author:
 
 
 def persona(name: str, number: int) -> dict[str, object]:
-    """A persona by value, for the demo's library."""
+    """Return a persona by value, for the demo's library."""
     return {
         "name": name,
         "description": f"Number {number} is impatient and wants the refund today.",
@@ -166,7 +166,7 @@ COLOR_AND_ICON: list[str] = []
 
 
 def ids_in(answer: dict[str, object]) -> list[str]:
-    """The ids of what a bulk call has saved."""
+    """Return the ids of the personas that a bulk call has saved."""
     results = answer["results"]
     if not isinstance(results, list):
         raise TypeError("no results")
@@ -206,7 +206,7 @@ def begun(authors: list[Author], until: float) -> tuple[list[Thread], list[Told]
 
 
 def whole(tolds: list[Told]) -> Told:
-    """What they all were told."""
+    """Return the results of all clients together."""
     result = Told()
     for told in tolds:
         result.failures += told.failures
@@ -216,7 +216,7 @@ def whole(tolds: list[Told]) -> Told:
 
 
 def loaded(authors: list[Author], seconds: float) -> Told:
-    """What so many clients are told in that time, all together."""
+    """Run so many clients for that time, and return their results together."""
     threads, tolds = begun(authors, time.monotonic() + seconds)
     for thread in threads:
         thread.join()
@@ -224,14 +224,14 @@ def loaded(authors: list[Author], seconds: float) -> Told:
 
 
 def percentile(times: list[float], share: int) -> float:
-    """In milliseconds."""
+    """Return a percentile in milliseconds."""
     return quantiles(times, n=100)[share - 1] * 1000 if len(times) > 1 else times[0] * 1000
 
 
 def levels(connect: Connect, library: list[str], seconds: float) -> None:
-    """A row for each number of clients, and then the operations at eight.
+    """Print a row for each number of clients, and then the operations at eight.
 
-    "Started" are function processes that were not there before: where there are any, their start is in the CPU time.
+    "Started" are function processes that were not there before: if there are any, their start is in the CPU time.
     """
     roles = list(sums(family()))
     print(
@@ -265,7 +265,7 @@ def levels(connect: Connect, library: list[str], seconds: float) -> None:
 
 
 def soak(connect: Connect, library: list[str], minutes: float) -> bool:
-    """Sizes by the minute; whether the functions have kept theirs."""
+    """Print sizes by the minute, and return True if the functions have kept theirs."""
     roles = list(sums(family()))
     print(f"\nSoak: {SOAK_CLIENTS} clients for {minutes:g} minutes")
     print(f"| minute | calls | failures | {' | '.join(f'{role}: MB, files, processes' for role in roles)} |")
@@ -301,7 +301,7 @@ def soak(connect: Connect, library: list[str], minutes: float) -> bool:
 
 @contextlib.contextmanager
 def gateway() -> Iterator[Connect]:
-    """The service as `make run` starts it, in a folder of its own, for a superadmin."""
+    """Run the service as `make run` starts it, in a folder of its own, for a superadmin."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (process, port):
         # What it logs would fill the pipe, and then it would wait.
         if process.stdout is None:

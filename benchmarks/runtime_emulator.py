@@ -18,7 +18,7 @@ RUNTIME: Final = ROOT / ".local" / "runtime" / "bin" / "python"
 RAPID: Final = ROOT / ".local/sam/lib/python3.13/site-packages/samcli/local/rapid"
 EMULATOR: Final = RAPID / f"aws-lambda-rie-{native_architecture()}"
 INVOCATIONS: Final = "/2015-03-31/functions/function/invocations"
-"""Where the emulator takes an event by POST. It runs one at a time."""
+"""The path at which the emulator takes an event by POST. It runs one at a time."""
 _PATIENCE: Final = 30.0
 
 
@@ -30,7 +30,7 @@ def require() -> None:
 
 
 def process_environment(folder: Path) -> dict[str, str]:
-    """What the process of the function in ``folder`` needs to find its code, and to leave it as it is."""
+    """Return the variables by which the process of the function in ``folder`` finds its code and keeps it as it is."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(folder), *(str(layer / "python") for layer in layers(BUILD))]),
@@ -40,7 +40,7 @@ def process_environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def emulated(folder: Path, environment: Mapping[str, str], log: int) -> Iterator[int]:
-    """The emulator around the function in ``folder``, logging to a descriptor; the port on which it takes events.
+    """Run the emulator around the function in ``folder``, logging to a descriptor, and yield the port for its events.
 
     The function starts with the first event. The environment is the whole one.
     """

@@ -1,12 +1,12 @@
-"""Where the CPU time of a warm call goes, by samples: get, search and draft, each by its function's own handler.
+"""The CPU time of a warm call by its parts, by samples: get, search and draft, each by its function's own handler.
 
     .venv/bin/python benchmarks/sampled.py              # a minute
 
 The handlers run in this process against the local store, over HTTP. The kernel signals whenever the process has taken a
-few milliseconds of CPU time (a tick of its clock; who waits takes none), and the stack is looked at: it counts for the
-innermost frame of a package that has a row here, so what the standard library and C do counts for who called them.
+few milliseconds of CPU time (a tick of its clock; waiting takes none), and the stack is sampled: it counts for the
+innermost frame of a package that has a row here, so the time of the standard library and of C counts for their caller.
 cProfile would add to every call of a Python function, and so show small ones as larger than they are; a thread that
-samples gets in mostly where a call begins to wait, and shows that as larger.
+samples runs mostly at moments at which a call begins to wait, and shows these as larger.
 """
 
 import os
@@ -69,7 +69,7 @@ class InProcess:
         pass
 
     def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        """The status and body of an answer; ``_`` in a header's name stands for a hyphen."""
+        """Return the status and body of an answer; ``_`` in a header's name stands for a hyphen."""
         if operation not in self._handlers:
             self._handlers[operation] = load_handler(operation)
         more = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -78,7 +78,10 @@ class InProcess:
 
 
 def invoked(handler: Handler, made: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The handler's answer. What lies below this frame is the function's, what lies beside it the client's."""
+    """Return the handler's answer.
+
+    Frames below this one are the function's, frames beside it the client's.
+    """
     return handler(made, context)
 
 
@@ -114,7 +117,7 @@ class Sampler:
 
 
 def row_of(frame: FrameType | None) -> str | None:
-    """The row for which a stack counts. None: it is the client's."""
+    """Return the row for which a stack counts; None for a stack of the client's."""
     found: str | None = None
     while frame is not None:
         if frame.f_code is invoked.__code__:
@@ -133,7 +136,7 @@ def _row(module: str) -> str | None:
 
 
 def table(samplers: Mapping[str, Sampler], tolds: Mapping[str, Told]) -> Iterator[str]:
-    """The lines of the report."""
+    """Yield the lines of the report."""
     yield f"| share of the CPU time | {' | '.join(samplers)} |"
     yield f"| --- |{' --- |' * len(samplers)}"
     shares: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))

@@ -151,7 +151,7 @@ COLUMNS: dict[Facet, str] = {"colors": "color", "icons": "icon", "instructions":
 
 
 def _unfiltered() -> str:
-    """Everything is counted from the indexes alone, the facets side by side."""
+    """Return a statement that counts everything from the indexes alone, the facets side by side."""
     counts = [
         f"SELECT {number}, {COLUMNS.get(facet, 'option')} AS option, count(*)::int AS n "
         f"FROM {LINKED[facet][0] if facet in LINKED else 'persona'} GROUP BY {COLUMNS.get(facet, 'option')}"
@@ -164,7 +164,10 @@ def _unfiltered() -> str:
 
 
 def _filtered(matches: str, aside: dict[Facet, str] | None = None, page: str = "m") -> str:
-    """``matches`` are CTEs, the last one ``m``; ``aside`` names the one that a facet is counted from instead."""
+    """Return a statement that counts the rows that match.
+
+    ``matches`` are CTEs, the last one ``m``; ``aside`` names the one from which a facet is counted instead.
+    """
     counts = []
     for number, facet in enumerate(FACETS):
         source, option = (aside or {}).get(facet, "m"), COLUMNS.get(facet, "option")
@@ -265,7 +268,7 @@ class Postgres:
             rows.clear()
 
     async def asker(self, kind: str) -> Callable[[Query], Awaitable[asyncpg.Record]]:
-        """How to ask questions of a kind of STATEMENTS."""
+        """Return a function that asks questions of a kind of STATEMENTS."""
         await self._connection.execute(f"RESET ALL; {PLANNING.get(kind, '')}")
         statement = await self._connection.prepare(STATEMENTS[kind])
         numbers = self._library.numbers
@@ -286,7 +289,7 @@ class Postgres:
         return ask
 
     def cpu_seconds(self) -> float:
-        """What the connection's process has used so far, and the parallel workers that have ended."""
+        """Return the CPU time so far of the connection's process and of the parallel workers that have ended."""
         backend = int(Path(f"/proc/{self._backend}/schedstat").read_text().split()[0]) / 1e9
         ticks = Path(f"/proc/{self._postmaster}/stat").read_text().rsplit(")", 1)[1].split()[13:15]
         return backend + sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
@@ -349,7 +352,7 @@ class Times:
         self.cpu += others.cpu
 
     def __str__(self) -> str:
-        """Median and p99 of the wall time, mean of the CPU time (which is read in ticks): all in ms."""
+        """Return median and p99 of the wall time, and the mean of the CPU time (which is read in ticks): all in ms."""
         last = sorted(self.wall)[min(len(self.wall) - 1, int(0.99 * len(self.wall)))]
         return f"{_ms(median(self.wall))} / {_ms(last)} / {_ms(fmean(self.cpu))}"
 
@@ -369,7 +372,7 @@ def timed(times: Times, cpu: Callable[[], float] = time.process_time) -> Iterato
 
 
 def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> SearchResult:
-    """A whole answer: the page, the total and the counts of all facets."""
+    """Return a whole answer: the page, the total and the counts of all facets."""
     found = index.search(query, field_of)
     for facet in FACETS:
         found.counts(facet)
@@ -453,7 +456,7 @@ def change(index: Index, library: Library, seq: int) -> Times:
 
 @dataclass
 class View:
-    """What there is to say of the view of one size beside its searches."""
+    """The figures of the view of one size, apart from its searches."""
 
     size: int
     build: Times
@@ -520,8 +523,11 @@ def probe(size: int, file: Path) -> dict[str, float]:
 
 
 def probed(library: Library, file: Path) -> dict[str, float]:
-    """In the new process: seconds to load a snapshot, and bytes above the process as it was: loaded, after searches of
-    all kinds, at most while loading, and what the index says itself after the searches."""
+    """Measure a snapshot in this new process: seconds to load it, and bytes above those of the bare process.
+
+    The bytes are those when it is loaded, after searches of all kinds, at most while loading, and the size that the
+    index itself states after the searches.
+    """
     cells = cells_of(library)
     gc.collect()
     bare = _memory("VmRSS")
@@ -544,7 +550,7 @@ def probed(library: Library, file: Path) -> dict[str, float]:
 
 
 def _memory(what: str) -> int:
-    """Bytes that this process has in memory now (VmRSS), or had at most (VmHWM)."""
+    """Return the bytes that this process has in memory now (VmRSS), or had at most (VmHWM)."""
     found = re.search(rf"^{what}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 
@@ -553,7 +559,7 @@ def _memory(what: str) -> int:
 
 
 def machine() -> str:
-    """What this was measured on."""
+    """Return a description of the machine on which this was measured."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     load = " ".join(f"{each:.2f}" for each in os.getloadavg())
     return (
@@ -563,7 +569,7 @@ def machine() -> str:
 
 
 def table_of_cells(size: int, results: list[tuple[str, Times, Times]]) -> Iterator[str]:
-    """The two sides, as Markdown."""
+    """Yield the table of the two sides, as Markdown."""
     yield f"| {size:,} personas | the view | PostgreSQL | times as fast | times less CPU |"
     yield "| --- | --- | --- | --- | --- |"
     for label, ours, theirs in results:
@@ -573,7 +579,7 @@ def table_of_cells(size: int, results: list[tuple[str, Times, Times]]) -> Iterat
 
 
 def table_of_views(views: list[View]) -> Iterator[str]:
-    """The view alone, as Markdown."""
+    """Yield the table of the view alone, as Markdown."""
 
     def row(label: str, value: Callable[[View], str]) -> str:
         return f"| {label} | " + " | ".join(map(value, views)) + " |"
@@ -600,7 +606,7 @@ def table_of_views(views: list[View]) -> Iterator[str]:
 
 
 def table_of_parts(library: Library, index: Index) -> Iterator[str]:
-    """Where a search goes, as Markdown: the mean CPU time of each part in µs, the parts of a question one by one."""
+    """Yield the mean CPU time of each part of a search in µs, as Markdown, the parts of a question one by one."""
     yield f"| {library.size:,} personas, CPU in µs | finding, and the page | {' | '.join(FACETS)} | all |"
     yield "| --- " * (len(FACETS) + 3) + "|"
     for cell in cells_of(library):

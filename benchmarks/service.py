@@ -93,7 +93,7 @@ class Times:
         self.cpu.append(time.process_time() - cpu)
 
     def __str__(self) -> str:
-        """Median and p99 of the wall time, mean and p99 of the CPU time, in ms."""
+        """Return median and p99 of the wall time, mean and p99 of the CPU time, in ms."""
         wall, cpu = sorted(self.wall), sorted(self.cpu)
         last = min(len(wall) - 1, int(0.99 * len(wall)))
         return " | ".join(f"{1e3 * each:.3g}" for each in (median(wall), wall[last], fmean(cpu), cpu[last]))
@@ -155,7 +155,7 @@ class Group:
         store.put(GROUP, CatalogueEntry("flags", self.library.active_flag, flag), "w")
 
     def persona(self, persona_id: str, row: Row, seq: int) -> Persona:
-        """A whole persona, of a row."""
+        """Return a whole persona, made from a row."""
         return Persona(
             id=persona_id,
             name=Text(row["ni"], row["n"]),
@@ -180,7 +180,7 @@ class Group:
         )
 
     def _views(self) -> None:
-        """The views as a rebuild makes them, without the table that it reads."""
+        """Make the views as a rebuild does, without the table that a rebuild reads."""
         index, texts = Index(), TextsView(GROUP)
         snapshots, now = services().snapshots, datetime.now(UTC)
 
@@ -217,7 +217,7 @@ class Group:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
-        """Whatever the block writes is not there afterwards."""
+        """Undo the writes of the block at its end."""
         items, objects = dict(self.aws.items), dict(self.aws.objects)
         changed = {partition: list(listed) for partition, listed in self.aws._changed.items()}
         yield
@@ -228,7 +228,7 @@ class Group:
 
 
 def handler_of(operation: str) -> Handler:
-    """The handler of a function."""
+    """Return the handler of a function."""
     spec = importlib.util.spec_from_file_location(f"handler_{operation}", ROOT / "functions" / operation / "handler.py")
     if spec is None or spec.loader is None:
         raise click.ClickException(f"there is no function {operation}")
@@ -242,7 +242,7 @@ _numbers = count()
 
 
 def event_of(operation: str, key: str, body: object) -> dict[str, Any]:
-    """An event of API Gateway, payload version 2.0."""
+    """Return an event of API Gateway, payload version 2.0."""
     path = OPERATIONS[operation].path
     return {
         "version": "2.0",
@@ -270,7 +270,7 @@ CONTEXT = SimpleNamespace(
 
 
 def call(handler: Handler, event: dict[str, Any]) -> dict[str, Any]:
-    """The answer's body."""
+    """Call the handler, and return the answer's body."""
     answer = handler(event, CONTEXT)
     if answer["statusCode"] != HTTPStatus.OK:
         raise click.ClickException(f"{answer['statusCode']}: {answer['body']}")
@@ -282,7 +282,7 @@ def call(handler: Handler, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def bodies_of(library: Library) -> dict[str, list[dict[str, object]]]:
-    """The kinds of searches, by label."""
+    """Return the kinds of searches, by label."""
     chance = random.Random(25)
     departments, fields = library.options["departments"], library.options["fields"]
     filtered = [
@@ -299,7 +299,7 @@ def bodies_of(library: Library) -> dict[str, list[dict[str, object]]]:
 
 
 def measure_search(group: Group, rounds: int, changes: int) -> Iterator[tuple[str, str, Times, set[tuple[str, ...]]]]:
-    """Every kind of search by both people, with so many changes in the window of the feed."""
+    """Measure every kind of search by both people, with so many changes in the window of the feed."""
     handler, chance = handler_of("search"), random.Random(changes)
     # The feed's window must have passed over the loading of the library, or it would be read again at every search.
     time.sleep(runtime.FEED_WINDOW.total_seconds())
@@ -321,7 +321,10 @@ def measure_search(group: Group, rounds: int, changes: int) -> Iterator[tuple[st
 
 
 def measure_refresh(group: Group, changes: int, rounds: int) -> tuple[Times, list[str]]:
-    """A refresh of all views after so many changes, each time from the same views; the calls to AWS of the last one."""
+    """Measure a refresh of all views after so many changes, each time from the same views.
+
+    The calls to AWS of the last refresh are returned too.
+    """
     handler, times = handler_of("refresh"), Times()
     for number in range(rounds):
         with group.undone():

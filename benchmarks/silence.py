@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Whatever the block writes to the standard output is made, and goes nowhere."""
+    """Discard the standard output of the block."""
     kept = os.dup(1)
     sys.stdout.flush()
     with Path(os.devnull).open("w") as nowhere:

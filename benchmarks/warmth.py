@@ -1,12 +1,12 @@
-"""How often a search finds its group's view in memory, by groups and searches a second: a simulation.
+"""A simulation of how often a search finds its group's view in memory, by groups and searches a second.
 
     .venv/bin/python benchmarks/warmth.py
 
 Lambda gives a request to an idle environment, here the one that was used last, or starts one; an environment idle for
 ten minutes ends. Each holds the views that it searched last, up to half of its memory. Groups are of 1,000 personas and
 are searched unequally: the k-th most popular one is asked for in proportion to 1 / k**0.8. Searches arrive by chance,
-at the rate of a busy hour. What a search takes, found or loaded, and what a view holds are the figures of
-benchmarks/README.md; a round to S3 is taken as 30 ms, one to DynamoDB as 5 ms.
+at the rate of a busy hour. The time of a search, with the view found or loaded, and the size of a view are the figures
+of benchmarks/README.md; a round to S3 is taken as 30 ms, one to DynamoDB as 5 ms.
 """
 
 import random
@@ -33,7 +33,7 @@ class Environment:
     idle_since: float = 0.0
 
     def search(self, group: int) -> bool:
-        """Whether the group's view was there; afterwards it is."""
+        """Return True if the group's view was there; afterwards it is."""
         found = group in self.views
         self.views[group] = None
         self.views.move_to_end(group)
@@ -43,7 +43,7 @@ class Environment:
 
 
 def simulate(groups: int, rate: float) -> tuple[float, int]:
-    """The share of searches that found their view, of the second half, and the most environments at a time."""
+    """Return the share of searches that found their view, of the second half, and the most environments at a time."""
     chance = random.Random(7)
     weights = list(accumulate((rank + 1) ** -SKEW for rank in range(groups)))
     idle: list[Environment] = []

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/create"""
+"""The function behind POST /api/v5/artifacts/personas/create."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/delete"""
+"""The function behind POST /api/v5/artifacts/personas/delete."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/docs"""
+"""The function behind POST /api/v5/artifacts/personas/docs."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,7 +12,7 @@ app = build_app(OPERATION)
 
 @app.post(OPERATION.path)
 def docs(body: Json[PersonaDocsRequest]) -> PersonaDocsResponse:
-    """The documentation of the persona artifact, composed from what the service works with."""
+    """Return the documentation of the persona artifact, composed from the data with which the service works."""
     return describe(services(), app.caller, body)
 
 

@@ -1,4 +1,4 @@
-"""GET /api/v5/uploads/{upload_id}/download"""
+"""The function behind GET /api/v5/uploads/{upload_id}/download."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -1,4 +1,4 @@
-"""PATCH /api/v5/artifacts/personas/draft"""
+"""The function behind PATCH /api/v5/artifacts/personas/draft."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/drafts"""
+"""The function behind POST /api/v5/artifacts/personas/drafts."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,7 +12,7 @@ app = build_app(OPERATION)
 
 @app.post(OPERATION.path)
 def drafts() -> GetPersonaDraftsResponse:
-    """The caller's own drafts, latest first."""
+    """Return the caller's own drafts, latest first."""
     return list_drafts(services(), app.caller)
 
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/export"""
+"""The function behind POST /api/v5/artifacts/personas/export."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/get"""
+"""The function behind POST /api/v5/artifacts/personas/get."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,7 +13,7 @@ app = build_app(OPERATION)
 
 @app.post(OPERATION.path)
 def get(body: Json[GetPersonaRequest]) -> Response[GetPersonaResponse]:
-    """A persona, a draft laid over it, or the blank form of a new one."""
+    """Return a persona, a draft laid over it, or the blank form of a new one."""
     answer = get_persona(services(), app.caller, body)
     return app.tagged(answer, answer.version)
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/refresh, the schedule, and the queue of groups to refresh."""
+"""The function behind POST /api/v5/artifacts/personas/refresh, the schedule, and the queue of groups to refresh."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/search"""
+"""The function behind POST /api/v5/artifacts/personas/search."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,7 +12,7 @@ app = build_app(OPERATION)
 
 @app.post(OPERATION.path)
 def search(body: Json[SearchPersonaRequest]) -> SearchPersonaResponse:
-    """One page of the personas that match, and seven filters with true counts."""
+    """Return one page of the personas that match, and seven filters with true counts."""
     return search_personas(services(), app.caller, body)
 
 

@@ -1,4 +1,4 @@
-"""POST /api/v5/artifacts/personas/update"""
+"""The function behind POST /api/v5/artifacts/personas/update."""
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 

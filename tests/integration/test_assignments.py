@@ -1,4 +1,4 @@
-"""Counts of the profiles that a persona is assigned to: every caller is told what the profiles say.
+"""Tests of the number of profiles to which a persona is assigned: every caller sees the true number.
 
 Through every order of assigning, deleting, coming back and taking away.
 """

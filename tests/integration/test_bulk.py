@@ -1,4 +1,4 @@
-"""Calls of many items: how they are worked through, and how what became of each is told."""
+"""Tests of calls of many items: their order, and the answer for each item."""
 
 import json
 import random

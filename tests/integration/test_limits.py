@@ -1,5 +1,6 @@
-"""The limits of DynamoDB that neither moto nor the emulator holds us to: sizes of items with what an index projects of
-them, sizes of batches, and what may stand in an expression.
+"""Tests of the limits of DynamoDB that neither moto nor the emulator enforces.
+
+They are the sizes of items with the parts that an index projects, the sizes of batches, and the syntax of expressions.
 """
 
 import random

@@ -1,8 +1,8 @@
-"""Writes whose answer is lost end as the success that they were, exactly once; and everything else that can go wrong
-between this service and DynamoDB.
+"""Tests of writes whose answer is lost, and of every other fault between this service and DynamoDB.
 
-A write takes effect and its answer never comes. The next attempt's condition then fails on what the write itself has
-left there: it must know itself again, even when somebody else has written in between. See ``support.faults``.
+Such a write ends as the success that it was, exactly once. It takes effect and its answer never comes. The next
+attempt's condition then fails on the item that the write itself has left: the write must recognise itself, even when
+somebody else has written in between. See ``support.faults``.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Eight processes at once on the emulator, or sixteen: no write is lost, none is made twice, and versions say how many
-there were.
+"""Tests of eight or sixteen processes at once on the emulator.
 
-moto cannot show this: in one process it loses updates under threads.
+No write is lost, none is made twice, and versions count the writes. moto cannot show this: in one process it loses
+updates under threads.
 """
 
 import json

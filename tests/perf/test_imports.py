@@ -1,4 +1,4 @@
-"""What a handler imports before its first event: every module of it is part of each cold start."""
+"""Tests of a handler's imports before its first event: each imported module is part of each cold start."""
 
 import json
 import os
@@ -27,14 +27,14 @@ NEVER: Final = (
     "pydantic.v1",
     "s3transfer",
 )
-"""What no handler imports; tokens and Idempotency-Keys bring in what they need when one comes."""
+"""Modules that no handler imports; a token or an Idempotency-Key imports the ones that it needs when it comes."""
 
 ONLY: Final[Mapping[str, frozenset[str]]] = {
     "pyroaring": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
     "stringzilla": frozenset({"ExportFunction", "RefreshFunction", "SearchFunction"}),
     "aws_lambda_powertools.utilities.batch": frozenset({"RefreshFunction"}),
 }
-"""What some handlers may import, and no other."""
+"""Modules that some handlers may import, and no other."""
 
 IMPORT: Final = """
 import json, sys
@@ -47,7 +47,7 @@ print(json.dumps({"modules": sorted(sys.modules), "clients": clients}))
 
 @cache
 def imported(logical_id: str) -> dict[str, Any]:
-    """What a process holds that has imported a function's handler: its modules, and the AWS clients it has made."""
+    """Import a function's handler in a process, and return its modules and the AWS clients that it has made."""
     function = functions()[logical_id]
     names = dict.fromkeys(("RefreshQueue",), "https://localhost/queue")
     names |= {each: f"test-{each.lower()}" for each in ("PersonasTable", "IdempotencyTable", "Bucket")}
@@ -70,7 +70,7 @@ def imported(logical_id: str) -> dict[str, Any]:
 
 
 def within(package: str, modules: list[str]) -> list[str]:
-    """The modules that are of a package."""
+    """Return the modules that are of a package."""
     return [name for name in modules if f"{name}.".startswith(f"{package}.")]
 
 

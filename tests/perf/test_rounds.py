@@ -31,7 +31,7 @@ _numbers = count()
 
 
 def new_text(of: str = "text") -> str:
-    """A text that nobody has sent before."""
+    """Return a text that nobody has sent before."""
     return f"{of} {next(_numbers)}"
 
 
@@ -40,7 +40,7 @@ world = pytest.fixture(unguarded_world)
 
 @pytest.fixture
 def rounds(world: World) -> Rounds:
-    """Counts the rounds of everything that is called from now on, in one environment."""
+    """Count the rounds of everything that is called from now on, in one environment."""
     counted = Rounds()
     services().parallel = CountingParallel(counted)
     counted.watch(dynamodb())
@@ -49,7 +49,7 @@ def rounds(world: World) -> Rounds:
 
 @pytest.fixture
 def client(world: World, rounds: Rounds) -> Client:
-    """A client of the environment that is counted. It is warm: identity and catalogue are held."""
+    """Provide a warm client of the environment that is counted: identity and catalogue are held."""
     warm = warm_client(world)
     answered(warm.call("get", {}))
     return warm
@@ -70,7 +70,7 @@ def create(client: Client, *personas: dict[str, object]) -> list[str]:
 
 
 def forget_texts() -> None:
-    """As in an environment that has not seen any."""
+    """Empty the text directory, as in an environment that has not seen any texts."""
     services().texts = TextDirectory(services().table)
 
 
@@ -165,7 +165,7 @@ def wire() -> Wire:
 class TestIdentity:
     @pytest.fixture
     def later(self, world: World, rounds: Rounds) -> Callable[[float], None]:
-        """Moves the clock of the identity cache."""
+        """Return a function that moves the clock of the identity cache."""
         clock = Clock()
         services().authenticator = Authenticator(ProfileStore(services().table), services().settings, clock)
 
@@ -424,7 +424,7 @@ class TestAThousand:
 
     @pytest.fixture(autouse=True)
     def _time_enough(self, client: Client) -> None:
-        """However slow the machine is: what is counted here is no time."""
+        """Remove the deadline, since a slow machine must not change the count."""
         services().table.deadline = Deadline()
         services().authenticator = Authenticator(ProfileStore(services().table), services().settings, Clock())
         answered(client.call("drafts", {}))
@@ -496,7 +496,7 @@ class TestDuplicate:
 class TestExport:
     @pytest.fixture
     def upload_id(self, client: Client, rounds: Rounds) -> str:
-        """An export of a group that is refreshed and of which this environment holds the view."""
+        """Export a refreshed group whose view this environment holds."""
         rounds.watch(s3())
         create(client, persona(), persona())
         answered(client.call("refresh"))

@@ -1,8 +1,11 @@
-"""The feed rule, proved on the cache of the catalogue: commits that arrive late, in another order than their stamps, by
-writers whose clocks are wrong, hide nothing from a reader that is warm; and no entry ever goes back.
+"""Tests of the feed rule, by the cache of the catalogue.
 
-The table is simulated, since no real one can be told when to commit. What it does is what a local index of DynamoDB
-does: a query returns the items as they stand, in the order of their stamps, page by page, and others commit meanwhile.
+Commits that arrive late, in another order than their stamps, by writers whose clocks are wrong, hide nothing from a
+warm reader; and no entry ever goes back.
+
+The table is simulated, since nobody can choose the time of a commit in a real one. It does the same as a local index of
+DynamoDB: a query returns the items as they stand, in the order of their stamps, page by page, and others commit
+meanwhile.
 """
 
 from collections.abc import Iterator
@@ -29,7 +32,7 @@ LONGEST_TO_COMMIT: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT
 
 
 def color_at(seq: int) -> dict[str, Value]:
-    """The row of a color that says as of when it is."""
+    """Return the row of a color that contains its seq."""
     return {"name": "Teal", "hex_code": "#16818A", "description": None, "seq": seq}
 
 
@@ -76,7 +79,7 @@ class Feed:
     true_time: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)
     entries: dict[str, Entry] = field(default_factory=dict)
     history: dict[tuple[str, int], bool] = field(default_factory=dict)
-    """Whether an entry was deleted at each of its seqs."""
+    """True for each seq of an entry at which it was deleted."""
     moved_back: set[str] = field(default_factory=set)
     """The entries whose last stamp is older than the one before it: of two writers, the later has a slow clock."""
 
@@ -94,7 +97,7 @@ class Feed:
         self.history[entry_id, seq] = commit.deletes
 
     def page(self, first: str, last: str, after: tuple[str, str]) -> list[Entry]:
-        """The next few entries of a range, as they stand at this moment."""
+        """Return the next few entries of a range, as they stand at this moment."""
         found = sorted(
             (
                 entry
@@ -106,7 +109,7 @@ class Feed:
         return found[:PAGE]
 
     def state(self) -> dict[str, int]:
-        """The seq of every entry."""
+        """Return the seq of every entry."""
         return {entry.id: entry.seq for entry in self.entries.values()}
 
 
@@ -131,7 +134,7 @@ class Reader:
         self._view.current(GROUP)
 
     def seen(self) -> dict[str, int]:
-        """The seq of every entry that the view shows, as its row says."""
+        """Return the seq of every entry that the view shows, as its row says."""
         catalogue = self._view.held(GROUP)
         rows = catalogue.rows("colors") if catalogue else {}
         return {entry_id: cast("int", row["seq"]) for entry_id, row in rows.items()}
@@ -163,7 +166,7 @@ class Reader:
 
 
 def seconds(most: timedelta) -> st.SearchStrategy[timedelta]:
-    """A time of up to ``most``; the extremes come often, for they are where mistakes are."""
+    """Draw a time of up to ``most``; the extremes come often, since mistakes are likely there."""
     return st.sampled_from((timedelta(0), most)) | st.timedeltas(timedelta(0), most)
 
 
@@ -208,10 +211,10 @@ def test_nothing_stays_hidden_and_nothing_goes_back(
 
 
 def shows_all_of(feed: Feed, at_start: dict[str, int], seen: dict[str, int]) -> None:
-    """What stood there when the read began is shown, or something newer.
+    """Check that the reader shows every entry that existed at the start of the read, or a newer state of it.
 
-    One thing no reader of pages can help: an entry that moves back while the pages are read may move from one that is
-    still to come to one that is past. The next read asks for it again, and must show it.
+    No reader of pages can avoid one exception: an entry that moves back while the pages are read may move from a page
+    that is still to come to one that is past. The next read asks for it again, and must show it.
     """
     for entry_id in at_start.keys() - feed.moved_back:
         newest = feed.entries[entry_id].seq
@@ -225,14 +228,14 @@ def goes_not_back(before: dict[str, int], after: dict[str, int]) -> None:
 
 
 class TestTheWindow:
-    """How far back a warm reader asks is just enough."""
+    """Tests that a warm reader asks just far enough back."""
 
     def test_covers_the_longest_time_to_commit_and_two_clocks_apart(self) -> None:
         assert FEED_WINDOW >= LONGEST_TO_COMMIT + CLOCK_SKEW
 
     @pytest.fixture
     def warm(self) -> tuple[Feed, Reader]:
-        """A reader whose clock is as far ahead as it may be, and which has just read."""
+        """Provide a reader whose clock is as far ahead as permitted, and which has just read."""
         feed = Feed()
         reader = Reader(feed, CLOCK_SKEW / 2)
         reader.read([])

@@ -83,7 +83,7 @@ ABSENT: Final = Part({}, {})
 
 
 def single_text(name: str) -> st.SearchStrategy[Part]:
-    """A text by value (blanks around it are nothing), by id, or cleared in one of several ways.
+    """Draw a text by value (blanks around it are nothing), by id, or cleared in one of several ways.
 
     Instructions that are blank are the empty text; a blank name or description clears.
     """
@@ -107,12 +107,12 @@ def single_text(name: str) -> st.SearchStrategy[Part]:
 
 
 def single_link(name: str) -> st.SearchStrategy[Part]:
-    """A link, or null for none."""
+    """Draw a link, or null for none."""
     return st.just(ABSENT) | st.sampled_from((*LINKS[name], None)).map(lambda each: Part({name: each}, {name: each}))
 
 
 def flag() -> st.SearchStrategy[Part]:
-    """The flag under either of its names, or under both."""
+    """Draw the flag under either of its names, or under both."""
     names = st.sampled_from((("flag_id",), ("active_flag_id",), ("flag_id", "active_flag_id")))
     return st.just(ABSENT) | st.tuples(names, st.sampled_from((ACTIVE, None))).map(
         lambda each: Part(dict.fromkeys(each[0], each[1]), {"active_flag_id": each[1]})
@@ -120,13 +120,13 @@ def flag() -> st.SearchStrategy[Part]:
 
 
 def links(name: str) -> st.SearchStrategy[Part]:
-    """A list of links, in which one may come twice; null is the empty one."""
+    """Draw a list of links, in which one may come twice; null is the empty list."""
     chosen = st.lists(st.sampled_from(LISTS[name]), max_size=4) | st.none()
     return st.just(ABSENT) | chosen.map(lambda ids: Part({name: ids}, {name: list(dict.fromkeys(ids or ()))}))
 
 
 def examples() -> st.SearchStrategy[Part]:
-    """Examples by ids, by values, or by both: the ids come first."""
+    """Draw examples by ids, by values, or by both: the ids come first."""
     chosen = st.lists(st.sampled_from(EXAMPLES), max_size=4) | st.none()
 
     def part(by_id: list[str] | None, by_value: list[str] | None, sides: tuple[str, ...]) -> Part:
@@ -142,7 +142,7 @@ def examples() -> st.SearchStrategy[Part]:
 
 
 def patches() -> st.SearchStrategy[Part]:
-    """Whole patches, down to empty ones."""
+    """Draw whole patches, down to empty ones."""
     parts = [
         *map(single_text, SINGLE_TEXTS),
         *map(single_link, LINKS),
@@ -362,7 +362,7 @@ def _as_list(value: Selection) -> list[str]:
 
 
 def _selected(form: Mapping[str, Any]) -> dict[str, Selection]:
-    """The form state that a get answer shows."""
+    """Return the form state that a get answer shows."""
 
     def one(section: str) -> str | None:
         resource = form[section]["resource"]
@@ -387,7 +387,7 @@ def _selected(form: Mapping[str, Any]) -> dict[str, Selection]:
 
 
 def _texts(form: Mapping[str, Any]) -> set[str]:
-    """The texts that a get answer shows as selected, after checking that each is the one that its id stands for."""
+    """Return the texts that a get answer shows as selected, after a check that each belongs to its id."""
     shown: list[tuple[TextKind, dict[str, Any] | None, str]] = [
         ("names", form["names"]["resource"], "name"),
         ("descriptions", form["descriptions"]["resource"], "description"),
@@ -401,7 +401,7 @@ def _texts(form: Mapping[str, Any]) -> set[str]:
 
 @pytest.fixture
 def machine(aws: Aws) -> type[Drafts]:
-    """The state machine, over an empty group."""
+    """Provide the state machine, over an empty group."""
 
     class Bound(Drafts):
         world = unguarded_world(aws)

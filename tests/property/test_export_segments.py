@@ -25,7 +25,7 @@ id_lists: Final = st.lists(ids, max_size=3).map(tuple)
 
 @st.composite
 def personas(draw: st.DrawFn, persona_id: str) -> Persona:
-    """Any persona."""
+    """Draw any persona."""
 
     def text() -> Text:
         return Text(draw(ids), draw(texts))
@@ -54,7 +54,7 @@ def personas(draw: st.DrawFn, persona_id: str) -> Persona:
 
 
 def numbered(number: int, *, size: int = 10) -> Persona:
-    """A persona of many."""
+    """Return a persona of many."""
     text = Text(IDS[0], f"Persona {number} " + "x" * size)
     return Persona(
         id=str(uuid5(UUID(int=8), str(number))),
@@ -85,19 +85,19 @@ class Objects:
         return key
 
     def base(self, many: Iterable[Persona]) -> Manifest:
-        """An export view of these personas."""
+        """Return an export view of these personas."""
         entries = sorted(Entry(persona.id, persona.seq, persona) for persona in many)
         return revise(Manifest(), entries, len(entries), self.fetch, self.store)
 
 
 def states(found: Iterable[Persona]) -> list[tuple[Persona, int]]:
-    """Personas with their seq, which their comparison leaves out."""
+    """Return personas with their seq, which their comparison leaves out."""
     return [(persona, persona.seq) for persona in found]
 
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds that a few personas reach."""
+    """Set bounds that a few personas reach."""
     monkeypatch.setattr(export_segments, "BLOCK_ENTRIES", 3)
     monkeypatch.setattr(export_segments, "SEGMENTS_MAX", 4)
 
@@ -151,7 +151,7 @@ class Refreshes(RuleBasedStateMachine):
 
     @rule()
     def look_back(self) -> None:
-        """A refresh may meet again what an earlier one has taken in."""
+        """Let a refresh meet again the changes that an earlier one has taken in."""
         for persona_id in list(self.true)[:2]:
             persona = self.true[persona_id]
             self.pending.setdefault(persona_id, Entry(persona_id, persona.seq, persona))

@@ -59,7 +59,7 @@ def id_of(text: str) -> str:
 
 
 def row_of(drawn: Row) -> Row:
-    """A row in which ids follow from texts, as they do in the store."""
+    """Return a row in which ids follow from texts, as they do in the store."""
     instructions = drawn["ii"]
     return drawn | {
         "ni": id_of(drawn["n"]),
@@ -133,7 +133,7 @@ class Model:
         return sorted(found, key=lambda persona_id: (fold(self.rows[persona_id]["n"]), persona_id))
 
     def counts(self, query: Query, facet: Facet) -> dict[str, int]:
-        """By choosing each option in turn, in place of what is selected of its facet."""
+        """Count by choosing each option in turn, in place of the selected ones of its facet."""
         chosen = {"scenarios": "scenario_ids", "fields": "field_ids", "departments": "department_ids"}.get(facet)
         others = self.ids(replace(query, **{chosen: ()}) if chosen else query)
         options = {each for persona_id in others for each in self._options(self.rows[persona_id], facet)}
@@ -212,7 +212,7 @@ def deciding(way: Mapping[str, float]) -> Iterator[None]:
 
 
 def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) -> None:
-    """Everything that there is to an answer."""
+    """Compare everything in an answer with the model."""
     want = model.ids(query)
     found = index.search(query, FIELD_OF)
     page = want[query.page_offset : query.page_offset + query.page_size]
@@ -333,7 +333,7 @@ def test_offers_the_best_of_many_instructions(
 
 
 def listed(row: Row) -> Row:
-    """What a list shows of a row."""
+    """Return the part of a row that a list shows."""
     return {key: row[key] for key in ListedRow.__annotations__}
 
 

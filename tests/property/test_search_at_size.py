@@ -75,7 +75,7 @@ LINKS: Final = {each.id: each.field_id for each in CATALOGUE.parameter_fields.va
 
 @cache
 def library() -> dict[str, dict[str, Any]]:
-    """The rows of the personas, the same in every run."""
+    """Return the rows of the personas, the same in every run."""
     chance = random.Random(11)
 
     def some(of: Sequence[str], most: int) -> list[str]:
@@ -102,7 +102,7 @@ def library() -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Held:
-    """What the operation asks for the group's view: here it is held, and nothing has changed."""
+    """A source of the group's view, for the operation: the view is held, and nothing has changed."""
 
     view: PersonaView
     size_bytes: int = 0
@@ -156,7 +156,7 @@ def options_of(row: Mapping[str, Any]) -> dict[Facet, set[str]]:
 
 
 def found_by_looking(departments: Sequence[str] | None, body: Mapping[str, Any]) -> list[dict[Facet, set[str]]]:
-    """The options of the personas that match, by a look at each of them."""
+    """Return the options of the personas that match, by a look at each of them."""
     text = fold(body.get("search", ""))
     found = []
     for row in library().values():
@@ -183,7 +183,10 @@ def random_search(chance: random.Random) -> tuple[list[str] | None, dict[str, An
 
 
 def check_counts(seed: int) -> None:
-    """One random search: its total and all counts, by looking and, where there is a filter for it, by choosing."""
+    """Check the total and all counts of one random search.
+
+    They are found again by a look at each persona and, if there is a filter for the facet, by choosing each option.
+    """
     # Given a search,
     departments, body = random_search(random.Random(seed))
     # when it is answered,

@@ -63,7 +63,7 @@ def a_snapshot() -> bytes:
 
 
 def sealed(data: bytes) -> bytes:
-    """The bytes with the checksum that belongs to them."""
+    """Return the bytes with the checksum that belongs to them."""
     return data[:8] + struct.pack("<I", zlib.crc32(data[12:])) + data[12:]
 
 

@@ -52,7 +52,7 @@ type Callers = Iterable[str] | None
 
 
 def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **links: object) -> Persona:
-    """A persona with these texts."""
+    """Return a persona with these texts."""
     of = {kind: [identified(SECRET, kind, each) for each in text[kind]] for kind in TEXT_KINDS}
     given_links = {"color_id": "c1", "icon_id": "i1", **links}
     return Persona(
@@ -70,7 +70,7 @@ def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **lin
 
 @st.composite
 def personas(draw: st.DrawFn) -> Persona:
-    """Any persona, of few words and few links, so that they meet."""
+    """Draw any persona, of few words and few links, so that they meet."""
     word = st.sampled_from(WORDS)
     return persona(
         draw(st.sampled_from(IDS)),
@@ -91,7 +91,7 @@ def personas(draw: st.DrawFn) -> Persona:
 
 @dataclass
 class Model:
-    """What the view must come to: per id the highest seq that it was told."""
+    """The expected state of the view: per id the highest seq that it received."""
 
     held: dict[str, tuple[int, Persona | None]] = field(default_factory=dict)
 
@@ -131,7 +131,7 @@ class Model:
 
 
 def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
-    """What a persona has of a kind."""
+    """Return the entries of a kind that a persona has."""
     by_kind: dict[OfferedKind, Iterable[Text | str | None]] = {
         "names": [one.name],
         "descriptions": [one.description],
@@ -150,7 +150,7 @@ def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
 
 @contextmanager
 def limits(options: int, section_bytes: int) -> Iterator[None]:
-    """Limits that few personas reach."""
+    """Set limits that few personas reach."""
     with (
         patch.multiple(text_usage, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
         patch.multiple(
@@ -168,7 +168,7 @@ steps = st.lists(personas() | st.tuples(st.sampled_from(IDS), st.integers(1, 12)
 
 
 def taken(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) -> TextsView:
-    """One step of a view's life; the view that goes on."""
+    """Take one step of a view's life, and return the view that goes on."""
     match step:
         case Persona():
             assert view.upsert(step) == model.take(step.id, step.seq, step)
@@ -243,7 +243,7 @@ def test_a_view_says_whether_the_uses_have_changed(
 
 
 def bare(number: int, seq: int, name: str, **links: object) -> Persona:
-    """A persona of which only the name counts."""
+    """Return a persona of which only the name counts."""
     text: dict[TextKind, list[str]] = {"names": [name], "descriptions": [], "instructions": ["i"], "examples": []}
     return persona(str(UUID(int=number)), seq, text, **links)
 

@@ -1,5 +1,6 @@
-"""The write rule: whatever the network does, and whoever else writes, a write takes effect once or not at all, and what
-the writer is told is what happened.
+"""Tests of the write rule, under any faults of the network and any writes of others.
+
+A write takes effect once or not at all, and its writer is answered truly.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from support.world import GROUP, NEEDED, STAR, TEAL, World, entry_id, result, se
 
 
 class Fate(Enum):
-    """What becomes of one attempt: whether it arrives, and whether its answer does."""
+    """The fate of one attempt: its request arrives or not, and so does its answer."""
 
     TIMED_OUT_AFTER = (lost_after(timed_out()), True)
     CLOSED_AFTER = (lost_after(closed()), True)
@@ -64,7 +65,10 @@ class Fate(Enum):
 
 
 class Move(Enum):
-    """What somebody else does to the persona. To a deleted one only one thing can be done: to make it again."""
+    """A move of somebody else on the persona.
+
+    A deleted persona permits only one: to make it again.
+    """
 
     RENAME = "rename"
     DELETE = "delete"
@@ -78,7 +82,10 @@ class Attempt(NamedTuple):
 
 
 class Kind(Enum):
-    """What our writer does with a persona that it finds. Where it finds a tombstone, it makes the persona again."""
+    """A write of ours to a persona that it finds.
+
+    If it finds a tombstone, it makes the persona again.
+    """
 
     UPDATE = "update"
     DELETE = "delete"
@@ -101,7 +108,7 @@ steps = st.builds(Step, st.sampled_from(Kind), st.just([]) | moves, attempts)
 
 
 def scenario(tag: str) -> str:
-    """The id of the scenario that a write names."""
+    """Return the id of the scenario that a write names."""
     return entry_id("scenarios", tag)
 
 
@@ -136,7 +143,7 @@ class Setting:
         self.world.personas.insert(self.group, self.persona("The first"), "others.0")
 
     def others_move(self, made: list[Move]) -> None:
-        """Somebody else reads and writes, and nothing is in the way."""
+        """Let somebody else read and write without a fault."""
         for move in made:
             self.written += 1
             write_id, stored = f"others.{self.written}", self.stored()
@@ -149,7 +156,7 @@ class Setting:
                 self.world.personas.delete(self.group, self.persona_id, write_id, stored)
 
     def we_write(self, kind: Kind, based_on: Stored, tag: str) -> WriteResult:
-        """One write of ours, decided on what was read."""
+        """Make one write of ours, decided on what was read."""
         if based_on.persona is None:
             return self.ours.insert(self.group, self.persona(tag), tag, based_on)
         if kind is Kind.UPDATE:
@@ -225,7 +232,7 @@ def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which_or
 
 
 def moves_around_the_effect(step: Step) -> tuple[int, int]:
-    """How many moves others made before our first attempt that arrived, and how many after it."""
+    """Count the moves of others before our first attempt that arrived, and those after it."""
     before, after, arrived = len(step.moves), 0, False
     for attempt in step.attempts:
         arrived = arrived or attempt.fate.arrives
@@ -237,7 +244,7 @@ def moves_around_the_effect(step: Step) -> tuple[int, int]:
 
 
 def is_ours(stored: Stored, kind: Kind, read: Stored, tag: str) -> bool:
-    """Whether our write is the last that was made of this item."""
+    """Return True if our write is the last one of this item."""
     if read.persona is not None and kind is Kind.DELETE:
         return stored.persona is None
     if stored.persona is None:

@@ -194,7 +194,7 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
 
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed | str]:
-    """The template and its mutations as SAM transforms them, by name."""
+    """Return the template and its mutations as SAM transforms them, by name."""
     text = TEMPLATE.read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("templates") / "template.yaml"
     documents = {}

@@ -1,4 +1,4 @@
-"""What other tests rest on: tables made from the template, and policies that are really enforced."""
+"""Tests of the basis of other tests: tables made from the template, and policies that are really enforced."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mappin
 
 @contextmanager
 def refused(iam: Guard, logical_id: str, action: str) -> Iterator[None]:
-    """The function is refused this action where the call is made, and the test is told at the end all the same."""
+    """Expect that the function is refused this action at the call, and that the test fails at the end all the same."""
     with (
         pytest.raises(AssertionError, match=f"{logical_id}.*:{action}'"),
         iam.acting_as(logical_id),

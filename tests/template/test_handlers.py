@@ -9,7 +9,7 @@ import pytest
 
 HANDLERS: Final = sorted((Path(__file__).parents[2] / "functions").glob("*/handler.py"))
 BELOW: Final = ("personas.store", "personas.views", "personas.search", "personas.domain")
-"""What a handler reaches through operations only."""
+"""Modules that a handler reaches through operations only."""
 
 
 def imported(path: Path) -> set[str]:

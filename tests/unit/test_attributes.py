@@ -86,7 +86,7 @@ class TestDecode:
 
 
 def plain(value: Any) -> Any:
-    """What boto3 makes of it, with its wrapper of bytes taken off."""
+    """Return the value as boto3 makes it, without its wrapper of bytes."""
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list):

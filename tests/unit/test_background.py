@@ -48,7 +48,7 @@ def reading(sqs: "SQSClient", queue: str, functions: Functions, batch_size: int 
 
 
 def records(event: Json) -> list[dict[str, Json]]:
-    """The messages of an event."""
+    """Return the messages of an event."""
     assert isinstance(event, dict)
     found = event["Records"]
     assert isinstance(found, list)

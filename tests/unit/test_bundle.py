@@ -1,4 +1,4 @@
-"""What `make build` does to a library of machine code, and how it counts."""
+"""Tests of the changes that `make build` makes to a library of machine code, and of the sizes that it reports."""
 
 import struct
 from pathlib import Path
@@ -14,7 +14,7 @@ FOR_DEBUGGERS: Final = b"symbols and the section table" * 10
 
 
 def library(machine: int) -> bytes:
-    """A shared library in the ELF format: its header, one segment that is loaded, and what is for debuggers."""
+    """Return a shared library in the ELF format: its header, one segment that is loaded, and a part for debuggers."""
     header_size, entry_size = 64, 56
     begins = header_size + entry_size
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)

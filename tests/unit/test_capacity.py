@@ -13,7 +13,7 @@ SHAPE = Shape(("pk",), (Index(frozenset({"pk", "at"}), frozenset({"pk", "at", "r
 
 
 def item(**attributes: str) -> dict[str, Mapping[str, Any]]:
-    """An item of strings."""
+    """Return an item of strings."""
     return {name: {"S": value} for name, value in attributes.items()}
 
 

@@ -1,4 +1,4 @@
-"""How a value names an entry of a group's catalogue."""
+"""Tests of the names and values by which a request refers to entries of a group's catalogue."""
 
 import pytest
 

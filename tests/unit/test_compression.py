@@ -1,4 +1,4 @@
-"""Which answers go out in gzip."""
+"""Tests of the choice of answers that go out in gzip."""
 
 import base64
 import gzip

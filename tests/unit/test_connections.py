@@ -26,10 +26,10 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to release."""
 
     def setsockopt(self, *_: object) -> None:
-        """All options are the same to it."""
+        """Ignore the option."""
 
     def settimeout(self, seconds: float | None) -> None:
         self._timeout = float("inf") if seconds is None else seconds

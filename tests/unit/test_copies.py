@@ -1,4 +1,4 @@
-"""What a copy is called."""
+"""Tests of the names of copies."""
 
 import pytest
 

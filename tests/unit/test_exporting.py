@@ -34,7 +34,7 @@ LISTS: Final = frozenset(each.key for each in IMPORT_FIELDS if each.multi)
 
 @pytest.fixture
 def row() -> dict[str, str]:
-    """The row of a persona of which every text, and the name of everything that it links to, is a formula."""
+    """Return the row of a persona of which every text, and the name of everything that it links to, is a formula."""
     catalogue = catalogue_of(
         {
             "colors": {TEAL: color(HOSTILE, "#16818A")},

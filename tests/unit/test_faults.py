@@ -1,4 +1,4 @@
-"""What each error of botocore means for the call that met it."""
+"""Tests of the meaning of each botocore error for the call that met it."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ URL = "https://dynamodb.test"
 
 
 def answered(code: str, status: int = 400, reasons: Sequence[str] = (), message: str = "made up") -> ClientError:
-    """An error that DynamoDB answers with."""
+    """Return an error with which DynamoDB answers."""
     return ClientError(
         {
             "Error": {"Code": code, "Message": message},

@@ -190,7 +190,7 @@ def chance_of(seed: int) -> random.Random:
 
 
 def simulated(chance: random.Random, length: int) -> list[Event]:
-    """The history of clients of a register that does one thing after another, each at some moment within its span."""
+    """Return the history of clients of a register that does one thing after another, each within its span."""
     moments, version, contents = count(0, 10), 0, Contents("", None)
     events: list[Event] = []
     for _ in range(length):
@@ -222,7 +222,7 @@ def test_whatever_a_true_register_tells_passes(seed: int) -> None:
 
 
 def possible(events: list[Event]) -> bool:
-    """Whether some order of the events is one that a register can have had, found by trying them all."""
+    """Return True if some order of the events is one that a register can have had; it tries them all."""
     return any(_in_time(order) and _as_told(order) for order in permutations(events))
 
 

@@ -15,7 +15,7 @@ FINE: Final = httpx2.Response(200, json={"results": []})
 
 
 def asked(*responses: httpx2.Response | Exception) -> tuple[Answer | ApiError, list[float], list[httpx2.Request]]:
-    """What comes of a call that meets these one after the other, the last one for ever; its pauses; its requests."""
+    """Return the result of a call that meets these responses in turn, the last one for ever; its pauses, requests."""
     left, pauses, requests = list(responses), list[float](), list[httpx2.Request]()
 
     def answer(request: httpx2.Request) -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""What tells one write from another, and one repeat from the next call."""
+"""Tests of the distinction between one write and another, and between a repeat and the next call."""
 
 from uuid import UUID
 

@@ -54,12 +54,12 @@ SAME_THING: Final = {
 
 
 def modules() -> list[Path]:
-    """The modules that ship, and the tools."""
+    """Return the modules that ship, and the tools."""
     return [path for folder in (LAYER, ROOT / "functions", ROOT / "tools") for path in sorted(folder.rglob("*.py"))]
 
 
 def too_large() -> Iterator[str]:
-    """The modules and functions with too many lines, and the folders with too many modules."""
+    """Yield the modules and functions with too many lines, and the folders with too many modules."""
     for path in modules():
         name, source = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
         if len(source.splitlines()) > MODULE_MAX:
@@ -73,7 +73,7 @@ def too_large() -> Iterator[str]:
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """The lines that a function takes."""
+    """Return the number of lines of a function."""
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 

@@ -1,4 +1,4 @@
-"""Who may do what with a persona: every rule, and which of them speaks first."""
+"""Tests of the permissions for a persona: every rule, and the order in which the rules apply."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -189,7 +189,7 @@ class TestTexts:
 
 
 class TestUnknownLinks:
-    """Whether a catalogue that is held knows all that a request links to, or a newer one must be read."""
+    """Tests that a held catalogue is used if it knows all links of a request, and a newer one is read otherwise."""
 
     @pytest.mark.parametrize(
         "sent",

@@ -1,6 +1,6 @@
-"""The calls that the repositories are made of, against a client that only takes notes.
+"""Tests of the calls that the repositories are made of, against a client that only takes notes.
 
-What they do to items is shown with moto and on the emulator; here is what they ask for, and when they give up.
+Their effects on items are tested with moto and on the emulator; here are their requests and the moments to give up.
 """
 
 from collections.abc import Callable

@@ -43,7 +43,7 @@ def test_what_spreadsheets_write_is_read(content: str, text: str) -> None:
 
 
 def cells(path: Path) -> list[tuple[str, object]]:
-    """The first cell of each row: its type, and what it holds."""
+    """Return the first cell of each row: its type and its value."""
     return [(row[0].data_type, row[0].value) for row in load_workbook(path).worksheets[0].iter_rows()]
 
 

@@ -37,7 +37,7 @@ def opened(path: Path) -> XlsxFile:
 
 
 def saved(path: Path, *rows: list[object]) -> Path:
-    """A workbook as a spreadsheet saves it, with strings kept apart."""
+    """Write a workbook as a spreadsheet saves it, with strings kept apart."""
     book = Workbook()
     sheet = book.worksheets[0]
     for row in rows:
@@ -47,7 +47,7 @@ def saved(path: Path, *rows: list[object]) -> Path:
 
 
 def changed(path: Path, part: str, how: Callable[[bytes], bytes], *rows: list[object]) -> Path:
-    """A workbook with one of its parts changed."""
+    """Write a workbook with one of its parts changed."""
     saved(path, *(rows or (HEAD[:], ["n", "c", "i", "x"])))
     change(path, part, how)
     return path
