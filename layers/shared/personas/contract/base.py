@@ -30,7 +30,7 @@ class ReadRequest(BaseModel):
 
 
 class Written(BaseModel):
-    """What a caller wants to save: a field that is not known is refused by name, never dropped in silence."""
+    """A body or item that a caller wants to save: an unknown field is refused by name, never dropped in silence."""
 
     model_config = ConfigDict(extra="forbid")
 

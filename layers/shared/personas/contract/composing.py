@@ -11,7 +11,7 @@ _LONG_RUN: Final = re.compile(rb"[^\0]{30,}")
 
 
 def composed(text: str) -> str:
-    """``text`` in NFC.
+    """Return ``text`` in NFC.
 
     ``unicodedata.normalize`` puts the marks behind a character into order by insertion, which takes the square of
     their number: 13 s for instructions of nothing else. Long runs are sorted here first, so that it finds them in

@@ -45,7 +45,7 @@ class CreatePersonaRequest(WriteRequest):
 
 
 class CreatePersonaResponse(WireModel):
-    """What became of each persona."""
+    """The results, one for each persona."""
 
     results: Annotated[list[PersonaResultItem], Field(description="A result for each item, in order.")]
 

@@ -13,7 +13,7 @@ __all__ = ["OPERATION", "DeletePersonaRequest", "DeletePersonaResponse", "Delete
 
 
 class DeletePersonaRequest(WriteRequest):
-    """Which personas to delete."""
+    """The personas to delete."""
 
     persona_ids: Annotated[
         list[Annotated[Id | Rejected, OnItsOwn(Id)]],
@@ -22,7 +22,7 @@ class DeletePersonaRequest(WriteRequest):
 
 
 class DeletePersonaResponse(WireModel):
-    """What became of each id."""
+    """The results, one for each id."""
 
     results: Annotated[list[DeletePersonaResult], Field(description="A result for each id, in order.")]
 

@@ -41,7 +41,9 @@ class PatchPersonaDraftRequest(WriteRequest):
     description_id: Annotated[Id | None, Field(description="The description, by its id.")] = None
     description: Annotated[DescriptionText, Field(description="A short text on who the persona is.")] = None
     instructions_id: Annotated[Id | None, Field(description="The instructions, by their id.")] = None
-    instructions: Annotated[InstructionsText, Field(description="How a model is to play the persona.")] = None
+    instructions: Annotated[
+        InstructionsText, Field(description="The text that tells a model how to play the persona.")
+    ] = None
     example_ids: Annotated[ExampleIds, Field(description="Things it might say, by their ids.")] = None
     examples: Annotated[Examples, Field(description="Things it might say.")] = None
     color_id: Annotated[Id | None, Field(description="The color.")] = None
@@ -84,11 +86,11 @@ class PatchPersonaDraftRequest(WriteRequest):
 class PatchPersonaDraftResponse(WireModel):
     """The draft as it is stored now."""
 
-    success: Annotated[bool, Field(description="Whether the draft is stored.")]
+    success: Annotated[bool, Field(description="True if the draft is stored.")]
     draft_id: Annotated[WireId, Field(description="The id of the draft.")]
     new_version: Annotated[int, Field(description="Its version, to expect at the next change.")]
-    message: Annotated[str, Field(description="What happened, for people.")]
-    form_state: Annotated[DraftFormState, Field(description="What is selected in it now.")]
+    message: Annotated[str, Field(description="The result, in words for people.")]
+    form_state: Annotated[DraftFormState, Field(description="The selection in it now.")]
 
 
 OPERATION: Final = Operation(

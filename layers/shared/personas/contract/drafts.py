@@ -1,4 +1,4 @@
-"""drafts: what the caller has not finished yet."""
+"""drafts: the caller's unfinished personas."""
 
 from typing import Annotated, Final
 
@@ -16,10 +16,10 @@ class GetPersonaDraftResponse(WireModel):
 
     id: Annotated[WireId, Field(description="The id of the draft.")]
     version: Annotated[int, Field(description="Its version.")]
-    created_at: Annotated[WireTime, Field(description="When it was begun.")]
-    generated: Annotated[bool, Field(description="Whether a machine made it rather than a person.")]
-    mcp: Annotated[bool, Field(description="Whether it was made through an MCP server.")]
-    active: Annotated[bool, Field(description="Whether the draft can still be changed.")]
+    created_at: Annotated[WireTime, Field(description="The time at which it was begun.")]
+    generated: Annotated[bool, Field(description="True if a machine made it rather than a person.")]
+    mcp: Annotated[bool, Field(description="True if it was made through an MCP server.")]
+    active: Annotated[bool, Field(description="True if the draft can still be changed.")]
     group_id: Annotated[WireId, Field(description="The group it belongs to.")]
     session_id: Annotated[WireId, Field(description="The session it was made in.")]
     name_ids: Annotated[list[WireId], Field(description=f"The name, a list {NONE_OR_ONE}")]

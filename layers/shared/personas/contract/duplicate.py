@@ -10,7 +10,7 @@ from personas.contract.operation import WRITE_ERRORS, Operation
 
 
 class DuplicatePersonaRequest(WriteRequest):
-    """Which persona to copy."""
+    """The persona to copy."""
 
     persona_id: Annotated[Id, Field(description="The persona to copy.")]
 
@@ -18,9 +18,9 @@ class DuplicatePersonaRequest(WriteRequest):
 class DuplicatePersonaResponse(WireModel):
     """The copy."""
 
-    success: Annotated[bool, Field(description="Whether the copy is stored.")]
+    success: Annotated[bool, Field(description="True if the copy is stored.")]
     persona_id: Annotated[WireId, Field(description="The id of the copy.")]
-    message: Annotated[str, Field(description="What happened, for people.")]
+    message: Annotated[str, Field(description="The result, in words for people.")]
 
 
 OPERATION: Final = Operation(

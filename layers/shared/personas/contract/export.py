@@ -11,7 +11,7 @@ from personas.contract.operation import READ_ERRORS, Operation
 
 
 class ExportPersonasRequest(PersonaFilter):
-    """Which personas to export; without conditions, all that the caller may see."""
+    """The conditions of the personas to export; without conditions, all that the caller may see."""
 
     persona_id: Annotated[Id | None, Field(description="Export this one.")] = None
 
@@ -21,7 +21,7 @@ class ExportPersonasResponse(WireModel):
 
     upload_id: Annotated[WireId, Field(description="The id to download it by.")]
     file_name: Annotated[str, Field(description="The name that it is downloaded as.")]
-    row_count: Annotated[int, Field(description="How many personas are in it.")]
+    row_count: Annotated[int, Field(description="The number of personas in it.")]
 
 
 OPERATION: Final = Operation(

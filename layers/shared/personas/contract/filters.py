@@ -1,4 +1,4 @@
-"""Which personas to find: what search and export have in common."""
+"""The conditions that search and export have in common."""
 
 from typing import Annotated
 

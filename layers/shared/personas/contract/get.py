@@ -24,7 +24,7 @@ from personas.contract.sections import (
 
 
 class GetPersonaRequest(ReadRequest):
-    """Which persona or draft to get, and which options to offer. Without an id: the form of a new persona."""
+    """The persona or draft to get, and the options to offer. Without an id: the form of a new persona."""
 
     persona_id: Annotated[Id | None, Field(description="The persona to get.")] = None
     draft_id: Annotated[
@@ -68,20 +68,22 @@ class GetPersonaResponse(WireModel):
 
     actor_name: Annotated[str | None, Field(description="The name of the calling profile.")] = None
     persona_exists: Annotated[
-        bool | None, Field(description="Whether this is a stored persona; false for the form of a new one.")
+        bool | None, Field(description="True if this is a stored persona; false for the form of a new one.")
     ] = None
-    can_edit: Annotated[bool | None, Field(description="Whether the caller may save changes.")] = None
-    disabled_reason: Annotated[str | None, Field(description="Why the caller may not, where that is so.")] = None
+    can_edit: Annotated[bool | None, Field(description="True if the caller may save changes.")] = None
+    disabled_reason: Annotated[str | None, Field(description="The reason why the caller may not, if that is so.")] = (
+        None
+    )
     draft_version: Annotated[int | None, Field(description="The version of the draft that was laid over.")] = None
     group_id: Annotated[WireId | None, Field(description="The caller's group.")] = None
     basic_show_ai_generate: Annotated[
-        bool | None, Field(description="Whether names, descriptions, flags or departments can be written by a machine.")
+        bool | None, Field(description="True if names, descriptions, flags or departments can be written by a machine.")
     ] = None
     content_show_ai_generate: Annotated[
-        bool | None, Field(description="Whether instructions, examples or voices can be written by a machine.")
+        bool | None, Field(description="True if instructions, examples or voices can be written by a machine.")
     ] = None
     parameters_step_show_ai_generate: Annotated[
-        bool | None, Field(description="Whether parameters or their fields can be written by a machine.")
+        bool | None, Field(description="True if parameters or their fields can be written by a machine.")
     ] = None
     names: Annotated[PersonaNameSection | None, Field(description="The name.")] = None
     descriptions: Annotated[PersonaDescriptionSection | None, Field(description="The description.")] = None

@@ -58,7 +58,7 @@ _DIGITS: Final = re.compile("[0-9]{1,100}")
 
 
 def canonical_id(value: object) -> str:
-    """A UUID, given with or without hyphens in either case, in lower case with hyphens."""
+    """Return a UUID, given with or without hyphens in either case, in lower case with hyphens."""
     if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise PydanticCustomError("contract_uuid", "must be a UUID")
     digits = value.replace("-", "").lower()
@@ -66,7 +66,7 @@ def canonical_id(value: object) -> str:
 
 
 def is_sound(text: str) -> bool:
-    """Tell whether a text can be kept and told: no half of a surrogate pair is in it."""
+    """Tell whether a text can be stored and sent: no half of a surrogate pair is in it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -75,7 +75,7 @@ def is_sound(text: str) -> bool:
 
 
 def sound_text(value: object) -> object:
-    """``value``, unless it is a string with something in it that cannot be stored. Other types are for the core."""
+    """Return ``value``, unless it is a string that cannot be stored; leave other types to the core."""
     if isinstance(value, str):
         if "\x00" in value:
             raise PydanticCustomError("contract_nul", "must not contain the character U+0000")
@@ -85,7 +85,7 @@ def sound_text(value: object) -> object:
 
 
 def tidy_text(limit: int) -> Callable[[object], object]:
-    """The step that puts a text into NFC and trims it, before the core counts its characters against ``limit``."""
+    """Return a validator that puts a text into NFC and trims it, before the core counts its characters."""
 
     def tidy(value: object) -> object:
         sound_text(value)
@@ -206,7 +206,7 @@ WireTime = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An item of a bulk call that breaks the contract. It fails alone; the others go their way.
+    """An item of a bulk call that breaks the contract. It fails alone; the others are processed.
 
     ``errors`` point into the item (``/name``), not into the body. ``raw`` is the item as it was sent.
     """
@@ -217,7 +217,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class OnItsOwn:
-    """Marks the entries of a list of which each is valid, or ``Rejected``, whatever the others are.
+    """A mark for the entries of a list of which each is valid, or ``Rejected``, whatever the others are.
 
     Used as ``Annotated[Item | Rejected, OnItsOwn(Item)]``: the schema is that of ``item`` alone, so that no caller can
     send something that passes for a rejection.

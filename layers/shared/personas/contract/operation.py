@@ -1,4 +1,4 @@
-"""How an operation is described: once, beside its models, for routes, documents and tests alike."""
+"""The description of an operation: once, beside its models, for routes, documents and tests alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ WRITE_ERRORS: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 class Operation:
     """One of the operations under ``PREFIX``, or one with a path of its own.
 
-    ``request`` is None where no field of a body is read, ``response`` where none is answered. ``errors`` are the
-    statuses that it may answer with besides ``success``, those of API Gateway among them. ``path_parameters`` tells
-    what each ``{name}`` in ``own_path`` is. ``body_max`` is how many bytes of a body are read.
+    ``request`` is None if no field of a body is read, ``response`` if none is answered. ``errors`` are the
+    statuses that it may answer with besides ``success``, those of API Gateway among them. ``path_parameters`` describes
+    each ``{name}`` in ``own_path``. ``body_max`` is the number of bytes of a body that are read at most.
     """
 
     name: str

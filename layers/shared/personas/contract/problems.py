@@ -1,4 +1,4 @@
-"""Errors on the wire: the problem document, the fields at fault, and how pydantic's findings become them."""
+"""Errors on the wire: the problem document, the fields at fault, and their making from pydantic's errors."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from personas.contract.base import WireModel
 
 FAULTS_MAX: Final = 100
-"""How many fields at fault one answer names: a body of nothing but unknown fields must not be echoed whole."""
+"""The most fields at fault that one answer names: a body of unknown fields alone must not be echoed whole."""
 POINTER_PART_MAX: Final = 200
 """Characters of a name in a pointer. Longer ones, which only a caller can invent, are cut."""
 OWN_FAULT: Final = "contract_"
-"""What the types of this contract's own faults begin with. Their messages hold nothing that a caller sent."""
+"""The prefix of the types of this contract's own faults. Their messages hold nothing that a caller sent."""
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -42,17 +42,17 @@ _LIMIT_MESSAGES: Final[Mapping[str, str]] = {
 
 
 class FieldError(WireModel):
-    """One field at fault and why."""
+    """One field at fault and the reason."""
 
-    field: Annotated[str, Field(description="Where: a JSON pointer (RFC 6901) into the request body.")]
-    message: Annotated[str, Field(description="Why, as a phrase that a person can act on.")]
+    field: Annotated[str, Field(description="The place of the fault: a JSON pointer (RFC 6901) into the request body.")]
+    message: Annotated[str, Field(description="The reason, as a phrase on which a person can act.")]
 
 
 class Problem(BaseModel):
     """The answer to every error: a problem document (RFC 9457).
 
-    Its media type is `application/problem+json` where `Accept` names that, else `application/json`. The members after
-    `errors` are there only where the kind of problem has them.
+    Its media type is `application/problem+json` if `Accept` names that, else `application/json`. The members after
+    `errors` are there only if the kind of problem has them.
     """
 
     # Only documents and tests build it; the functions should not pay for it when they start.
@@ -61,7 +61,7 @@ class Problem(BaseModel):
     type: Annotated[str, Field(description="A URI reference that names the kind of problem: always about:blank.")]
     title: Annotated[str, Field(description="The kind of problem in a few words.")]
     status: Annotated[int, Field(description="The HTTP status of this answer.", ge=400, le=599)]
-    detail: Annotated[str, Field(description="What went wrong this time, so that a person can act on it.")]
+    detail: Annotated[str, Field(description="The reason of this error, in words on which a person can act.")]
     code: Annotated[str, Field(description="The kind of problem for programs; it stays the same across releases.")]
     request_id: Annotated[str, Field(description="The id to quote when asking about this call.")]
     errors: Annotated[list[FieldError] | None, Field(description="The fields at fault, where fields are.")] = None
@@ -89,12 +89,12 @@ class Problem(BaseModel):
     ] = None
 
     def body(self) -> dict[str, object]:
-        """The members to answer with. Absent ones are left out; nulls inside a member, such as form_state, stay."""
+        """Return the members to answer with, without absent ones; nulls inside a member, such as form_state, stay."""
         return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
 
 
 def pointer(parts: Iterable[str | int]) -> str:
-    """The JSON pointer (RFC 6901) to a place in a document. Made safe to send: cut, without control characters."""
+    """Return the JSON pointer (RFC 6901) to a place in a document, safe to send: cut, without control characters."""
     return "".join(f"/{_escaped(part)}" for part in parts)
 
 
@@ -106,9 +106,9 @@ def _escaped(part: str | int) -> str:
 def field_errors(
     validation_errors: Iterable[Mapping[str, object]], prefix: str = "", *, skip: int = 0
 ) -> list[FieldError]:
-    """The fields at fault according to pydantic, in words that never repeat what was sent, but for field names.
+    """Return the fields at fault according to pydantic, in words that never repeat what was sent, but for field names.
 
-    ``validation_errors`` is what ``ValidationError.errors()`` gives. ``prefix`` is the pointer to the value that was
+    ``validation_errors`` is the result of ``ValidationError.errors()``. ``prefix`` is the pointer to the value that was
     validated; ``skip`` leaves out that many leading steps which are not part of the document (Powertools puts "body"
     before every location). At most ``FAULTS_MAX`` are returned, each pair of field and message once.
     """

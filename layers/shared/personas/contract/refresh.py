@@ -10,9 +10,9 @@ from personas.contract.views import VIEWS
 
 
 class PersonaRefreshResponse(WireModel):
-    """What was brought up to date."""
+    """The views and caches that were brought up to date."""
 
-    success: Annotated[bool, Field(description="Whether all views are up to date.")]
+    success: Annotated[bool, Field(description="True if all views are up to date.")]
     refreshed_views: Annotated[
         list[str], Field(description=f"The views that changed, of {', '.join(view.name for view in VIEWS)}.")
     ]

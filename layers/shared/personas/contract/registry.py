@@ -1,4 +1,4 @@
-"""All operations: what routes, OpenAPI, docs and event files are checked against.
+"""All operations, against which routes, OpenAPI, docs and event files are checked.
 
 A handler takes ``OPERATION`` from its own operation's module instead, for this one imports the models of all.
 """
@@ -30,7 +30,7 @@ ABOUT: Final = (
     "The characters that people train conversations with. A persona has a name, a description, instructions for the "
     "model that plays it, examples of what it says, a color, an icon, voices, departments and parameters."
 )
-"""What personas are."""
+"""The description of personas in the documentation."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {module.OPERATION.name: module.OPERATION for module in _MODULES}
 """The eleven of the reference, in its order, by name: what the persona artifact can do."""

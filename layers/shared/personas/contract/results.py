@@ -1,4 +1,4 @@
-"""What the writing operations say about what they did."""
+"""The results that the writing operations answer with."""
 
 from typing import Annotated, Final
 
@@ -11,32 +11,32 @@ _CODE: Final = Field(description="Of a failed item: the kind of failure for prog
 
 
 class ItemError(WireModel):
-    """One field of an item at fault and why."""
+    """One field of an item at fault and the reason."""
 
     field: Annotated[str, Field(description="The field's name, such as color.")]
-    message: Annotated[str, Field(description="Why, as a phrase that a person can act on.")]
+    message: Annotated[str, Field(description="The reason, as a phrase on which a person can act.")]
 
 
 class PersonaResultItem(WireModel):
-    """What became of one item of a create or an update."""
+    """The result of one item of a create or an update."""
 
-    success: Annotated[bool, Field(description="Whether the item is stored.")]
+    success: Annotated[bool, Field(description="True if the item is stored.")]
     persona_id: Annotated[
         str | None,
         Field(description="The persona; of an update what the request named as such; null where none was created."),
     ] = None
-    message: Annotated[str, Field(description="What happened, for people.")]
+    message: Annotated[str, Field(description="The result, in words for people.")]
     errors: Annotated[list[ItemError] | None, Field(description="The fields at fault, where fields are.")] = None
     version: Annotated[int | None, Field(description="The version that is now stored.")] = None
     code: Annotated[str | None, _CODE] = None
 
 
 class DeletePersonaResult(WireModel):
-    """What became of one id of a delete."""
+    """The result of one id of a delete."""
 
-    success: Annotated[bool, Field(description="Whether the persona is deleted.")]
+    success: Annotated[bool, Field(description="True if the persona is deleted.")]
     persona_id: Annotated[str, Field(description="The id that the request named.")]
-    message: Annotated[str, Field(description="What happened, for people.")]
+    message: Annotated[str, Field(description="The result, in words for people.")]
     code: Annotated[str | None, _CODE] = None
 
 

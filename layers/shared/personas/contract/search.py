@@ -1,4 +1,4 @@
-"""search: find personas, and count what else there is to filter by."""
+"""search: find personas, and count the options of every filter."""
 
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ from personas.contract.operation import Operation
 
 
 class SearchPersonaRequest(PersonaFilter):
-    """What to search for, which options each filter should offer, and which page to answer with."""
+    """The conditions of a search, the options that each filter should offer, and the page of the answer."""
 
     scenario_search: Annotated[SearchText, Field(description="Offer only scenarios whose name contains this.")] = None
     field_search: Annotated[SearchText, Field(description="Offer only fields whose name contains this.")] = None
@@ -25,10 +25,10 @@ class SearchPersonaRequest(PersonaFilter):
         SearchText, Field(description="Offer only instructions whose text contains this.")
     ] = None
     page_size: Annotated[
-        PageSize, Field(description=f"How many personas to answer with; {PAGE_SIZE_DEFAULT} if absent or null.")
+        PageSize, Field(description=f"The number of personas in the answer; {PAGE_SIZE_DEFAULT} if absent or null.")
     ] = PAGE_SIZE_DEFAULT
     page_offset: Annotated[
-        PageOffset, Field(description="How many personas to pass over first; none if absent or null.")
+        PageOffset, Field(description="The number of personas to skip first; none if absent or null.")
     ] = 0
 
 
@@ -43,24 +43,25 @@ class ListPersonaApiPersona(WireModel):
     department_ids: Annotated[list[WireId] | None, Field(description="The departments it is assigned to.")] = None
     scenario_ids: Annotated[list[WireId] | None, Field(description="The scenarios that use it.")] = None
     field_ids: Annotated[list[WireId] | None, Field(description="The fields that describe it.")] = None
-    is_inactive: Annotated[bool | None, Field(description="Whether its active flag is off.")] = None
-    generated: Annotated[bool | None, Field(description="Whether a machine made it rather than a person.")] = None
-    mcp: Annotated[bool | None, Field(description="Whether it was made through an MCP server.")] = None
-    num_scenarios: Annotated[int | None, Field(description="How many scenarios use it.")] = None
-    num_profiles: Annotated[int | None, Field(description="How many profiles it is assigned to.")] = None
-    can_edit: Annotated[bool | None, Field(description="Whether the caller may change it.")] = None
-    can_duplicate: Annotated[bool | None, Field(description="Whether the caller may copy it.")] = None
-    can_delete: Annotated[bool | None, Field(description="Whether the caller may delete it.")] = None
-    updated_at: Annotated[WireTime | None, Field(description="When it was last changed.")] = None
+    is_inactive: Annotated[bool | None, Field(description="True if its active flag is off.")] = None
+    generated: Annotated[bool | None, Field(description="True if a machine made it rather than a person.")] = None
+    mcp: Annotated[bool | None, Field(description="True if it was made through an MCP server.")] = None
+    num_scenarios: Annotated[int | None, Field(description="The number of scenarios that use it.")] = None
+    num_profiles: Annotated[int | None, Field(description="The number of profiles to which it is assigned.")] = None
+    can_edit: Annotated[bool | None, Field(description="True if the caller may change it.")] = None
+    can_duplicate: Annotated[bool | None, Field(description="True if the caller may copy it.")] = None
+    can_delete: Annotated[bool | None, Field(description="True if the caller may delete it.")] = None
+    updated_at: Annotated[WireTime | None, Field(description="The time of its last change.")] = None
 
 
 class ListFilterOption(WireModel):
     """Something to filter by."""
 
     id: Annotated[str | None, Field(description="The id to filter by.")] = None
-    name: Annotated[str | None, Field(description="What it is called; a long text is cut.")] = None
+    name: Annotated[str | None, Field(description="Its name; a long text is cut.")] = None
     count: Annotated[
-        int | None, Field(description="How many personas would match if it were chosen in place of this filter's own.")
+        int | None,
+        Field(description="The number of personas that would match if it were chosen in place of this filter's own."),
     ] = None
     hex_code: Annotated[str | None, Field(description="Colors: the color as #RRGGBB.")] = None
     value: Annotated[str | None, Field(description="Icons: the name by which a client draws it.")] = None
@@ -74,8 +75,8 @@ class ListFilterSection(WireModel):
         list[ListFilterOption] | None,
         Field(description="At most 100: what is in use, then what else could be given to a persona, with count 0."),
     ] = None
-    selected_ids: Annotated[list[str] | None, Field(description="What the request filtered by.")] = None
-    search: Annotated[str | None, Field(description="What the request narrowed the options by.")] = None
+    selected_ids: Annotated[list[str] | None, Field(description="The ids by which the request filtered.")] = None
+    search: Annotated[str | None, Field(description="The text by which the request narrowed the options.")] = None
 
 
 class ImportField(WireModel):
@@ -83,11 +84,11 @@ class ImportField(WireModel):
 
     key: Annotated[str, Field(description="The name of the column in the file.")]
     label: Annotated[str, Field(description="The name of the column for people.")]
-    required: Annotated[bool, Field(description="Whether every row needs a value.")] = False
-    multi: Annotated[bool, Field(description="Whether a cell may hold several values, joined by | or commas.")] = False
-    type: Annotated[str, Field(description="What the values are.")] = "string"
-    example: Annotated[str | None, Field(description="What could stand there; several values joined by commas.")] = None
-    description: Annotated[str | None, Field(description="What the column means.")] = None
+    required: Annotated[bool, Field(description="True if every row needs a value.")] = False
+    multi: Annotated[bool, Field(description="True if a cell may hold several values, joined by | or commas.")] = False
+    type: Annotated[str, Field(description="The type of the values.")] = "string"
+    example: Annotated[str | None, Field(description="A possible value; several values are joined by commas.")] = None
+    description: Annotated[str | None, Field(description="The meaning of the column.")] = None
 
 
 class SearchPersonaResponse(WireModel):
@@ -116,7 +117,9 @@ class SearchPersonaResponse(WireModel):
     instruction_filter: Annotated[
         ListFilterSection | None, Field(description="The instructions of what was found, cut at 100 characters.")
     ] = None
-    total_count: Annotated[int | None, Field(description="How many personas match, on all pages together.")] = None
+    total_count: Annotated[
+        int | None, Field(description="The number of personas that match, on all pages together.")
+    ] = None
     import_fields: Annotated[
         list[ImportField] | None, Field(description="The columns of a file that personas can be imported from.")
     ] = None
@@ -127,7 +130,7 @@ OPERATION: Final = Operation(
     summary="Search personas",
     description=(
         "Answers with one page of the personas that match, active or not, as far as the caller may see them, and with "
-        "seven filters whose counts are exact. What was written is found as soon as the write was answered."
+        "seven filters whose counts are exact. A search finds each write as soon as it was answered."
     ),
     request=SearchPersonaRequest,
     response=SearchPersonaResponse,

@@ -20,21 +20,21 @@ from personas.contract.resources import (
     Voice,
 )
 
-SELECTED = "What is selected, the caller's draft laid over the persona."
-OPTIONS = "What can be selected: at most 100, what is selected always among them."
+SELECTED = "The selection: the caller's draft laid over the persona."
+OPTIONS = "The options: at most 100, the selected ones always among them."
 
 
 class Section(WireModel):
-    """What all sections of the form have in common."""
+    """The members that all sections of the form have in common."""
 
-    show: Annotated[bool, Field(description="Whether the form shows the section.")] = False
-    required: Annotated[bool, Field(description="Whether a persona cannot be saved without it.")] = False
+    show: Annotated[bool, Field(description="True if the form shows the section.")] = False
+    required: Annotated[bool, Field(description="True if a persona cannot be saved without it.")] = False
     suggestions: Annotated[
         list[WireId] | None,
         Field(description="Up to 20 ids that personas which the caller may see use most, as of the last refresh."),
     ] = None
     show_ai_generate: Annotated[
-        bool, Field(description="Whether the form offers to have this written by a machine.")
+        bool, Field(description="True if the form offers to have this written by a machine.")
     ] = False
     tool_id: Annotated[WireId | None, Field(description="The tool that writes it, where there is one.")] = None
     link_tool_id: Annotated[WireId | None, Field(description="The tool that links it, where there is one.")] = None

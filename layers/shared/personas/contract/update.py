@@ -51,7 +51,7 @@ class UpdatePersonaRequest(WriteRequest):
 
 
 class UpdatePersonaResponse(WireModel):
-    """What became of each change."""
+    """The results, one for each change."""
 
     results: Annotated[list[PersonaResultItem], Field(description="A result for each item, in order.")]
 

@@ -1,4 +1,4 @@
-"""What a persona is saved from: each thing by the id it has, or by its value."""
+"""The values from which a persona is saved: each thing by its id, or by its value."""
 
 from typing import Annotated, Final
 
@@ -56,13 +56,15 @@ class PersonaValues(WriteItem):
     icon_id: Annotated[Id | None, Field(description="The icon, by its id.")] = None
     icon: Annotated[CatalogueValue, Field(description="The icon, by its name or value, without case.")] = None
     instructions_id: Annotated[Id | None, Field(description="The instructions, by their id.")] = None
-    instructions: Annotated[InstructionsText, Field(description="How a model is to play the persona.")] = None
+    instructions: Annotated[
+        InstructionsText, Field(description="The text that tells a model how to play the persona.")
+    ] = None
     description_id: Annotated[Id | None, Field(description="The description, by its id.")] = None
     description: Annotated[DescriptionText, Field(description="A short text on who the persona is.")] = None
     active_flag_id: Annotated[
         Id | None, Field(description="The active flag, by its id: the persona is active where it is set.")
     ] = None
-    active_flag: Annotated[Switch | None, Field(description="Whether the persona is active.")] = None
+    active_flag: Annotated[Switch | None, Field(description="True if the persona is active.")] = None
     department_ids: Annotated[Ids, Field(description="The departments it is assigned to, by their ids.")] = None
     departments: Annotated[
         ListedNames, Field(description="The departments it is assigned to, by their names, without case.")
