@@ -21,10 +21,11 @@ from runtime_emulator import BUILD, INVOCATIONS, emulated, process_environment, 
 
 from personas_tools.background import Background
 from personas_tools.demo import load_if_empty
-from personas_tools.gateway import PATIENCE, Request, Response, to_event, to_response
+from personas_tools.gateway import PATIENCE
+from personas_tools.invocation import Answer, Failure, Function, Json
+from personas_tools.payload import Request, Response, to_event, to_response
 from personas_tools.stack import NAME, LocalStack, connected
 from personas_tools.template import Route
-from personas_tools.worker import Answer, Failure, Function, Json
 from support.server import demo_key
 
 ENVIRONMENTS: Final = 3

@@ -29,6 +29,7 @@ from runtime_emulator import BUILD, INVOCATIONS, ROOT, RUNTIME, emulated, requir
 
 from personas_tools import template
 from personas_tools.bundle import compile_all
+from personas_tools.template_nodes import Ref
 
 BARE: Final = "bare boto3"
 BARE_HANDLER: Final = """
@@ -68,7 +69,7 @@ def environment(function: template.Function) -> dict[str, str]:
     names: dict[str, str] = {
         each.logical_id: "https://localhost/queue" if "Queue" in each.logical_id else f"cold-{each.logical_id}".lower()
         for each in function.environment.values()
-        if isinstance(each, template.Ref)
+        if isinstance(each, Ref)
     }
     return function.environment_with(names) | {
         "AWS_LAMBDA_FUNCTION_NAME": function.logical_id,

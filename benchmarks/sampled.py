@@ -31,7 +31,7 @@ from silence import quiet
 
 from personas.services import services
 from personas_tools.demo import load_if_empty
-from personas_tools.gateway import to_response
+from personas_tools.payload import to_response
 from personas_tools.stack import connected
 from support.client import Context, Handler, event, load_handler
 from support.in_order import InOrder

@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 
 from personas.contract.registry import ROUTES
 from personas_tools import openapi
+from personas_tools.errors_page import ErrorsPageError
 from support.described import Described, described
 from support.server import Session, demo_key, serving
 
@@ -134,7 +135,7 @@ def test_a_page_of_errors_that_says_too_little_is_refused(row: str, message: str
     page = (
         f"| status | code | where | when | what to do |\n| - | - | - | - | - |\n{row}\n\n| status | message | when |\n|"
     )
-    with pytest.raises(openapi.ErrorsPageError, match=message):
+    with pytest.raises(ErrorsPageError, match=message):
         openapi.openapi(errors_page=page, examples=[])
 
 

@@ -17,7 +17,7 @@ from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.profiles import ProfileStore
 from personas_tools.cli import main
-from personas_tools.library import personas_named
+from personas_tools.scenario_casts import personas_named
 from personas_tools.template import TableRequest
 from support.aws import create_tables
 from support.faults import Faults, closed, lost_after, passed, preceded, then, to

@@ -34,6 +34,8 @@ from personas.store.table import Change, Table
 from personas_tools import demo, library, target
 from personas_tools import stack as local
 from personas_tools.cli import main
+from personas_tools.library_catalogue import stored_catalogue
+from personas_tools.scenario_casts import Link
 from personas_tools.stack import LocalStack
 from support.aws import Aws
 from support.environments import shifted
@@ -140,7 +142,7 @@ class TestLibraryLoad:
         file = tmp_path / "library.json"
         file.write_text(json.dumps({"voices": [{"voice": "Alto"}]}), encoding="utf-8")
         run("library", "load", str(file), "--group", GROUP)
-        assert library.stored_catalogue(table, GROUP).find("voices", "ALTO") == resource_id(GROUP, "voices", "Alto")
+        assert stored_catalogue(table, GROUP).find("voices", "ALTO") == resource_id(GROUP, "voices", "Alto")
 
     def test_a_faulty_file_changes_nothing(self, run: Run, aws: Aws) -> None:
         faulty = LIBRARY + "\n  - {name: Hall, cast: [Ada]}"
@@ -156,7 +158,7 @@ class TestLibraryLoad:
     def test_what_leaves_the_file_stays(self, load_file: Callable[[str], Result], table: Table) -> None:
         load_file(LIBRARY)
         load_file("parameters: [{name: Mood, fields: [{name: Calm}]}]")
-        catalogue = library.stored_catalogue(table, GROUP)
+        catalogue = stored_catalogue(table, GROUP)
         mood = catalogue.rows["parameters"][catalogue.find("parameters", "Mood")]
         assert mood["field_ids"] == [resource_id(GROUP, "fields", f"Mood/{name}") for name in ("Calm", "Angry")]
         assert catalogue.find("colors", "Plum")
@@ -164,7 +166,7 @@ class TestLibraryLoad:
 
     def test_groups_do_not_meet(self, run: Run, table: Table) -> None:
         run("library", "load", "-", "--group", GROUP, stdin=LIBRARY)
-        assert not any(library.stored_catalogue(table, OTHER_GROUP).rows.values())
+        assert not any(stored_catalogue(table, OTHER_GROUP).rows.values())
 
     def test_a_deployed_store_needs_its_group_named(self, run: Run) -> None:
         assert "--group UUID" in run("library", "load", "-", stdin=LIBRARY, fails=2).stderr
@@ -238,9 +240,9 @@ class TestCasts:
     ) -> None:
         load_file(LIBRARY)
         create(services, "Ada", "Bo")
-        read = library._links
+        read = library.stored_links
 
-        def outdated(table: Table, group_id: str) -> list[library._Link]:
+        def outdated(table: Table, group_id: str) -> list[Link]:
             links = read(table, group_id)
             for link in links:
                 stored = services.personas.get(group_id, link.id)
@@ -252,7 +254,7 @@ class TestCasts:
                     services.personas.delete(group_id, link.id, str(uuid4()), stored)
             return links
 
-        monkeypatch.setattr(library, "_links", outdated)
+        monkeypatch.setattr(library, "stored_links", outdated)
         load_file(LIBRARY)
         found = personas_in(table)
         assert found.keys() == {"Ada"}

@@ -14,8 +14,9 @@ from queue import Queue
 
 import pytest
 
+from personas_tools.invocation import PAYLOAD_LIMIT, Answer, Failure, Function, Json
 from personas_tools.reloading import Reloader
-from personas_tools.worker import PAYLOAD_LIMIT, Answer, Failure, Function, Json, Workers
+from personas_tools.workers import Workers
 from support.server import serving
 
 HANDLERS = {

@@ -20,7 +20,7 @@ from personas_tools.cli import main
 from personas_tools.importer import sending
 from personas_tools.importer.journal import Journal
 from personas_tools.importer.rows import REASON
-from personas_tools.library import parse
+from personas_tools.library_file import parse
 from support.exported import content
 from support.faults import Killed
 from support.transport import Handlers, connect

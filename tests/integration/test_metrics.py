@@ -10,7 +10,7 @@ import pytest
 
 from personas.clock import machine_time
 from personas.runtime import clock
-from personas_tools.monitoring import watches
+from personas_tools.watches import watches
 from support.environments import Environment, shifted
 from support.world import NEEDED, NOBODY, World
 

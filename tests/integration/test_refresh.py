@@ -20,6 +20,9 @@ from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import TEXTS_VIEW
 from personas.views.view_objects import label_of
 from personas_tools import library
+from personas_tools.library_catalogue import stored_catalogue
+from personas_tools.library_file import Library
+from personas_tools.library_rows import rows
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
 from support.faults import Killed
 from support.views import Views
@@ -553,14 +556,14 @@ class TestTwoAtOnce:
     ) -> None:
         """The loader knows the group's record from before the refresh."""
         ids = filled(env, "Ada")
-        stored = library.stored_catalogue(world.table, GROUP)
+        stored = stored_catalogue(world.table, GROUP)
         env.change(ids["Ada"], name="Ann")
         clock.passes(minutes=5)
         env.refresh()
         pointers = views.record.row["snapshots"]
 
-        file = library.Library.model_validate({"settings": {"name": "House"}, "departments": [{"name": "New"}]})
-        for entry in library.rows(file, GROUP, stored=stored):
+        file = Library.model_validate({"settings": {"name": "House"}, "departments": [{"name": "New"}]})
+        for entry in rows(file, GROUP, stored=stored):
             world.resources.put(GROUP, entry, entry.id)
 
         assert views.record.row["name"] == "House"
@@ -570,7 +573,7 @@ class TestTwoAtOnce:
     def test_a_library_that_changes_nothing_says_so_beside_views(self, env: Environment, world: World) -> None:
         world.settings()
         filled(env, "Ada")
-        report = library.load(world.table, GROUP, library.Library.model_validate({"settings": {"name": "House"}}))
+        report = library.load(world.table, GROUP, Library.model_validate({"settings": {"name": "House"}}))
         assert not report.changed
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from personas_tools import library
 from personas_tools.cli import main
-from personas_tools.library import parse
+from personas_tools.library_file import parse
 from support.exported import cells, stored, values
 from support.hazards import LIBRARY, personas
 from support.transport import Handlers, connect

@@ -13,7 +13,7 @@ import pytest
 from personas.domain.cells import escape
 from personas_tools import library, workbook
 from personas_tools.importer.xlsx_file import XlsxFile
-from personas_tools.library import parse
+from personas_tools.library_file import parse
 from support.exported import content
 from support.hazards import LIBRARY, personas
 from support.world import GROUP, World

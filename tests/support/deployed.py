@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from personas_tools.template import Node, TemplateError
+from personas_tools.template_nodes import Node, TemplateError
 
 ROOT: Final = Path(__file__).parents[2]
 SAM_PYTHON: Final = ROOT / ".local/sam/bin/python"

@@ -138,7 +138,7 @@ class Premises:
         def opened(*_: object) -> Iterator[Target]:
             yield target
 
-        with patch("personas_tools.commands.opened", opened):
+        with patch("personas_tools.store_options.opened", opened):
             result = CliRunner().invoke(main, [*words, "--group", self.group], input=typed)
         return _ended(result)
 

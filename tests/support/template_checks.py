@@ -12,7 +12,7 @@ from personas.contract.registry import ROUTES
 from personas.settings import Settings
 from personas.store.exports import EXPORT_LIFE
 from personas.views.view_objects import SUPERSEDED
-from personas_tools.template import Node
+from personas_tools.template_nodes import Node
 from support.deployed import ROOT, Deployed, items, mapping, references, target
 
 type Check = Callable[[Deployed], Iterator[str]]

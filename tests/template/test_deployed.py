@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from personas_tools import template
-from personas_tools.template import Node
+from personas_tools.template_nodes import Node
 from support import template_checks
 from support.deployed import Deployed, transform
 from support.template_checks import CHECKS, Check

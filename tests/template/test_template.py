@@ -15,7 +15,8 @@ from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
 from personas.settings import Settings
 from personas_tools import monitoring, template
-from personas_tools.template import Function, Node, TableRequest
+from personas_tools.template import Function, TableRequest
+from personas_tools.template_nodes import Node
 from support.aws import lambda_environment
 
 ROOT: Final = Path(__file__).parents[2]

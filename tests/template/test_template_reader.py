@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from personas_tools import template
-from personas_tools.template import Ref, TemplateError
+from personas_tools.template_nodes import Ref, TemplateError
 
 FUNCTION = """
 Globals:

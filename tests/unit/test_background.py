@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from personas_tools import background
 from personas_tools.background import Background
+from personas_tools.invocation import Answer, Failure, Json
 from personas_tools.template import QueueSource, Schedule
-from personas_tools.worker import Answer, Failure, Json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

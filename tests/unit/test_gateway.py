@@ -11,22 +11,10 @@ from typing import ClassVar
 
 import pytest
 
-from personas_tools.gateway import (
-    BODY_LIMIT,
-    Gateway,
-    MalformedAnswer,
-    Received,
-    Request,
-    Response,
-    Scope,
-    Sent,
-    document,
-    match,
-    to_event,
-    to_response,
-)
+from personas_tools.gateway import BODY_LIMIT, Gateway, Received, Scope, Sent
+from personas_tools.invocation import Answer, Failure, Json
+from personas_tools.payload import MalformedAnswer, Request, Response, document, match, to_event, to_response
 from personas_tools.template import Cors, Route
-from personas_tools.worker import Answer, Failure, Json
 
 NOW = datetime(2026, 3, 12, 19, 3, 58, 390_000, tzinfo=UTC)
 GET = Route("POST", "/api/get")

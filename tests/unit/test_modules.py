@@ -32,14 +32,6 @@ NOT_YET: Final = {
     "layers/shared/personas/views",
     "layers/shared/personas/views/export_segments.py",
     "layers/shared/personas/views/text_usage.py",
-    "tools/personas_tools/commands.py",
-    "tools/personas_tools/gateway.py",
-    "tools/personas_tools/library.py",
-    "tools/personas_tools/monitoring.py",
-    "tools/personas_tools/monitoring.py:watches",
-    "tools/personas_tools/openapi.py",
-    "tools/personas_tools/template.py",
-    "tools/personas_tools/worker.py",
 }
 """The modules and functions that are still larger. None is added."""
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from personas_tools.gateway import Invoker
+from personas_tools.invocation import Answer, Failure, Json
 from personas_tools.template import QueueSource, Schedule
-from personas_tools.worker import Answer, Failure, Json
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -13,19 +13,23 @@ import click
 import uvicorn
 
 from personas.errors import PersonasError
+from personas_tools import key_commands, persona_commands, reference, repair_commands
 from personas_tools import openapi as described
-from personas_tools import persona_commands, reference, worker
 from personas_tools import stack as local
 from personas_tools.background import Background
-from personas_tools.commands import register
 from personas_tools.demo import load_if_empty
 from personas_tools.emulator import EmulatorError
+from personas_tools.errors_page import ErrorsPageError
 from personas_tools.exporting import export_file
-from personas_tools.gateway import Gateway, document
+from personas_tools.gateway import Gateway
 from personas_tools.importer.command import import_file
+from personas_tools.library_commands import library
 from personas_tools.library_file import LibraryError
+from personas_tools.payload import document
+from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
 from personas_tools.screen import Commands
+from personas_tools.workers import Workers
 
 _DRAIN: Final = 30
 """Seconds for requests under way when the server is told to stop: no function runs longer."""
@@ -37,10 +41,10 @@ def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
-register(main)
-persona_commands.register(main)
-main.add_command(export_file)
-main.add_command(import_file)
+for command in (library, profile, export_file, import_file):
+    main.add_command(command)
+for commands in (key_commands, repair_commands, persona_commands):
+    commands.register(main)
 
 
 @main.command()
@@ -66,12 +70,12 @@ def serve(port: int, parallel: int, reload: bool, demo: bool, folder: Path) -> N
         signal.signal(signum, _interrupt)
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     began = time.monotonic()
-    workers: worker.Workers | None = None
+    workers: Workers | None = None
     with _listen(port) as listener:
         emulator = local.emulator(folder)
         try:
             stack = local.LocalStack(emulator.launch(), folder=folder, port=listener.getsockname()[1])
-            workers = worker.Workers(stack.functions, folder / "logs" / "functions.log", parallel)
+            workers = Workers(stack.functions, folder / "logs" / "functions.log", parallel)
             emulator.wait()
             stack.create_missing()
             lines = load_if_empty(stack) if demo else []
@@ -103,7 +107,7 @@ def openapi() -> None:
     """Print the OpenAPI document of this checkout; `make openapi` writes it to docs/openapi.json."""
     try:
         click.echo(described.render(described.current()), nl=False)
-    except described.ErrorsPageError as error:
+    except ErrorsPageError as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -120,7 +124,7 @@ class _Server(uvicorn.Server):
         click.echo(self._banner)
 
 
-def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.socket, lines: list[str]) -> None:
+def _serve(stack: local.LocalStack, workers: Workers, listener: socket.socket, lines: list[str]) -> None:
     pages = reference.pages(store=stack.endpoint) | {local.JWKS_PATH: document(200, stack.jwks())}
     gateway = Gateway(stack.routes, stack.cors, workers, pages=pages)
     config = uvicorn.Config(
@@ -146,7 +150,7 @@ def _serve(stack: local.LocalStack, workers: worker.Workers, listener: socket.so
             workers.close()  # lest the end wait for a function in the background
 
 
-def _reloading(stack: local.LocalStack, workers: worker.Workers) -> Reloader:
+def _reloading(stack: local.LocalStack, workers: Workers) -> Reloader:
     def renew() -> None:
         workers.renew()
         click.echo("The code has changed; functions start anew.", err=True)

@@ -12,7 +12,7 @@ from personas.contract.names import PAGE_SIZE_MAX, SEARCH_MAX
 from personas.contract.search import ListFilterOption, ListPersonaApiPersona, SearchPersonaResponse
 from personas.domain.folding import fold
 from personas_tools.http_api import Api, NotThere
-from personas_tools.library import id_in
+from personas_tools.library_catalogue import id_in
 
 type Facet = Literal["scenario", "field", "department"]
 

@@ -1,28 +1,23 @@
 """The OpenAPI document, made of the registry, the models, the page of errors and the recorded examples."""
 
 import json
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, TypedDict
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
-from pydantic_core.core_schema import WithDefaultSchema
 
 from personas.contract.names import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
 from personas.contract.operation import Operation
 from personas.contract.problems import Problem
 from personas.contract.registry import ABOUT, ROUTES
-from personas.identity import challenge
-from personas_tools.worker import Json
-
-type Part = dict[str, Json]
+from personas_tools.errors_page import ERRORS, ErrorsPageError, Failure, failures_in, gateway_answers_in
+from personas_tools.invocation import Json
+from personas_tools.openapi_components import Part, components, reference_to
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-ERRORS: Final = ROOT / "docs" / "errors.md"
 EXAMPLES: Final = ROOT / "docs" / "examples.json"
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 
@@ -37,8 +32,6 @@ TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 _JSON: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
-_REF: Final = "#/components/schemas/{model}"
-_CODE: Final = re.compile(r"`(\w+)`")
 
 _INTRODUCTION: Final = f"""{ABOUT}
 
@@ -57,15 +50,6 @@ persona has at most {EXAMPLES_MAX} examples and {TEXTS_MAX // 1024} KB of texts,
 `expected_version` and `If-Match` keep an update from overwriting what was saved in between."""
 
 
-class Failure(NamedTuple):
-    """A kind of error: which operations may answer it, when, and what helps."""
-
-    statuses: tuple[int, ...]
-    codes: tuple[str, ...]
-    where: frozenset[str]
-    when: str
-
-
 class Example(TypedDict, total=False):
     """A call as it was recorded: see docs/examples.json."""
 
@@ -79,26 +63,6 @@ class Example(TypedDict, total=False):
     response: Json
 
 
-class _Schemas(GenerateJsonSchema):
-    """Schemas without the titles that pydantic makes of field names, and without defaults.
-
-    Readers see the names already. Generators take a field with a default for one that is always there, even in a
-    request; the descriptions say what an absent field means.
-    """
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        """Return False for every field."""
-        return False
-
-    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Return the schema of the value alone."""
-        return self.generate_inner(schema["schema"])
-
-
-class ErrorsPageError(Exception):
-    """docs/errors.md cannot be read as the table that the document is made of."""
-
-
 def render(document: Json) -> str:
     """The document as it is committed."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -110,7 +74,7 @@ def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
     Raises:
         ErrorsPageError: the tables of the page of errors are not what they should be.
     """
-    failures, gateway = list(_failures(errors_page)), dict(_gateway_answers(errors_page))
+    failures, gateway = list(failures_in(errors_page)), dict(gateway_answers_in(errors_page))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {
         "openapi": "3.1.0",
@@ -124,12 +88,7 @@ def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
             }
             for operation in ROUTES.values()
         },
-        "components": {
-            "securitySchemes": _SECURITY,
-            "parameters": _PARAMETERS,
-            "headers": _HEADERS,
-            "schemas": _schemas() | {"Message": _MESSAGE},
-        },
+        "components": components(),
     }
 
 
@@ -165,7 +124,7 @@ def _operation(
     if operation.request is not None:
         needed = any(field.is_required() for field in operation.request.model_fields.values())
         requests: Json = _named((each, each["request"]) for each in examples if each["status"] == operation.success)
-        content: Part = {"schema": _reference(operation.request), "examples": requests}
+        content: Part = {"schema": reference_to(operation.request.__name__), "examples": requests}
         described["requestBody"] = {"required": needed, "content": {_JSON: content}}
     return described
 
@@ -197,7 +156,7 @@ def _success(operation: Operation, examples: Sequence[Example]) -> Part:
         headers.append("ETag")
     if operation.idempotent_header:
         headers.append("Idempotent-Replayed")
-    content: Part = {"schema": _reference(operation.response)}
+    content: Part = {"schema": reference_to(operation.response.__name__)}
     links: Part = {"links": _LINKS[operation.name]} if operation.name in _LINKS else {}
     answers = _named((each, each["response"]) for each in examples if each["status"] == operation.success)
     if answers:
@@ -227,7 +186,7 @@ def _problem(
     headers = ["apigw-requestid"]
     if codes:
         recorded = _named((each, each["response"]) for each in examples if each["status"] == status)
-        shapes.append(_reference(Problem))
+        shapes.append(reference_to(Problem.__name__))
         shown |= recorded or dict(_made_up(status, possible))
         content[_PROBLEM] = {"schema": shapes[0]}
         if any("Retry-After" in each.when for each in possible):
@@ -237,7 +196,7 @@ def _problem(
     if status in gateway:
         said, when = gateway[status]
         lines.append(f"* API Gateway says *{said}*: {when}")
-        shapes.append({"$ref": _REF.format(model="Message")})
+        shapes.append(reference_to("Message"))
         shown["api_gateway"] = {"summary": "From API Gateway itself", "value": {"message": said}}
     if not shapes:
         raise ErrorsPageError(f"{ERRORS.name} has no row for the {status} that {operation.name} may answer")
@@ -304,159 +263,5 @@ _LINKS: Final[Mapping[str, Part]] = {
 """Which operations take what an operation answers."""
 
 
-# ---- Components ------------------------------------------------------------------------------------------------------
-
-_SECURITY: Final[Part] = {
-    "Bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": (
-            "A token (RS256 or ES256) of the issuer that the deployment trusts; its subject is the profile's id. "
-            "`personas token` signs one for the local service."
-        ),
-    },
-    # Last, for a form puts the cursor into its last field, and most callers have a key.
-    "ApiKey": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-Api-Key",
-        "description": (
-            "A key of a group. One that names a profile is enough; one that names none needs a token beside it. "
-            "`make run` prints those of the demo group, `personas key issue` makes others."
-        ),
-    },
-}
-
-_PARAMETERS: Final[Part] = {
-    "X-MCP": {
-        "name": "X-MCP",
-        "in": "header",
-        "description": "Whether the call came through an MCP server: true, 1 or yes. What it makes is marked `mcp`.",
-        "schema": {"type": "string", "examples": ["true"]},
-    },
-    "Idempotency-Key": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": (
-            "A key of the caller's own making. A repeat within 24 hours gets the first answer; the same key with "
-            "another body is refused."
-        ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    },
-    "If-Match": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The ETag that `get` answered: the update is made only if it still holds. For one item only.",
-        "schema": {"type": "string", "examples": ['"3"']},
-    },
-}
-
-_HEADERS: Final[Part] = {
-    "apigw-requestid": {
-        "description": "The id of this call; a problem has it as `request_id`, the logs as `correlation_id`.",
-        "schema": {"type": "string"},
-    },
-    "ETag": {
-        "description": "The persona's version; absent for the form of a new one.",
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
-    },
-    "Idempotent-Replayed": {
-        "description": "There where a repeat under its Idempotency-Key got the first answer and did nothing.",
-        "schema": {"type": "string", "const": "true"},
-    },
-    "Location": {
-        "description": "A link that needs no key and works for five minutes.",
-        "required": True,
-        "schema": {"type": "string", "format": "uri"},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before trying again, where waiting helps.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "WWW-Authenticate": {
-        "description": "How to say who is calling.",
-        "required": True,
-        "schema": {"type": "string", "examples": [challenge()]},
-    },
-}
-
-_MESSAGE: Final[Part] = {
-    "type": "object",
-    "description": "What API Gateway answers by itself, before or instead of a function.",
-    "properties": {"message": {"type": "string"}},
-    "required": ["message"],
-}
-
-
-def _schemas() -> Part:
-    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
-    for operation in ROUTES.values():
-        models += [(operation.request, "validation")] if operation.request else []
-        models += [(operation.response, "serialization")] if operation.response else []
-    _, schemas = models_json_schema(models, ref_template=_REF, schema_generator=_Schemas)
-    _, requests = models_json_schema(
-        [each for each in models if each[1] == "validation"], ref_template=_REF, schema_generator=_Schemas
-    )
-    definitions: Part = schemas["$defs"]
-    for name in definitions.keys() - requests["$defs"].keys():
-        # Fields may be added to an answer: a client passes over what it does not know.
-        if isinstance(definition := definitions[name], dict):
-            definition.pop("additionalProperties", None)
-    return dict(sorted(definitions.items()))
-
-
-def _reference(model: type[BaseModel]) -> Part:
-    return {"$ref": _REF.format(model=model.__name__)}
-
-
 def _first_line(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").partition("\n")[0]
-
-
-# ---- The page of errors ----------------------------------------------------------------------------------------------
-
-
-def _failures(page: str) -> Iterator[Failure]:
-    """The rows of the table of what the functions answer."""
-    for statuses, codes, where, when, _ in _rows(page, "status", "code", "where", "when", "what to do"):
-        named = tuple(_CODE.findall(codes))
-        yield Failure(tuple(map(int, statuses.split(","))), named, frozenset(_operations(where)), when)
-
-
-def _operations(where: str) -> Iterator[str]:
-    kinds: dict[str, Callable[[Operation], bool]] = {
-        "all": lambda _: True,
-        "a body": lambda operation: operation.request is not None,
-        "writing": lambda operation: operation.writes,
-        "keyed": lambda operation: operation.idempotent_header,
-    }
-    if where in kinds:
-        yield from (name for name, operation in ROUTES.items() if kinds[where](operation))
-        return
-    for name in where.split(", "):
-        if name not in ROUTES:
-            raise ErrorsPageError(f"{ERRORS.name}: {name!r} is neither an operation nor one of {', '.join(kinds)}")
-        yield name
-
-
-def _gateway_answers(page: str) -> Iterator[tuple[int, tuple[str, str]]]:
-    """What API Gateway answers by itself, by status: what it says and when."""
-    for status, message, when in _rows(page, "status", "message", "when"):
-        if int(status) != HTTPStatus.NOT_FOUND:  # that is for paths that are none of the operations
-            yield int(status), (message, when)
-
-
-def _rows(page: str, *columns: str) -> Iterator[list[str]]:
-    """The rows of the table that has these columns."""
-    header = f"| {' | '.join(columns)} |\n"
-    _, found, behind = page.partition(header)
-    if not found:
-        raise ErrorsPageError(f"{ERRORS.name} has no table with the columns {', '.join(columns)}")
-    for line in behind.splitlines()[1:]:
-        if not line.startswith("|"):
-            break
-        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
-        if len(cells) != len(columns):
-            raise ErrorsPageError(f"{ERRORS.name}: a row of {len(cells)} cells where {len(columns)} are needed: {line}")
-        yield cells

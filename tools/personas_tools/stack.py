@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from personas_tools import template, worker
+from personas_tools import template
 from personas_tools.emulator import Emulator, running
+from personas_tools.invocation import Function, Json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -75,7 +76,7 @@ class LocalStack:
         return f"http://127.0.0.1:{self._port}"
 
     @cached_property
-    def functions(self) -> tuple[worker.Function, ...]:
+    def functions(self) -> tuple[Function, ...]:
         """The functions, ready to run. Each has the environment that the template and Lambda give it, nothing else."""
         return tuple(self._function(function) for function in template.functions(self._file).values())
 
@@ -179,9 +180,9 @@ class LocalStack:
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": profile_id, "iat": now, "exp": now + lifetime}
         return jwt.encode(claims, self._signing_key, algorithm="ES256", headers={"kid": self._key_id})
 
-    def jwks(self) -> worker.Json:
+    def jwks(self) -> Json:
         """The public half of the signing key, as the JWKS document that the gateway serves."""
-        key: dict[str, worker.Json] = json.loads(ECAlgorithm.to_jwk(self._signing_key.public_key()))
+        key: dict[str, Json] = json.loads(ECAlgorithm.to_jwk(self._signing_key.public_key()))
         return {"keys": [key | {"kid": self._key_id, "alg": "ES256", "use": "sig"}]}
 
     @staticmethod
@@ -198,9 +199,9 @@ class LocalStack:
         entries = resources.items() if isinstance(resources, dict) else ()
         return tuple(name for name, node in entries if isinstance(node, dict) and node["Type"] == "AWS::S3::Bucket")
 
-    def _function(self, function: template.Function) -> worker.Function:
+    def _function(self, function: template.Function) -> Function:
         name = self._named(function.logical_id)
-        return worker.Function(
+        return Function(
             name=name,
             code=str(function.folder.resolve()),
             layers=(str(self._layer),),

@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Final, cast
 
 import yaml
 
+from personas_tools.template_nodes import (
+    Node,
+    Ref,
+    TemplateError,
+    as_list,
+    as_mapping,
+    defaults_of,
+    integer_in,
+    of_type,
+    text_in,
+    value_of,
+    words_in,
+)
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef
-
-type Node = str | int | float | bool | list[Node] | dict[str, Node] | None
-"""A part of the template; the short forms of functions (``!Ref x``) are spelt out (``{"Ref": "x"}``)."""
 
 _ARN: Final = ".Arn"
 _CONDITIONS: Final = frozenset({"ForAllValues:StringLike", "StringLikeIfExists"})
 _LONG_NAMES: Final = {"Ref": "Ref", "Condition": "Condition"}
-_PSEUDO_PARAMETERS: Final = {"AWS::StackName": "personas"}
-"""What stands for a pseudo parameter where there is no stack."""
 _TABLE_PROPERTIES: Final = (
     "AttributeDefinitions",
     "KeySchema",
@@ -29,17 +38,6 @@ _TABLE_PROPERTIES: Final = (
     "LocalSecondaryIndexes",
     "GlobalSecondaryIndexes",
 )
-
-
-class TemplateError(Exception):
-    """The template lacks something, or says it in a way that this module does not read; the message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A value that only a stack knows: what ``Ref`` of a resource gives, such as the name of a table."""
-
-    logical_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +120,10 @@ class TableRequest:
     @property
     def partition_key(self) -> str:
         """The attribute that the table is partitioned by."""
-        for node in _items(self.arguments.get("KeySchema"), "KeySchema"):
-            key = _mapping(node, "KeySchema")
+        for node in as_list(self.arguments.get("KeySchema"), "KeySchema"):
+            key = as_mapping(node, "KeySchema")
             if key.get("KeyType") == "HASH":
-                return _text(key, "AttributeName", "KeySchema")
+                return text_in(key, "AttributeName", "KeySchema")
         raise TemplateError("KeySchema names no HASH key")
 
     def named(self, name: str) -> "CreateTableInputTypeDef":
@@ -156,45 +154,45 @@ def load(path: Path) -> dict[str, Node]:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
     except yaml.YAMLError as error:
         raise TemplateError(f"{path.name} is not YAML: {error}") from error
-    return _mapping(document, path.name)
+    return as_mapping(document, path.name)
 
 
 def table_requests(path: Path) -> dict[str, TableRequest]:
     """The tables of the template by logical id."""
     requests = {}
-    for logical_id, properties in _of_type(load(path), "AWS::DynamoDB::Table").items():
+    for logical_id, properties in of_type(load(path), "AWS::DynamoDB::Table").items():
         ttl = properties.get("TimeToLiveSpecification")
         requests[logical_id] = TableRequest(
             arguments={name: properties[name] for name in _TABLE_PROPERTIES if name in properties},
             ttl_attribute=None
             if ttl is None
-            else _text(_mapping(ttl, f"{logical_id}.TimeToLiveSpecification"), "AttributeName", logical_id),
+            else text_in(as_mapping(ttl, f"{logical_id}.TimeToLiveSpecification"), "AttributeName", logical_id),
         )
     return requests
 
 
 def queues(path: Path) -> tuple[str, ...]:
     """The queues of the template, by logical id."""
-    return tuple(_of_type(load(path), "AWS::SQS::Queue"))
+    return tuple(of_type(load(path), "AWS::SQS::Queue"))
 
 
 def schedules(path: Path) -> tuple[Schedule, ...]:
     """The schedules of the template; functions go by their logical ids."""
     found = []
-    for logical_id, properties in _of_type(load(path), "AWS::Serverless::Function").items():
-        for name, node in _mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
+    for logical_id, properties in of_type(load(path), "AWS::Serverless::Function").items():
+        for name, node in as_mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
             place = f"{logical_id}.Events.{name}"
-            event = _mapping(node, place)
+            event = as_mapping(node, place)
             if event.get("Type") == "ScheduleV2":
-                settings = _mapping(event.get("Properties"), place)
-                found.append(Schedule(logical_id, json.loads(_text(settings, "Input", place))))
+                settings = as_mapping(event.get("Properties"), place)
+                found.append(Schedule(logical_id, json.loads(text_in(settings, "Input", place))))
     return tuple(found)
 
 
 def queue_sources(path: Path) -> tuple[QueueSource, ...]:
     """The queues that feed functions; both go by their logical ids."""
     found = []
-    for logical_id, properties in _of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
+    for logical_id, properties in of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
         match properties:
             case {
                 "FunctionName": {"Ref": str(function)},
@@ -213,23 +211,23 @@ def functions(path: Path) -> dict[str, Function]:
     Parameters stand in the environment with their defaults.
     """
     template = load(path)
-    defaults = _defaults(template)
-    shared = _mapping(_mapping(template.get("Globals") or {}, "Globals").get("Function") or {}, "Globals.Function")
+    defaults = defaults_of(template)
+    shared = as_mapping(as_mapping(template.get("Globals") or {}, "Globals").get("Function") or {}, "Globals.Function")
     found = {}
-    for logical_id, own in _of_type(template, "AWS::Serverless::Function").items():
+    for logical_id, own in of_type(template, "AWS::Serverless::Function").items():
         properties = {**shared, **own}
         found[logical_id] = Function(
             logical_id=logical_id,
-            folder=path.parent / _text(properties, "CodeUri", logical_id),
-            handler=_text(properties, "Handler", logical_id),
+            folder=path.parent / text_in(properties, "CodeUri", logical_id),
+            handler=text_in(properties, "Handler", logical_id),
             routes=_routes(properties, logical_id),
             environment={
-                name: _value(node, defaults, f"{logical_id}.Environment.{name}")
+                name: value_of(node, defaults, f"{logical_id}.Environment.{name}")
                 for source in (shared, own)
                 for name, node in _variables(source, logical_id).items()
             },
-            timeout=_integer(properties, "Timeout", logical_id),
-            memory=_integer(properties, "MemorySize", logical_id),
+            timeout=integer_in(properties, "Timeout", logical_id),
+            memory=integer_in(properties, "MemorySize", logical_id),
             statements=_statements(properties, logical_id),
         )
     return found
@@ -242,19 +240,19 @@ def cors(path: Path) -> Cors:
         TemplateError: there is not exactly one HTTP API, or it says nothing about CORS.
     """
     template = load(path)
-    apis = _of_type(template, "AWS::Serverless::HttpApi")
+    apis = of_type(template, "AWS::Serverless::HttpApi")
     if len(apis) != 1:
         raise TemplateError(f"{path.name} has {len(apis)} HTTP APIs, and exactly one is expected")
     ((logical_id, properties),) = apis.items()
     where = f"{logical_id}.CorsConfiguration"
-    settings = _mapping(properties.get("CorsConfiguration"), where)
-    defaults = _defaults(template)
+    settings = as_mapping(properties.get("CorsConfiguration"), where)
+    defaults = defaults_of(template)
     return Cors(
-        allow_origins=_words(settings, "AllowOrigins", where, defaults),
-        allow_methods=_words(settings, "AllowMethods", where, defaults),
-        allow_headers=_words(settings, "AllowHeaders", where, defaults),
-        expose_headers=_words(settings, "ExposeHeaders", where, defaults),
-        max_age=_integer(settings, "MaxAge", where),
+        allow_origins=words_in(settings, "AllowOrigins", where, defaults),
+        allow_methods=words_in(settings, "AllowMethods", where, defaults),
+        allow_headers=words_in(settings, "AllowHeaders", where, defaults),
+        expose_headers=words_in(settings, "ExposeHeaders", where, defaults),
+        max_age=integer_in(settings, "MaxAge", where),
     )
 
 
@@ -281,69 +279,36 @@ def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Node]:
 _Loader.add_multi_constructor("!", _function)
 
 
-def _of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Node]]:
-    resources = _mapping(template.get("Resources"), "Resources")
-    found = {}
-    for logical_id, node in resources.items():
-        resource = _mapping(node, logical_id)
-        if resource.get("Type") == kind:
-            found[logical_id] = _mapping(resource.get("Properties"), f"{logical_id}.Properties")
-    return found
-
-
-def _defaults(template: Mapping[str, Node]) -> dict[str, str | None]:
-    parameters = _mapping(template.get("Parameters") or {}, "Parameters")
-    result: dict[str, str | None] = dict(_PSEUDO_PARAMETERS)
-    for name, node in parameters.items():
-        default = _mapping(node, name).get("Default")
-        result[name] = None if default is None else str(default)
-    return result
-
-
-def _value(node: Node, defaults: Mapping[str, str | None], where: str) -> str | Ref:
-    if isinstance(node, str | int | float):
-        return str(node)
-    name = node.get("Ref") if isinstance(node, dict) else None
-    if not isinstance(name, str):
-        raise TemplateError(f"{where} is neither a text nor a Ref")
-    if name not in defaults:
-        return Ref(name)
-    default = defaults[name]
-    if default is None:
-        raise TemplateError(f"{where}: the parameter {name} has no default")
-    return default
-
-
 def _variables(properties: Mapping[str, Node], where: str) -> dict[str, Node]:
-    environment = _mapping(properties.get("Environment") or {}, f"{where}.Environment")
-    return _mapping(environment.get("Variables") or {}, f"{where}.Environment.Variables")
+    environment = as_mapping(properties.get("Environment") or {}, f"{where}.Environment")
+    return as_mapping(environment.get("Variables") or {}, f"{where}.Environment.Variables")
 
 
 def _routes(properties: Mapping[str, Node], where: str) -> tuple[Route, ...]:
     routes = []
-    for name, node in _mapping(properties.get("Events") or {}, f"{where}.Events").items():
-        event = _mapping(node, f"{where}.Events.{name}")
+    for name, node in as_mapping(properties.get("Events") or {}, f"{where}.Events").items():
+        event = as_mapping(node, f"{where}.Events.{name}")
         if event.get("Type") == "HttpApi":
             place = f"{where}.Events.{name}.Properties"
-            settings = _mapping(event.get("Properties"), place)
-            routes.append(Route(_text(settings, "Method", place).upper(), _text(settings, "Path", place)))
+            settings = as_mapping(event.get("Properties"), place)
+            routes.append(Route(text_in(settings, "Method", place).upper(), text_in(settings, "Path", place)))
     return tuple(routes)
 
 
 def _statements(properties: Mapping[str, Node], where: str) -> tuple[Statement, ...]:
     statements = []
-    for policy in _items(properties.get("Policies") or [], f"{where}.Policies"):
-        document = _mapping(policy, f"{where}.Policies")
-        for node in _items(document.get("Statement"), f"{where}.Policies.Statement"):
-            statement = _mapping(node, f"{where}.Policies.Statement")
-            sid = _text(statement, "Sid", f"{where}.Policies.Statement")
+    for policy in as_list(properties.get("Policies") or [], f"{where}.Policies"):
+        document = as_mapping(policy, f"{where}.Policies")
+        for node in as_list(document.get("Statement"), f"{where}.Policies.Statement"):
+            statement = as_mapping(node, f"{where}.Policies.Statement")
+            sid = text_in(statement, "Sid", f"{where}.Policies.Statement")
             place = f"{where}.{sid}"
             if statement.get("Effect") != "Allow":
                 raise TemplateError(f"{place}: only Allow is read")
             statements.append(
                 Statement(
                     sid=sid,
-                    actions=_words(statement, "Action", place),
+                    actions=words_in(statement, "Action", place),
                     resource=_resource(statement.get("Resource"), place),
                     leading_keys=_condition(statement, "ForAllValues:StringLike", "dynamodb:LeadingKeys", place),
                     prefixes=_condition(statement, "StringLikeIfExists", "s3:prefix", place),
@@ -365,50 +330,8 @@ def _resource(node: Node, where: str) -> str:
 
 def _condition(statement: Mapping[str, Node], operator: str, key: str, where: str) -> tuple[str, ...]:
     """The patterns that a statement holds a key to; none where it has no such condition."""
-    condition = _mapping(statement.get("Condition") or {}, f"{where}.Condition")
+    condition = as_mapping(statement.get("Condition") or {}, f"{where}.Condition")
     if not condition.keys() <= _CONDITIONS:
         raise TemplateError(f"{where}.Condition is not read")
-    keys = _mapping(condition.get(operator) or {}, f"{where}.Condition")
-    return _words(keys, key, f"{where}.Condition") if keys else ()
-
-
-def _mapping(node: Node, where: str) -> dict[str, Node]:
-    if not isinstance(node, dict):
-        raise TemplateError(f"{where} is missing or not a mapping")
-    return node
-
-
-def _items(node: Node, where: str) -> list[Node]:
-    if not isinstance(node, list):
-        raise TemplateError(f"{where} is missing or not a list")
-    return node
-
-
-def _text(properties: Mapping[str, Node], name: str, where: str) -> str:
-    value = properties.get(name)
-    if not isinstance(value, str):
-        raise TemplateError(f"{where}.{name} is missing or not a text")
-    return value
-
-
-def _integer(properties: Mapping[str, Node], name: str, where: str) -> int:
-    value = properties.get(name)
-    if not isinstance(value, int):
-        raise TemplateError(f"{where}.{name} is missing or not a whole number")
-    return value
-
-
-def _words(
-    properties: Mapping[str, Node], name: str, where: str, defaults: Mapping[str, str | None] | None = None
-) -> tuple[str, ...]:
-    """A list of texts, or the default of the list parameter that stands in its place."""
-    node = properties.get(name)
-    if isinstance(node, dict):
-        value = _value(node, defaults or {}, f"{where}.{name}")
-        if isinstance(value, Ref):
-            raise TemplateError(f"{where}.{name} refers to {value.logical_id}, which is not a parameter")
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    words = _items(node, f"{where}.{name}")
-    if not all(isinstance(word, str) for word in words):
-        raise TemplateError(f"{where}.{name} holds something else than texts")
-    return tuple(cast("list[str]", words))
+    keys = as_mapping(condition.get(operator) or {}, f"{where}.Condition")
+    return words_in(keys, key, f"{where}.Condition") if keys else ()

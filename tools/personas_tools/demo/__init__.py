@@ -24,8 +24,10 @@ from personas.settings import Settings
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
-from personas_tools.library import Catalogue, load, parse, personas_named, stored_catalogue
-from personas_tools.library_file import Library
+from personas_tools.library import load
+from personas_tools.library_catalogue import Catalogue, stored_catalogue
+from personas_tools.library_file import Library, parse
+from personas_tools.scenario_casts import personas_named
 from personas_tools.stack import JWKS_PATH, LocalStack, StackError
 from personas_tools.target import local_table
 

@@ -18,7 +18,7 @@ from personas_tools.http_api import Api, NotThere
 from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Item, Operation
 from personas_tools.importer.offered import KINDS, Held, Offered
 from personas_tools.importer.sending import lost, told
-from personas_tools.library import id_in
+from personas_tools.library_catalogue import id_in
 
 _MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] = {
     "create": CreatePersonaItem,

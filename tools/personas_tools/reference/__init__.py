@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from personas_tools.gateway import Response
 from personas_tools.openapi import DOCUMENT
+from personas_tools.payload import Response
 
 FOLDER: Final = "/reference"
 """Below it lie the page's own parts."""

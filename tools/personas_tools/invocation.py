@@ -1,0 +1,77 @@
+"""The invocation of a function, as server and execution environment tell each other of it.
+
+They talk JSON over a socket pair, one length-prefixed frame each way.
+"""
+
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+type Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+PAYLOAD_LIMIT: Final = 6 * 1024 * 1024 + 100
+"""Bytes that Lambda takes as an event, and as an answer, of a synchronous call."""
+INIT_LIMIT: Final = 30.0
+"""Seconds for an import. Lambda gives 10; a busy laptop may need more, and no client waits for it."""
+ANSWER: Final = b"A"
+FAILURE: Final = b"F"
+"""The first byte of a reply: what follows is an answer, or the reason why there is none."""
+
+_HEADER: Final = struct.Struct("!I")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as deployed: physical name, folder of its code, handler, limits (seconds, MB), environment."""
+
+    name: str
+    code: str
+    layers: tuple[str, ...]
+    handler: str
+    timeout: float
+    memory: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler returned."""
+
+    payload: Json
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no answer: the handler raised, its time ran out, the event was too large, or its process died."""
+
+    reason: str
+    timed_out: bool = False
+    too_large: bool = False
+
+
+def inherited() -> dict[str, str]:
+    """What the processes below keep of the caller's environment: nothing of AWS, Python or proxies."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+
+
+def send(link: socket.socket, data: bytes) -> None:
+    link.sendall(_HEADER.pack(len(data)) + data)
+
+
+def receive(link: socket.socket) -> bytes | None:
+    """The next frame, or None when the other side has hung up."""
+    header = _read(link, _HEADER.size)
+    return None if header is None else _read(link, _HEADER.unpack(header)[0])
+
+
+def _read(link: socket.socket, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = link.recv(min(size - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
