@@ -122,7 +122,8 @@ def counted() -> None:
         aws.s3.create_bucket(Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
         bench = Bench(aws, 0, Output())
         # Counting takes longer than a call may.
-        services.services().table.deadline = runtime.Deadline()
+        acting = services.services()
+        acting.deadline = acting.table.deadline = runtime.Deadline()
         print(f"\n{'':44} {'write units':>12} {'read units':>12} {'rounds':>8}")
         for operation in ("create", "update"):
             if operation == "create":

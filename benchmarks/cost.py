@@ -215,9 +215,8 @@ class Bench:
         self.passed = timedelta()
         acting = services.services()
         acting.parallel = CountingParallel(self.rounds)
-        acting.table = Table(
-            runtime.dynamodb(), acting.settings.personas_table, lambda: utc_now() + self.passed, runtime.deadline()
-        )
+        acting.now = lambda: utc_now() + self.passed
+        acting.table = Table(runtime.dynamodb(), acting.settings.personas_table, acting.now, runtime.deadline())
         clients = (runtime.dynamodb(), runtime.s3(), runtime.sqs())
         for client in clients:
             # moto answers within `before-send`: what lies between the first and the last of its handlers is not ours.

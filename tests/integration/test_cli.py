@@ -29,8 +29,9 @@ from personas.runtime import Deadline, Parallel, utc_now
 from personas.services import Services
 from personas.settings import Settings
 from personas.store import keys
+from personas.store.change_feed import Change
 from personas.store.profiles import ProfileStore
-from personas.store.table import Change, Table
+from personas.store.table import Table
 from personas_tools import demo, library, target
 from personas_tools import stack as local
 from personas_tools.cli import main
@@ -69,7 +70,7 @@ def table(aws: Aws) -> Table:
 @pytest.fixture
 def services(table: Table, tmp_path: Path) -> Services:
     stack = LocalStack("http://127.0.0.1:1", folder=tmp_path)
-    return Services(Settings.read(stack.functions[0].environment), table, Parallel())
+    return Services(Settings.read(stack.functions[0].environment), table, Parallel(), utc_now, Deadline())
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from personas.contract.views import SEARCH
 from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.profile import Caller
 from personas.domain.text import text_id
-from personas.runtime import Parallel, sqs
+from personas.runtime import Deadline, Parallel, sqs
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
@@ -277,7 +277,7 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     house.refresh()
     snapshots = SnapshotStore(house.aws.s3, house.aws.names["Bucket"])
     side_by_side, groups = Parallel(), GroupStore(house.table)
-    feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]))
+    feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]), Deadline())
     texts = TextViews(feed, PersonaStore(house.table), side_by_side)
     views = SuggestionViews(lambda: snapshots, texts, side_by_side, house.table.now, budget_bytes=1)
     caller = Caller(

@@ -13,7 +13,8 @@ from personas.contract.names import ITEMS_MAX
 from personas.domain.persona import Persona
 from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailable
 from personas.store.personas import PersonaStore
-from personas.store.table import Table, WriteResult
+from personas.store.table import Table
+from personas.store.write_rule import WriteResult
 from support.world import (
     NEEDED,
     NOBODY,

@@ -14,7 +14,7 @@ from openpyxl import Workbook, load_workbook
 from personas.domain.cells import escape, join_list
 from personas.domain.exporting import HEADER
 from personas.domain.importing import IMPORT_FIELDS
-from personas.store.table import Table
+from personas.runtime import Deadline
 from personas_tools import demo, library
 from personas_tools.cli import main
 from personas_tools.importer import sending
@@ -647,7 +647,7 @@ def test_rows_that_the_service_had_no_time_for_are_sent_again(
     # Given a service that finds no time to begin some of the items of two calls, and a row that is wrong
     chunk = True
     in_time = iter([chunk, True, False, False, True, True, chunk, False])
-    monkeypatch.setattr(Table, "has_time_for_another_item", lambda table: next(in_time, True))
+    monkeypatch.setattr(Deadline, "has_time_for_another_item", lambda deadline: next(in_time, True))
     file = write(tmp_path / "file.csv", [*(plain(number) for number in range(4)), plain(4, color="Tael")])
     assert "4 created, 0 updated, 1 rejected." in run(file, fails=1).stdout
     assert handlers.calls.count("create") == 3

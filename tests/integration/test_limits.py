@@ -30,7 +30,7 @@ from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.keys import Key
 from personas.store.resources import Entry
-from personas.store.table import RECENT_WRITES_MAX
+from personas.store.write_rule import RECENT_WRITES_MAX
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, forget
 from support.client import Answer

@@ -136,7 +136,7 @@ class TestQueue:
         """Its message comes back by itself; another one each time would never end."""
         insert(world, GROUP, "Ada")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("personas.store.table.FINISHING_TIME", timedelta(days=1))
+            patch.setattr("personas.runtime.FINISHING_TIME", timedelta(days=1))
             assert failed(env.invoke("refresh", messages(GROUP))) == ["0"]
         assert received(world) == []
 

@@ -37,7 +37,7 @@ def _scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("personas.runtime.CONNECT_TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr("personas.runtime.READ_TIMEOUT", timedelta(seconds=0.5))
     monkeypatch.setattr("personas.store.attempts.LAST_CALL", timedelta(seconds=1))
-    monkeypatch.setattr("personas.store.table.FINISHING_TIME", timedelta(seconds=2))
+    monkeypatch.setattr("personas.runtime.FINISHING_TIME", timedelta(seconds=2))
     monkeypatch.setattr("personas.views.suggestion_views.PATIENCE", timedelta(seconds=1))
 
 

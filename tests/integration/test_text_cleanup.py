@@ -11,7 +11,7 @@ from personas.contract.persona_fields import TextKind
 from personas.domain.text import text_id
 from personas.errors import Unavailable
 from personas.operations.refresh import CLEAN_UP, REBUILD_EVERY
-from personas.runtime import Parallel
+from personas.runtime import Deadline, Parallel
 from personas.store import keys
 from personas.store.drafts import ANNOUNCED_EVERY, DraftStore
 from personas.store.groups import GroupStore
@@ -138,7 +138,7 @@ def test_the_clean_up_goes_on_where_it_ran_out_of_time(house: House) -> None:
     house.wait(days=91)
     house.save(name="Ada")
     # The rebuild asks for the time once, the clean-up before it begins and before each wave of 32 parts.
-    with patch.object(Table, "has_time_for_another_item", side_effect=[True, True, True, True, False]):
+    with patch.object(Deadline, "has_time_for_another_item", side_effect=[True, True, True, True, False]):
         house.refresh()
     stopped = left(house)
     assert stopped == 64

@@ -21,7 +21,8 @@ from personas.errors import Unavailable
 from personas.runtime import CLOCK_SKEW, CONNECT_TIMEOUT, FEED_WINDOW, LATE_COMMIT, READ_TIMEOUT
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.table import Change, Table
+from personas.store.change_feed import Change
+from personas.store.table import Table
 from personas.views.catalogues import CatalogueView
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"

@@ -196,7 +196,7 @@ class Drafts(RuleBasedStateMachine):
         self.me = self._person()
         self.somebody_else = self._person()
         self.model: dict[str, Modelled] = {}
-        services().table.now = self._now
+        services().now = services().table.now = self._now
         persona = {**NEEDED, "name": "Bell", "description": "Rings.", "voices": ["Bass"], "departments": ["Legal"]}
         self.persona_id = _ok(self.somebody_else.call("create", {"personas": [persona]}))["results"][0]["persona_id"]
         # Texts are known by their ids once somebody has sent them.
@@ -334,7 +334,7 @@ class Drafts(RuleBasedStateMachine):
 
     def _restart(self) -> None:
         services.cache_clear()
-        services().table.now = self._now
+        services().now = services().table.now = self._now
 
     def _person(self) -> Client:
         number = next(self.numbers)

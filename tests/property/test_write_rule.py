@@ -19,8 +19,9 @@ from personas.errors import OutcomeUnknown
 from personas.services import services
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
+from personas.store.change_feed import Change
 from personas.store.personas import PersonaStore, Stored
-from personas.store.table import RECENT_WRITES_MAX, Change, WriteResult
+from personas.store.write_rule import RECENT_WRITES_MAX, WriteResult
 from support.client import Client
 from support.faults import (
     Faults,

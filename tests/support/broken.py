@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from personas.clock import machine_time
 from personas.runtime import Deadline
 from personas.store.attributes import Item, Value
+from personas.store.change_feed import Change
 from personas.store.keys import Key
-from personas.store.table import Change, Table, WriteResult
+from personas.store.table import Table
+from personas.store.write_requests import Condition
+from personas.store.write_rule import WriteResult
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +29,7 @@ class Unconditional(Table):
 
     def update(self, key: Key, sets: Mapping[str, Value], **arguments: Any) -> WriteResult:
         """Write whatever stands there, as long as something does."""
-        arguments |= {"condition": "attribute_exists(#seq)", "condition_values": {}}
+        arguments["condition"] = Condition("attribute_exists(#seq)", ("seq",), {})
         return super().update(key, sets, **arguments)
 
 

@@ -143,7 +143,7 @@ class Environment:
     def __post_init__(self) -> None:
         settings = Settings.read(os.environ)
         table = Table(dynamodb(), settings.personas_table, self.clock, deadline())
-        self.services = Services(settings, table, InOrder())
+        self.services = Services(settings, table, InOrder(), self.clock, deadline())
 
     def call(self, operation: str, body: object = None, *, who: str = "root", remaining_ms: int = 29_000) -> Answer:
         """Call an operation as one of the world's people."""

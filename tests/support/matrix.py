@@ -653,7 +653,7 @@ class Lab:
         for weekly in (False, True):
             self._restart()
             if weekly:
-                services().table.now = shifted(utc_now, timedelta(days=9))
+                services().now = services().table.now = shifted(utc_now, timedelta(days=9))
             for group in groups:
                 again = warm_client(self.world, GROUPS[group]).call("refresh")
                 if again.status != HTTPStatus.OK or not self._agree(group):
@@ -695,7 +695,7 @@ class Lab:
         if learns:
             self._off[id(wrong)] = skew
         else:
-            wrong.table.now = shifted(utc_now, skew)
+            wrong.now = wrong.table.now = shifted(utc_now, skew)
         with powertools_off(skew):
             self._fail_ever(scenario)
             answer = self.call(scenario)

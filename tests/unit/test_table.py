@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from personas.errors import OutcomeUnknown, Unavailable, Unreadable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import Item, encode_item
-from personas.store.decoding import integer, mapping, mapping_or_empty, text
+from personas.store.decoding import expired, integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
-from personas.store.table import RECENT_WRITES_MAX, Table, expired, recent_write, recent_write_slot, version_written_by
+from personas.store.table import Table
+from personas.store.write_requests import is_version
+from personas.store.write_rule import RECENT_WRITES_MAX, recent_write, recent_write_slot, version_written_by
 from support.faults import Waiting
 
 if TYPE_CHECKING:
@@ -158,8 +160,7 @@ class TestUpdate:
             write_id="w",
             seq=9,
             version=3,
-            condition="#version = :expected AND #expires_at > :now",
-            condition_values={":expected": 2, ":now": 1},
+            condition=is_version(2, datetime.fromtimestamp(1, UTC)),
             removes=["texts.name_id"],
         )
         ((operation, request),) = client.asked
@@ -322,7 +323,7 @@ class TestGivingUp:
         [(FINISHING_TIME + timedelta(seconds=1), True), (FINISHING_TIME - timedelta(seconds=1), False), (None, True)],
     )
     def test_an_item_is_begun_only_with_time_for_it(
-        self, table: Table, deadline: Deadline, left: timedelta | None, begins: bool
+        self, deadline: Deadline, left: timedelta | None, begins: bool
     ) -> None:
         deadline.start(left)
-        assert table.has_time_for_another_item() is begins
+        assert deadline.has_time_for_another_item() is begins

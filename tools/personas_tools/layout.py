@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-from personas.store.table import RECENT_WRITES
+from personas.store.write_rule import RECENT_WRITES
 
 TABLE: Final = "PersonasTable"
 """The table's name in template.yaml; a stack makes its own physical name of it."""

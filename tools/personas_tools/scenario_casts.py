@@ -10,9 +10,10 @@ from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.store import keys
 from personas.store.attempts import won
+from personas.store.change_feed import Change
 from personas.store.decoding import NUMBER_END, strings, text
 from personas.store.personas import PersonaStore
-from personas.store.table import Change, Table
+from personas.store.table import Table
 from personas_tools.library_catalogue import id_in
 from personas_tools.library_file import Library, LibraryError
 

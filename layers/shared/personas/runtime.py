@@ -97,6 +97,11 @@ class Deadline:
         """Return the time until no call is waited for any longer, or None where that never comes."""
         return None if self._calls_end is None else timedelta(seconds=self._calls_end - time.monotonic())
 
+    def has_time_for_another_item(self) -> bool:
+        """Tell whether the invocation may begin another item."""
+        left = self.left()
+        return left is None or left > FINISHING_TIME
+
     def patience(self, seconds: float | None) -> float | None:
         """Return the seconds that a call may wait which would wait ``seconds``, or for ever.
 

@@ -8,7 +8,7 @@ from os import environ
 from typing import TYPE_CHECKING
 
 from personas.identity import Authenticator
-from personas.runtime import Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
+from personas.runtime import Deadline, Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
 from personas.settings import Settings
 from personas.store.drafts import DraftStore
 from personas.store.exports import ExportStore
@@ -23,6 +23,9 @@ from personas.views.persona_feed import PersonaFeed
 from personas.views.view_objects import SnapshotStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from personas.views.search_views import PersonaViews
     from personas.views.suggestion_views import SuggestionViews
 
@@ -34,11 +37,13 @@ class Services:
     settings: Settings
     table: Table
     parallel: Parallel
+    now: Callable[[], datetime]
+    deadline: Deadline
 
     @cached_property
     def authenticator(self) -> Authenticator:
         """The authenticator of callers."""
-        return Authenticator(ProfileStore(self.table), self.settings, self.table.now)
+        return Authenticator(ProfileStore(self.table), self.settings, self.now)
 
     @cached_property
     def personas(self) -> PersonaStore:
@@ -71,7 +76,7 @@ class Services:
     @cached_property
     def persona_feed(self) -> PersonaFeed:
         """The feed of what is written of the groups' personas."""
-        return PersonaFeed(self.table, self.groups, lambda: self.refresh_queue)
+        return PersonaFeed(self.table, self.groups, lambda: self.refresh_queue, self.deadline)
 
     @cached_property
     def groups(self) -> GroupStore:
@@ -92,7 +97,7 @@ class Services:
             lambda: self.snapshots,
             text_views.TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
-            self.table.now,
+            self.now,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * suggestion_views.MEMORY_SHARE),
         )
 
@@ -120,4 +125,5 @@ def services() -> Services:
         SettingsError: the environment is not complete.
     """
     settings = Settings.read(environ)
-    return Services(settings, Table(dynamodb(), settings.personas_table, utc_now, deadline()), parallel())
+    table = Table(dynamodb(), settings.personas_table, utc_now, deadline())
+    return Services(settings, table, parallel(), utc_now, deadline())

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import yaml
 
+from personas.clock import machine_time
 from personas.contract.create import CreatePersonaRequest
 from personas.domain.folding import fold
 from personas.domain.intent import OneTime
@@ -18,7 +19,7 @@ from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
 from personas.domain.text import resource_id
 from personas.errors import Unavailable
 from personas.operations.create import create_personas
-from personas.runtime import parallel
+from personas.runtime import Deadline, parallel
 from personas.services import Services
 from personas.settings import Settings
 from personas.store.groups import GroupStore
@@ -120,7 +121,7 @@ def load_if_empty(stack: LocalStack) -> list[str]:
 
 
 def _services(stack: LocalStack, table: Table) -> Services:
-    return Services(Settings.read(stack.functions[0].environment), table, parallel())
+    return Services(Settings.read(stack.functions[0].environment), table, parallel(), machine_time, Deadline())
 
 
 def _load(table: Table, services: Services) -> None:

@@ -25,7 +25,7 @@ from personas.errors import (
 )
 from personas.observability import logger, tell_unreadable
 from personas.services import Services
-from personas.store.attempts import ConditionFailed
+from personas.store.attempts import ConditionFailed, Tries
 
 CHUNK: Final = 100
 """The number of items that are read together, and then written: what was read is in memory until they are."""
@@ -80,7 +80,7 @@ def retry_on_conflict[T](services: Services, attempt: Attempt[T], most: int | No
     Raises:
         Contended: others wrote in between every time.
     """
-    tries = services.table.tries(most)
+    tries = Tries(services.deadline, most)
     races = 0
     while True:
         try:
@@ -103,7 +103,7 @@ def run_items[I, T](
     there is time. So one that is contended holds up nobody else's.
     """
     outcomes: dict[int, T | PersonasError] = {}
-    tries = services.table.tries()
+    tries = Tries(services.deadline)
     pending, late = items, _unbegun
     while pending:
         # With a thread for each, none waits for another.
@@ -138,7 +138,7 @@ def _settled[I, T](
 
 def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], PersonasError]) -> T | PersonasError:
     """Return the result of a call or its error, which is ``late`` where there is no time to begin it."""
-    if not services.table.has_time_for_another_item():
+    if not services.deadline.has_time_for_another_item():
         return late()
     try:
         return call()

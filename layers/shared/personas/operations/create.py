@@ -25,7 +25,7 @@ from personas.operations.bulk import (
 from personas.operations.persona_writes import Lookup, check_assignment, persona_result, place_of
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import WriteResult
+from personas.store.write_rule import WriteResult
 
 
 def create_personas(
@@ -93,7 +93,7 @@ def _create(
     if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
         raise AssertionError("the contract lets no item through without what is needed")
 
-    now = services.table.now().isoformat()
+    now = services.now().isoformat()
     persona = Persona(
         id=persona_id,
         name=form.name,

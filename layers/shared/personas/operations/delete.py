@@ -13,7 +13,7 @@ from personas.operations.bulk import Attempt, check_writer, quoted, rejected_ite
 from personas.operations.persona_reads import read_persona, visible_to
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import WriteResult
+from personas.store.write_rule import WriteResult
 
 
 def delete_personas(

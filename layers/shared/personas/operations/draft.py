@@ -99,7 +99,7 @@ def _begin(
             members={"expected_version": request.expected_version},
         )
     fields, texts = fields_of(changes)
-    now = services.table.now().isoformat()
+    now = services.now().isoformat()
     draft = Draft(
         id=intent.new_id(),
         version=1,
@@ -135,7 +135,7 @@ def _patch(
             fields,
             texts,
             expected_version=request.expected_version,
-            updated_at=services.table.now().isoformat(),
+            updated_at=services.now().isoformat(),
             write_id=intent.write_id(),
         )
     except ConditionFailed as lost:

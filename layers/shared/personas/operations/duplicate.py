@@ -70,7 +70,7 @@ def duplicate_persona(
     texts = _copied_texts(secret, source, number[0])
     services.parallel.run(services.texts.puts(caller.group_id, texts))
 
-    now = services.table.now().isoformat()
+    now = services.now().isoformat()
     copy = replace(
         source,
         id=intent.new_id(),

@@ -16,9 +16,9 @@ from personas.observability import logger
 from personas.operations.search import current_view, query_of
 from personas.search.index import Index, Query, Selection
 from personas.services import Services
+from personas.store.change_feed import change_in
 from personas.store.exports import Export
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
-from personas.store.table import change_in
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
 from personas.views.object_format import SnapshotDamaged
 from personas.views.search_views import PersonaView, apply
@@ -47,7 +47,7 @@ def export_personas(services: Services, caller: Caller, request: ExportPersonasR
         id=upload_id,
         group_id=caller.group_id,
         profile_id=caller.profile_id,
-        file_name=f"personas_export_{services.table.now():%Y-%m-%d_%H%M%S}.csv",
+        file_name=f"personas_export_{services.now():%Y-%m-%d_%H%M%S}.csv",
         row_count=file.row_count,
     )
     services.exports.put(export)
@@ -79,7 +79,7 @@ class _Wanted:
         stream = self._from_blocks(selection)
         ahead = next(stream, None)
         for first in range(0, len(selection), LOADED_AT_ONCE):
-            if not self._services.table.has_time_for_another_item():
+            if not self._services.deadline.has_time_for_another_item():
                 raise ExportUnfinished
             some = slice(first, first + LOADED_AT_ONCE)
             seqs = dict(zip(selection[some], selection.seqs(some), strict=True))

@@ -14,8 +14,9 @@ from personas.errors import Fault, Forbidden, PersonasError, Unreadable
 from personas.operations.bulk import invalid_item, plain_name
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import BATCH_READ_MAX, WriteResult
+from personas.store.table import BATCH_READ_MAX
 from personas.store.texts import TextDirectory
+from personas.store.write_rule import WriteResult
 
 
 class Lookup:

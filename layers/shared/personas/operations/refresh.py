@@ -19,11 +19,11 @@ from personas.services import Services
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
+from personas.store.change_feed import Change, change_in
 from personas.store.decoding import each_readable, mapping_or_empty
 from personas.store.groups import MARK_PAUSE, GroupRecord, Pointer
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
-from personas.store.table import Change, change_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
@@ -103,7 +103,7 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     """
     record = services.groups.read(group_id)
     # Behind the first answer, by which a new environment knows the time.
-    started = services.table.now()
+    started = services.now()
     manifest = _manifest(services, record)
     work = _followed(services, group_id, record, started, manifest) or _rebuilt(services, group_id, record, started)
     if work.pointers:
@@ -129,7 +129,7 @@ def refresh_queued(services: Services, group_id: str) -> None:
     Raises:
         Unavailable: no time is left to begin it, or the store cannot be read or written now; it stays on the queue.
     """
-    left = services.table.deadline.left()
+    left = services.deadline.left()
     if left is not None and left < TIME_FOR_A_GROUP:
         raise Unavailable("No time is left to begin this group.")
     refresh_group(services, group_id)
@@ -139,7 +139,7 @@ def queue_marked(services: Services) -> int:
     """Leave a message for every group that has changed since its last refresh; how many."""
     waiting = services.groups.marked()
     # A mark of another environment's clock may lie ahead of this one's.
-    tell_refresh_age(max(services.table.now() - waiting[0].since, timedelta()) if waiting else timedelta())
+    tell_refresh_age(max(services.now() - waiting[0].since, timedelta()) if waiting else timedelta())
     return services.refresh_queue.send(group.group_id for group in waiting)
 
 
@@ -237,7 +237,7 @@ def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterato
 
 
 def _check_time(services: Services) -> None:
-    if not services.table.has_time_for_another_item():
+    if not services.deadline.has_time_for_another_item():
         raise ViewRebuilding
 
 

@@ -31,7 +31,7 @@ from personas.operations.persona_reads import read_persona, visible_to
 from personas.operations.persona_writes import Lookup, check_assignment, persona_result, place_of
 from personas.services import Services
 from personas.store.personas import Stored
-from personas.store.table import WriteResult
+from personas.store.write_rule import WriteResult
 
 _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 """RFC 9110, section 8.8.3."""
@@ -161,7 +161,7 @@ def _decide(
         parameter_field_ids=form.parameter_field_ids,
         examples=form.examples,
         voice_ids=form.voice_ids,
-        updated_at=services.table.now().isoformat(),
+        updated_at=services.now().isoformat(),
     )
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from personas.contract.names import TEXTS_MAX
@@ -17,6 +18,9 @@ from personas.store.attributes import Item, Value
 
 NUMBER_END: Final = 1 << 63
 """The end of the numbers that are stored: none is negative, or as high as this."""
+
+NEVER: Final = 1 << 62
+"""A time in unix seconds that does not come."""
 
 _JSON_MAX: Final = 8 * TEXTS_MAX
 """The bytes of all texts of a persona as JSON, which writes a control character in six."""
@@ -64,6 +68,11 @@ def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> 
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < NUMBER_END:
         raise Unreadable(key_of(item), f"{name} is not a number")
     return value
+
+
+def expired(item: Mapping[str, Value], now: datetime) -> bool:
+    """Tell whether the item's time is over; DynamoDB removes such items days later."""
+    return integer(item, "expires_at", absent=NEVER) <= now.timestamp()
 
 
 def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:

@@ -18,6 +18,7 @@ from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     each_readable,
+    expired,
     flag,
     inflated_json,
     integer,
@@ -29,7 +30,9 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
-from personas.store.table import RECENT_WRITES, Table, WriteResult, expired
+from personas.store.table import Table
+from personas.store.write_requests import is_version
+from personas.store.write_rule import RECENT_WRITES, WriteResult
 
 LATEST_MAX: Final = 200
 
@@ -144,8 +147,7 @@ class DraftStore:
             write_id=write_id,
             seq=expected_version + 1,
             version=expected_version + 1,
-            condition="#version = :expected AND #expires_at > :now",
-            condition_values={":expected": expected_version, ":now": int(self._table.now().timestamp())},
+            condition=is_version(expected_version, self._table.now()),
             removes=[f"texts.{name}" for name in texts if not texts[name]],
         )
         if written.item is None:

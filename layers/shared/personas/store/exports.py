@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.decoding import integer, text
+from personas.store.decoding import expired, integer, text
 from personas.store.objects import put_parts
-from personas.store.table import Table, expired
+from personas.store.table import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

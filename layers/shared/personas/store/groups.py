@@ -16,7 +16,8 @@ from personas.store import keys
 from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, key_of, mapping, readable, text
-from personas.store.table import RECENT_WRITES, Table
+from personas.store.table import Table
+from personas.store.write_rule import RECENT_WRITES
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
@@ -101,7 +102,10 @@ class GroupStore:
         marking = self._table.now()
         if is_recent(self._marked.get(group_id), MARK_PAUSE, marking):
             return
-        self._table.mark_due(keys.mark(group_id), group_id)
+        due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking)}#{group_id}"}
+        marked_at = int(marking.timestamp() * 1000)
+        # Whoever puts the mark last, it says the same and a later time.
+        self._table.put_plain(keys.mark(group_id), {**due, "marked_at": marked_at}, asked_for=False)
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()
         self._marked[group_id] = marking

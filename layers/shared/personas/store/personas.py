@@ -30,7 +30,9 @@ from personas.store.decoding import (
     text,
     text_or_none,
 )
-from personas.store.table import RECENT_WRITES, Table, WriteResult, version_written_by
+from personas.store.table import Table
+from personas.store.write_requests import is_unchanged
+from personas.store.write_rule import RECENT_WRITES, WriteResult, version_written_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 PROFILES: Final = "np"
@@ -193,8 +195,7 @@ class PersonaStore:
             write_id=write_id,
             seq=seq + 1,
             version=version,
-            condition="#seq = :based_on",
-            condition_values={":based_on": seq},
+            condition=is_unchanged(seq),
         )
 
     def next_copy(self, group_id: str, persona_id: str, write_id: str) -> int:
@@ -221,8 +222,7 @@ class PersonaStore:
             write_id=write_id,
             seq=based_on.seq + 1,
             version=based_on.version + 1,
-            condition="#seq = :based_on",
-            condition_values={":based_on": based_on.seq},
+            condition=is_unchanged(based_on.seq),
             removes=removes,
         )
         # A thousand of these are held at a time, and a persona may have 256 KB.

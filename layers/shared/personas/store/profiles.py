@@ -21,7 +21,9 @@ from personas.store.decoding import (
 )
 from personas.store.groups import GroupStore
 from personas.store.personas import PROFILES, tombstone_end
-from personas.store.table import RECENT_WRITES, Counted, Table
+from personas.store.table import Table
+from personas.store.write_requests import Counted
+from personas.store.write_rule import RECENT_WRITES
 
 _ATTEMPTS: Final = 3
 """The number of attempts at a write that loses the race against others."""

@@ -13,7 +13,8 @@ from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, mapping
 from personas.store.keys import Key
-from personas.store.table import RECENT_WRITES, Table
+from personas.store.table import Table
+from personas.store.write_rule import RECENT_WRITES
 
 ResourceKind = Literal["departments", "colors", "icons", "flags", "voices", "parameters", "fields", "scenarios"]
 RESOURCE_KINDS: Final[tuple[ResourceKind, ...]] = get_args(ResourceKind)

@@ -15,7 +15,8 @@ from personas.errors import Unreadable
 from personas.observability import tell_unreadable
 from personas.runtime import FEED_WINDOW
 from personas.store import keys
-from personas.store.table import Change, Table
+from personas.store.change_feed import Change
+from personas.store.table import Table
 
 _GROUPS_MAX: Final = 64
 

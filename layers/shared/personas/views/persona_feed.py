@@ -7,12 +7,13 @@ from typing import Final
 
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
-from personas.runtime import CLOCK_SKEW, FEED_WINDOW
+from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Deadline
 from personas.store import keys
+from personas.store.change_feed import Change
 from personas.store.groups import GroupStore, Pointer
 from personas.store.personas import TOMBSTONE_LIFE
 from personas.store.queue import RefreshQueue
-from personas.store.table import Change, Table
+from personas.store.table import Table
 
 LOOK_BACK: Final = timedelta(minutes=15)
 """The time before its watermark from which a snapshot is read on: what a writer with a wrong clock hid is found so."""
@@ -42,10 +43,11 @@ class Mark:
 class PersonaFeed:
     """A reader of the feed by the rule that `personas.views.catalogues` states."""
 
-    def __init__(self, table: Table, groups: GroupStore, queue: Callable[[], RefreshQueue]) -> None:
+    def __init__(self, table: Table, groups: GroupStore, queue: Callable[[], RefreshQueue], deadline: Deadline) -> None:
         self._table = table
         self._groups = groups
         self._queue = queue
+        self._deadline = deadline
 
     def now(self) -> datetime:
         """Return the time by which marks are made."""
@@ -108,7 +110,7 @@ class PersonaFeed:
         Raises:
             ViewRebuilding: there is none left.
         """
-        if not self._table.has_time_for_another_item():
+        if not self._deadline.has_time_for_another_item():
             raise ViewRebuilding
 
     @contextmanager

@@ -12,8 +12,8 @@ from personas.observability import tell_evictions, tell_unreadable
 from personas.runtime import Parallel
 from personas.search.index import Facet, Index, OptionNames
 from personas.store import keys
+from personas.store.change_feed import Change
 from personas.store.groups import Pointer
-from personas.store.table import Change
 from personas.views.catalogues import CatalogueView
 from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
 from personas.views.snapshot_format import Snapshot, decode

@@ -14,10 +14,10 @@ from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
 from personas.runtime import Parallel
 from personas.store import keys
+from personas.store.change_feed import Change
 from personas.store.groups import Pointer
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import PersonaStore
-from personas.store.table import Change
 from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import pointer_to

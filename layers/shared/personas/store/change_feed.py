@@ -1,0 +1,52 @@
+"""The change feed: an item as the index shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from personas.errors import Unreadable
+from personas.observability import tell_unreadable
+from personas.store.decoding import NEVER, integer, mapping_or_empty, sound_id, text
+from personas.store.keys import PERSONAS, id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from personas.store.attributes import Item, Value
+
+
+class Change(NamedTuple):
+    """One item of the change feed, as the index projects it."""
+
+    key: str
+    seq: int
+    row: Mapping[str, Value]
+    deleted: bool
+    version: int
+    expires_at: int = 0
+    """When a tombstone may be forgotten, in unix seconds."""
+    partition: str = ""
+
+
+def change_in(item: Item) -> Change:
+    """Return an item as a change of the feed. One that cannot be read otherwise is logged and reads as deleted.
+
+    Raises:
+        Unreadable: it does not say as of which ``seq`` it is, or is a persona's without an id.
+    """
+    key, seq = text(item, "sk"), integer(item, "seq")
+    if key.startswith(PERSONAS):
+        sound_id(id_of(key))
+    try:
+        return Change(
+            key=key,
+            seq=seq,
+            row=mapping_or_empty(item, "row"),
+            deleted=item.get("deleted") is True,
+            version=integer(item, "version", absent=0),
+            expires_at=integer(item, "expires_at", absent=NEVER),
+            partition=text(item, "pk"),
+        )
+    except Unreadable as error:
+        tell_unreadable(error)
+        return Change(key, seq, {}, deleted=True, version=0, expires_at=NEVER)
