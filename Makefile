@@ -144,7 +144,7 @@ sbom: $(DEV) ## Write the bill of materials of the layer (CycloneDX, licences in
 	@echo "Wrote .aws-sam/sbom.cdx.json"
 
 .PHONY: examples
-examples: $(DEV) $(MINISTACK) ## Record docs/examples.json anew: what a fresh demo answers to the requests in it
+examples: $(DEV) $(MINISTACK) ## Record docs/examples.json again: the answers of a fresh demo to the requests in it
 	@RECORD_EXAMPLES=1 .venv/bin/pytest --quiet tests/docs/test_openapi.py -k demo_answers
 
 .PHONY: openapi

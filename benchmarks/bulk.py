@@ -69,7 +69,7 @@ def on_emulator() -> Iterator[Aws]:
 
 
 class Timed:
-    """Calls of one warm client, each with a line that says what it took."""
+    """Calls of one warm client, each with a line that states its time."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

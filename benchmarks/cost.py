@@ -83,7 +83,7 @@ WRITES_OF_S3 = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMul
 
 
 class Output:
-    """Takes the place of standard output while the functions log, and counts the bytes."""
+    """A replacement of standard output while the functions log, which counts the bytes."""
 
     encoding = "utf-8"
 

@@ -86,7 +86,7 @@ def invoked(handler: Handler, made: dict[str, Any], context: Context) -> dict[st
 
 
 class Sampler:
-    """Counts samples by row of the table while it is entered; those of the client itself under None."""
+    """A counter of samples by row of the table while it is entered; those of the client itself under None."""
 
     def __init__(self) -> None:
         self.rows = Counter[str | None]()

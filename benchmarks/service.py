@@ -1,7 +1,7 @@
 """Whole requests at size: search and refresh through their handlers, everything but the network to AWS.
 
-AWS is answered in this process (`aws_in_memory`), so what is measured is what a function does: the event, who is
-calling, the feed, the view, the models, the answer's JSON, the log line. The CPU time is that of all threads.
+AWS is answered in this process (`aws_in_memory`), so the measured time is the function's own: the event, the
+caller, the feed, the view, the models, the answer's JSON, the log line. The CPU time is that of all threads.
 """
 
 # ruff: noqa: E402  # the environment must be there before what reads it is imported
@@ -209,7 +209,7 @@ class Group:
         ResourceStore(services().table).put(GROUP, CatalogueEntry("group", GROUP, row), "w")
 
     def change(self, number: int, chance: random.Random) -> None:
-        """Write so many personas of the group anew, through the store."""
+        """Write so many personas of the group again, through the store."""
         for persona in chance.sample(range(self.library.size), number):
             persona_id = made_id("persona", persona)
             row = self.library.row(chance, persona)

@@ -79,7 +79,7 @@ def test_a_far_page_costs_no_more_than_the_first(world: World) -> None:
 
 
 class TestCompressedBodies:
-    """Nothing that is sent is ever decompressed: a bomb stays a bomb."""
+    """Tests that no body is ever decompressed: a bomb stays a bomb."""
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
     def test_are_not_json(self, world: World, encoding: str) -> None:

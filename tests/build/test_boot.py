@@ -28,7 +28,7 @@ PROCESS: Final = frozenset({"__main__", "__mp_main__"})
 
 @dataclass
 class Processes:
-    """Invokes a built function in a process of its own, and keeps what each told."""
+    """An invoker of built functions, each in a process of its own, that keeps what each reported."""
 
     environment: Mapping[str, str]
     told: dict[str, dict[str, Any]] = field(default_factory=dict)

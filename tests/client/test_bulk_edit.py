@@ -39,7 +39,7 @@ def test_a_color_that_nobody_has_is_given_to_twenty(service: Service, mark: str)
     edits = [{"persona_id": each, "color_id": unused["id"]} for each in ids]
     results = read(service, "update", {"personas": edits})["results"]
 
-    # Then each is told, the list shows it, and the filter counts it first
+    # Then each has its result, the list shows it, and the filter counts it first
     assert [(each["success"], each["persona_id"]) for each in results] == [(True, each) for each in ids]
     listed = search(service, mark)
     assert {each["color"] for each in listed["personas"]} == {unused["hex_code"]}

@@ -113,7 +113,7 @@ def test_150_rows_with_wrong_ones_among_them(service: Service, mark: str, row: d
     # When all of it is sent in one call
     results = read(service, "create", {"personas": items_of(written(columns, rows), columns)})["results"]
 
-    # Then each row is told of in its place, a wrong one by the name of its column,
+    # Then each row has its result in its place, a wrong one with the name of its column,
     assert len(results) == ROWS
     assert {number for number, each in enumerate(results) if not each["success"]} == WRONG.keys()
     for number, (column, _) in WRONG.items():
@@ -122,7 +122,7 @@ def test_150_rows_with_wrong_ones_among_them(service: Service, mark: str, row: d
     # the others are there at once,
     assert read(service, "search", {"search": f"{mark} row "})["total_count"] == ROWS - len(WRONG)
 
-    # and the wrong ones, once they are mended, are as many as they were.
+    # and the wrong ones are saved once they are corrected.
     mended = [{**row, "name": f"{mark} row {number}"} for number in WRONG]
     again = read(service, "create", {"personas": items_of(written(columns, mended), columns)})["results"]
     assert [each["success"] for each in again] == [True] * len(WRONG)

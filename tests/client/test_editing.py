@@ -97,7 +97,7 @@ class Editing(RuleBasedStateMachine):
     def _write(self, tab: int, name: str, value: Any) -> None:
         stale = self.tabs[tab].version < self.tabs[1 - tab].version
         conflicts = self._change(self.tabs[tab], name, value)
-        # A tab that has not seen the last save is told so, and no other is.
+        # A tab that has not seen the last save gets a conflict, and no other does.
         assert conflicts == int(stale)
 
     def _change(self, tab: Tab, name: str, value: Any) -> int:
@@ -166,7 +166,7 @@ def test_autosaves_of_one_field_leave_the_lists_on_the_screen(service: Service, 
     (made,) = read(service, "create", {"personas": [item]})["results"]
     tab = Tab(service, made["persona_id"]).open()
 
-    # When its description is typed key by key, the page is loaded anew, and more is typed
+    # When its description is typed key by key, the page is loaded again, and more is typed
     for length in range(1, 4):
         tab.change("description", "Hm."[:length])
     tab.open()

@@ -189,7 +189,7 @@ def test_the_next_copy_of_one_that_came_back_has_a_name_of_its_own(world: World)
 
 
 class TestTombstone:
-    """It lasts as long as a profile names its persona."""
+    """Tests of a tombstone, which lasts as long as a profile names its persona."""
 
     def expiry(self, world: World) -> object:
         item = world.table.get(keys.persona(GROUP, PERSONA_ID))
@@ -251,7 +251,7 @@ class TestMeanwhile:
     def test_a_lost_answer_counts_once(self, world: World, faults: Faults) -> None:
         # Given a deleted persona that a profile names
         delete_assigned(world)
-        # When the answer to the taking away is lost, and the persona made again before it is tried anew
+        # When the answer to the removal is lost, and the persona made again before the next attempt
         faults.plan(to("TransactWriteItems"), then(lost_after(closed()), lambda: create(world)))
         put(world, "kim")
         # Then it is taken away once

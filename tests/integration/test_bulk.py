@@ -192,7 +192,7 @@ class TestContended:
             faults.always(to("UpdateItem", f"persona#{each}"), self.written_in_between(world, each))
         # When they are changed
         answer = client.call("update", {"personas": [{"persona_id": each, "description": "New"} for each in hot]})
-        # Then each is told that, and none that it was not begun
+        # Then each is answered so, and none as not begun
         assert codes(answer) == ["contended"] * 40
 
 
@@ -270,7 +270,7 @@ class TestChunks:
         names = ["A", "B", "C", "D", "E", "F"]
         # When six are to be saved in 29
         first = client.call("create", named(*names), idempotency_key=KEY)
-        # Then the tail is told to be sent again, each item as a whole
+        # Then the tail is to be sent again, each item as a whole
         saved = codes(first).index("unavailable")
         assert codes(first) == [None] * saved + ["unavailable"] * (6 - saved)
         assert 0 < saved < 6

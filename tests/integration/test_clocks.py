@@ -243,5 +243,5 @@ def test_a_call_that_was_cut_off_is_taken_over_when_its_time_is_over_by_aws_time
     with machine_off(world, off):
         answer = world.client("root").call("create", BODY, Idempotency_Key="k")
 
-    # Then it is told that the call still runs, or completes it
+    # Then it learns that the call still runs, or completes it
     assert answer.status == status

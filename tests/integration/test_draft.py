@@ -286,7 +286,7 @@ class TestPatching:
         cleared = patch(world, draft_id, 1, voice_ids=[]).body["form_state"]
         later = patch(world, draft_id, 2, color_id=TEAL).body["form_state"]
 
-        # Then that list is told as empty both times, and no other is told
+        # Then that list is answered as empty both times, and no other is answered
         assert [name for name in cleared if name.endswith("_ids")] == ["voice_ids"]
         assert (cleared["voice_ids"], later) == ([], {**cleared, "color_id": TEAL})
 

@@ -296,5 +296,5 @@ class TestReload:
             # and one appears
             (tmp_path / "new.json").write_text("{}")
             renewed.get(timeout=30)
-        # Then it was told of each, and of no more
+        # Then it noticed each, and no more
         assert renewed.empty()

@@ -627,7 +627,7 @@ class TestParameters:
 
 
 class TestWithdrawn:
-    """Entries whose row says ``active: false``: kept where they are selected, and offered to nobody anew."""
+    """Tests of entries with ``active: false``: kept where they are selected, and not offered otherwise."""
 
     def test_a_color_is_not_offered(self, world: World) -> None:
         world.add("colors", "Plum", {**color("Plum", "#6E2A59"), "active": False})

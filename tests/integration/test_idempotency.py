@@ -35,7 +35,7 @@ class Cut(BaseException):
 
 
 class Scissors:
-    """Kills the function after some number of its conditional writes, until ``mended``."""
+    """A hook that kills the function after some number of its conditional writes, until ``mended``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._left: int | None = None

@@ -191,7 +191,7 @@ class TestPreview:
             plain(4, color="#16818a", icon="HEART-PULSE", departments=["sales"], parameter_fields=["Tone: calm"]),
         ]
         shown = run(write(tmp_path / "file.csv", rows), "--dry-run", fails=1)
-        # Then each is told, with what may be meant, and nothing else
+        # Then each is reported, with similar names, and nothing else
         assert faults_in(shown) == [
             "row 2: color: there is no color 'Tael' in this group: did you mean 'Teal'?",
             "row 2: departments, entry 2: there is no department 'Nusring' in this group: did you mean 'Nursing'?",
@@ -290,7 +290,7 @@ class TestPreview:
         world.save(departments=["Care", "Sales"])
         monkeypatch.setenv("PERSONAS_KEY", world.key("coach"))
         file = write(tmp_path / "file.csv", [plain(1, departments=["A100"]), plain(2, departments=["Care", "Sales"])])
-        # Then the foreign one is told as what the service refuses
+        # Then the foreign one is reported as refused by the service
         assert faults_in(run(file, "--dry-run", fails=1)) == [
             "row 3: departments, entry 2: there is no department 'Sales' in this group"
         ]

@@ -109,7 +109,7 @@ def test_the_release_of_an_earlier_attempts_record_does_not_let_a_third_run_besi
     running: list[int] = []
     faults.plan(to("UpdateItem", "persona#"), preceded(arrives, passed))
     assert client.call("update", body, idempotency_key=KEY).status == 200
-    # Then the record said all the time that somebody is at it
+    # Then the record said all the time that a call runs
     assert running != [0]
 
 

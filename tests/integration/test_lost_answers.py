@@ -91,7 +91,7 @@ def faults(client: Client, waiting: Waiting, monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Someone:
-    """Another execution environment, which writes when it is told to."""
+    """Another execution environment, which writes on demand."""
 
     def __init__(self, world: World) -> None:
         self._personas = PersonaStore(world.table)
@@ -684,7 +684,7 @@ def test_a_refresh_says_so_where_it_cannot_know_which_views_the_group_has(client
     faults.always(to("PutItem", "group"), lost_after(timed_out()))
     # When it is refreshed
     answer = client.call("refresh")
-    # Then that is what is told, and the repeat is safe
+    # Then the answer says so, and the repeat is safe
     assert (answer.status, answer.body["code"]) == (503, "outcome_unknown")
     faults.clear()
     assert client.call("refresh").status == 200
@@ -719,7 +719,7 @@ def test_an_idempotency_record_that_cannot_be_kept_answers_503_and_nothing_is_sa
 
 @pytest.mark.parametrize(("operation", "body"), SAVING)
 class TestRepeatOfACallThatWasCutOff:
-    """It saved what it was to save, and its record under the Idempotency-Key could not be finished."""
+    """Tests of a repeat after a call that saved its items but could not complete its record."""
 
     def cut_off(self, world: World, client: Client, faults: Faults, operation: str, body: object) -> None:
         faults.always(UPDATE_RECORD, throttled)

@@ -1,4 +1,4 @@
-"""Every error is a problem (RFC 9457) that says what to do, and neither it nor a log tells what it must not."""
+"""Tests that every error is a problem (RFC 9457) that helps, and that neither it nor a log reveals a secret."""
 
 import base64
 import io

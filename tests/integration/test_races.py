@@ -261,7 +261,7 @@ class TestLostAnswers:
         with ThreadPoolExecutor(CROWD) as pool:
             told = dict(zip(tags, pool.map(write, tags), strict=True))
 
-        # Then what was told as saved took effect once, and what was not is told as unknown at most
+        # Then each write that was answered as saved took effect once, and the others are answered as unknown at most
         assert faults.count(to("UpdateItem", "persona#")) > len(tags)
         assert all(effects[tag] <= 1 for tag in tags)
         assert all(effects[tag] == 1 for tag in tags if told[tag] == "saved")

@@ -30,7 +30,7 @@ from support.world import CARE, GROUP, OTHER_GROUP, Clock, World, fault
 
 ALL = [SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW]
 BOTH = [SEARCH_VIEW, EXPORT_VIEW]
-"""What every change of a persona changes."""
+"""The views that every change of a persona changes."""
 MINUTES_3 = timedelta(minutes=3)
 
 

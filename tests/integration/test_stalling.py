@@ -152,7 +152,7 @@ def test_a_write_says_that_it_may_have_been_saved(
     aws_behind["dynamodb"].stall = stall
     # When one is changed
     answer = asked(client, "update", body, **key)
-    # Then that is what is told
+    # Then the answer says so
     assert problem(answer) == (503, "outcome_unknown")
     assert "may or may not" in result(answer)["message"]
     # And the repeat under its key completes it

@@ -1,4 +1,4 @@
-"""Whole objects in the place of others: nothing foreign is ever listed, nothing lost, and the next refresh mends it."""
+"""Tests of whole objects in the place of others: nothing foreign is listed, nothing lost, a refresh repairs it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta

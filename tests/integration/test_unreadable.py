@@ -174,7 +174,7 @@ class TestPersonas:
     ) -> None:
         # Given a group without views, with every kind of broken persona
         break_all(env, planted(env))
-        # When it is searched and exported by who holds nothing
+        # When a cold environment searches and exports it
         # Then each answers with all that can be read, and what cannot is counted
         for found in (lambda: set(Environment(world).found()), lambda: exported(Environment(world))):
             capsys.readouterr()
@@ -202,7 +202,7 @@ class TestPersonas:
         ids = planted(env)
         if with_views:
             env.refresh()
-        # When they are broken, and the group refreshed: from the feed, or anew
+        # When they are broken, and the group refreshed: from the feed, or from the table
         break_all(env, ids)
         capsys.readouterr()
         assert "personas_search" in env.refresh()
@@ -304,7 +304,7 @@ class TestRestore:
         env.delete(*ids.values())
         # When it is restored
         told = restore(world)
-        # Then all others are back, and what is not is told
+        # Then all others are back, and the number of the rest is printed
         assert set(Environment(world).found()) == {"Ada", "Bo", *SOUND}
         assert f"{len(BROKEN)} cannot be read" in told
 
@@ -441,7 +441,7 @@ class TestGroupRecord:
         # When one gets another color, and the other another text
         items = [{"persona_id": ids[0], "color_id": PLUM}, {"persona_id": ids[1], "description": "Anew."}]
         answer = Environment(world).call("update", {"personas": items})
-        # Then the one is saved, and the other is told why it is not
+        # Then the one is saved, and the other's result gives the reason
         told = [(each["success"], each.get("code")) for each in answer.body["results"]]
         assert (answer.status, told) == (200, [(True, None), (False, "unreadable")])
 
@@ -557,7 +557,7 @@ scenarios: [{name: Ward, personas: [Ada, Bo, no texts]}]
 
 
 class TestCommands:
-    """No item that cannot be read ends a command of the command line, but for who names it."""
+    """Tests that no unreadable item ends a command of the command line, unless the command names it."""
 
     @pytest.mark.parametrize("kind", [*TestCatalogue.KINDS, "a color without a name", "a color without a seq"])
     def test_an_entry_of_the_catalogue(self, env: Environment, world: World, kind: str) -> None:
@@ -575,7 +575,7 @@ class TestCommands:
         operate(world, "library", "show")
         operate(world, "profile", "put", "--name", "Kim", "--role", "learner", "--department", "Care")
         assert "Kim" in operate(world, "profile", "list")
-        # And a library that names it writes it anew
+        # And a library that names it writes it again
         operate(world, "library", "load", "-", given=LIBRARY)
         assert name not in {"Plum", "Sales"} or name in operate(world, "library", "show", "--kind", entries)
 
@@ -608,7 +608,7 @@ class TestCommands:
         assert world.persona(ids["Ada"]).scenario_ids == world.persona(ids["Bo"]).scenario_ids != ()
         assert {name: world.table.get(keys.persona(GROUP, ids[name])) for name in BROKEN} == before
         assert f"Not cast: the persona {ids['no texts']} cannot be read." in told
-        # And who assigns one is told, or that there is none of that name
+        # And a command that assigns one fails with the reason, or finds none of that name
         for name in ("no row", "no texts", "no trail", "a seq that is a string"):
             operate(
                 world,
@@ -734,7 +734,7 @@ class TestTexts:
             tamper(world, keys.text(GROUP, "examples", ids[name]), act, seq=False)
         world.restart()
         capsys.readouterr()
-        # When a text is named by who has not seen it
+        # When a text is named by a caller who has not seen it
         told = {}
         for name, each in ids.items():
             cold = Environment(world)

@@ -1,4 +1,4 @@
-"""Walks across everything that writes, operations and command line alike: callers are shown what a plain model says.
+"""Walks across everything that writes, operations and command line: all answers agree with a plain model.
 
 After every step one caller's search, with all its counts, a form and a list of drafts are compared, in an environment
 that may not have run for a while; the callers, the environments and the filters take turns. After every 25th step, and

@@ -68,7 +68,7 @@ class Read(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Nothing happens for so long."""
+    """A time in which nothing happens."""
 
     time: timedelta
 

@@ -1,4 +1,4 @@
-"""Drafts against a model: whatever is done to them, in whatever order, they are what a plain dict would be.
+"""Tests of drafts against a model: after any patches, in any order, they equal a plain dict.
 
 The state machine drives the real handlers of draft, drafts and get. Its model holds, for each draft, its version, what
 was ever patched, and when it was last written; everything that an answer says is compared with it.
@@ -175,7 +175,7 @@ class Modelled:
 
     @property
     def form_state(self) -> dict[str, Selection]:
-        """Return what a caller is told: a list only where the draft spoke of it."""
+        """Return the state that a caller sees: a list only if the draft has set it."""
         return {**dict.fromkeys(SINGLE), **self.patched}
 
     def expired(self, now: datetime) -> bool:
@@ -345,7 +345,7 @@ class Drafts(RuleBasedStateMachine):
 
 
 class _Ticking(Client):
-    """Every call is a second after the one before."""
+    """A clock by which every call is a second after the one before."""
 
     def call(self, operation: str, body: object = None, **headers: str) -> Answer:
         Drafts.moment += timedelta(seconds=1)

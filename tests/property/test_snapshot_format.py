@@ -120,7 +120,7 @@ def test_a_few_changes_leave_the_columns_as_they_are() -> None:
     assert found.total == 299
     assert found.counts("instructions") == {"i": 298, "j": 1}
     assert [found.personas[place][1]["n"] for place in (0, 1, -1)] == ["0", ids[0], "Zoe"]
-    # and when more have changed than one in a hundred, they are written anew.
+    # and when more have changed than one in a hundred, they are written again.
     second.index.delete(ids[10], 2)
     third = decode(encode(Snapshot(second.index, "", base=second.base)))
     assert third.base is not None

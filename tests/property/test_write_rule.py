@@ -219,7 +219,7 @@ def test_a_write_takes_effect_once_or_not_at_all_and_the_writer_is_told_which_or
         assert unknown or (told is None) == bool(before)
         # and there are as many writes as were made, each once
         assert stored.seq == read.seq + before + after + ours
-        # and it is told the version that it made
+        # and its answer is the version that it made
         is_cast = step.kind is Kind.CAST and read.persona is not None
         assert told is None or told.version == read.version + (0 if is_cast else 1)
         assert stored.version == read.version + before + after + (0 if is_cast else ours)
@@ -259,7 +259,7 @@ UPDATE: Final = to("UpdateItem", "persona#")
 
 
 class TestLostRaces:
-    """Read and decide again, as long as there is time."""
+    """Tests of writes that read and decide again, as long as there is time."""
 
     PERSONA_ID: Final = "0d6c1a52-5f0b-4b5e-8d0a-2f3f6f1f0a01"
 

@@ -33,7 +33,7 @@ def same(what: str, told: object, wanted: object) -> None:
 
 @dataclass
 class Agreement:
-    """Calls as somebody and compares. ``stored`` gives the file behind the answer of an export."""
+    """A caller that compares answers with the model. ``stored`` returns the file behind the answer of an export."""
 
     group: Group
     call: Callable[..., Answer]

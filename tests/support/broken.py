@@ -1,4 +1,4 @@
-"""Stores that break their promises, each in one way: a checker of histories has to find out.
+"""Stores that break their promises, each in one way, so that a checker of histories has to find them.
 
 They stand where the real one stands, in every process of a crowd, so that the whole service works on them.
 """
@@ -25,7 +25,7 @@ BEHIND: Final = 1.0
 
 
 class Unconditional(Table):
-    """Drops the condition of updates: of two writers who read the same both win, and the later undoes the other."""
+    """A store without the condition of updates: two writers who read the same both win, one undoing the other."""
 
     def update(self, key: Key, sets: Mapping[str, Value], **arguments: Any) -> WriteResult:
         """Write whatever stands there, as long as something does."""
@@ -34,7 +34,7 @@ class Unconditional(Table):
 
 
 class Reusing(Table):
-    """Gives every second version a second time: the counter of versions is not raised where it should be."""
+    """A store that gives every second version twice: it does not raise the counter of versions where it should."""
 
     def update(self, key: Key, sets: Mapping[str, Value], *, version: int, **arguments: Any) -> WriteResult:
         """Write under the version that the item has already, where that is an even one."""
@@ -42,7 +42,7 @@ class Reusing(Table):
 
 
 class Stale(Table):
-    """Reads single items as they were a moment ago, as an eventually consistent read or a cache would."""
+    """A store that reads single items as they were a moment ago, as an eventually consistent read or a cache would."""
 
     def get(self, key: Key) -> Item | None:
         """Return the item as it stood at the last read, if that was a short time ago."""
@@ -55,7 +55,7 @@ class Stale(Table):
 
 
 class Lagging(Table):
-    """Reads the change feed without what was written just now, as a global index would."""
+    """A store that reads the change feed without the latest writes, as a global index would."""
 
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
         """Yield the changes up to a moment ago: a result that was read once is kept for a while."""
@@ -68,7 +68,7 @@ class Lagging(Table):
 
 
 class Deaf(Table):
-    """Goes by its machine's clock, whatever AWS says that the time is."""
+    """A store that goes by its machine's clock, whatever time AWS says it is."""
 
     def __init__(self, client: "DynamoDBClient", name: str, clock: Callable[[], datetime], deadline: Deadline) -> None:
         super().__init__(client, name, machine_time, deadline)

@@ -133,7 +133,7 @@ class Consumed:
 
 
 class Meter:
-    """Counts what the watched clients use. One thread at a time: it reads the items itself, before and after."""
+    """A counter of the capacity that watched clients use, in one thread: it reads items before and after requests."""
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ def event(operation: str, body: object = None, headers: Mapping[str, str] | None
 
 @dataclass
 class Client:
-    """Calls the operations with one set of credentials. Handlers are loaded once and stay warm."""
+    """A client of the operations with one set of credentials. Handlers are loaded once and stay warm."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     handlers: dict[str, Handler] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
-import personas.api  # noqa: F401  # lest the first import of it find the services patched
+import personas.api  # noqa: F401  # or its first import would find the services patched
 from personas.runtime import deadline, dynamodb, s3, sqs, utc_now
 from personas.services import Services
 from personas.settings import Settings

@@ -1,4 +1,4 @@
-"""Prints the table of `docs/reliability.md` from what `make faults` has counted, a line for each test.
+"""The table of `docs/reliability.md`, made from the results of `make faults`, a line for each test.
 
 PYTHONPATH=tests .venv/bin/python -m support.fault_table .local/logs/faults.jsonl
 """

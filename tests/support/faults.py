@@ -338,7 +338,7 @@ class _Plan:
 
 @dataclass
 class Faults:
-    """Decides what becomes of requests to ``services``; without a plan they go through. ``sent`` are all, in order.
+    """A source of faults in requests to ``services``; without a plan they go through. ``sent`` are all, in order.
 
     ``held`` are those that have been given up and have yet to arrive.
     """

@@ -49,7 +49,7 @@ class Contents(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that was told a success. ``version`` is what it was told, None for a delete, which is told none.
+    """A write that was answered with success. ``version`` is the answered one, None for a delete, which has none.
 
     ``description`` is what was set, or None where it was left alone. ``expected`` is the version that it insisted on.
     """

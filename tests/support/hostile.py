@@ -90,7 +90,7 @@ class Shot:
 
 @dataclass
 class Gun:
-    """Makes requests to one operation out of sound bodies. ``sound`` makes one from the source of chance."""
+    """A maker of requests to one operation out of sound bodies. ``sound`` makes a body from the source of chance."""
 
     operation: str
     sound: Callable[[Random], Json]

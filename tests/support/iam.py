@@ -1,4 +1,4 @@
-"""Holds the code under test to the policies that template.yaml gives its function.
+"""The policies that template.yaml gives a function, enforced on the code under test.
 
 moto lets every call through, so without this a missing permission would first show in a deployment.
 """
@@ -61,7 +61,7 @@ class Asked:
 
 @dataclass
 class Guard:
-    """Refuses calls that a function's policies do not allow, by failing the test.
+    """A guard that refuses calls that a function's policies do not allow, by failing the test.
 
     It sees the calls of clients that are made ``watching``, such as those of the code under test. ``names`` are
     physical names by logical id, ``partition_keys`` attributes by the physical name of their table. Of S3 it knows

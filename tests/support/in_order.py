@@ -6,7 +6,7 @@ from personas.runtime import Parallel
 
 
 class InOrder(Parallel):
-    """Makes the calls one after another, in the calling thread, and all of them, as threads would."""
+    """A replacement of threads: it makes all calls one after another in the calling thread."""
 
     def run[T](self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Return the results of ``calls``; the first error is raised once all calls have been made."""

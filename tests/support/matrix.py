@@ -1,4 +1,4 @@
-"""Every operation under every fault at every call that it makes to AWS: what is tried, and how it is judged.
+"""Every operation under every fault at every call that it makes to AWS: the cases, and the checks of each.
 
 A *scenario* is a call of an operation on a known state. It is made once without faults, which shows the calls that it
 makes and what it is to do. Then, from the same state and in a new environment, it is made again for every fault at

@@ -81,7 +81,7 @@ class Rounds:
 
 
 class CountingParallel(Parallel):
-    """Runs the calls of a block one after another and accounts for them as if they had run on ``threads`` threads."""
+    """A replacement of threads: it runs calls one after another and counts as if on ``threads`` threads."""
 
     def __init__(self, rounds: Rounds, threads: int = THREADS) -> None:
         super().__init__(threads)

@@ -37,7 +37,7 @@ class Stall(Enum):
 
 
 class Proxy:
-    """Passes HTTP on, one request a connection, and stalls as it is told."""
+    """A proxy that passes HTTP on, one request a connection, and stalls on demand."""
 
     def __init__(self, target: str) -> None:
         address = urlsplit(target)

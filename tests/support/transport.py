@@ -16,7 +16,7 @@ from support.client import Client, event
 
 @dataclass
 class Handlers(httpx2.BaseTransport):
-    """Answers requests by the handlers, as the caller whose key a request carries.
+    """A transport that answers requests by the handlers, as the caller whose key a request carries.
 
     ``before`` and ``after`` are called with the operation of each request, around its handler: what they raise is
     raised in the client. ``calls`` has the operations that were asked for, ``keys`` their Idempotency-Keys.

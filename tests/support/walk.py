@@ -59,7 +59,7 @@ ORDER: Final = (
 
 
 class Invoke(Protocol):
-    """Invokes a deployed function, by its logical id, and gives what it returned."""
+    """A call of a deployed function by its logical id, which returns the function's result."""
 
     def __call__(self, function: str, event: dict[str, Any]) -> object:
         """Raise where the function fails."""

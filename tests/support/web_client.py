@@ -130,7 +130,7 @@ class Tab:
     def change(self, name: str, value: Any) -> int:
         """Show another value and save it; return how often somebody else had saved in between.
 
-        A conflict loads the form anew, and the change is sent again on top of what it shows.
+        A conflict loads the form again, and the change is sent again on top of that form.
         """
         conflicts = 0
         while True:

@@ -129,7 +129,7 @@ def test_a_call_that_could_not_be_made(error: BotoCoreError) -> None:
 
 
 class TestCancelledTransaction:
-    """It says for each action why, or "None"."""
+    """Tests of a cancelled transaction, which gives a reason or "None" for each action."""
 
     @pytest.mark.parametrize(
         ("reasons", "what"),

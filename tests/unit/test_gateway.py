@@ -28,7 +28,7 @@ def event_of(**request: object) -> dict[str, Json]:
 
 
 class Functions:
-    """Answers in place of the functions."""
+    """A stand-in that answers in place of the functions."""
 
     parallel = 2
 

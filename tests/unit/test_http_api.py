@@ -1,4 +1,4 @@
-"""Calls over HTTP: which are made again, when, and how often."""
+"""Tests of calls over HTTP: the repeated ones, their pauses, and their number."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Import files: every dialect that spreadsheets write is read, and what cannot be read is refused in plain words."""
+"""Tests of import files: every dialect of spreadsheets is read, and an unreadable file is refused in plain words."""
 
 import csv
 import io
@@ -120,7 +120,7 @@ def test_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path: Path, be
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Then it is told which line, and no more of it was held than a row may have.
+    # Then the error names the line, and no more of it was held than a row may have.
     line = 1 + begin.count("\n")
     assert str(refused.value) == f"{path}, line {line}: the row is longer than {ROW_MAX} characters."
     assert most < 6 * ROW_MAX
@@ -131,7 +131,7 @@ def test_a_row_of_many_lines_is_bounded_as_a_whole(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(csv_file, "ROW_MAX", 100)
     row = ",".join(f'"{letter * 10}\n{letter * 9}"' for letter in "ncix") + ",".ljust(8) + "\n"
     assert len(row) == 100
-    # Then rows that fit are read however many they are, and the long one is told by the line in which it is too long.
+    # Then rows that fit are read however many they are, and the error names the line in which the long one is too long.
     file = opened(tmp_path / "file.csv", f"{HEAD},active_flag\n{row}{row}")
     assert len(list(file.rows())) == 2
     long = opened(tmp_path / "long.csv", f"{HEAD},active_flag\n{row}{row.replace('x', 'xx')}")

@@ -1,4 +1,4 @@
-"""Mistyped names of personas: their cost, and what they are taken for."""
+"""Tests of mistyped names of personas: their cost, and the names that are suggested for them."""
 
 import json
 from collections.abc import Callable, Sequence
