@@ -61,6 +61,7 @@ TIME = "2026-11-24T12:00:00+00:00"
 
 
 def made_id(*parts: object) -> str:
+    """Return the UUID that follows from these parts."""
     return str(uuid5(NAMESPACE, "/".join(map(str, parts))))
 
 
@@ -163,6 +164,7 @@ class Context:
         self.patience = patience
 
     def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the invocation is cut off."""
         return int(self.patience * 1000)
 
 

@@ -27,6 +27,7 @@ NAME_CHARACTERS, DESCRIPTION_CHARACTERS = 20, 90
 
 
 def made_id(*parts: object) -> str:
+    """Return the UUID that follows from these parts."""
     return str(uuid5(NAMESPACE, "/".join(map(str, parts))))
 
 
@@ -74,6 +75,7 @@ class Library:
             yield made_id("persona", number), self.row(chance, number)
 
     def row(self, chance: random.Random, number: int) -> Row:
+        """Return the row of a persona, drawn by chance."""
         name = self._text(chance, NAME_CHARACTERS).title()
         planted = " ".join(self.planted.get(number, ()))
         description = f"{planted} {self._text(chance, DESCRIPTION_CHARACTERS)}".strip()[:DESCRIPTION_CHARACTERS]

@@ -65,6 +65,7 @@ class Cell:
 
 
 def cells_of(library: Library) -> list[Cell]:
+    """Return the kinds of searches to measure, each with its queries."""
     chance = random.Random(23)
     departments, fields = library.options["departments"], library.options["fields"]
 
