@@ -9,6 +9,7 @@ cProfile would add to every call of a Python function, and so show small ones as
 samples runs mostly at moments at which a call begins to wait, and shows these as larger.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -51,7 +52,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "pydantic": "pydantic",
     "aws_lambda_powertools": "Powertools",
 }
-GZIP: Final = "gzip (personas.compression)"
+GZIP: Final = "gzip (personas.negotiation)"
 OTHER: Final = "other"
 
 
@@ -128,7 +129,7 @@ def row_of(frame: FrameType | None) -> str | None:
 
 
 def _row(module: str) -> str | None:
-    if module == "personas.compression":
+    if module == "personas.negotiation":
         return GZIP
     if module.startswith(("personas.", "handler_")):
         return module
@@ -168,6 +169,7 @@ def table(samplers: Mapping[str, Sampler], tolds: Mapping[str, Told]) -> Iterato
 @click.option("--seconds", default=10.0, show_default=True, help="How long each operation is sampled.")
 def main(seconds: float) -> None:
     """Start a store in a folder of its own, call the handlers, and print the table."""
+    gc.set_threshold(100_000)  # as `personas` does it in the process of a function
     samplers: dict[str, Sampler] = {}
     tolds: dict[str, Told] = {}
     with tempfile.TemporaryDirectory() as name, connected(Path(name)) as stack, quiet():

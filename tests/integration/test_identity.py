@@ -410,6 +410,13 @@ class TestPublishedKeys:
 
         assert token_door.admit(authorization=f"Bearer {issuer.token(COACH)}").profile_id == COACH
 
+    def test_are_not_looked_for_elsewhere(self, token_door: Door, issuer: Issuer) -> None:
+        issuer.status, issuer.location = 302, issuer.url
+
+        with pytest.raises(Unavailable):
+            token_door.admit(authorization=f"Bearer {issuer.token(COACH)}")
+        assert issuer.fetches == 1
+
     def test_that_are_secrets_sign_nothing(self, token_door: Door, issuer: Issuer) -> None:
         issuer.answer = b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "rs-1"}]}'
         _, payload, _ = issuer.token(COACH).split(".")

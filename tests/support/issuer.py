@@ -52,6 +52,7 @@ class Issuer:
         self.url = f"http://127.0.0.1:{port}/jwks.json"
         self.fetches = 0
         self.status = 200
+        self.location = ""
         self.answer = b""
         self.reset()
 
@@ -59,6 +60,7 @@ class Issuer:
         """Return to the initial state: two keys, and no fetches."""
         self.fetches = 0
         self.status = 200
+        self.location = ""
         self.publish("rs-1", "ec-1")
 
     def publish(self, *kids: str) -> None:
@@ -90,6 +92,8 @@ def serving() -> Iterator[Issuer]:
             issuer.fetches += 1
             self.send_response(issuer.status)
             self.send_header("Content-Length", str(len(issuer.answer)))
+            if issuer.location:
+                self.send_header("Location", issuer.location)
             self.end_headers()
             self.wfile.write(issuer.answer)
 

@@ -21,7 +21,6 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ValidationError
 
-from personas.compression import compressed
 from personas.contract.problems import field_errors
 from personas.domain.intent import Intent, OneTime
 from personas.domain.profile import Caller
@@ -38,7 +37,7 @@ from personas.errors import (
     internal,
 )
 from personas.identity import challenge
-from personas.negotiation import VARY, names
+from personas.negotiation import VARY, compressed, names
 from personas.observability import logger, note, note_error
 from personas.runtime import clock, deadline
 from personas.services import services
@@ -71,10 +70,6 @@ class Admission(OpenAPIRequestValidationMiddleware):
     who they are, and a body is read under this API's rules (size, media type, UTF-8, no body is ``{}``).
     """
 
-    def __init__(self, body_max: int) -> None:
-        """Make the admission of one application, which reads bodies of at most so many bytes."""
-        self._body_max = body_max
-
     def handler(self, app: EventHandlerInstance, next_middleware: NextMiddleware) -> Response[object]:
         """Find the caller, then validate the request."""
         headers = {name.lower(): value for name, value in app.current_event.headers.items()}
@@ -84,7 +79,8 @@ class Admission(OpenAPIRequestValidationMiddleware):
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
-        return read_body(cast("APIGatewayProxyEventV2", app.current_event), self._body_max)
+        api = cast("Api", app)
+        return read_body(api.current_event, api.operation.body_max)
 
 
 def read_body(event: APIGatewayProxyEventV2, most: int) -> dict[str, object]:
@@ -129,7 +125,7 @@ class Api(APIGatewayHttpResolver):
         self.operation = operation
         self.replayed = False
         """True while the request under way is a repeat that got the first answer."""
-        self._request_validation_middleware = Admission(operation.body_max)
+        self._request_validation_middleware = Admission()  # type: ignore[no-untyped-call]  # Powertools leaves it untyped
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
         self.exception_handler(ResponseValidationError)(self._invalid_response)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final
+from typing import Final, cast
 from urllib.error import HTTPError
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 from uuid import UUID
 
 import jwt
-from jwt import PyJWK, PyJWKSet, PyJWTError
+from jwt import PyJWKClient, PyJWKClientError, PyJWKSet, PyJWTError
 
 from personas.clock import is_recent
 from personas.connections import Bounded
@@ -40,14 +40,17 @@ class _Https(Bounded, HTTPSConnection):
     deadline = staticmethod(deadline)
 
 
-class _Opener(HTTPHandler, HTTPSHandler):
-    """A handler that asks over connections that keep to this environment's deadline."""
+class _Opener(HTTPHandler, HTTPSHandler, HTTPRedirectHandler):
+    """A handler that asks over connections that keep to this environment's deadline, and the one address alone."""
 
     def http_open(self, req: Request) -> HTTPResponse:
         return self.do_open(_Http, req)
 
     def https_open(self, req: Request) -> HTTPResponse:
         return self.do_open(_Https, req)
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow no redirect: the answer is an error, as any other than the document."""
 
 
 class Tokens:
@@ -71,7 +74,7 @@ class Tokens:
                 raise Unauthenticated("The token's header names no key (kid).")
             claims = jwt.decode(
                 token,
-                self._jwks.key(kid),
+                self._jwks.get_signing_key(kid),
                 algorithms=list(ALGORITHMS),
                 issuer=self._settings.jwt_issuer,
                 audience=self._settings.jwt_audience,
@@ -84,6 +87,8 @@ class Tokens:
                 },
             )
             self._check_times(claims)
+        except PyJWKClientError as error:
+            raise Unauthenticated("The token is signed by a key that its issuer does not publish.") from error
         except jwt.InvalidTokenError as error:
             raise Unauthenticated(f"The token does not hold: {type(error).__name__}.") from error
         try:
@@ -119,53 +124,45 @@ def _seconds(time: object) -> int:
     raise jwt.DecodeError("A time in the token is no number of seconds.")
 
 
-class Jwks:
-    """The issuer's public keys, by ``kid``."""
+class Jwks(PyJWKClient):
+    """The issuer's public keys, remembered by the time of the wall, and used on while the issuer is out of reach.
+
+    PyJWT's client finds a key by its id and asks again for an unknown one. What it would do otherwise is here: it waits
+    for one sign of life after the other, reads an answer of any size, and forgets by the monotonic clock.
+    """
 
     def __init__(self, url: str, clock: Callable[[], datetime]) -> None:
-        self._url = url
+        super().__init__(url, cache_jwk_set=False)
         self._clock = clock
-        self._keys: dict[str, PyJWK] = {}
+        self._held: PyJWKSet | None = None
         self._fetched_at: datetime | None = None
 
-    def key(self, kid: str) -> PyJWK:
-        """Return the key of that id.
+    def fetch_data(self) -> object:
+        """Return the JSON of the issuer's document.
 
         Raises:
-            Unauthenticated: the issuer has no such key, as far as was asked within the last minute.
+            OSError: the issuer cannot be reached, or answers with something other than the document.
+            HTTPException: it breaks off.
+            ValueError: its answer is no JSON, or too long.
+        """
+        with deadline().within(JWKS_PATIENCE), build_opener(_Opener).open(self.uri, timeout=_TIMEOUT) as answer:
+            return json.loads(answer.read(_JWKS_BYTES_MAX))
+
+    def get_jwk_set(self, refresh: bool = False) -> PyJWKSet:
+        """Return the issuer's keys, fetched within ``JWKS_LIFE``; within ``JWKS_PAUSE`` where one is not among them.
+
+        Raises:
             Unavailable: the issuer's keys cannot be fetched, and none are held.
         """
-        if not is_recent(self._fetched_at, JWKS_LIFE if kid in self._keys else JWKS_PAUSE, self._clock()):
-            self._fetch()
-        if kid not in self._keys:
-            raise Unauthenticated("The token is signed by a key that its issuer does not publish.")
-        return self._keys[kid]
-
-    def _fetch(self) -> None:
-        self._fetched_at = self._clock()
-        try:
-            with deadline().within(JWKS_PATIENCE), build_opener(_Opener).open(self._url, timeout=_TIMEOUT) as answer:
-                self._keys = _published(json.loads(answer.read(_JWKS_BYTES_MAX)))
-        except (OSError, HTTPException, ValueError) as error:
-            if isinstance(error, HTTPError):
-                error.close()
-            if self._keys:
-                return
-            self._fetched_at = None
-            raise Unavailable("The token's issuer cannot be reached to verify it. Try again shortly.") from error
-
-
-def _published(document: object) -> dict[str, PyJWK]:
-    """Return the keys of a JWKS document that can be used here, by ``kid``.
-
-    Raises:
-        ValueError: there are none.
-    """
-    keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list):
-        raise ValueError("the issuer's document is no JWKS")
-    try:
-        usable = PyJWKSet([each for each in keys if isinstance(each, dict)]).keys
-    except PyJWTError as error:
-        raise ValueError("no key of the issuer's can be used") from error
-    return {key.key_id: key for key in usable if key.key_id}
+        if not is_recent(self._fetched_at, JWKS_PAUSE if refresh else JWKS_LIFE, self._clock()):
+            self._fetched_at = self._clock()
+            try:
+                self._held = super().get_jwk_set()
+            except (OSError, HTTPException, ValueError, PyJWTError) as error:
+                if isinstance(error, HTTPError):
+                    error.close()
+                if self._held is None:
+                    self._fetched_at = None
+                    detail = "The token's issuer cannot be reached to verify it. Try again shortly."
+                    raise Unavailable(detail) from error
+        return cast("PyJWKSet", self._held)

@@ -4,7 +4,7 @@ import base64
 import gzip
 from typing import cast
 
-from personas.compression import WORTH_IT, compressed
+from personas.negotiation import WORTH_IT, compressed
 
 LONG = {"statusCode": 200, "headers": {"ETag": '"3"'}, "body": "ä" * WORTH_IT, "isBase64Encoded": False}
 

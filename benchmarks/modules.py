@@ -1,0 +1,118 @@
+"""The modules of the layer that a warm search and a warm update go through, on moto within this process.
+
+    .venv/bin/python benchmarks/modules.py               # of this checkout
+    .venv/bin/python benchmarks/modules.py --root DIR    # of another one
+
+A module counts where code of it runs: a function, a method or a property, in any thread. What was done before (imports,
+the first call of an environment) does not count. The group was refreshed, and nobody has written for five minutes.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import CodeType
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+
+MONITORING = sys.monitoring
+REGION = "eu-central-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "POWERTOOLS_SERVICE_NAME": "personas",
+    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+}
+SEARCH = {"search": "calm"}
+"""A search for a text, with the first page and all filters."""
+
+
+@contextmanager
+def house(root: Path) -> Iterator[Any]:
+    """Give the tests' small group, in tables that the template of that checkout describes."""
+    from personas_tools import template  # noqa: PLC0415  # of the checkout that is looked at
+    from support.aws import Aws, create_tables, lambda_environment  # noqa: PLC0415  # of the checkout that is looked at
+    from support.house import House  # noqa: PLC0415  # of the checkout that is looked at
+    from support.iam import Guard  # noqa: PLC0415  # of the checkout that is looked at
+
+    file = root / "template.yaml"
+    tables, functions = template.table_requests(file), template.functions(file)
+    with mock_aws():
+        names = {**{logical_id: f"test-{logical_id}" for logical_id in tables}, "Bucket": "test-bucket"}
+        clients = {name: boto3.client(name) for name in ("dynamodb", "s3", "sqs")}
+        for queue in template.queues(file):
+            names[queue] = clients["sqs"].create_queue(QueueName=f"test-{queue}")["QueueUrl"]
+        clients["s3"].create_bucket(Bucket="test-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+        create_tables(clients["dynamodb"], tables, names)
+        function = next(iter(functions.values()))
+        environment = function.environment_with(names) | lambda_environment(function)
+        os.environ.update(environment)
+        guard = Guard(functions, names, {names[name]: request.partition_key for name, request in tables.items()})
+        with House(Aws(names, environment, *clients.values()), guard).clocked() as group:
+            yield group
+
+
+def modules_of(call: Callable[[], object], package: Path) -> dict[str, list[str]]:
+    """Return what begins to run of a package while a function answers an event: names by module, in their order."""
+    from support.client import Answer, Client  # noqa: PLC0415  # of the checkout that is looked at
+
+    began: list[CodeType] = []
+    invoke = Client.invoke
+
+    def begins(code: CodeType, _offset: int) -> object:
+        began.append(code)
+        return MONITORING.DISABLE
+
+    def watched(client: Client, operation: str, raw: dict[str, Any]) -> Answer:
+        MONITORING.use_tool_id(MONITORING.PROFILER_ID, "modules")
+        MONITORING.register_callback(MONITORING.PROFILER_ID, MONITORING.events.PY_START, begins)
+        MONITORING.set_events(MONITORING.PROFILER_ID, MONITORING.events.PY_START)
+        try:
+            return invoke(client, operation, raw)
+        finally:
+            MONITORING.set_events(MONITORING.PROFILER_ID, MONITORING.events.NO_EVENTS)
+            MONITORING.free_tool_id(MONITORING.PROFILER_ID)
+
+    with patch.object(Client, "invoke", watched):
+        call()
+    found: dict[str, list[str]] = {}
+    for code in began:
+        if Path(code.co_filename).is_relative_to(package):
+            found.setdefault(Path(code.co_filename).relative_to(package).as_posix(), []).append(code.co_qualname)
+    return found
+
+
+def main() -> None:
+    """Print both ways."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="The checkout to look at.")
+    root = parser.parse_args().root.resolve()
+    os.environ.update(CREDENTIALS)
+    sys.path[:0] = [str(root / each) for each in ("layers/shared", "tools", "tests")]
+    package = root / "layers" / "shared" / "personas"
+    with house(root) as group:
+        persona_id, *_ = [group.save(name=name, description=f"{name} is calm") for name in ("Ada", "Bea", "Cyd")]
+        update = {"personas": [{"persona_id": persona_id, "description": "She is calm and quick."}]}
+        group.refresh()
+        group.wait(minutes=5)
+        for operation, body in (("search", SEARCH), ("update", update)):
+            for _ in range(2):
+                group.call(operation, body)
+            found = modules_of(partial(group.call, operation, body), package)
+            print(f"A warm {operation} goes through {len(found)} modules:")
+            for module, functions in sorted(found.items()):
+                print(f"  {module:<30} {', '.join(dict.fromkeys(functions))}")
+
+
+if __name__ == "__main__":
+    main()
