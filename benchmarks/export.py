@@ -32,13 +32,15 @@ import click
 
 from personas import api
 from personas.domain.catalogue import SNAPSHOTS
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text
 from personas.runtime import dynamodb, s3, sqs
 from personas.search.index import Index
 from personas.store.groups import GroupStore, Pointer
-from personas.store.personas import PersonaStore, _row
+from personas.store.persona_rows import row_of
+from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
 from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
@@ -81,15 +83,19 @@ def personas(group: str, size: int) -> Iterator[Persona]:
         description = text("description", number, 90)
         yield Persona(
             id=persona_id,
-            name=text("name", number, 20),
-            description=description._replace(text=f"{RARE} {description.text}") if number % 100 == 0 else description,
-            instructions=text("instructions", number, INSTRUCTIONS),
-            color_id=made_id(group, "colors", chance.randrange(COLORS)),
-            icon_id=made_id(group, "icons", 0),
-            active_flag_id=None,
-            department_ids=tuple({made_id(group, "departments", chance.randrange(DEPARTMENTS)) for _ in range(2)}),
-            examples=tuple(text(f"example {each}", number, 80) for each in range(3)),
-            voice_ids=(made_id(group, "voices", chance.randrange(VOICES)),),
+            form=Form(
+                name=text("name", number, 20),
+                description=description._replace(text=f"{RARE} {description.text}")
+                if number % 100 == 0
+                else description,
+                instructions=text("instructions", number, INSTRUCTIONS),
+                color_id=made_id(group, "colors", chance.randrange(COLORS)),
+                icon_id=made_id(group, "icons", 0),
+                active_flag_id=None,
+                department_ids=tuple({made_id(group, "departments", chance.randrange(DEPARTMENTS)) for _ in range(2)}),
+                examples=tuple(text(f"example {each}", number, 80) for each in range(3)),
+                voice_ids=(made_id(group, "voices", chance.randrange(VOICES)),),
+            ),
             created_at=TIME,
             updated_at=TIME,
             seq=1,
@@ -114,7 +120,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
 
     def entries() -> Iterator[export_segments.Entry]:
         for persona in personas(group, size):
-            index.upsert(persona.id, persona.seq, _row(persona))
+            index.upsert(persona.id, persona.seq, row_of(persona))
             yield export_segments.Entry(persona.id, persona.seq, persona)
 
     store = partial(snapshots.write_parts, group, EXPORT_VIEW, watermark)

@@ -53,6 +53,7 @@ from silence import quiet
 
 from personas import runtime
 from personas.contract.registry import OPERATIONS
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text, resource_id
@@ -158,16 +159,18 @@ class Group:
         """Return a whole persona, made from a row."""
         return Persona(
             id=persona_id,
-            name=Text(row["ni"], row["n"]),
-            description=Text(row["di"], row["d"]),
-            instructions=Text(row["ii"], self._instructions[row["ii"]]),
-            color_id=row["c"],
-            icon_id=row["i"],
-            active_flag_id=row["f"],
-            department_ids=tuple(row["dp"]),
-            parameter_field_ids=tuple(row["pf"]),
-            examples=tuple(Text(each, f"Example {each}, said aloud.") for each in row["ex"]),
-            voice_ids=tuple(row["vo"]),
+            form=Form(
+                name=Text(row["ni"], row["n"]),
+                description=Text(row["di"], row["d"]),
+                instructions=Text(row["ii"], self._instructions[row["ii"]]),
+                color_id=row["c"],
+                icon_id=row["i"],
+                active_flag_id=row["f"],
+                department_ids=tuple(row["dp"]),
+                parameter_field_ids=tuple(row["pf"]),
+                examples=tuple(Text(each, f"Example {each}, said aloud.") for each in row["ex"]),
+                voice_ids=tuple(row["vo"]),
+            ),
             scenario_ids=tuple(row["sc"]),
             active_scenario_ids=tuple(row["as"]),
             num_profiles=row["np"],

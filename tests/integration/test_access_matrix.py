@@ -466,7 +466,7 @@ class TestHeld:
         answer = world.client("coach").call("update", {"personas": [{"persona_id": persona_id, field: values}]})
 
         assert answer.status == 200
-        assert world.persona(persona_id).parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
+        assert world.persona(persona_id).form.parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
 
     def test_an_update_may_not_add_another_field_of_the_same_parameter(self, world: World) -> None:
         persona_id = world.save(department_ids=[CARE], parameter_field_ids=[TONE_FORMAL])
@@ -493,4 +493,4 @@ class TestHeld:
 
         copy = world.client("coach").call("duplicate", {"persona_id": persona_id}).body["persona_id"]
 
-        assert world.persona(copy).parameter_field_ids == (TONE_FORMAL,)
+        assert world.persona(copy).form.parameter_field_ids == (TONE_FORMAL,)

@@ -76,15 +76,15 @@ class TestSaving:
 
         persona = world.persona(persona_id)
         assert persona.name == (text_id("names", "Ada"), "Ada")
-        assert persona.description == (text_id("descriptions", "A nurse."), "A nurse.")
-        assert persona.instructions == (text_id("instructions", "Be brief."), "Be brief.")
-        assert persona.color_id == PLUM
-        assert persona.icon_id == HEART
-        assert persona.active_flag_id == ACTIVE
+        assert persona.form.description == (text_id("descriptions", "A nurse."), "A nurse.")
+        assert persona.form.instructions == (text_id("instructions", "Be brief."), "Be brief.")
+        assert persona.form.color_id == PLUM
+        assert persona.form.icon_id == HEART
+        assert persona.form.active_flag_id == ACTIVE
         assert persona.department_ids == (CARE, LEGAL)
-        assert persona.parameter_field_ids == (MOOD_ANGRY, TONE_IS_CALM)
-        assert [example.text for example in persona.examples] == ["Hello.", "Good bye."]
-        assert persona.voice_ids == (ALTO,)
+        assert persona.form.parameter_field_ids == (MOOD_ANGRY, TONE_IS_CALM)
+        assert [example.text for example in persona.form.examples] == ["Hello.", "Good bye."]
+        assert persona.form.voice_ids == (ALTO,)
 
     def test_by_id_everything_is_stored(self, world: World) -> None:
         first = world.save(description="A nurse.", examples=["Hello.", "Good bye."])
@@ -104,20 +104,20 @@ class TestSaving:
 
         made, persona = world.persona(first), world.persona(second)
         assert persona.name == made.name
-        assert persona.description == made.description
-        assert persona.instructions == made.instructions
-        assert [example.text for example in persona.examples] == ["Good bye.", "Hello."]
-        assert persona.active_flag_id == ACTIVE
+        assert persona.form.description == made.form.description
+        assert persona.form.instructions == made.form.instructions
+        assert [example.text for example in persona.form.examples] == ["Good bye.", "Hello."]
+        assert persona.form.active_flag_id == ACTIVE
         assert persona.department_ids == (SALES,)
-        assert persona.parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
-        assert persona.voice_ids == (BASS, ALTO)
+        assert persona.form.parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
+        assert persona.form.voice_ids == (BASS, ALTO)
 
     def test_ids_and_values_mix_across_fields(self, world: World) -> None:
         persona_id = world.save(color_id=PLUM, icon="star", department_ids=[CARE], voices=["bass"])
 
         persona = world.persona(persona_id)
-        assert (persona.color_id, persona.icon_id) == (PLUM, STAR)
-        assert persona.voice_ids == (BASS,)
+        assert (persona.form.color_id, persona.form.icon_id) == (PLUM, STAR)
+        assert persona.form.voice_ids == (BASS,)
 
     def test_the_ids_that_a_draft_gave_can_be_saved_as_they_are(self, world: World) -> None:
         draft = world.client("coach").call(
@@ -138,14 +138,14 @@ class TestSaving:
         assert answer.status == 200
         persona = world.persona(result(answer)["persona_id"])
         assert persona.name.text == "Ada"
-        assert persona.description is None
-        assert [example.text for example in persona.examples] == ["Hello."]
+        assert persona.form.description is None
+        assert [example.text for example in persona.form.examples] == ["Hello."]
 
     @pytest.mark.parametrize("flag", [{}, {"active_flag": False}, {"active_flag": None}, {"active_flag_id": None}])
     def test_without_the_flag_it_is_inactive(self, world: World, flag: dict[str, object]) -> None:
         persona = world.persona(world.save(**flag))
 
-        assert persona.active_flag_id is None
+        assert persona.form.active_flag_id is None
 
     def test_what_is_null_or_empty_is_as_if_absent(self, world: World) -> None:
         persona_id = world.save(
@@ -159,15 +159,15 @@ class TestSaving:
         )
 
         persona = world.persona(persona_id)
-        assert persona.description is None
+        assert persona.form.description is None
         assert persona.department_ids == ()
 
     def test_what_is_listed_twice_counts_once(self, world: World) -> None:
         persona_id = world.save(voices=["Alto", "ALTO"], examples=["Hello.", " Hello. "], department_ids=[CARE, CARE])
 
         persona = world.persona(persona_id)
-        assert persona.voice_ids == (ALTO,)
-        assert [example.text for example in persona.examples] == ["Hello."]
+        assert persona.form.voice_ids == (ALTO,)
+        assert [example.text for example in persona.form.examples] == ["Hello."]
         assert persona.department_ids == (CARE,)
 
     def test_names_need_not_be_unique(self, world: World) -> None:
@@ -202,20 +202,20 @@ class TestLookup:
     def test_colors_by_name_or_hex_code(self, world: World, value: str) -> None:
         persona = world.persona(world.save(color=value))
 
-        assert persona.color_id == TEAL
+        assert persona.form.color_id == TEAL
 
     @pytest.mark.parametrize("value", ["beating HEART", "heart-pulse", "Heart-Pulse"])
     def test_icons_by_name_or_value(self, world: World, value: str) -> None:
         persona = world.persona(world.save(icon=value))
 
-        assert persona.icon_id == HEART
+        assert persona.form.icon_id == HEART
 
     def test_departments_voices_and_parameter_fields_without_case(self, world: World) -> None:
         persona = world.persona(world.save(departments=["cARE"], voices=["bASS"], parameter_fields=["fORMAL"]))
 
         assert persona.department_ids == (CARE,)
-        assert persona.voice_ids == (BASS,)
-        assert persona.parameter_field_ids == (TONE_FORMAL,)
+        assert persona.form.voice_ids == (BASS,)
+        assert persona.form.parameter_field_ids == (TONE_FORMAL,)
 
     @pytest.mark.parametrize(
         ("fields", "pointer", "message"),
@@ -308,7 +308,7 @@ class TestLookup:
         sand = world.add("colors", "Sand", color("Sand", "#D8C8A0"))
 
         persona = world.persona(world.save(color="sand"))
-        assert persona.color_id == sand
+        assert persona.form.color_id == sand
 
     def test_what_is_withdrawn_is_found_by_its_id_alone(self, world: World) -> None:
         world.add("colors", "Plum", {**color("Plum", "#6E2A59"), "active": False})
@@ -337,7 +337,7 @@ class TestTexts:
         persona = world.persona(world.save(name=decomposed, instructions="\n Line one.\n\n Line two. \n"))
 
         assert persona.name.text == "Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}  the\tFirst"
-        assert persona.instructions.text == "Line one.\n\n Line two."
+        assert persona.form.instructions.text == "Line one.\n\n Line two."
 
     def test_case_makes_another_text(self, world: World) -> None:
         first, second = world.persona(world.save(name="Ada")), world.persona(world.save(name="ADA"))
@@ -348,7 +348,7 @@ class TestTexts:
         persona_id = world.save(**texts_of_bytes(262_144))
 
         persona = world.persona(persona_id)
-        assert sum(len(each.text.encode()) for each in persona.texts) == 262_144
+        assert sum(len(text.encode()) for _, (_, text) in persona.form.texts) == 262_144
 
     def test_a_byte_more_is_422(self, world: World) -> None:
         answer = world.client("root").call("create", {"personas": [{**NEEDED, **texts_of_bytes(262_145)}]})

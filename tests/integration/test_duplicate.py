@@ -60,13 +60,13 @@ class TestCopy:
 
         copy = copy_of(world, persona_id)
 
-        assert copy.description == (text_id("descriptions", "A nurse."), "A nurse.")
-        assert copy.instructions == (text_id("instructions", "Be brief."), "Be brief.")
-        assert (copy.color_id, copy.icon_id) == (PLUM, HEART)
+        assert copy.form.description == (text_id("descriptions", "A nurse."), "A nurse.")
+        assert copy.form.instructions == (text_id("instructions", "Be brief."), "Be brief.")
+        assert (copy.form.color_id, copy.form.icon_id) == (PLUM, HEART)
         assert copy.department_ids == (SALES, CARE)
-        assert copy.parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
-        assert [example.text for example in copy.examples] == ["Hello.", "Good bye."]
-        assert copy.voice_ids == (BASS, ALTO)
+        assert copy.form.parameter_field_ids == (TONE_FORMAL, MOOD_CALM)
+        assert [example.text for example in copy.form.examples] == ["Hello.", "Good bye."]
+        assert copy.form.voice_ids == (BASS, ALTO)
 
     def test_it_is_inactive_and_new(self, world: World) -> None:
         persona_id = world.save(active_flag=True)
@@ -74,7 +74,7 @@ class TestCopy:
 
         copy = copy_of(world, persona_id)
 
-        assert copy.active_flag_id is None
+        assert copy.form.active_flag_id is None
         assert copy.version == 1
 
     def test_it_is_in_no_scenario(self, world: World) -> None:

@@ -22,7 +22,7 @@ def persona_id(world: World) -> str:
 def test_a_persona_is_created_with_them(world: World, sent: str) -> None:
     persona_id = world.save(instructions=sent)
 
-    assert world.persona(persona_id).instructions == (EMPTY, "")
+    assert world.persona(persona_id).form.instructions == (EMPTY, "")
     body = world.client("root").call("get", {"persona_id": persona_id}).body
     assert body["instructions"]["resource"] == {"id": EMPTY, "template": "", "generated": False}
 
@@ -45,7 +45,7 @@ def test_an_update_sets_them_and_null_does_not_clear_them(world: World) -> None:
     cleared = client.call("update", {"personas": [{"persona_id": persona_id, "instructions": None}]})
 
     assert (emptied.status, cleared.status) == (200, 422)
-    assert world.persona(persona_id).instructions == (EMPTY, "")
+    assert world.persona(persona_id).form.instructions == (EMPTY, "")
 
 
 def test_they_go_by_their_id(world: World, persona_id: str) -> None:
@@ -53,7 +53,7 @@ def test_they_go_by_their_id(world: World, persona_id: str) -> None:
 
     answer = world.client("root").call("create", {"personas": [{**needed, "instructions_id": EMPTY}]})
 
-    assert world.persona(str(result(answer)["persona_id"])).instructions == (EMPTY, "")
+    assert world.persona(str(result(answer)["persona_id"])).form.instructions == (EMPTY, "")
 
 
 def test_a_draft_has_them_and_null_clears_them(world: World) -> None:
@@ -80,7 +80,7 @@ def test_a_search_finds_the_persona_and_counts_them(world: World, persona_id: st
 def test_a_copy_has_them(world: World, persona_id: str) -> None:
     copy = world.client("root").call("duplicate", {"persona_id": persona_id}).body["persona_id"]
 
-    assert world.persona(copy).instructions == (EMPTY, "")
+    assert world.persona(copy).form.instructions == (EMPTY, "")
 
 
 def test_they_are_offered_and_suggested_after_a_refresh(world: World, persona_id: str) -> None:
@@ -111,7 +111,7 @@ def test_an_export_is_imported_with_them(
     answer = client.call(item.operation, {"personas": [item.values]})
 
     assert item.operation == ("update" if update else "create")
-    assert world.persona(str(result(answer)["persona_id"])).instructions == (EMPTY, "")
+    assert world.persona(str(result(answer)["persona_id"])).form.instructions == (EMPTY, "")
 
 
 def test_a_new_file_without_them_lacks_what_a_persona_needs(tmp_path: Path) -> None:

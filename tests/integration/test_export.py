@@ -168,9 +168,9 @@ class TestCells:
         assert [(row["name"], row["description"], row["instructions"], row["examples"]) for row in found] == [
             (
                 each.name.text,
-                each.description.text if each.description else "",
-                each.instructions.text,
-                [example.text for example in each.examples],
+                each.form.description.text if each.form.description else "",
+                each.form.instructions.text,
+                [example.text for example in each.form.examples],
             )
             for each in personas
         ]

@@ -123,14 +123,14 @@ def test_what_a_row_says_is_what_the_persona_is(run: Run, world: World, tmp_path
     run(write(tmp_path / "file.csv", [row]))
     persona = world.persona(only_persona(world))
     assert persona.name.text == row["name"]
-    assert persona.description is not None
-    assert persona.description.text == row["description"]
-    assert persona.instructions.text == row["instructions"]
-    assert [each.text for each in persona.examples] == row["examples"]
-    assert (persona.color_id, persona.department_ids) == (PLUM, (CARE, SALES))
-    assert persona.active_flag_id is not None
-    assert len(persona.parameter_field_ids) == 2
-    assert MOOD_ANGRY in persona.parameter_field_ids
+    assert persona.form.description is not None
+    assert persona.form.description.text == row["description"]
+    assert persona.form.instructions.text == row["instructions"]
+    assert [each.text for each in persona.form.examples] == row["examples"]
+    assert (persona.form.color_id, persona.department_ids) == (PLUM, (CARE, SALES))
+    assert persona.form.active_flag_id is not None
+    assert len(persona.form.parameter_field_ids) == 2
+    assert MOOD_ANGRY in persona.form.parameter_field_ids
     assert leftovers(tmp_path) == ["file.csv"]
 
 
@@ -146,10 +146,10 @@ def test_a_file_made_by_hand(run: Run, world: World, tmp_path: Path) -> None:
     # and with it left out the rest is read.
     run(file, "--skip", "remarks")
     persona = world.persona(only_persona(world))
-    assert persona.color_id == TEAL
+    assert persona.form.color_id == TEAL
     assert persona.department_ids == (CARE, SALES)
-    assert persona.active_flag_id is None
-    assert len(persona.parameter_field_ids) == 2
+    assert persona.form.active_flag_id is None
+    assert len(persona.form.parameter_field_ids) == 2
 
 
 def test_a_template_of_the_import_fields_makes_a_persona_of_the_demo(run: Run, world: World, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_template_of_the_import_fields_makes_a_persona_of_the_demo(run: Run, w
     # When it is imported, then each cell of a list was split at its commas
     run(file)
     persona = world.persona(only_persona(world))
-    lists = (persona.department_ids, persona.parameter_field_ids, persona.examples, persona.voice_ids)
+    lists = (persona.department_ids, persona.form.parameter_field_ids, persona.form.examples, persona.form.voice_ids)
     assert [len(each) for each in lists] == [2, 2, 2, 2]
     assert all(len((field.example or "").split(",")) == 2 for field in IMPORT_FIELDS if field.multi)
 
@@ -327,11 +327,11 @@ class TestPreview:
         assert run(renamed, "--update").stdout == "0 created, 1 updated, 0 rejected.\n"
         after = world.persona(ada)
         assert after.name.text == "Eve"
-        assert (after.color_id, after.icon_id, after.voice_ids, after.parameter_field_ids) == (
-            before.color_id,
-            before.icon_id,
-            before.voice_ids,
-            before.parameter_field_ids,
+        assert (after.form.color_id, after.form.icon_id, after.form.voice_ids, after.form.parameter_field_ids) == (
+            before.form.color_id,
+            before.form.icon_id,
+            before.form.voice_ids,
+            before.form.parameter_field_ids,
         )
         assert "1 rejected" in run(taken, "--update", fails=1).stdout
 
@@ -347,7 +347,7 @@ class TestPreview:
             line.split() for line in shown.stdout.splitlines()
         ]
         assert run(file, "--update", fails=1).stdout == "0 created, 1 updated, 1 rejected.\n"
-        assert world.persona(ada).instructions.text == ""
+        assert world.persona(ada).form.instructions.text == ""
 
     def test_it_tells_who_only_reads_that_nothing_would_be_saved(
         self, run: Run, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -454,8 +454,8 @@ def test_update_changes_what_has_a_column(run: Run, world: World, tmp_path: Path
     told = run(file, "--update").stdout
     # Then an empty cell clears, one that is not there or has no column leaves as it is, and the row without id is new
     persona = world.persona(ada)
-    assert (persona.name.text, persona.description, persona.version) == ("Ada II", None, 2)
-    assert (persona.color_id, [each.text for each in persona.examples]) == (TEAL, ["One"])
+    assert (persona.name.text, persona.form.description, persona.version) == ("Ada II", None, 2)
+    assert (persona.form.color_id, [each.text for each in persona.form.examples]) == (TEAL, ["One"])
     assert persona.department_ids == (CARE,)
     assert told == "1 created, 1 updated, 0 rejected.\n"
     assert world.names() == ["Ada II", "P0002"]

@@ -105,7 +105,9 @@ class Someone:
     def renames(self, persona_id: str, name: str = "Somebody else's") -> None:
         stored = self._stored(persona_id)
         assert stored.persona is not None
-        changed = replace(stored.persona, name=identified(secret_of(GROUP), "names", name))
+        changed = replace(
+            stored.persona, form=stored.persona.form.changed({"name": identified(secret_of(GROUP), "names", name)})
+        )
         self._personas.update(GROUP, changed, self._write_id(), stored)
 
     def deletes(self, persona_id: str) -> None:
@@ -272,7 +274,7 @@ class TestPersonaDelete:
         first = persona_in(world, persona_id)
 
         def created_again() -> None:
-            again = replace(first, name=Text(text_id("names", "New"), "New"))
+            again = replace(first, form=first.form.changed({"name": Text(text_id("names", "New"), "New")}))
             world.personas.insert(GROUP, again, "someone.1", world.stored(persona_id))
 
         faults.plan(UPDATE_PERSONA, then(lost, created_again))

@@ -192,12 +192,12 @@ class TestUpdates:
         persona = stored.persona
         assert persona is not None
         assert persona.version == 1 + 3 * PROCESSES
-        assert persona.description is not None
-        assert persona.description.text == "Set by the first."
-        assert (persona.color_id, persona.icon_id, persona.active_flag_id) == (PLUM, HEART, ACTIVE)
-        assert (persona.department_ids, persona.parameter_field_ids) == ((CARE,), (MOOD_CALM,))
-        assert [example.text for example in persona.examples] == ["Set by the seventh."]
-        assert persona.voice_ids == (ALTO,)
+        assert persona.form.description is not None
+        assert persona.form.description.text == "Set by the first."
+        assert (persona.form.color_id, persona.form.icon_id, persona.form.active_flag_id) == (PLUM, HEART, ACTIVE)
+        assert (persona.department_ids, persona.form.parameter_field_ids) == ((CARE,), (MOOD_CALM,))
+        assert [example.text for example in persona.form.examples] == ["Set by the seventh."]
+        assert persona.form.voice_ids == (ALTO,)
 
     def test_of_a_crowd_that_expects_nothing_all_get_through(
         self, crowd: Racers, world: World, persona_id: str

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Text
 from personas.errors import Unavailable
@@ -47,7 +48,15 @@ def insert(world: World, group_id: str, name: str) -> None:
     text = Text(str(uuid4()), name)
     now = world.table.now().isoformat()
     persona = Persona(
-        id=str(uuid4()), name=text, instructions=text, color_id=TEAL, icon_id=STAR, created_at=now, updated_at=now
+        id=str(uuid4()),
+        form=Form(
+            name=text,
+            instructions=text,
+            color_id=TEAL,
+            icon_id=STAR,
+        ),
+        created_at=now,
+        updated_at=now,
     )
     GroupStore(world.table).mark(group_id)
     world.personas.insert(group_id, persona, uuid4().hex)

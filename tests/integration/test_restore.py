@@ -109,7 +109,7 @@ def test_the_ids_of_texts_stay_those_of_the_group(
     run(aws)
 
     # Then its texts have the ids that they had, and so has the same text of somebody else
-    assert world.persona(gone).texts == before.texts
+    assert world.persona(gone).form.texts == before.form.texts
     assert GroupStore(world.table).read(GROUP).text_secret == secret_of(GROUP)
 
 

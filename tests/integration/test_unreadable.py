@@ -525,7 +525,7 @@ class TestGroupRecord:
         operate(world, "unreadable", "--new-text-ids")
         # When the environment stores a text
         persona_id = env.save(description="Anew.")
-        text = world.persona(persona_id).description
+        text = world.persona(persona_id).form.description
         # Then the text's id leads everybody to it
         assert text is not None
         cold = Environment(world)

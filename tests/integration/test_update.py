@@ -48,10 +48,10 @@ class TestChanges:
         }
         persona = world.persona(persona_id)
         assert persona.name.text == "Bo"
-        assert persona.description == (text_id("descriptions", "A nurse."), "A nurse.")
-        assert persona.instructions.text == "Be brief."
-        assert (persona.color_id, persona.icon_id, persona.active_flag_id) == (TEAL, STAR, ACTIVE)
-        assert [example.text for example in persona.examples] == ["Hello."]
+        assert persona.form.description == (text_id("descriptions", "A nurse."), "A nurse.")
+        assert persona.form.instructions.text == "Be brief."
+        assert (persona.form.color_id, persona.form.icon_id, persona.form.active_flag_id) == (TEAL, STAR, ACTIVE)
+        assert [example.text for example in persona.form.examples] == ["Hello."]
 
     def test_everything_by_value(self, world: World) -> None:
         persona_id = world.save()
@@ -72,13 +72,13 @@ class TestChanges:
 
         persona = world.persona(persona_id)
         assert persona.name.text == "Bo"
-        assert persona.description == (text_id("descriptions", "A doctor."), "A doctor.")
-        assert persona.instructions.text == "Be long."
-        assert (persona.color_id, persona.icon_id, persona.active_flag_id) == (PLUM, HEART, ACTIVE)
+        assert persona.form.description == (text_id("descriptions", "A doctor."), "A doctor.")
+        assert persona.form.instructions.text == "Be long."
+        assert (persona.form.color_id, persona.form.icon_id, persona.form.active_flag_id) == (PLUM, HEART, ACTIVE)
         assert persona.department_ids == (CARE,)
-        assert persona.parameter_field_ids == (MOOD_CALM,)
-        assert [example.text for example in persona.examples] == ["Well."]
-        assert persona.voice_ids == (BASS,)
+        assert persona.form.parameter_field_ids == (MOOD_CALM,)
+        assert [example.text for example in persona.form.examples] == ["Well."]
+        assert persona.form.voice_ids == (BASS,)
 
     def test_everything_by_id(self, world: World) -> None:
         world.save(name="Bo", description="A doctor.", instructions="Be long.", examples=["Well."])
@@ -99,13 +99,13 @@ class TestChanges:
         world.client("root").call("update", {"personas": [{"persona_id": persona_id, **changes}]})
 
         persona = world.persona(persona_id)
-        assert (persona.name.text, persona.instructions.text) == ("Bo", "Be long.")
-        assert persona.description == (text_id("descriptions", "A doctor."), "A doctor.")
-        assert (persona.color_id, persona.icon_id, persona.active_flag_id) == (PLUM, HEART, ACTIVE)
+        assert (persona.name.text, persona.form.instructions.text) == ("Bo", "Be long.")
+        assert persona.form.description == (text_id("descriptions", "A doctor."), "A doctor.")
+        assert (persona.form.color_id, persona.form.icon_id, persona.form.active_flag_id) == (PLUM, HEART, ACTIVE)
         assert persona.department_ids == (CARE,)
-        assert persona.parameter_field_ids == (MOOD_ANGRY,)
-        assert [example.text for example in persona.examples] == ["Well."]
-        assert persona.voice_ids == (ALTO,)
+        assert persona.form.parameter_field_ids == (MOOD_ANGRY,)
+        assert [example.text for example in persona.form.examples] == ["Well."]
+        assert persona.form.voice_ids == (ALTO,)
 
     @pytest.mark.parametrize(
         "clear", [{"description": None}, {"description_id": None}, {"description": ""}, {"description": "  "}]
@@ -115,7 +115,7 @@ class TestChanges:
 
         world.client("root").call("update", {"personas": [{"persona_id": persona_id, **clear}]})
 
-        assert world.persona(persona_id).description is None
+        assert world.persona(persona_id).form.description is None
 
     @pytest.mark.parametrize("clear", [{"active_flag": None}, {"active_flag_id": None}, {"active_flag": False}])
     def test_the_flag_is_cleared_so(self, world: World, clear: dict[str, object]) -> None:
@@ -123,7 +123,7 @@ class TestChanges:
 
         world.client("root").call("update", {"personas": [{"persona_id": persona_id, **clear}]})
 
-        assert world.persona(persona_id).active_flag_id is None
+        assert world.persona(persona_id).form.active_flag_id is None
 
     @pytest.mark.parametrize("empty", [[], None])
     @pytest.mark.parametrize("by_id", [True, False])
@@ -139,9 +139,9 @@ class TestChanges:
 
         persona = world.persona(persona_id)
         assert persona.department_ids == ()
-        assert persona.parameter_field_ids == ()
-        assert persona.examples == ()
-        assert persona.voice_ids == ()
+        assert persona.form.parameter_field_ids == ()
+        assert persona.form.examples == ()
+        assert persona.form.voice_ids == ()
 
     def test_a_list_replaces_the_whole_list(self, world: World) -> None:
         persona_id = world.save(examples=["One.", "Two."], parameter_fields=["Angry"], voices=["Alto"])
@@ -150,9 +150,9 @@ class TestChanges:
         world.client("root").call("update", {"personas": [{"persona_id": persona_id, **changes}]})
 
         persona = world.persona(persona_id)
-        assert [example.text for example in persona.examples] == ["Three.", "One."]
-        assert persona.parameter_field_ids == (TONE_FORMAL,)
-        assert persona.voice_ids == (BASS,)
+        assert [example.text for example in persona.form.examples] == ["Three.", "One."]
+        assert persona.form.parameter_field_ids == (TONE_FORMAL,)
+        assert persona.form.voice_ids == (BASS,)
 
     @pytest.mark.parametrize("field", ["name", "color", "icon", "instructions"])
     @pytest.mark.parametrize("suffix", ["", "_id"])
@@ -177,7 +177,7 @@ class TestChanges:
         world.client("root").call("update", {"personas": [item]})
 
         persona = world.persona(persona_id)
-        assert (persona.color_id, persona.name.text) == (PLUM, "Bo")
+        assert (persona.form.color_id, persona.name.text) == (PLUM, "Bo")
 
     def test_nothing_but_the_id_is_a_change_of_nothing(self, world: World) -> None:
         persona_id = world.save(description="A nurse.")
@@ -185,7 +185,7 @@ class TestChanges:
         answer = world.client("root").call("update", {"personas": [{"persona_id": persona_id}]})
 
         assert answer.status == 200
-        assert world.persona(persona_id).description == (text_id("descriptions", "A nurse."), "A nurse.")
+        assert world.persona(persona_id).form.description == (text_id("descriptions", "A nurse."), "A nurse.")
 
     def test_texts_together_are_counted_as_they_will_stand(self, world: World) -> None:
         euro = "\N{EURO SIGN}"
@@ -458,7 +458,7 @@ class TestStrictness:
         answer = world.client("root").call("update", {"personas": [{"persona_id": persona_id, "name": "Bo"}]})
 
         assert answer.status == 200
-        assert world.persona(persona_id).color_id == PLUM
+        assert world.persona(persona_id).form.color_id == PLUM
 
 
 class TestResults:

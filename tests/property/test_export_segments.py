@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Text
 from personas.views import export_segments
@@ -32,16 +33,18 @@ def personas(draw: st.DrawFn, persona_id: str) -> Persona:
 
     return Persona(
         id=persona_id,
-        name=text(),
-        description=text() if draw(st.booleans()) else None,
-        instructions=text(),
-        color_id=draw(ids),
-        icon_id=draw(ids),
-        active_flag_id=draw(st.none() | ids),
-        department_ids=draw(id_lists),
-        parameter_field_ids=draw(id_lists),
-        examples=tuple(text() for _ in range(draw(st.integers(0, 2)))),
-        voice_ids=draw(id_lists),
+        form=Form(
+            name=text(),
+            description=text() if draw(st.booleans()) else None,
+            instructions=text(),
+            color_id=draw(ids),
+            icon_id=draw(ids),
+            active_flag_id=draw(st.none() | ids),
+            department_ids=draw(id_lists),
+            parameter_field_ids=draw(id_lists),
+            examples=tuple(text() for _ in range(draw(st.integers(0, 2)))),
+            voice_ids=draw(id_lists),
+        ),
         scenario_ids=draw(id_lists),
         active_scenario_ids=draw(id_lists),
         num_profiles=draw(st.integers(0, 9)),
@@ -58,10 +61,12 @@ def numbered(number: int, *, size: int = 10) -> Persona:
     text = Text(IDS[0], f"Persona {number} " + "x" * size)
     return Persona(
         id=str(uuid5(UUID(int=8), str(number))),
-        name=text,
-        instructions=text,
-        color_id=IDS[1],
-        icon_id=IDS[2],
+        form=Form(
+            name=text,
+            instructions=text,
+            color_id=IDS[1],
+            icon_id=IDS[2],
+        ),
         created_at="2026-11-24T12:00:00+00:00",
         updated_at="2026-11-24T12:00:00+00:00",
     )
@@ -231,7 +236,8 @@ class TestMerging:
     def test_the_highest_seq_is_true_and_of_two_the_same_the_newest(self, seq: int, name: str) -> None:
         objects = Objects()
         manifest = objects.base(replace(numbered(number), seq=5) for number in range(40))
-        again = replace(numbered(3), name=Text(IDS[0], "again"), seq=seq)
+        third = numbered(3)
+        again = replace(third, form=third.form.changed({"name": Text(IDS[0], "again")}), seq=seq)
 
         manifest = revise(manifest, [Entry(again.id, seq, again)], 1, objects.fetch, objects.store)
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from personas.contract.persona_fields import TextKind
 from personas.domain.folding import fold
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, Text, fingerprint, identified, wire_bytes
 from personas.views import most_used, text_usage
@@ -57,14 +58,16 @@ def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **lin
     given_links = {"color_id": "c1", "icon_id": "i1", **links}
     return Persona(
         id=persona_id,
-        name=of["names"][0],
-        description=of["descriptions"][0] if of["descriptions"] else None,
-        instructions=of["instructions"][0],
-        examples=tuple(of["examples"]),
+        form=Form(
+            name=of["names"][0],
+            description=of["descriptions"][0] if of["descriptions"] else None,
+            instructions=of["instructions"][0],
+            examples=tuple(of["examples"]),
+            **given_links,
+        ),
         created_at="2026-01-02T03:04:05+00:00",
         updated_at="2026-01-02T03:04:05+00:00",
         seq=seq,
-        **given_links,
     )
 
 
@@ -134,16 +137,16 @@ def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
     """Return the entries of a kind that a persona has."""
     by_kind: dict[OfferedKind, Iterable[Text | str | None]] = {
         "names": [one.name],
-        "descriptions": [one.description],
-        "instructions": [one.instructions],
-        "examples": one.examples,
-        "colors": [one.color_id],
-        "icons": [one.icon_id],
-        "flags": [one.active_flag_id],
+        "descriptions": [one.form.description],
+        "instructions": [one.form.instructions],
+        "examples": one.form.examples,
+        "colors": [one.form.color_id],
+        "icons": [one.form.icon_id],
+        "flags": [one.form.active_flag_id],
         "departments": one.department_ids,
-        "parameter_fields": one.parameter_field_ids,
-        "parameters": {PARAMETER_OF[each] for each in one.parameter_field_ids if each in PARAMETER_OF},
-        "voices": one.voice_ids,
+        "parameter_fields": one.form.parameter_field_ids,
+        "parameters": {PARAMETER_OF[each] for each in one.form.parameter_field_ids if each in PARAMETER_OF},
+        "voices": one.form.voice_ids,
     }
     return [each for each in by_kind[kind] if each is not None]
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import identified
 from personas.errors import OutcomeUnknown
@@ -127,10 +128,12 @@ class Setting:
     def persona(self, name: str) -> Persona:
         return Persona(
             id=self.persona_id,
-            name=identified(secret_of(self.group), "names", name),
-            instructions=identified(secret_of(self.group), "instructions", "Ask."),
-            color_id=TEAL,
-            icon_id=STAR,
+            form=Form(
+                name=identified(secret_of(self.group), "names", name),
+                instructions=identified(secret_of(self.group), "instructions", "Ask."),
+                color_id=TEAL,
+                icon_id=STAR,
+            ),
             created_at="2026-11-24T12:00:00+00:00",
             updated_at="2026-11-24T12:00:00+00:00",
         )
@@ -286,8 +289,8 @@ class TestLostRaces:
         client.call("update", {"personas": [{"persona_id": self.PERSONA_ID, "description": "Mine"}]})
         persona = setting.stored().persona
         assert persona is not None
-        assert persona.description is not None
-        assert (persona.name.text, persona.description.text) == ("Theirs 1", "Mine")
+        assert persona.form.description is not None
+        assert (persona.name.text, persona.form.description.text) == ("Theirs 1", "Mine")
 
     def test_of_which_there_is_no_end_are_a_conflict_when_the_time_is_over_and_nothing_is_saved(
         self, client: Client, faults: Faults, setting: Setting
@@ -298,7 +301,7 @@ class TestLostRaces:
         assert "Retry-After" in answer.headers
         persona = setting.stored().persona
         assert persona is not None
-        assert (persona.description, persona.version) == (None, 1 + setting.written)
+        assert (persona.form.description, persona.version) == (None, 1 + setting.written)
 
     def test_are_waited_out_with_jitter_after_the_first(
         self, client: Client, faults: Faults, setting: Setting, waiting: Waiting

@@ -6,6 +6,7 @@ import pytest
 
 from personas.domain.cells import split_list, unescape
 from personas.domain.exporting import HEADER, Rows
+from personas.domain.form import Form
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.persona import Persona
 from personas.domain.text import Text
@@ -47,16 +48,18 @@ def row() -> dict[str, str]:
     text = Text(NOBODY, HOSTILE)
     persona = Persona(
         id=GROUP,
-        name=text,
-        description=text,
-        instructions=text,
-        color_id=TEAL,
-        icon_id=STAR,
-        active_flag_id=ACTIVE,
-        department_ids=(CARE,),
-        parameter_field_ids=(MOOD_CALM,),
-        examples=(text,),
-        voice_ids=(ALTO,),
+        form=Form(
+            name=text,
+            description=text,
+            instructions=text,
+            color_id=TEAL,
+            icon_id=STAR,
+            active_flag_id=ACTIVE,
+            department_ids=(CARE,),
+            parameter_field_ids=(MOOD_CALM,),
+            examples=(text,),
+            voice_ids=(ALTO,),
+        ),
         created_at=LOADED_AT,
         updated_at=LOADED_AT,
         version=7,

@@ -72,8 +72,8 @@ class TestFieldIds:
             links("superadmin", rows={"fields": {NOBODY: field_row("Lost")}}).known("parameter_fields", NOBODY)
 
     def test_only_one_that_stands_for_one_parameter_field_is_settled_whatever_is_held(self) -> None:
-        assert links("instructional", CARE).settles("parameter_fields", ANGRY)
-        assert not links("instructional", CARE).settles("parameter_fields", CALM)
+        assert links("instructional", CARE).resolves("parameter_fields", ANGRY)
+        assert not links("instructional", CARE).resolves("parameter_fields", CALM)
 
 
 class TestWithdrawn:

@@ -6,7 +6,8 @@ from typing import Any, Final
 import pytest
 
 from personas.contract.get import GetPersonaRequest
-from personas.domain.form import TEXT_KINDS, Form
+from personas.contract.persona_fields import TEXT_FIELDS
+from personas.domain.form import Form
 from personas.domain.sections import Layout, lay_out
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
@@ -160,7 +161,7 @@ class TestSelected:
 class TestSuggestions:
     LAST: Final = entry_id("colors", "A149")
     SUGGESTIONS: Final = Suggestions(
-        dict.fromkeys(TEXT_KINDS.values(), ()), dict.fromkeys(KINDS, ()) | {"colors": [LAST]}
+        {field.kind: () for field in TEXT_FIELDS}, dict.fromkeys(KINDS, ()) | {"colors": [LAST]}
     )
 
     def test_are_among_the_options(self) -> None:

@@ -7,12 +7,12 @@ every reader learns of it through the change feed. Nothing is deleted: what came
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from personas.contract.persona_fields import TEXT_FIELDS, one_or_many
 from personas.domain.text import identified
 from personas.errors import Unreadable
 from personas.store.attempts import won
@@ -26,9 +26,7 @@ from personas_tools.mending import bury
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from personas.contract.persona_fields import TextKind
     from personas.domain.persona import Persona
-    from personas.domain.text import Text
 
 _ATTEMPTS: Final = 3
 
@@ -95,7 +93,7 @@ def _brought_back(
     now = _now(table, group_id, then.id, dry_run=dry_run)
     former = now.persona if now else None
     if not dry_run and (former is None or not _same(then, former)):
-        for batch in directory.writes(group_id, _texts(then)):
+        for batch in directory.writes(group_id, then.form.texts):
             directory.write(group_id, batch)
         _save(PersonaStore(table), group_id, then, copies, now)
     return former
@@ -125,13 +123,13 @@ def _identified(persona: Persona, secret: bytes | None) -> Persona:
     """The persona with its texts under the ids that they have now."""
     if secret is None:
         return persona
-    return replace(
-        persona,
-        name=identified(secret, "names", persona.name.text),
-        description=persona.description and identified(secret, "descriptions", persona.description.text),
-        instructions=identified(secret, "instructions", persona.instructions.text),
-        examples=tuple(identified(secret, "examples", each.text) for each in persona.examples),
-    )
+    texts = {
+        field.name: one_or_many(
+            field, [identified(secret, field.kind, text.text) for text in persona.form.texts_in(field)]
+        )
+        for field in TEXT_FIELDS
+    }
+    return replace(persona, form=persona.form.changed(texts))
 
 
 def _save(personas: PersonaStore, group_id: str, then: Persona, copies: int, now: Stored | None) -> None:
@@ -154,12 +152,3 @@ def _with_links_of(then: Persona, now: Persona) -> Persona:
 def _same(then: Persona, now: Persona) -> bool:
     """Whether two versions have the same contents."""
     return replace(_with_links_of(then, now), version=now.version, updated_at=now.updated_at) == now
-
-
-def _texts(persona: Persona) -> Iterator[tuple[TextKind, Text]]:
-    yield "names", persona.name
-    if persona.description:
-        yield "descriptions", persona.description
-    yield "instructions", persona.instructions
-    for example in persona.examples:
-        yield "examples", example

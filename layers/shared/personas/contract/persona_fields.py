@@ -15,17 +15,19 @@ class TextField(NamedTuple):
     """A field of texts: on the wire ``name`` takes them by value, and ``id_name`` by id.
 
     In a stored row ``column`` holds the ids, and ``text_column`` the text. Where texts can be long they lie beside the
-    row (``beside_row``), which then holds no more than the beginning of one.
+    row (``beside_row``), which then holds no more than the beginning of one. Rows that were written before a field was
+    added (``added_later``) lack its columns.
     """
 
     name: str
     id_name: str
     kind: TextKind
     column: str
-    text_column: str | None = None
+    text_column: str = ""
     beside_row: bool = False
     many: bool = False
     needed: bool = False
+    added_later: bool = False
 
     @property
     def attribute(self) -> str:
@@ -36,7 +38,7 @@ class TextField(NamedTuple):
 class LinkField(NamedTuple):
     """A field of links to the catalogue: on the wire ``name`` takes them by value, and ``id_name`` by id.
 
-    In a stored row ``column`` holds the ids.
+    In a stored row ``column`` holds the ids. Rows that were written before a field was added (``added_later``) lack it.
     """
 
     name: str
@@ -45,6 +47,7 @@ class LinkField(NamedTuple):
     column: str
     many: bool = False
     needed: bool = False
+    added_later: bool = False
 
     @property
     def attribute(self) -> str:
@@ -68,6 +71,7 @@ FIELDS: Final[Sequence[PersonaField]] = (
 )
 """All fields, in the order of the export view's records."""
 
+BY_NAME: Final = {field.name: field for field in FIELDS}
 TEXT_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, TextField))
 LINK_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, LinkField))
 TEXTS_THEN_LINKS: Final[Sequence[PersonaField]] = (*TEXT_FIELDS, *LINK_FIELDS)

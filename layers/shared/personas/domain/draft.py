@@ -1,4 +1,4 @@
-"""A draft: what a form holds so far, laid over a persona or over nothing."""
+"""A draft: a form as far as it is filled in, laid over a persona or over nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,12 +40,7 @@ def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
     return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
 
 
-def links_of(fields: Mapping[str, Selection]) -> frozenset[str]:
-    """Return the departments and parameter fields that ``fields`` select."""
-    return frozenset(each for name in ("department_ids", "parameter_field_ids") for each in fields.get(name) or ())
-
-
 def differing(patch: Mapping[str, Selection], stored: Mapping[str, Selection]) -> list[str]:
-    """Which of the patch's fields the stored form holds otherwise."""
+    """Return those of the patch's fields that the stored form holds otherwise."""
     current = selections_of(stored)
     return [name for name, value in patch.items() if (value or None) != (current[name] or None)]

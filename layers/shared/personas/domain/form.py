@@ -1,29 +1,37 @@
-"""What is selected: in a persona, in a draft laid over it, or in what a caller wants to save.
+"""The form of a persona: all that can be selected for one, field by field.
 
-A form is the common ground of get, create, update and draft. Changes to it are told by field, so that what is absent
-stays as it is.
+A persona has a form, a draft is laid over one, and a request changes one. Changes name the attributes of a form: what
+they do not name stays.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypedDict, cast
+from operator import attrgetter
+from typing import Any, Final
 
-from personas.contract.persona_fields import TextKind
+from personas.contract.persona_fields import (
+    FIELDS,
+    LINK_FIELDS,
+    TEXT_FIELDS,
+    TEXTS_THEN_LINKS,
+    PersonaField,
+    TextField,
+    TextKind,
+    one_or_many,
+)
 from personas.domain.draft import Draft, Selection
-from personas.domain.persona import Persona
 from personas.domain.text import Text
 
-TEXT_KINDS: Final[Mapping[str, TextKind]] = {
-    "name": "names",
-    "description": "descriptions",
-    "instructions": "instructions",
-    "examples": "examples",
-}
+type Changes = Mapping[str, Any]
+"""The new values of some attributes of a form, each of the attribute's own type."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """Everything that can be selected for a persona. None and () stand for nothing selected."""
+    """Everything that is selected for a persona. None and () stand for nothing selected.
+
+    It has an attribute for each field of `personas.contract.persona_fields`.
+    """
 
     name: Text | None = None
     description: Text | None = None
@@ -36,94 +44,66 @@ class Form:
     examples: tuple[Text, ...] = ()
     voice_ids: tuple[str, ...] = ()
 
-    def changed(self, changes: "Changes") -> "Form":
-        """This form with ``changes`` made to it."""
+    @classmethod
+    def of(cls, changes: Changes) -> "Form":
+        """Return the blank form with ``changes`` made to it."""
+        return cls(**changes)
+
+    def changed(self, changes: Changes) -> "Form":
+        """Return this form with ``changes`` made to it."""
         return replace(self, **changes)
+
+    def items(self) -> Iterator[tuple[PersonaField, Any]]:
+        """Return each field with the value of its attribute."""
+        return zip(FIELDS, _VALUES(self), strict=True)
+
+    def texts_in(self, field: TextField) -> tuple[Text, ...]:
+        """Return the texts of a field."""
+        held = getattr(self, field.name)
+        return held if field.many else () if held is None else (held,)
+
+    def ids_in(self, field: PersonaField) -> tuple[str, ...]:
+        """Return the ids of what is selected in a field."""
+        if isinstance(field, TextField):
+            return tuple([text.id for text in self.texts_in(field)])
+        held = getattr(self, field.id_name)
+        return held if field.many else () if held is None else (held,)
 
     @property
     def texts(self) -> list[tuple[TextKind, Text]]:
         """Its texts, each with its kind."""
-        return texts_of(cast("Changes", {name: getattr(self, name) for name in TEXT_KINDS}))
+        return [(field.kind, text) for field in TEXT_FIELDS for text in self.texts_in(field)]
+
+    @property
+    def linked_ids(self) -> frozenset[str]:
+        """The ids of all that it links to."""
+        return frozenset(entry_id for field in LINK_FIELDS for entry_id in self.ids_in(field))
 
 
-class Changes(TypedDict, total=False):
-    """Changes to a form, by its fields: what is absent stays."""
-
-    name: Text | None
-    description: Text | None
-    instructions: Text | None
-    color_id: str | None
-    icon_id: str | None
-    active_flag_id: str | None
-    department_ids: tuple[str, ...]
-    parameter_field_ids: tuple[str, ...]
-    examples: tuple[Text, ...]
-    voice_ids: tuple[str, ...]
-
-
-_IDS_OF_TEXTS: Final[Mapping[str, str]] = {
-    "name": "name_id",
-    "description": "description_id",
-    "instructions": "instructions_id",
-    "examples": "example_ids",
-}
-"""Where a draft and DraftFormState keep the ids of what a form holds as texts."""
-
-
-def texts_of(changes: Changes) -> list[tuple[TextKind, Text]]:
-    """The texts that changes bring along, each with its kind."""
-    found: list[tuple[TextKind, Text]] = []
-    for name, kind in TEXT_KINDS.items():
-        value = changes.get(name)
-        if isinstance(value, Text):
-            found.append((kind, value))
-        else:
-            found += [(kind, each) for each in cast("Iterable[Text]", value or ())]
-    return found
-
-
-def form_of(persona: Persona) -> Form:
-    """What is selected in a persona."""
-    return Form(
-        name=persona.name,
-        description=persona.description,
-        instructions=persona.instructions,
-        color_id=persona.color_id,
-        icon_id=persona.icon_id,
-        active_flag_id=persona.active_flag_id,
-        department_ids=persona.department_ids,
-        parameter_field_ids=persona.parameter_field_ids,
-        examples=persona.examples,
-        voice_ids=persona.voice_ids,
-    )
+_VALUES: Final = attrgetter(*(field.attribute for field in FIELDS))
 
 
 def laid_over(form: Form, draft: Draft) -> Form:
-    """The draft over the form, field by field; what the draft cleared is cleared."""
-    changes: dict[str, object] = {}
-    for name in Form.__dataclass_fields__:
-        stored_as = _IDS_OF_TEXTS.get(name, name)
-        if stored_as not in draft.fields:
+    """Return the draft over the form, field by field; what the draft cleared is cleared."""
+    changes: dict[str, Any] = {}
+    for field in FIELDS:
+        if field.id_name not in draft.fields:
             continue
-        if stored_as == name:
-            changes[name] = draft.fields[name]
+        if isinstance(field, TextField):
+            changes[field.name] = one_or_many(field, draft.texts.get(field.id_name, ()))
         else:
-            texts = draft.texts.get(stored_as, ())
-            changes[name] = texts if name == "examples" else (texts[0] if texts else None)
-    return form.changed(cast("Changes", changes))
+            changes[field.id_name] = draft.fields[field.id_name]
+    return form.changed(changes)
 
 
 def fields_of(changes: Changes) -> tuple[dict[str, Selection], dict[str, tuple[Text, ...]]]:
-    """Changes as a draft stores them: the selected ids by field, and the texts that some of them stand for."""
+    """Return changes as a draft stores them: the selected ids by field, and the texts that some of them stand for."""
+    form = Form.of(changes)
     fields: dict[str, Selection] = {}
     texts: dict[str, tuple[Text, ...]] = {}
-    for name, value in cast("Mapping[str, Selection | Text | tuple[Text, ...]]", changes).items():
-        if name not in _IDS_OF_TEXTS:
-            fields[name] = cast("Selection", value)
-            continue
-        stored_as = _IDS_OF_TEXTS[name]
-        selected = (value,) if isinstance(value, Text) else cast("tuple[Text, ...]", value or ())
-        ids = tuple(each.id for each in selected)
-        fields[stored_as] = ids if name == "examples" else (ids[0] if ids else None)
-        texts[stored_as] = selected
+    for field in TEXTS_THEN_LINKS:
+        if field.attribute in changes:
+            fields[field.id_name] = one_or_many(field, form.ids_in(field))
+            if isinstance(field, TextField):
+                texts[field.id_name] = form.texts_in(field)
     return fields, texts

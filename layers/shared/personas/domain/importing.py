@@ -2,78 +2,54 @@
 
 from typing import Final
 
+from personas.contract.persona_fields import BY_NAME
 from personas.contract.search import ImportField
 
+
+def _column(key: str, label: str, example: str, description: str) -> ImportField:
+    field = BY_NAME[key]
+    return ImportField(
+        key=key,
+        label=label,
+        required=field.needed,
+        multi=field.many,
+        type="boolean" if field.kind == "flags" else "string",
+        example=example,
+        description=description,
+    )
+
+
 IMPORT_FIELDS: Final = (
-    ImportField(
-        key="name",
-        label="Name",
-        required=True,
-        example="Confused student",
-        description="What the persona is called, at most 200 characters.",
+    _column("name", "Name", "Confused student", "What the persona is called, at most 200 characters."),
+    _column(
+        "description",
+        "Description",
+        "Has missed two weeks and cannot follow.",
+        "Who the persona is, at most 2,000 characters.",
     ),
-    ImportField(
-        key="description",
-        label="Description",
-        example="Has missed two weeks and cannot follow.",
-        description="Who the persona is, at most 2,000 characters.",
+    _column("color", "Color", "Teal", "A color of the library, by its name or hex code."),
+    _column("icon", "Icon", "Mortarboard", "An icon of the library, by its name or value."),
+    _column(
+        "instructions",
+        "Instructions",
+        "You are a student who is too shy to ask.",
+        "How a model is to play the persona, at most 32,000 characters.",
     ),
-    ImportField(
-        key="color",
-        label="Color",
-        required=True,
-        example="Teal",
-        description="A color of the library, by its name or hex code.",
+    _column("active_flag", "Active", "true", "Whether the persona can be used: true or false."),
+    _column("departments", "Departments", "Customer Care,Education", "Departments of the library, by their names."),
+    _column(
+        "parameter_fields",
+        "Parameter fields",
+        "Complete beginner,Anxious",
+        'Fields of the library\'s parameters, by their names, or as "parameter: field".',
     ),
-    ImportField(
-        key="icon",
-        label="Icon",
-        required=True,
-        example="Mortarboard",
-        description="An icon of the library, by its name or value.",
+    _column(
+        "examples",
+        "Examples",
+        "I do not get it.,Can you say that again?",
+        "Things that the persona might say, at most 50 of 2,000 characters.",
     ),
-    ImportField(
-        key="instructions",
-        label="Instructions",
-        required=True,
-        example="You are a student who is too shy to ask.",
-        description="How a model is to play the persona, at most 32,000 characters.",
-    ),
-    ImportField(
-        key="active_flag",
-        label="Active",
-        type="boolean",
-        example="true",
-        description="Whether the persona can be used: true or false.",
-    ),
-    ImportField(
-        key="departments",
-        label="Departments",
-        multi=True,
-        example="Customer Care,Education",
-        description="Departments of the library, by their names.",
-    ),
-    ImportField(
-        key="parameter_fields",
-        label="Parameter fields",
-        multi=True,
-        example="Complete beginner,Anxious",
-        description='Fields of the library\'s parameters, by their names, or as "parameter: field".',
-    ),
-    ImportField(
-        key="examples",
-        label="Examples",
-        multi=True,
-        example="I do not get it.,Can you say that again?",
-        description="Things that the persona might say, at most 50 of 2,000 characters.",
-    ),
-    ImportField(
-        key="voices",
-        label="Voices",
-        multi=True,
-        example="Warm alto,Clear tenor",
-        description="Voices of the library, by their names.",
-    ),
+    _column("voices", "Voices", "Warm alto,Clear tenor", "Voices of the library, by their names."),
 )
 """The ten importable columns in the contract's order; an export puts persona_id before them, and version behind.
 

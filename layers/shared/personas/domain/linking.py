@@ -61,8 +61,8 @@ class Links:
         self._caller = caller
         self._held = frozenset(held)
 
-    def settles(self, kind: LinkKind, entry_id: str) -> bool:
-        """Tell whether an id stands for one entry, whatever a persona or a draft may link to besides."""
+    def resolves(self, kind: LinkKind, entry_id: str) -> bool:
+        """Tell whether an id stands for one entry, whatever a persona or a draft links to already."""
         if kind == "parameter_fields" and len(self.catalogue.links_of_fields.get(entry_id, ())) > 1:
             return False
         try:

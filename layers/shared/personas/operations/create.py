@@ -6,7 +6,7 @@ from functools import partial
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.names import Rejected
 from personas.contract.results import PersonaResultItem
-from personas.domain.form import Form, texts_of
+from personas.domain.form import Form
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
 from personas.domain.persona import Persona
@@ -85,31 +85,13 @@ def _create(
 ) -> WriteResult:
     place = place_of(position)
     selected = select(item, Links(lookup.catalogue, caller), lookup.texts)
-    faults = [*selected.faults, *too_long(text for _, text in texts_of(selected.changes))]
+    form = Form.of(selected.changes)
+    faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
         raise invalid_item(place, faults)
-    form = Form().changed(selected.changes)
     check_assignment(caller, form.department_ids, selected, item, place)
-    if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
-        raise AssertionError("the contract lets no item through without what is needed")
-
     now = services.now().isoformat()
-    persona = Persona(
-        id=persona_id,
-        name=form.name,
-        description=form.description,
-        instructions=form.instructions,
-        color_id=form.color_id,
-        icon_id=form.icon_id,
-        active_flag_id=form.active_flag_id,
-        department_ids=form.department_ids,
-        parameter_field_ids=form.parameter_field_ids,
-        examples=form.examples,
-        voice_ids=form.voice_ids,
-        mcp=caller.mcp,
-        created_at=now,
-        updated_at=now,
-    )
+    persona = Persona(id=persona_id, form=form, mcp=caller.mcp, created_at=now, updated_at=now)
     stored = lookup.stored.get(persona_id)
     return insert(services, caller.group_id, persona, write_id, stored, f"{place}/id", read_again)
 

@@ -6,8 +6,8 @@ from functools import partial
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
 from personas.domain.catalogue import Catalogue
-from personas.domain.draft import Draft, Selection, differing, links_of
-from personas.domain.form import Changes, fields_of, texts_of
+from personas.domain.draft import Draft, Selection, differing
+from personas.domain.form import Changes, Form, fields_of, laid_over
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
 from personas.domain.permissions import may_write
@@ -75,9 +75,9 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     if known is None or known.text_secret_or_none != catalogue.text_secret_or_none:
         # The ids of texts follow from the group's secret, which came with the catalogue.
         services.parallel.run(directory.puts(caller.group_id, text_values(catalogue, request)))
-    held = links_of(drafts[0].fields) if drafts and drafts[0] else ()
+    held = laid_over(Form(), drafts[0]).linked_ids if drafts and drafts[0] else ()
     selected = select(request, Links(catalogue, caller, held), {**texts, **found})
-    faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in texts_of(selected.changes))]
+    faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in Form.of(selected.changes).texts)]
     if faults:
         raise invalid_item("", [_as_sent(request, fault) for fault in faults])
     return selected.changes

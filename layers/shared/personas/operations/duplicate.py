@@ -74,9 +74,7 @@ def duplicate_persona(
     copy = replace(
         source,
         id=intent.new_id(),
-        name=texts[0][1],
-        active_flag_id=None,
-        department_ids=department_ids,
+        form=replace(source.form, name=texts[0][1], active_flag_id=None, department_ids=department_ids),
         scenario_ids=(),
         active_scenario_ids=(),
         num_profiles=0,

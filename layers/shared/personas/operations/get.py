@@ -6,7 +6,7 @@ from personas.contract.get import GetPersonaRequest, GetPersonaResponse
 from personas.contract.persona_fields import TextKind
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft
-from personas.domain.form import Form, form_of, laid_over
+from personas.domain.form import Form, laid_over
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.profile import Caller
 from personas.domain.sections import lay_out
@@ -50,7 +50,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
         raise NotFound(f"You have no draft {draft_id}.")
 
     suggestions = services.suggestions.current(catalogues[0], caller, searches, news[0] if news else None)
-    form = form_of(persona) if persona else Form()
+    form = persona.form if persona else Form()
     layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, suggestions)
     verdict = may_edit(caller, persona) if persona else may_write(caller)
     return GetPersonaResponse.model_validate(

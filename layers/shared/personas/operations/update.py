@@ -9,7 +9,6 @@ from typing import Final
 from personas.contract.names import Rejected
 from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
-from personas.domain.form import form_of
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
 from personas.domain.permissions import may_edit, may_see
@@ -133,36 +132,14 @@ def _decide(
             errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
             members={**state, "expected_version": item.expected_version},
         )
-    held = {
-        *persona.department_ids,
-        *persona.parameter_field_ids,
-        *persona.voice_ids,
-        persona.color_id,
-        persona.icon_id,
-    }
-    selected = select(item, Links(lookup.catalogue, caller, held), lookup.texts)
-    form = form_of(persona).changed(selected.changes)
+    selected = select(item, Links(lookup.catalogue, caller, persona.form.linked_ids), lookup.texts)
+    form = persona.form.changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
         raise invalid_item(place, faults)
     if "department_ids" in selected.changes:
         check_assignment(caller, form.department_ids, selected, item, place)
-    if form.name is None or form.instructions is None or form.color_id is None or form.icon_id is None:
-        raise AssertionError("the contract lets no item clear what is needed")
-    return replace(
-        persona,
-        name=form.name,
-        description=form.description,
-        instructions=form.instructions,
-        color_id=form.color_id,
-        icon_id=form.icon_id,
-        active_flag_id=form.active_flag_id,
-        department_ids=form.department_ids,
-        parameter_field_ids=form.parameter_field_ids,
-        examples=form.examples,
-        voice_ids=form.voice_ids,
-        updated_at=services.now().isoformat(),
-    )
+    return replace(persona, form=form, updated_at=services.now().isoformat())
 
 
 def _matching(if_match: str | None, request: UpdatePersonaRequest) -> frozenset[str] | None:

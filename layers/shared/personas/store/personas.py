@@ -1,42 +1,26 @@
-"""Personas and their tombstones.
+"""Personas and their tombstones."""
 
-The *row* is what the change feed projects and the views are made of; its keys are short because each is stored twice
-and paid for by the byte. The longer texts lie beside it, compressed, and are not projected.
-"""
-
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from personas.contract.names import LIST_MAX, is_sound
-from personas.domain.persona import HEAD_CHARACTERS, Persona
-from personas.domain.text import Text
+from personas.domain.persona import Persona
 from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
-    NUMBER_END,
-    flag,
-    inflated_json,
     integer,
     mapping,
     mapping_or_empty,
     readable,
-    sound_id,
-    strings,
-    text,
-    text_or_none,
 )
+from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
 from personas.store.write_requests import is_unchanged
 from personas.store.write_rule import RECENT_WRITES, WriteResult, version_written_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
-PROFILES: Final = "np"
-"""The field in which a row, a tombstone's too, counts the profiles that name the persona."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +89,8 @@ class PersonaStore:
             seq, version, num_profiles = tombstone.seq + 1, tombstone.version + 1, tombstone.num_profiles
             copies = max(copies, tombstone.copies)
         body: dict[str, Value] = {
-            "row": {**_row(persona), PROFILES: num_profiles},
-            "texts": _pack(persona),
+            "row": {**row_of(persona), PROFILES: num_profiles},
+            "texts": packed_texts(persona),
             "seq": seq,
             "version": version,
             RECENT_WRITES: mapping(tombstone.item, RECENT_WRITES) if tombstone else {},
@@ -127,7 +111,12 @@ class PersonaStore:
             ConditionFailed: it was written in between.
         """
         return self._replace(
-            group_id, persona.id, {"row": _row(persona), "texts": _pack(persona)}, write_id, based_on, removes=()
+            group_id,
+            persona.id,
+            {"row": row_of(persona), "texts": packed_texts(persona)},
+            write_id,
+            based_on,
+            removes=(),
         )
 
     def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> WriteResult:
@@ -240,36 +229,6 @@ def name_in(written: WriteResult) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _row(persona: Persona) -> dict[str, Value]:
-    return {
-        "n": persona.name.text,
-        "ni": persona.name.id,
-        "d": persona.description.text if persona.description else None,
-        "di": persona.description.id if persona.description else None,
-        "ii": persona.instructions.id,
-        "ih": persona.instructions.text[:HEAD_CHARACTERS],
-        "c": persona.color_id,
-        "i": persona.icon_id,
-        "f": persona.active_flag_id,
-        "dp": persona.department_ids,
-        "pf": persona.parameter_field_ids,
-        "ex": [example.id for example in persona.examples],
-        "vo": persona.voice_ids,
-        "sc": persona.scenario_ids,
-        "as": persona.active_scenario_ids,
-        PROFILES: persona.num_profiles,
-        "g": persona.generated,
-        "m": persona.mcp,
-        "ct": persona.created_at,
-        "ut": persona.updated_at,
-    }
-
-
-def _pack(persona: Persona) -> bytes:
-    longer = [persona.instructions.text, [example.text for example in persona.examples]]
-    return zlib.compress(json.dumps(longer, ensure_ascii=False, separators=(",", ":")).encode())
-
-
 def _number(item: Mapping[str, Value], name: str) -> int | None:
     """Return a number of an item that may not be readable."""
     try:
@@ -290,57 +249,6 @@ def stored_in(item: Item) -> Stored:
     version, seq = integer(item, "version"), integer(item, "seq")
     row = mapping(item, "row")
     mapping(item, RECENT_WRITES)  # Every write leaves its id there.
-    persona = None if item.get("deleted") is True else _persona(item, row, version, seq)
+    persona = None if item.get("deleted") is True else persona_in(item, version, seq)
     num_profiles = integer(row, PROFILES, absent=0)
     return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)
-
-
-def _persona(item: Item, row: Mapping[str, Value], version: int, seq: int) -> Persona:
-    instructions, examples = _unpacked(item.get("texts"))
-    description_id = text_or_none(row, "di")
-    return Persona(
-        id=sound_id(keys.id_of(text(item, "sk"))),
-        name=Text(sound_id(text(row, "ni")), _sound(text(row, "n"))),
-        description=Text(sound_id(description_id), _sound(text(row, "d"))) if description_id else None,
-        instructions=Text(sound_id(text(row, "ii")), instructions),
-        color_id=sound_id(text(row, "c")),
-        icon_id=sound_id(text(row, "i")),
-        active_flag_id=None if row.get("f") is None else sound_id(text(row, "f")),
-        department_ids=_ids(row, "dp"),
-        parameter_field_ids=_ids(row, "pf"),
-        examples=tuple(Text(*each) for each in zip(_ids(row, "ex"), examples, strict=True)),
-        voice_ids=_ids(row, "vo"),
-        scenario_ids=_ids(row, "sc", NUMBER_END),
-        active_scenario_ids=_ids(row, "as", NUMBER_END),
-        num_profiles=integer(row, PROFILES),
-        generated=flag(row, "g"),
-        mcp=flag(row, "m"),
-        created_at=_time(text(row, "ct")),
-        updated_at=_time(text(row, "ut")),
-        version=version,
-        seq=seq,
-    )
-
-
-def _unpacked(packed: Value) -> tuple[str, list[str]]:
-    longer = inflated_json(packed)
-    match longer:
-        case [str() as instructions, list() as examples] if all(isinstance(each, str) for each in examples):
-            return instructions, examples
-    raise ValueError("the texts are not instructions and examples")
-
-
-def _ids(row: Mapping[str, Value], name: str, most: int = LIST_MAX) -> tuple[str, ...]:
-    return tuple(map(sound_id, strings(row, name, most)))
-
-
-def _sound(value: str) -> str:
-    if not is_sound(value):
-        raise ValueError("half of a surrogate pair")
-    return value
-
-
-def _time(value: str) -> str:
-    if datetime.fromisoformat(value).tzinfo is None:
-        raise ValueError("a time has no zone")
-    return value

@@ -20,7 +20,8 @@ from personas.store.decoding import (
     text_or_none,
 )
 from personas.store.groups import GroupStore
-from personas.store.personas import PROFILES, tombstone_end
+from personas.store.persona_rows import PROFILES
+from personas.store.personas import tombstone_end
 from personas.store.table import Table
 from personas.store.write_requests import Counted
 from personas.store.write_rule import RECENT_WRITES

@@ -19,9 +19,11 @@ from bisect import bisect_left
 from collections.abc import Buffer, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
+from personas.contract.persona_fields import FIELDS, LinkField
 from personas.contract.views import EXPORT
+from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Text
 from personas.views.object_format import SnapshotDamaged, seal, unseal
@@ -57,7 +59,7 @@ _LEVEL: Final = 1
 _GONE: Final = 2
 """The length of the record of a deleted persona: its id and the seq of its deletion."""
 
-type _Record = list[str | int | bool | list[str] | None]
+type _Record = list[str | int | bool | Sequence[str] | None]
 type _Ranked = tuple[str, int, int, _Record]
 """A record with what it is merged by: id, then the highest seq first, then the newest segment first."""
 
@@ -283,98 +285,51 @@ class _Packing:
         return content
 
 
-# ---- Records -----------------------------------------------------------------------------------------------------
+# ---- Records, and the manifest's bytes -----------------------------------------------------------------------------
 
 
 def _record(entry: Entry) -> _Record:
     persona = entry.persona
     if persona is None:
         return [entry.id, entry.seq]
-    description = persona.description
-    return [
-        entry.id,
-        entry.seq,
-        persona.version,
-        *persona.name,
-        *(description or (None, None)),
-        *persona.instructions,
-        persona.color_id,
-        persona.icon_id,
-        persona.active_flag_id,
-        list(persona.department_ids),
-        list(persona.parameter_field_ids),
-        [example.id for example in persona.examples],
-        [example.text for example in persona.examples],
-        list(persona.voice_ids),
-        list(persona.scenario_ids),
-        list(persona.active_scenario_ids),
-        persona.num_profiles,
-        persona.generated,
-        persona.mcp,
-        persona.created_at,
-        persona.updated_at,
-    ]
-
-
-class _Fields(NamedTuple):
-    """The record of a persona, as `_record` writes it."""
-
-    id: str
-    seq: int
-    version: int
-    name_id: str
-    name: str
-    description_id: str | None
-    description: str | None
-    instructions_id: str
-    instructions: str
-    color_id: str
-    icon_id: str
-    active_flag_id: str | None
-    department_ids: list[str]
-    parameter_field_ids: list[str]
-    example_ids: list[str]
-    examples: list[str]
-    voice_ids: list[str]
-    scenario_ids: list[str]
-    active_scenario_ids: list[str]
-    num_profiles: int
-    generated: bool
-    mcp: bool
-    created_at: str
-    updated_at: str
+    record: _Record = [entry.id, entry.seq, persona.version]
+    for field, value in persona.form.items():
+        if isinstance(field, LinkField):
+            record.append(value)
+        elif field.many:
+            record += ([text.id for text in value], [text.text for text in value])
+        else:
+            record += value or (None, None)
+    record += (persona.scenario_ids, persona.active_scenario_ids, persona.num_profiles)
+    record += (persona.generated, persona.mcp, persona.created_at, persona.updated_at)
+    return record
 
 
 def _persona(record: _Record) -> Persona:
-    fields = _Fields._make(cast("Sequence[str]", record))
-    description = None
-    if fields.description_id is not None and fields.description is not None:
-        description = Text(fields.description_id, fields.description)
+    values = cast("Iterator[Any]", iter(record))
+    persona_id, seq, version = next(values), next(values), next(values)
+    form: dict[str, Any] = {}
+    for field in FIELDS:
+        ids = next(values)
+        if isinstance(field, LinkField):
+            form[field.id_name] = tuple(ids) if field.many else ids
+            continue
+        texts = next(values)
+        form[field.name] = tuple(map(Text, ids, texts)) if field.many else None if ids is None else Text(ids, texts)
+    scenario_ids, active_scenario_ids, num_profiles, generated, mcp, created_at, updated_at = values
     return Persona(
-        id=fields.id,
-        name=Text(fields.name_id, fields.name),
-        description=description,
-        instructions=Text(fields.instructions_id, fields.instructions),
-        color_id=fields.color_id,
-        icon_id=fields.icon_id,
-        active_flag_id=fields.active_flag_id,
-        department_ids=tuple(fields.department_ids),
-        parameter_field_ids=tuple(fields.parameter_field_ids),
-        examples=tuple(map(Text, fields.example_ids, fields.examples)),
-        voice_ids=tuple(fields.voice_ids),
-        scenario_ids=tuple(fields.scenario_ids),
-        active_scenario_ids=tuple(fields.active_scenario_ids),
-        num_profiles=fields.num_profiles,
-        generated=fields.generated,
-        mcp=fields.mcp,
-        created_at=fields.created_at,
-        updated_at=fields.updated_at,
-        version=fields.version,
-        seq=fields.seq,
+        id=persona_id,
+        form=Form(**form),
+        scenario_ids=tuple(scenario_ids),
+        active_scenario_ids=tuple(active_scenario_ids),
+        num_profiles=num_profiles,
+        generated=generated,
+        mcp=mcp,
+        created_at=created_at,
+        updated_at=updated_at,
+        version=version,
+        seq=seq,
     )
-
-
-# ---- The manifest's own bytes ------------------------------------------------------------------------------------
 
 
 def encode(manifest: Manifest) -> bytes:

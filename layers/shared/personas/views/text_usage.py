@@ -19,10 +19,10 @@ from datetime import timedelta
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, count, pairwise, repeat
 from operator import add, floordiv, mod
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, TextKind
+from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, PersonaField, TextField, TextKind
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
@@ -408,17 +408,15 @@ def within_section(uses: Iterable[Use]) -> list[Use]:
 
 
 def _row(persona: Persona) -> _Row:
-    one_or_none = (persona.description.text if persona.description else None, persona.active_flag_id)
-    description, flag = ((value,) if value is not None else () for value in one_or_none)
-    return (
-        (persona.name.text,),
-        description,
-        (persona.instructions.text,),
-        tuple(dict.fromkeys(example.text for example in persona.examples)),
-        (persona.color_id,),
-        (persona.icon_id,),
-        flag,
-        tuple(sorted(set(persona.department_ids))),
-        tuple(dict.fromkeys(persona.parameter_field_ids)),
-        tuple(dict.fromkeys(persona.voice_ids)),
-    )
+    entries = {field.kind: _entries(field, value) for field, value in persona.form.items()}
+    return tuple(map(entries.__getitem__, KINDS))
+
+
+def _entries(field: PersonaField, value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(field, TextField):
+        return tuple(dict.fromkeys([text.text for text in value])) if field.many else (value.text,)
+    if not field.many:
+        return (value,)
+    return tuple(sorted(set(value)) if field.kind == "departments" else dict.fromkeys(value))
