@@ -98,6 +98,15 @@ class AwsInMemory:
             return _answer(request, 200, {"etag": '"1"'}, b"")
         if operation == "PutObjectTagging":
             return _answer(request, 200, {}, b"")
+        if operation == "CreateMultipartUpload":
+            self.objects[key] = b""
+            body = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+            return _answer(request, 200, {}, body)
+        if operation == "UploadPart":
+            self.objects[key] += _body(request)
+            return _answer(request, 200, {"etag": '"1"'}, b"")
+        if operation == "CompleteMultipartUpload":
+            return _answer(request, 200, {}, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
         content = self.objects.get(key)
         if content is None:
             return _answer(request, 404, {}, b"<Error><Code>NoSuchKey</Code></Error>")

@@ -40,6 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "layers" / "shar
 import asyncpg
 import click
 from library import VARIANTS, Library, Row, made_id
+from questions import cells_of
 
 from personas.domain.folding import fold
 from personas.search.index import FACETS, Facet, Index, Query, SearchResult
@@ -50,41 +51,6 @@ CHANGES = 1_000
 LOADED_AT_ONCE = 50_000
 ROUNDS_BY_PART = 5
 LONGEST = 2  # times the seconds that a kind of question may take, a turn is given up
-
-
-# ---- The questions ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A kind of question, and the questions of that kind."""
-
-    label: str
-    kind: str
-    queries: list[Query]
-
-
-def cells_of(library: Library) -> list[Cell]:
-    """Return the kinds of searches to measure, each with its queries."""
-    chance = random.Random(23)
-    departments, fields = library.options["departments"], library.options["fields"]
-
-    def filtered() -> Query:
-        return Query(
-            caller_departments=None, department_ids=chance.sample(departments, 3), field_ids=chance.sample(fields, 5)
-        )
-
-    def member(text: str | None = None) -> Query:
-        return Query(caller_departments=chance.sample(departments, 3), text=text)
-
-    return [
-        Cell("no filter", "all", [Query(caller_departments=None)]),
-        Cell("no filter, a member of 3 departments", "member", [member() for _ in range(VARIANTS)]),
-        Cell("text, 5 hits", "text", [Query(caller_departments=None, text=word) for word in library.rare]),
-        Cell("text, 1 % hits", "text", [Query(caller_departments=None, text=word) for word in library.frequent]),
-        Cell("text of 2 letters, a member", "member, text", [member(word) for word in library.syllables[:VARIANTS]]),
-        Cell("3 departments + 5 fields", "filters", [filtered() for _ in range(VARIANTS)]),
-    ]
 
 
 # ---- PostgreSQL ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,214 @@
+"""The parts of the read side that could be left out, each measured against the way without it.
+
+In CPU time, the median of several repeats; ADR 48 has the figures and what was decided by them.
+"""
+
+# what is compared lies inside of an index; service.py sets the environment first
+
+import statistics
+import time
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from heapq import nsmallest
+from itertools import accumulate, compress, pairwise
+from typing import Final
+from unittest.mock import patch
+
+import click
+from library import Library
+from pyroaring import BitMap
+from questions import cells_of
+from service import GROUP, Group
+
+from personas.domain.folding import fold
+from personas.search import options
+from personas.search.index import FACETS, Index, Query
+from personas.services import services
+from personas.views.most_used import OFFERED, MostUsed
+from personas.views.search_views import SEARCH_VIEW
+from personas.views.snapshot_format import decode
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
+from personas.views.text_usage import OPTIONS_MAX, TextsView, Uses, may_be_seen
+from personas.views.view_objects import pointer_to
+
+REPEATS: Final = 7
+PORTION: Final = 8192
+
+
+def spent(work: Callable[[], object], repeats: int = REPEATS) -> str:
+    """Return the CPU time of some work, in ms: the median of the repeats, after one that is not counted."""
+    times = []
+    for _ in range(repeats + 1):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return f"{1e3 * statistics.median(times[1:]):.1f}"
+
+
+# ---- What is used most ---------------------------------------------------------------------------------------------
+
+
+def rank(view: TextsView, uses: Uses, departments: Collection[str] | None) -> list[tuple[str, int]]:
+    """Return the most used entries for a caller, without the companion: from the texts view's own columns."""
+    seen = [may_be_seen(each, departments) for each in view.sets()]
+    counts = Counter(compress(uses.places, map(seen.__getitem__, uses.sets)))
+    best = nsmallest(OPTIONS_MAX, counts.items(), key=lambda use: (-use[1], use[0]))
+    return [(uses.entries[place], times) for place, times in best]
+
+
+def rank_all(view: TextsView, parameter_of: dict[str, str], departments: Collection[str] | None) -> None:
+    """Rank every kind."""
+    for kind in OFFERED:
+        if kind == "parameters":
+            rank(view, view.grouped_uses("parameter_fields", parameter_of), departments)
+        else:
+            rank(view, view.uses(kind), departments)
+
+
+def first_of_all(most_used: MostUsed, departments: Collection[str] | None) -> None:
+    """Take the first entries of every kind out of the companion."""
+    for kind in OFFERED:
+        most_used.first(kind, departments)
+
+
+def measure_most_used(group: Group, members: Collection[str]) -> Iterator[str]:
+    """Measure the companion of the texts view against ranking from the texts view itself."""
+    catalogue = services().catalogues.current(GROUP)
+    contents = {}
+    for name in (TEXTS_VIEW, MOST_USED_VIEW):
+        pointer = pointer_to(catalogue, name)
+        content = pointer and services().snapshots.read(pointer)
+        if content is None:
+            raise click.ClickException(f"there is no {name}")
+        contents[name] = content
+    texts, most_used = TextsView.decode(contents[TEXTS_VIEW]), MostUsed.decode(contents[MOST_USED_VIEW])
+    yield "| what is used most | the companion | from the texts view |"
+    yield "| --- | --- | --- |"
+    packed = contents[MOST_USED_VIEW], contents[TEXTS_VIEW]
+    sizes = [f"{len(each) / 1e6:.2f}" for each in packed]
+    yield f"| read by a cold get, MB | {' | '.join(sizes)} |"
+    yield f"| to unpack it, ms | {spent(partial(MostUsed.decode, packed[0]))} | {spent(partial(TextsView.decode, packed[1]))} |"
+    for caller, departments in (("a superadmin", None), ("a member of 3 departments", members)):
+        ways = (
+            partial(first_of_all, most_used, departments),
+            partial(rank_all, texts, group.parameter_of, departments),
+        )
+        yield f"| ranked for {caller}, ms | {' | '.join(map(spent, ways))} |"
+    yield f"| in memory, MB | {most_used.size_bytes() / 1e6:.1f} | {texts.size_bytes() / 1e6:.1f} |"
+    made = spent(lambda: MostUsed.of(texts, group.parameter_of).encode(), 3)
+    yield f"| made by a refresh, ms | {made} | - |"
+    yield f"| packing the texts view, for comparison, ms | - | {spent(texts.encode, 3)} |"
+    yield ""
+
+
+# ---- Folded texts --------------------------------------------------------------------------------------------------
+
+
+def refold(written: bytes, starts: Sequence[int]) -> tuple[bytes, array[int]]:
+    """Fold all texts anew, as a reader would where a snapshot held only the written ones."""
+    whole = b"\0".join([written[start:stop] for start, stop in pairwise(starts)]).replace(b"\xfe", b"\1")
+    folded = fold(whole.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
+    texts = folded.split(b"\0")
+    return folded.replace(b"\1", b"\xfe"), array("I", accumulate(map(len, texts), initial=0))
+
+
+def measure_folded(index: Index) -> Iterator[str]:
+    """Measure the folded texts in the snapshot against folding them anew at every load."""
+    saved = index.to_columns()
+    starts = (saved.arrays["written.starts"], saved.arrays["folded.starts"])
+
+    def packed(texts: Sequence[tuple[bytes, array[int]]], turn: int) -> list[bytes]:
+        portions = []
+        for first in range(0, saved.size, PORTION):
+            last = min(first + PORTION, saved.size)
+            turns = [(at, min(at + turn, last)) for at in range(first, last, turn)]
+            parts = [text[begins[a] : begins[b]] for a, b in turns for text, begins in texts]
+            portions.append(zlib.compress(b"".join(parts), 1))
+        return portions
+
+    both, alone = ((saved.written, starts[0]), (saved.folded, starts[1])), ((saved.written, starts[0]),)
+    interleaved, only_written = packed(both, 64), packed(alone, 64)
+    yield "| texts in the snapshot | written and folded, in turns | the written alone |"
+    yield "| --- | --- | --- |"
+    yield f"| MB | {sum(map(len, interleaved)) / 1e6:.2f} | {sum(map(len, only_written)) / 1e6:.2f} |"
+    yield f"| to pack them, ms | {spent(partial(packed, both, 64), 3)} | {spent(partial(packed, alone, 64), 3)} |"
+    unpacked = [spent(lambda: list(map(zlib.decompress, each))) for each in (interleaved, only_written)]  # noqa: B023
+    yield f"| to unpack them, ms | {' | '.join(unpacked)} |"
+    yield f"| to fold them anew, ms | - | {spent(partial(refold, saved.written, starts[0]))} |"
+    yield ""
+
+
+# ---- Counting ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def counting(way: str) -> Iterator[None]:
+    """Have options counted in another way."""
+    own = options.Options.counts
+
+    def counts(  # as the method that it stands for
+        self: options.Options, docs: BitMap, in_use: int, end: int, ids: Sequence[str] | None = None
+    ) -> dict[str, int]:
+        ids, size, bitmaps = ids or self.ids, len(docs), self.bitmaps or []
+        if size == in_use:
+            return own(self, docs, in_use, end, ids)
+        if (
+            way == "walk or intersect, by one threshold"
+            and size * self.cells.walk_cost < len(bitmaps) * options._DENSE_PAIR_COST
+        ):
+            return {ids[code]: count for code, count in self.cells.tally(docs.to_array()).items() if ids[code]}
+        found = list(map(docs.intersection_cardinality, bitmaps))
+        counted = dict(zip(compress(ids, found), filter(None, found), strict=True))
+        counted.pop("", None)
+        return counted
+
+    with patch.object(options.Options, "counts", counts if way != "three ways" else own):
+        yield
+
+
+def answer(index: Index, query: Query, library: Library) -> None:
+    """Find a page, and count the options of all facets."""
+    found = index.search(query, library.field_of)
+    for facet in FACETS:
+        found.counts(facet)
+
+
+def measure_counting(index: Index, library: Library) -> Iterator[str]:
+    """Measure the three ways to count against fewer."""
+    ways = ("three ways", "walk or intersect, by one threshold", "intersect")
+    yield f"| CPU of 40 searches, ms | {' | '.join(ways)} |"
+    yield "| --- " * (len(ways) + 1) + "|"
+    for cell in cells_of(library):
+        times = []
+        for way in ways:
+            with counting(way):
+                times.append(spent(lambda: [answer(index, query, library) for query in cell.queries]))  # noqa: B023
+        yield f"| {cell.label} ({len(cell.queries)}) | {' | '.join(times)} |"
+    yield ""
+
+
+@click.command()
+@click.option("--sizes", default="10000,100000", show_default=True, help="How many personas, by commas.")
+def main(sizes: str) -> None:
+    """Measure, and write a report in Markdown."""
+    for size in map(int, sizes.split(",")):
+        group = Group(size)
+        library = group.library
+        click.echo(f"## {size:,} personas\n")
+        for line in measure_most_used(group, library.options["departments"][:3]):
+            click.echo(line)
+        pointer = pointer_to(services().catalogues.current(GROUP), SEARCH_VIEW)
+        content = pointer and services().snapshots.read(pointer)
+        if content is None:
+            raise click.ClickException("there is no index")
+        index = decode(content).index
+        for line in (*measure_folded(index), *measure_counting(index, library)):
+            click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
