@@ -38,6 +38,7 @@ from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text
 from personas.runtime import dynamodb, s3, sqs
 from personas.search.index import Index
+from personas.search.snapshot_format import Snapshot, encode
 from personas.store.groups import GroupStore, Pointer
 from personas.store.persona_rows import row_of
 from personas.store.personas import PersonaStore
@@ -47,7 +48,6 @@ from personas.store.table import Table
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.snapshot_format import Snapshot, encode
 from personas.views.view_objects import SnapshotStore
 from personas_tools.stack import LocalStack, connected
 from personas_tools.target import local_table

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid5
 
-from personas.search.index import Facet
+from personas.search.queries import Facet
 
 # A row as the store writes it; what it holds is known here, because it is made here.
 type Row = dict[str, Any]

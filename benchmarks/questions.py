@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from library import VARIANTS, Library
 
-from personas.search.index import Query
+from personas.search.queries import Query
 
 
 @dataclass(frozen=True)

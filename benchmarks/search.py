@@ -43,13 +43,15 @@ from library import VARIANTS, Library, Row, made_id
 from questions import cells_of
 
 from personas.domain.folding import fold
-from personas.search.index import FACETS, Facet, Index, Query, SearchResult
-from personas.views.snapshot_format import Snapshot, decode, encode
+from personas.search.index import Index
+from personas.search.queries import FACETS, Facet, Query, SearchResult
+from personas.search.snapshot_format import Snapshot, decode, encode
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHANGES = 1_000
 LOADED_AT_ONCE = 50_000
 ROUNDS_BY_PART = 5
+COUNTED: dict[Facet, None] = dict.fromkeys(FACETS)
 LONGEST = 2  # times the seconds that a kind of question may take, a turn is given up
 
 
@@ -340,10 +342,7 @@ def timed(times: Times, cpu: Callable[[], float] = time.process_time) -> Iterato
 
 def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> SearchResult:
     """Return a whole answer: the page, the total and the counts of all facets."""
-    found = index.search(query, field_of)
-    for facet in FACETS:
-        found.counts(facet)
-    return found
+    return index.search(query, field_of, COUNTED)
 
 
 def compare(found: SearchResult, record: asyncpg.Record, library: Library) -> None:
@@ -353,7 +352,7 @@ def compare(found: SearchResult, record: asyncpg.Record, library: Library) -> No
     for number, option, count in counted or ():
         counts[FACETS[number]][option] = count
     ours = {
-        facet: {library.numbers[facet][each]: count for each, count in found.counts(facet).items()} for facet in FACETS
+        facet: {library.numbers[facet][each]: count for each, count in found.counts[facet].items()} for facet in FACETS
     }
     rows = [
         (persona_id, row["n"], row["d"], library.numbers["colors"][row["c"] or ""], row["np"], sorted(row["dp"]))
@@ -578,16 +577,15 @@ def table_of_parts(library: Library, index: Index) -> Iterator[str]:
     yield "| --- " * (len(FACETS) + 3) + "|"
     for cell in cells_of(library):
         queries = cell.queries * (ROUNDS_BY_PART * VARIANTS // len(cell.queries))
-        spent = [0] * (len(FACETS) + 1)
+        parts: list[dict[Facet, None]] = [{}, *({facet: None} for facet in FACETS), COUNTED]
+        spent = [0] * len(parts)
         for query in queries:
-            began = time.thread_time_ns()
-            found = index.search(query, library.field_of)
-            spent[0] += time.thread_time_ns() - began
-            for place, facet in enumerate(FACETS, 1):
+            for place, counted in enumerate(parts):
                 began = time.thread_time_ns()
-                found.counts(facet)
+                index.search(query, library.field_of, counted)
                 spent[place] += time.thread_time_ns() - began
-        means = [each / len(queries) / 1e3 for each in (*spent, sum(spent))]
+        finding, *facets, everything = (each / len(queries) / 1e3 for each in spent)
+        means = [finding, *(each - finding for each in facets), everything]
         yield f"| {cell.label} | " + " | ".join(f"{each:.0f}" for each in means) + " |"
     yield ""
 

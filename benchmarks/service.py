@@ -58,6 +58,7 @@ from personas.domain.persona import Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text, resource_id
 from personas.search.index import Index
+from personas.search.snapshot_format import Snapshot, encode
 from personas.services import services
 from personas.store.groups import Pointer
 from personas.store.profiles import ProfileStore
@@ -67,7 +68,6 @@ from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.snapshot_format import Snapshot, encode
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 

@@ -10,15 +10,15 @@ import pytest
 from personas.errors import Unavailable
 from personas.operations.refresh import refresh_group
 from personas.runtime import FEED_WINDOW
+from personas.search import snapshot_format
 from personas.store import keys
 from personas.store.groups import MARK_PAUSE
-from personas.views import export_segments, snapshot_format
+from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW
-from personas.views.object_format import labelled
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import TEXTS_VIEW
-from personas.views.view_objects import label_of
+from personas.views.view_objects import label_of, labelled
 from personas_tools import library
 from personas_tools.library_catalogue import stored_catalogue
 from personas_tools.library_file import Library

@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Text
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import export_segments
-from personas.views.export_segments import Block, Entry, Manifest, Segment, decode, encode, lookup, read, revise
-from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
+from personas.views.export_segments import Block, Entry, Manifest, Segment, decode, encode, lookup, revise
 
 IDS: Final = [str(uuid5(UUID(int=7), str(number))) for number in range(40)]
 texts: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -165,7 +165,7 @@ class Refreshes(RuleBasedStateMachine):
     def all_is_read_in_order(self) -> None:
         if not self.pending:
             expected = [(self.true[persona_id], self.true[persona_id].seq) for persona_id in sorted(self.true)]
-            assert states(read(self.manifest, self.objects.fetch)) == expected
+            assert states(lookup(self.manifest, None, self.objects.fetch)) == expected
 
     @rule(some=st.lists(st.sampled_from([*IDS, str(UUID(int=0)), str(UUID(int=2**128 - 1))])))
     def some_are_looked_up(self, some: list[str]) -> None:
@@ -200,7 +200,7 @@ class TestMerging:
 
         assert new.segments[:-1] == old.segments
         assert new.segments[-1].entries == 1
-        assert len(list(read(new, objects.fetch))) == 39
+        assert len(list(lookup(new, None, objects.fetch))) == 39
 
     def test_many_small_changes_become_one_and_the_base_stays(self) -> None:
         objects = Objects()
@@ -212,7 +212,7 @@ class TestMerging:
         assert len(manifest.segments) == 2
         # The deletion is still needed: the base holds the persona.
         assert manifest.segments[1].entries == 1
-        assert len(list(read(manifest, objects.fetch))) == 399
+        assert len(list(lookup(manifest, None, objects.fetch))) == 399
 
     def test_more_than_a_quarter_makes_a_new_base_without_what_is_gone(self) -> None:
         objects = Objects()
@@ -230,7 +230,7 @@ class TestMerging:
         manifest = revise(manifest, [Entry(numbered(1).id, 1, None)], 1, objects.fetch, objects.store)
 
         assert manifest == Manifest()
-        assert list(read(decode(encode(manifest)), objects.fetch)) == []
+        assert list(lookup(decode(encode(manifest)), None, objects.fetch)) == []
 
     @pytest.mark.parametrize(("seq", "name"), [(4, "Persona 3"), (5, "again"), (6, "again")])
     def test_the_highest_seq_is_true_and_of_two_the_same_the_newest(self, seq: int, name: str) -> None:
@@ -271,12 +271,12 @@ class TestReading:
         objects = Objects()
         manifest = objects.base(map(numbered, range(30)))
         (segment,) = manifest.segments
-        list(read(manifest, objects.fetch))
+        list(lookup(manifest, None, objects.fetch))
         assert objects.fetched == [(segment.key, 0, segment.length)]
 
         monkeypatch.setattr(export_segments, "READ_AHEAD", segment.length // 2)
         objects.fetched.clear()
-        list(read(manifest, objects.fetch))
+        list(lookup(manifest, None, objects.fetch))
         assert len(objects.fetched) == 3
         assert sum(length for _, _, length in objects.fetched) == segment.length
 
@@ -293,7 +293,7 @@ class TestReading:
     def test_nothing_is_fetched_ahead_of_the_reader(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(export_segments, "READ_AHEAD", 1)
         objects = Objects()
-        reading = read(objects.base(map(numbered, range(30))), objects.fetch)
+        reading = lookup(objects.base(map(numbered, range(30))), None, objects.fetch)
         next(reading)
         assert len(objects.fetched) == 1
 
@@ -302,7 +302,7 @@ class TestReading:
         manifest = objects.base([numbered(1)])
         objects.content.clear()
         with pytest.raises(SnapshotDamaged, match="missing"):
-            list(read(manifest, objects.fetch))
+            list(lookup(manifest, None, objects.fetch))
 
     @pytest.mark.parametrize("place", [0, -1])
     def test_a_changed_segment_is_told(self, place: int) -> None:
@@ -313,7 +313,7 @@ class TestReading:
         changed[place] ^= 1
         objects.content[key] = bytes(changed)
         with pytest.raises(SnapshotDamaged, match="checksum"):
-            list(read(manifest, objects.fetch))
+            list(lookup(manifest, None, objects.fetch))
 
     def test_a_cut_segment_is_told(self) -> None:
         objects = Objects()
@@ -321,7 +321,7 @@ class TestReading:
         key, content = next(iter(objects.content.items()))
         objects.content[key] = content[:-1]
         with pytest.raises(SnapshotDamaged, match="checksum"):
-            list(read(manifest, objects.fetch))
+            list(lookup(manifest, None, objects.fetch))
 
 
 class TestManifest:

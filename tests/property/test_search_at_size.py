@@ -17,7 +17,8 @@ from personas.domain.folding import fold
 from personas.domain.profile import Caller
 from personas.domain.text import resource_id
 from personas.operations.search import search_personas
-from personas.search.index import Facet, Index
+from personas.search.index import Index
+from personas.search.queries import Facet
 from personas.services import Services
 from personas.views.search_views import PersonaView
 

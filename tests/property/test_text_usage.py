@@ -19,9 +19,9 @@ from personas.domain.folding import fold
 from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, Text, fingerprint, identified, wire_bytes
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import most_used, text_usage
 from personas.views.most_used import OFFERED, MostUsed, OfferedKind
-from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views.text_usage import KEPT, TEXT_KINDS, TextsView, Use
 
 SECRET: Final = b"s" * 32

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from personas.domain.persona import Persona
-from personas.search.index import Index, Query
+from personas.search.index import Index
+from personas.search.queries import Query
+from personas.search.snapshot_format import decode
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.decoding import each_readable, mapping
@@ -12,10 +14,8 @@ from personas.store.groups import GroupRecord, GroupStore, Pointer
 from personas.store.personas import stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
-from personas.views.object_format import contents
 from personas.views.search_views import SEARCH_VIEW, apply
-from personas.views.snapshot_format import decode
-from personas.views.view_objects import label_of
+from personas.views.view_objects import contents, label_of
 from support.world import GROUP, World
 
 EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
@@ -82,7 +82,7 @@ class Views:
 
     def exported(self) -> dict[str, tuple[Persona, int]]:
         """Return the personas as the export view has them."""
-        return {each.id: (each, each.seq) for each in export_segments.read(self.manifest, self._fetch)}
+        return {each.id: (each, each.seq) for each in export_segments.lookup(self.manifest, None, self._fetch)}
 
     def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
         """Return the rows as the search view has them, with all of the feed if wanted."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from personas.views.object_format import Label, SnapshotDamaged, contents, labelled, seal
+from personas.search.object_format import SnapshotDamaged, seal
+from personas.views.view_objects import Label, contents, labelled
 
 DUE = Label("5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01", "personas_search", "2026-11-27T12:00:00.000001+00:00")
 CONTENT = seal(b"PERTEXTS", 1, [b"one", b"two"])

@@ -14,13 +14,14 @@ from personas.domain.profile import Caller
 from personas.errors import ExportUnfinished, NotFound, Unavailable
 from personas.observability import logger
 from personas.operations.search import current_view, query_of
-from personas.search.index import Index, Query, Selection
+from personas.search.index import Index
+from personas.search.object_format import SnapshotDamaged
+from personas.search.queries import Query, Selection
 from personas.services import Services
 from personas.store.change_feed import change_in
 from personas.store.exports import Export
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
-from personas.views.object_format import SnapshotDamaged
 from personas.views.search_views import PersonaView, apply
 from personas.views.view_objects import pointer_to, read_object
 

@@ -15,6 +15,8 @@ from personas.observability import logger, tell_refresh_age
 from personas.operations.maintenance import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
+from personas.search.object_format import SnapshotDamaged
+from personas.search.snapshot_format import Base, Snapshot, encode
 from personas.services import Services
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
@@ -27,10 +29,8 @@ from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
-from personas.views.object_format import SnapshotDamaged
 from personas.views.persona_feed import snapshot_since
 from personas.views.search_views import SEARCH_VIEW, apply
-from personas.views.snapshot_format import Base, Snapshot, encode
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object

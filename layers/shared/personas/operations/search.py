@@ -1,6 +1,6 @@
 """search: one page of the personas that match, and what else there is to filter by, with true counts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final, NamedTuple, cast
 
@@ -17,7 +17,8 @@ from personas.domain.linking import is_offered_option
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
 from personas.observability import note
-from personas.search.index import Facet, ListedRow, Query, SearchResult
+from personas.search.queries import Facet, FacetQuery, Option, Query
+from personas.search.rows import ListedRow
 from personas.services import Services
 from personas.views.search_views import PersonaView
 
@@ -35,23 +36,36 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
     """Search the group's view, brought up to date by one round."""
     view = current_view(services, caller.group_id)
     query = replace(query_of(caller, request), page_size=request.page_size, page_offset=request.page_offset)
-    found = view.index.search(query, view.field_of)
-
-    def section(facet: Facet, search: str | None, selected: Sequence[str] | None = None) -> ListFilterSection:
-        return _section(view, found, caller, facet, search, list(selected or ()))
-
+    selected: dict[Facet, list[str] | None] = {
+        "scenarios": request.scenario_ids,
+        "fields": request.field_ids,
+        "departments": request.filter_department_ids,
+    }
+    searches: dict[Facet, str | None] = {
+        "scenarios": request.scenario_search,
+        "fields": request.field_search,
+        "departments": request.department_search,
+        "colors": request.color_search,
+        "icons": request.icon_search,
+        "voices": request.voice_search,
+        "instructions": request.instruction_search,
+    }
+    asked = {facet: _facet_query(view, caller, facet, searches[facet], selected.get(facet)) for facet in searches}
+    found = view.index.search(query, view.field_of, asked)
+    sections = {
+        f"{facet.removesuffix('s')}_filter": ListFilterSection(
+            options=[_option(view, facet, option) for option in found.options[facet]],
+            selected_ids=list(selected.get(facet) or ()),
+            search=search,
+        )
+        for facet, search in searches.items()
+    }
     return SearchPersonaResponse(
         actor_name=caller.name,
         personas=[_row(persona_id, row, view, caller) for persona_id, row in found.personas],
-        scenario_filter=section("scenarios", request.scenario_search, request.scenario_ids),
-        field_filter=section("fields", request.field_search, request.field_ids),
-        department_filter=section("departments", request.department_search, request.filter_department_ids),
-        color_filter=section("colors", request.color_search),
-        icon_filter=section("icons", request.icon_search),
-        voice_filter=section("voices", request.voice_search),
-        instruction_filter=section("instructions", request.instruction_search),
         total_count=found.total,
         import_fields=list(IMPORT_FIELDS),
+        **sections,
     )
 
 
@@ -79,45 +93,39 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
     )
 
 
-def _section(
-    view: PersonaView, found: SearchResult, caller: Caller, facet: Facet, search: str | None, selected: list[str]
-) -> ListFilterSection:
+def _facet_query(
+    view: PersonaView, caller: Caller, facet: Facet, search: str | None, selected: Collection[str] | None
+) -> FacetQuery:
+    """Return the question for the options of a facet; of the selected ones, those that the caller knows.
+
+    It knows an option that it is offered, or that a persona has which it sees.
+    """
+
     def offered(entry_id: str) -> bool:
         return is_offered_option(view.catalogue, facet, entry_id, caller)
 
-    told = _told(view, found, caller, facet, selected)
-    options = []
-    rows, kind = view.catalogue.rows(facet), facet.removesuffix("s")
-    # No scenario is given to a persona by its form, so none is offered that has none.
-    unused = None if facet == "scenarios" else offered
-    for option in found.options(facet, view.names(facet), search, told, unused):
-        row = rows.get(option.id, {})
-        options.append(
-            ListFilterOption(
-                id=option.id,
-                name=option.name[:INSTRUCTION_NAME_MAX] if facet == "instructions" else option.name,
-                count=option.count,
-                hex_code=cast("str | None", row.get("hex_code")) if facet == "colors" else None,
-                value=cast("str | None", row.get("value")) if facet == "icons" else None,
-                type=kind,
-            )
-        )
-    return ListFilterSection(options=options, selected_ids=selected, search=search)
+    def known(entry_id: str) -> bool:
+        return offered(entry_id) or view.index.is_used(facet, entry_id, caller.department_ids, view.field_of)
+
+    return FacetQuery(
+        names=view.names(facet),
+        search=search,
+        selected=[each for each in selected or () if caller.role == SUPERADMIN or known(each)],
+        # No scenario is given to a persona by its form, so none is offered that has none.
+        offered=None if facet == "scenarios" else offered,
+    )
 
 
-def _told(view: PersonaView, found: SearchResult, caller: Caller, facet: Facet, selected: Sequence[str]) -> list[str]:
-    """Return the selected options that the caller knows: it is offered them, or sees a persona that has them."""
-    if caller.role == SUPERADMIN or not selected:
-        return list(selected)
-    used = found.counts(facet)
-    unsure = [
-        each for each in selected if each not in used and not is_offered_option(view.catalogue, facet, each, caller)
-    ]
-    if not unsure:
-        return list(selected)
-    everything = Query(caller_departments=caller.department_ids, page_size=0)
-    seen = view.index.search(everything, view.field_of).counts(facet)
-    return [each for each in selected if each not in unsure or each in seen]
+def _option(view: PersonaView, facet: Facet, option: Option) -> ListFilterOption:
+    row = view.catalogue.rows(facet).get(option.id, {})
+    return ListFilterOption(
+        id=option.id,
+        name=option.name[:INSTRUCTION_NAME_MAX] if facet == "instructions" else option.name,
+        count=option.count,
+        hex_code=cast("str | None", row.get("hex_code")) if facet == "colors" else None,
+        value=cast("str | None", row.get("value")) if facet == "icons" else None,
+        type=facet.removesuffix("s"),
+    )
 
 
 def _row(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from personas.domain.folding import fold, fold_all
 from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Ragged, Runs, Single, bytes_of
-from personas.search.facets import OPTIONS_MAX, RankedOption
+from personas.search.queries import OPTIONS_MAX, RankedOption
 
 _OFFERED_AT_ONCE: Final = 512
 _WALK_SQUARE: Final = 128

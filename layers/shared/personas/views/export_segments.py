@@ -26,7 +26,7 @@ from personas.contract.views import EXPORT
 from personas.domain.form import Form
 from personas.domain.persona import Persona
 from personas.domain.text import Text
-from personas.views.object_format import SnapshotDamaged, seal, unseal
+from personas.search.object_format import SnapshotDamaged, seal, unseal
 
 type Fetch = Callable[[str, int, int], bytes | None]
 """So many bytes of an object from an offset on, by its key; None where there is no such object."""
@@ -114,17 +114,8 @@ class Manifest:
 # ---- Reading -----------------------------------------------------------------------------------------------------
 
 
-def read(manifest: Manifest, fetch: Fetch) -> Iterator[Persona]:
-    """All personas, in the order of their ids, in constant memory.
-
-    Raises:
-        SnapshotDamaged: a segment is missing, or not what was written.
-    """
-    return map(_persona, _living(_newest(_ranked(manifest.segments, fetch, None))))
-
-
-def lookup(manifest: Manifest, wanted: Sequence[str], fetch: Fetch) -> Iterator[Persona]:
-    """Those of the ``wanted`` personas that exist. The ids come in their order, each once, and so do the personas.
+def lookup(manifest: Manifest, wanted: Sequence[str] | None, fetch: Fetch) -> Iterator[Persona]:
+    """Yield those of the ``wanted`` personas (None: all) that exist. Ids and personas come in their order, each once.
 
     Only the blocks that they can lie in are fetched, and no more than some of those is held at a time.
 

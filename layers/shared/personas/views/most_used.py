@@ -24,7 +24,7 @@ from typing import Final, Literal
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified, wire_bytes
 from personas.search.columns import gathered
-from personas.views.object_format import (
+from personas.search.object_format import (
     pack_numbers,
     pack_texts,
     seal,

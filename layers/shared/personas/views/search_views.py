@@ -10,13 +10,14 @@ from personas.domain.catalogue import Catalogue
 from personas.errors import Unreadable
 from personas.observability import tell_evictions, tell_unreadable
 from personas.runtime import Parallel
-from personas.search.index import Facet, Index, OptionNames
+from personas.search.index import Index
+from personas.search.queries import Facet, OptionNames
+from personas.search.snapshot_format import Snapshot, decode
 from personas.store import keys
 from personas.store.change_feed import Change
 from personas.store.groups import Pointer
 from personas.views.catalogues import CatalogueView
 from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
-from personas.views.snapshot_format import Snapshot, decode
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 SEARCH_VIEW: Final = SEARCH.name

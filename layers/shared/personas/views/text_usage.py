@@ -27,7 +27,7 @@ from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
 from personas.search.columns import Runs, gathered
-from personas.views.object_format import (
+from personas.search.object_format import (
     LEVEL,
     SnapshotDamaged,
     pack_numbers,

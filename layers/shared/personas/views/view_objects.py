@@ -1,19 +1,26 @@
-"""Snapshots of views in S3: written whole under a new name, never changed, and tagged once another took their place."""
+"""Snapshots of views in S3: written whole under a new name, never changed, and tagged once another took their place.
+
+A snapshot begins with a label, which says of which group it is, of which view and of which time. Its reader knows which
+it must be, so that a whole snapshot in another's place is found like a damaged one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+import struct
+import zlib
+from collections.abc import Buffer, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from personas.domain.catalogue import Catalogue
 from personas.observability import logger
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.store.groups import Pointer
 from personas.store.objects import asked_of_s3, put_parts
-from personas.views.object_format import Label, SnapshotDamaged, SnapshotVersionUnknown, contents, labelled
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,7 +29,47 @@ if TYPE_CHECKING:
 SUPERSEDED: Final[TaggingTypeDef] = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
 """The tag by which the bucket's lifecycle rule knows what it may remove."""
 
+_LABELLED: Final = b"PERLABEL"
+_LABEL: Final = struct.Struct("<IH")
+_IDENTIFIED: Final = 12
+"""The length of the magic word and the checksum that all contents begin with: with these the label is bound to them."""
+
 _ABSENT: Final = frozenset({"NoSuchKey", "404", "InvalidRange"})
+
+
+class Label(NamedTuple):
+    """The identity of an object: a view of a group, as of a time of the change feed in ISO 8601."""
+
+    group_id: str
+    view: str
+    watermark: str
+
+
+def labelled(label: Label, content: bytes) -> bytes:
+    """Return the content behind its label: magic word, CRC-32 of label and beginning of the content, length, label."""
+    written = json.dumps(label).encode()
+    checksum = zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written))
+    return b"".join((_LABELLED, _LABEL.pack(checksum, len(written)), written, content))
+
+
+def contents(label: Label, data: Buffer) -> memoryview:
+    """Return what lies under a label.
+
+    Raises:
+        SnapshotDamaged: these bytes have no label, or another one.
+    """
+    view = memoryview(data)
+    start = len(_LABELLED) + _LABEL.size
+    if len(view) < start or bytes(view[: len(_LABELLED)]) != _LABELLED:
+        raise SnapshotDamaged("these bytes have no label")
+    checksum, length = _LABEL.unpack_from(view, len(_LABELLED))
+    written, content = bytes(view[start : start + length]), view[start + length :]
+    if checksum != zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written)):
+        raise SnapshotDamaged("the checksum of the label is not that of label and contents")
+    found = Label(*json.loads(written))
+    if found != label:
+        raise SnapshotDamaged(f"the snapshot is {' '.join(found)} in the place of {' '.join(label)}")
+    return content
 
 
 class SnapshotStore:

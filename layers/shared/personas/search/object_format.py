@@ -1,28 +1,20 @@
-"""The wrapping of the views' objects: a label, then a magic word, a checksum, a format version and sections.
+"""The bytes of an object: a magic word, a checksum, a format version and sections of numbers and texts.
 
-The label says of which group an object is, of which view and of which time. Its reader knows which it must be, so a
-whole object in another's place is found like a damaged one.
-
-Pure, and without the libraries of the search: get and export read such objects too. A checksum finds damage, not
-forgery: whoever may write the bucket may write a view.
+Pure, and without the libraries of the index: get and export read such objects too. A checksum finds damage, not
+forgery: whoever may write the bucket may write an object.
 """
 
-import json
 import struct
 import zlib
 from array import array
 from collections.abc import Buffer, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 LEVEL: Final = 1
 """Level 6 takes 2.5 times as long at every refresh, and saves 8 % of the bytes of a texts view of 100,000 personas."""
 
-_LABELLED: Final = b"PERLABEL"
-_LABEL: Final = struct.Struct("<IH")
-_IDENTIFIED: Final = 12
-"""The length of the magic word and the checksum that all contents begin with: with these the label is bound to them."""
 _CHECKSUM: Final = struct.Struct("<I")
 _HEAD: Final = struct.Struct("<HH")
 _LENGTH: Final = struct.Struct("<I")
@@ -34,41 +26,6 @@ class SnapshotDamaged(ValueError):
 
 class SnapshotVersionUnknown(ValueError):
     """A whole snapshot, but one of another version of this service, or of Python's Unicode tables."""
-
-
-class Label(NamedTuple):
-    """The identity of an object: a view of a group, as of a time of the change feed in ISO 8601."""
-
-    group_id: str
-    view: str
-    watermark: str
-
-
-def labelled(label: Label, content: bytes) -> bytes:
-    """Return the content behind its label: magic word, CRC-32 of label and beginning of the content, length, label."""
-    written = json.dumps(label).encode()
-    checksum = zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written))
-    return b"".join((_LABELLED, _LABEL.pack(checksum, len(written)), written, content))
-
-
-def contents(label: Label, data: Buffer) -> memoryview:
-    """Return what lies under a label.
-
-    Raises:
-        SnapshotDamaged: these bytes have no label, or another one.
-    """
-    view = memoryview(data)
-    start = len(_LABELLED) + _LABEL.size
-    if len(view) < start or bytes(view[: len(_LABELLED)]) != _LABELLED:
-        raise SnapshotDamaged("these bytes have no label")
-    checksum, length = _LABEL.unpack_from(view, len(_LABELLED))
-    written, content = bytes(view[start : start + length]), view[start + length :]
-    if checksum != zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written)):
-        raise SnapshotDamaged("the checksum of the label is not that of label and contents")
-    found = Label(*json.loads(written))
-    if found != label:
-        raise SnapshotDamaged(f"the snapshot is {' '.join(found)} in the place of {' '.join(label)}")
-    return content
 
 
 def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:

@@ -24,16 +24,16 @@ import unicodedata
 import zlib
 from array import array
 from collections.abc import Buffer, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import sub
 from typing import Final, Literal, NamedTuple, TypedDict
 
 from pyroaring import BitMap
 
-from personas.search.index import Index
-from personas.search.saved_columns import Delta, SavedColumns
-from personas.views.object_format import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
+from personas.search.documents import SavedColumns, Tombstone
+from personas.search.index import Delta, Index
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
 
@@ -80,14 +80,13 @@ class Base(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An index as it was at a watermark of the change feed. ``metadata`` is for whoever stores it.
+    """An index as it was at a watermark of the change feed.
 
     ``base`` is what the index was made of. With it, `encode` writes only what has changed since.
     """
 
     index: Index
     watermark: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
     base: Base | None = None
 
 
@@ -108,7 +107,6 @@ def encode(snapshot: Snapshot) -> bytes:
     header: _Header = {
         **base.header,
         "watermark": snapshot.watermark,
-        "metadata": dict(snapshot.metadata),
         "sections": [(section.name, section.packing, len(section.stored)) for section in sections],
     }
     packed = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), _LEVEL)
@@ -201,7 +199,7 @@ def decode(data: Buffer) -> Snapshot:
         sections = _split(view[start + length :], header["sections"])
         gone, rows = json.loads(zlib.decompress(sections["late"]))
         index = Index(_saved_columns(header, sections), Delta(gone, rows))
-        return Snapshot(index, header["watermark"], header["metadata"], _stored_base(header, sections))
+        return Snapshot(index, header["watermark"], _stored_base(header, sections))
     except SnapshotVersionUnknown:
         raise
     except (zlib.error, LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
@@ -246,7 +244,7 @@ def _saved_columns(header: _Header, sections: Mapping[str, memoryview]) -> Saved
         folded=folded,
         written=written,
         words=zlib.decompress(sections["words"]) if "words" in sections else None,
-        tombstones=[tuple(each) for each in json.loads(zlib.decompress(sections["tombstones"]))],
+        tombstones=[Tombstone(*each) for each in json.loads(zlib.decompress(sections["tombstones"]))],
     )
 
 

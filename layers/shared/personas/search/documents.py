@@ -1,0 +1,263 @@
+"""The rows of an index as columns by doc, and the columns that a snapshot stores of them."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, NamedTuple
+
+from pyroaring import BitMap
+
+from personas.search.columns import Ragged, Runs, Single, bytes_of, gathered
+from personas.search.options import Labelled, Options
+from personas.search.queries import FACET_KEYS
+from personas.search.rows import (
+    GENERATED,
+    HAS_CREATED,
+    HAS_DESCRIPTION,
+    HAS_DESCRIPTION_ID,
+    HAS_NAME_ID,
+    HAS_UPDATED,
+    ID_BYTES,
+    MANY_KEYS,
+    MCP,
+    SINGLE_KEYS,
+    Cells,
+    ListedRow,
+    PersonaRow,
+    time_of,
+    unpacked,
+)
+from personas.search.text_search import Corpus, Texts, Words
+
+_FIXED_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
+    "id": ("B", ID_BYTES),
+    "name_id": ("B", ID_BYTES),
+    "description_id": ("B", ID_BYTES),
+    "seq": ("Q", 1),
+    "flags": ("B", 1),
+    "profiles": ("I", 1),
+    "created": ("q", 1),
+    "updated": ("q", 1),
+}
+_COUNTED_KEYS: Final = frozenset(FACET_KEYS.values())
+_LABELLED_KEY: Final = "ii"
+
+
+class Tombstone(NamedTuple):
+    """A deleted persona, the seq of its deletion, and when it may be forgotten, in unix seconds."""
+
+    id: str
+    seq: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedColumns:
+    """All rows of an index as plain columns, without a delta, and its tombstones.
+
+    ``arrays`` named ``x.starts`` hold where each doc's part of ``x`` starts, and where the last one ends.
+    """
+
+    size: int
+    arrays: dict[str, array[int]]
+    strings: dict[str, list[str]]
+    bitmaps: dict[str, list[BitMap]]
+    folded: bytes
+    written: bytes
+    words: bytes | None
+    tombstones: Sequence[Tombstone]
+
+    @classmethod
+    def empty(cls) -> "SavedColumns":
+        """Return the columns of an index without personas."""
+        arrays = {name: array(typecode) for name, (typecode, _) in _FIXED_COLUMNS.items()}
+        arrays |= {key: array("I") for key in (*SINGLE_KEYS, *MANY_KEYS)} | {"examples": array("B")}
+        ragged = ("folded", "written", "words", "examples", *MANY_KEYS)
+        return cls(
+            size=0,
+            arrays=arrays | {f"{name}.starts": array("I", (0,)) for name in ragged},
+            strings={key: [""] for key in (*SINGLE_KEYS, *MANY_KEYS, f"{_LABELLED_KEY}.labels")},
+            bitmaps={key: [BitMap()] for key in _COUNTED_KEYS} | {"words": []},
+            folded=b"",
+            written=b"",
+            words=b"",
+            tombstones=[],
+        )
+
+    def fit(self) -> bool:
+        """Tell whether the columns have the lengths that go together."""
+        arrays, size = self.arrays, self.size
+        ragged: dict[str, Sequence[int]] = {"folded": self.folded, "written": self.written}
+        ragged |= {name: arrays[name] for name in ("examples", *MANY_KEYS)}
+        return (
+            all(len(arrays[name]) == size * width for name, (_, width) in _FIXED_COLUMNS.items())
+            and all(len(arrays[key]) == size for key in SINGLE_KEYS)
+            and all(len(arrays[f"{name}.starts"]) == size + 1 for name in ragged)
+            and all(arrays[f"{name}.starts"][-1] == len(values) for name, values in ragged.items())
+            and all(len(self.bitmaps[key]) == len(self.strings[key]) for key in _COUNTED_KEYS)
+            and (self.words is None or len(arrays["words.starts"]) == len(self.bitmaps["words"]) + 1)
+        )
+
+
+class Documents:
+    """The rows of an index by doc: fixed columns, examples, texts and options."""
+
+    def __init__(self, saved: SavedColumns) -> None:
+        """Take over the columns of ``saved``: do not use them afterwards.
+
+        Raises:
+            KeyError: a column is missing.
+            ValueError: a column has another length than the others.
+        """
+        if not saved.fit():
+            raise ValueError("the columns do not fit together")
+        arrays = saved.arrays
+        self.columns = {name: arrays[name] for name in _FIXED_COLUMNS}
+        self._examples = Ragged(arrays["examples"], arrays["examples.starts"])
+        words = None
+        if saved.words is not None:
+            words = Words(Corpus(saved.words, arrays["words.starts"]), saved.bitmaps["words"])
+        folded = Corpus(saved.folded, arrays["folded.starts"])
+        self.texts = Texts(folded, saved.written, arrays["written.starts"], words)
+        self.options: dict[str, Options] = {}
+        """The options by the keys of the rows."""
+        for key in (*SINGLE_KEYS, *MANY_KEYS):
+            cells = Single(arrays[key]) if key in SINGLE_KEYS else Ragged(arrays[key], arrays[f"{key}.starts"])
+            if key != _LABELLED_KEY:
+                self.options[key] = Options(saved.strings[key], cells, saved.bitmaps.get(key))
+                continue
+            self.instructions = Labelled(saved.strings[key], cells, saved.bitmaps[key], saved.strings[f"{key}.labels"])
+            self.options[key] = self.instructions
+        self.end = saved.size
+        """The doc that the next row gets."""
+
+    def append(self, persona_key: bytes, seq: int, cells: Cells) -> bytes:
+        """Add a row at ``end``, and return its folded name.
+
+        Raises:
+            OverflowError: the seq is none; nothing is changed.
+        """
+        columns = self.columns
+        # Nothing has checked the seq, so it comes first: it can only fail before anything is changed.
+        columns["seq"].append(seq)
+        columns["id"].frombytes(persona_key)
+        columns["name_id"].frombytes(cells.name_id)
+        columns["description_id"].frombytes(cells.description_id)
+        columns["flags"].append(cells.flags)
+        columns["profiles"].append(cells.profiles)
+        columns["created"].append(cells.created)
+        columns["updated"].append(cells.updated)
+        self._examples.append(array("B", cells.examples))
+        for key, options in self.options.items():
+            options.append(self.end, cells.ids[key])
+        for instructions_id in cells.ids[_LABELLED_KEY]:
+            self.instructions.label(instructions_id, cells.head)
+        self.end += 1
+        return self.texts.append(cells.name, cells.description)
+
+    def take_out(self, doc: int) -> None:
+        """Have a row counted no more."""
+        for options in self.options.values():
+            options.discard(doc)
+
+    def gather(self, runs: Runs, in_use: BitMap) -> None:
+        """Write the rows that are ``in_use``, which the ``runs`` bring into the order of the list, as a new base."""
+        place = array("I", bytes(4 * self.end))
+        size = 0
+        for start, stop in runs:
+            place[start:stop] = array("I", range(size, size + stop - start))
+            size += stop - start
+        self.columns = {name: gathered(self.columns[name], runs, _FIXED_COLUMNS[name][1]) for name in self.columns}
+        self._examples.gather(runs)
+        for options in self.options.values():
+            options.gather(runs, place)
+        self.texts = self.texts.gathered(runs, place, in_use)
+        self.end = size
+
+    def key_at(self, doc: int) -> bytes:
+        """Return the 16 bytes of the id of the persona at a doc."""
+        return self.columns["id"][ID_BYTES * doc : ID_BYTES * (doc + 1)].tobytes()
+
+    def keys(self, docs: BitMap) -> dict[bytes, int]:
+        """Return the docs by the ids of their personas."""
+        ids = self.columns["id"].tobytes()
+        return {ids[ID_BYTES * doc : ID_BYTES * (doc + 1)]: doc for doc in docs}
+
+    def seq_at(self, doc: int) -> int:
+        """Return the seq of the row at a doc."""
+        return self.columns["seq"][doc]
+
+    def order_at(self, doc: int) -> tuple[bytes, bytes]:
+        """Return the folded name and the id at a doc of the base: the order of the list."""
+        return self.texts.folded_name_at(doc), self.key_at(doc)
+
+    def listed_at(self, doc: int) -> ListedRow:
+        """Return the part of a row that a list shows."""
+        columns, options = self.columns, self.options
+        flags = columns["flags"][doc]
+        name, description = self.texts.written_at(doc)
+        return {
+            "n": name,
+            "d": description if flags & HAS_DESCRIPTION else None,
+            "c": options["c"].id_at(doc),
+            "i": options["i"].id_at(doc),
+            "f": options["f"].id_at(doc),
+            "dp": options["dp"].ids_at(doc),
+            "pf": options["pf"].ids_at(doc),
+            "sc": options["sc"].ids_at(doc),
+            "as": options["as"].ids_at(doc),
+            "np": columns["profiles"][doc],
+            "g": bool(flags & GENERATED),
+            "m": bool(flags & MCP),
+            "ut": time_of(columns["updated"][doc]) if flags & HAS_UPDATED else None,
+        }
+
+    def row_at(self, doc: int) -> PersonaRow:
+        """Return a whole row."""
+        columns, options = self.columns, self.options
+        flags = columns["flags"][doc]
+        ids = slice(ID_BYTES * doc, ID_BYTES * doc + ID_BYTES)
+        examples = self._examples.at(doc).tobytes()
+        return {
+            **self.listed_at(doc),
+            "ni": unpacked(columns["name_id"][ids].tobytes()) if flags & HAS_NAME_ID else None,
+            "di": unpacked(columns["description_id"][ids].tobytes()) if flags & HAS_DESCRIPTION_ID else None,
+            "ii": options["ii"].id_at(doc),
+            "ih": self.instructions.labels[self.instructions.cells.values[doc]],
+            "ex": [unpacked(examples[at : at + ID_BYTES]) for at in range(0, len(examples), ID_BYTES)],
+            "vo": options["vo"].ids_at(doc),
+            "ct": time_of(columns["created"][doc]) if flags & HAS_CREATED else None,
+        }
+
+    def to_columns(self, tombstones: Sequence[Tombstone]) -> SavedColumns:
+        """Return the rows, which must all be in the base, as columns. They are not copied, and change with the rows."""
+        texts, words = self.texts, self.texts.words
+        arrays = self.columns | self._examples.arrays("examples")
+        arrays |= {"folded.starts": texts.folded.starts, "written.starts": texts.written_starts}
+        strings: dict[str, list[str]] = {}
+        bitmaps: dict[str, list[BitMap]] = {}
+        for key, options in self.options.items():
+            arrays |= options.cells.arrays(key)
+            strings[key] = options.ids
+            if options.bitmaps is not None:
+                bitmaps[key] = options.bitmaps
+        strings[f"{_LABELLED_KEY}.labels"] = self.instructions.labels
+        if words is not None:
+            arrays["words.starts"] = words.corpus.starts
+            bitmaps["words"] = words.bitmaps
+        return SavedColumns(
+            size=self.end,
+            arrays=arrays,
+            strings=strings,
+            bitmaps=bitmaps,
+            folded=texts.folded.joined,
+            written=texts.written,
+            words=None if words is None else words.corpus.joined,
+            tombstones=tombstones,
+        )
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes of memory the rows take."""
+        columns = bytes_of(chain(self.columns.values(), self._examples.arrays("").values()))
+        return columns + sum(each.size_bytes() for each in self.options.values()) + self.texts.size_bytes()
