@@ -495,7 +495,7 @@ class Lab:
     # ---- What is left ----------------------------------------------------------------------------------------------
 
     def _uploads(self, case: Case, left: list[str]) -> Iterator[str]:
-        """Check that no upload is open, unless nobody could abort it: its name was lost, S3 failed, or it ended."""
+        """Check that no upload is open, unless nobody could abort it: no name, a failing S3, or no environment left."""
         if not self.backend.uploads:
             return
         operation, fault = case.kind.operation, case.fault
