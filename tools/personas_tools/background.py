@@ -1,4 +1,4 @@
-"""What AWS does unasked, on this machine: EventBridge Scheduler, and Lambda's reading of queues.
+"""The work that AWS does unasked, on this machine: EventBridge Scheduler, and Lambda's reading of queues.
 
 The schedules run once a minute, whatever the template says, and the queues are looked at every few seconds: locally,
 nobody waits a quarter of an hour.
@@ -30,7 +30,7 @@ class Background:
     """Invokes functions by schedules and with messages of queues, in a thread of its own, as a context manager.
 
     Functions and queues go by the names and addresses that the local stack gives them. Whoever ends it ends the
-    invoker first, lest it wait for a function: that is what `stop` is for.
+    invoker first, or it waits for a function: that is what `stop` is for.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ def _record(message: "MessageTypeDef", source: QueueSource) -> Json:
 
 
 def _failures(answer: Json) -> set[str]:
-    """The ids of the messages that a function has not managed, as it reports them."""
+    """Return the ids of the messages that a function has not managed, as it reports them."""
     failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     reported = failures if isinstance(failures, list) else []
     return {str(each["itemIdentifier"]) for each in reported if isinstance(each, dict)}

@@ -33,7 +33,7 @@ UNREACHED: Final[Mapping[str, str]] = {
     "**/*.h": "for a C compiler",
     "**/*.pyi": "for a type checker",
 }
-"""What is dropped from a layer, by pattern, and why nothing misses it. `tests/build` proves that nothing imports it."""
+"""Patterns of what a layer ships without, each with the reason. `tests/build` proves that nothing imports it."""
 
 _MACHINES: Final[Mapping[str, int]] = {"arm64": 183, "x86_64": 62}
 """Of each architecture the number that an ELF file carries."""
@@ -84,17 +84,17 @@ def finish(build: Path, architecture: str) -> None:
 
 
 def native_architecture() -> str:
-    """This machine's, as the template's parameter names it."""
+    """Return this machine's architecture, as the template's parameter names it."""
     return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 
 
 def layers(build: Path) -> list[Path]:
-    """The layers below ``build``: the folders that hold a folder ``python``."""
+    """Return the layers below ``build``: the folders that hold a folder ``python``."""
     return sorted(folder for folder in build.iterdir() if (folder / "python").is_dir())
 
 
 def functions(build: Path) -> list[Path]:
-    """The functions below ``build``: the folders that hold a ``handler.py``."""
+    """Return the functions below ``build``: the folders that hold a ``handler.py``."""
     return sorted(folder for folder in build.iterdir() if (folder / "handler.py").is_file())
 
 
@@ -159,7 +159,7 @@ def compile_all(folder: Path, mounted: str) -> None:
 
 
 def weights(layer: Path) -> list[Weight]:
-    """What each package of a layer weighs, heaviest first. Zipped as `sam deploy` zips."""
+    """Return the weight of each package of a layer, heaviest first, zipped as `sam deploy` zips."""
     sizes: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryFile() as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(path for path in layer.rglob("*") if path.is_file()):
@@ -175,7 +175,7 @@ def weights(layer: Path) -> list[Weight]:
 
 
 def report(name: str, rows: Iterable[Weight], most: int = 12) -> Iterator[str]:
-    """The lines of a table: the ``most`` heaviest packages, the others together, and the sum; in millions of bytes."""
+    """Yield the lines of a table: the ``most`` heaviest packages, the others together, and the sum; in MB."""
     rows = list(rows)
     yield f"{name:26}{'MB':>8}{'source':>9}{'bytecode':>10}{'native':>8}{'rest':>7}{'zipped':>8}"
     for row in [*rows[:most], *([_sum("others", rows[most:])] if rows[most:] else []), _sum("all", rows)]:
@@ -199,7 +199,7 @@ def _sum(name: str, rows: Iterable[Weight]) -> Weight:
 
 
 def _package(path: Path) -> str:
-    """The package that a file belongs to; metadata go by the name of theirs, single modules without their endings."""
+    """Return the package of a file; metadata go by the name of theirs, single modules without their endings."""
     first = path.parts[1] if path.parts[0] == _BYTECODE else path.parts[0]
     return "metadata" if first.endswith((".dist-info", ".data")) else first.partition(".")[0]
 

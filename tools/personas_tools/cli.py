@@ -32,7 +32,7 @@ from personas_tools.screen import Commands
 from personas_tools.workers import Workers
 
 _DRAIN: Final = 30
-"""Seconds for requests under way when the server is told to stop: no function runs longer."""
+"""Seconds for requests under way when the server has to stop: no function runs longer."""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,7 +147,7 @@ def _serve(stack: local.LocalStack, workers: Workers, listener: socket.socket, l
             ).run(sockets=[listener])
         finally:
             background.stop()
-            workers.close()  # lest the end wait for a function in the background
+            workers.close()  # or the end waits for a function in the background
 
 
 def _reloading(stack: local.LocalStack, workers: Workers) -> Reloader:

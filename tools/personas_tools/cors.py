@@ -10,7 +10,7 @@ _LOOPBACK: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?
 
 
 def cors_headers(cors: Cors, origin: str | None) -> dict[str, str]:
-    """What the gateway adds to a function's answer to a request from ``origin``; nothing if that may not call."""
+    """Return the headers that the gateway adds for a request from ``origin``; none if that may not call."""
     if origin is None:
         return {}
     if "*" in cors.allow_origins:
@@ -32,7 +32,7 @@ def with_loopback(cors: Cors, origin: str | None) -> Cors:
 
 
 def preflight_headers(cors: Cors, origin: str) -> dict[str, str]:
-    """The headers of the answer to a preflight request from ``origin``; none if it may not call."""
+    """Return the headers of the answer to a preflight request from ``origin``; none if it may not call."""
     headers = cors_headers(cors, origin)
     if headers:
         headers["access-control-max-age"] = str(cors.max_age)

@@ -33,11 +33,11 @@ from personas_tools.layout import CATALOGUE_ENTRY, DRAFT, PERSONA, TABLE, TEXT_E
 from personas_tools.schemas import Param, params_of, returns_of
 
 _SUFFIXES: Final = ("_show_selected", "_search", "_ids", "_id")
-"""What the name of a field has behind the name of the resource that it is about."""
+"""The endings of a field's name behind the name of the resource that it is about."""
 
 
 def documentation() -> PersonaDocsResponse:
-    """The documentation as it is without a persona: the same for every caller."""
+    """Return the documentation as it is without a persona: the same for every caller."""
     of_drafts = (draft.OPERATION, drafts.OPERATION)
     operations = {name: _operation(operation) for name, operation in OPERATIONS.items()}
     return PersonaDocsResponse(
@@ -82,7 +82,7 @@ def _operation(operation: Operation) -> OperationInfo:
 
 
 def _resources() -> Iterator[DocsResponse]:
-    """What a form has a section for, and the fields of the parameters in it."""
+    """Yield the sections of a form, and the fields of the parameters in it."""
     models = dict(_resource_models())
     stems = {name.removesuffix("s"): name for name in models}
     about: dict[str, list[OperationInfo]] = {name: [] for name in models}
@@ -130,7 +130,7 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _resource_of(param: str, stems: Mapping[str, str]) -> str:
-    """The resource that a field of a body is about: the one with the longest name that its own ends with; or ""."""
+    """Return the resource of a field of a body: the one with the longest name that its own ends with; or ""."""
     name = param.rpartition(".")[2]
     suffix = next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
     stem = name.removesuffix(suffix).removesuffix("s")
@@ -171,7 +171,7 @@ def _view(view: View, rows: type[BaseModel]) -> DocsView:
 
 
 def _prose(documented: object) -> str:
-    """A docstring as running text."""
+    """Return a docstring as running text."""
     return " ".join(cast("str", inspect.getdoc(documented)).split())
 
 

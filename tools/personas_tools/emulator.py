@@ -1,6 +1,6 @@
 """ministack as a child process: the local DynamoDB and S3, with their data kept in a folder.
 
-What survives what, by how ministack 1.5 works: tables live in its memory and are written to the folder when it ends
+The data survive as far as ministack 1.5 lets them: tables live in its memory and are written to the folder when it ends
 by SIGTERM or SIGINT, and only then (it offers no way to save while it runs); objects of the bucket are written at
 once. So this module takes care that ministack ends that way: it runs in a session of its own, out of reach of the
 terminal's Ctrl-C; on Linux the kernel sends it SIGTERM when the server dies; and a start that finds one left over
@@ -168,7 +168,7 @@ class Emulator:
 
 
 def running(folder: Path) -> str | None:
-    """The address of the ministack that serves the data in ``folder`` now, or None."""
+    """Return the address of the ministack that serves the data in ``folder`` now, or None."""
     path = folder / "emulator.lock"
     if not path.exists():
         return None
@@ -200,7 +200,7 @@ def _stop_leftover(folder: Path) -> IO[str]:
 
 
 def _lock(path: Path) -> IO[str] | None:
-    """The file, locked until it is closed, or None when another process holds it."""
+    """Return the file, locked until it is closed, or None when another process holds it."""
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -235,7 +235,10 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """What the child calls before it becomes ministack: on Linux, ask for SIGTERM when the parent dies."""
+    """Return the function that the child calls before it becomes ministack.
+
+    On Linux it asks for SIGTERM when the parent dies.
+    """
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

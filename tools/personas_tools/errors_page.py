@@ -28,7 +28,7 @@ class ErrorsPageError(Exception):
 
 
 def failures_in(page: str) -> Iterator[Failure]:
-    """The rows of the table of what the functions answer."""
+    """Yield the rows of the table of what the functions answer."""
     for statuses, codes, where, when, _ in _rows(page, "status", "code", "where", "when", "what to do"):
         named = tuple(_CODE.findall(codes))
         yield Failure(tuple(map(int, statuses.split(","))), named, frozenset(_operations(where)), when)
@@ -51,14 +51,14 @@ def _operations(where: str) -> Iterator[str]:
 
 
 def gateway_answers_in(page: str) -> Iterator[tuple[int, tuple[str, str]]]:
-    """What API Gateway answers by itself, by status: what it says and when."""
+    """Yield the answers of API Gateway itself by status: the message, and when it is sent."""
     for status, message, when in _rows(page, "status", "message", "when"):
         if int(status) != HTTPStatus.NOT_FOUND:  # that is for paths that are none of the operations
             yield int(status), (message, when)
 
 
 def _rows(page: str, *columns: str) -> Iterator[list[str]]:
-    """The rows of the table that has these columns."""
+    """Yield the rows of the table that has these columns."""
     header = f"| {' | '.join(columns)} |\n"
     _, found, behind = page.partition(header)
     if not found:

@@ -170,7 +170,7 @@ class Gateway:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None when it is too large. It is read to its end even then, so that the answer arrives."""
+    """Return the whole body, or None when it is too large. Even then it is read to its end: an answer must arrive."""
     body, size, more = bytearray(), 0, True
     while more:
         part = await receive()

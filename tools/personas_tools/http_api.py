@@ -21,10 +21,10 @@ from personas.contract.operation import PREFIX
 from personas_tools.whole_files import draft_of
 
 TRIES: Final = 8
-"""How often a call is made while the service is busy or out of reach: with the pauses between, about two minutes."""
+"""The number of times that a call is made while the service is busy or out of reach, in about two minutes."""
 LONGEST_PAUSE: Final = 30.0
 LONGEST_RETRY_AFTER: Final = 120.0
-"""Seconds. Who is told to wait for longer gives up for now."""
+"""Seconds. A caller that is to wait for longer gives up for now."""
 
 _OK: Final = 200
 _FOUND: Final = 302
@@ -53,14 +53,14 @@ class NotThere(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service answered: a status, and the JSON object in the body, empty where there was none."""
+    """An answer of the service: a status, and the JSON object in the body, empty where there was none."""
 
     status: int
     body: Mapping[str, object]
 
     @property
     def ok(self) -> bool:
-        """Whether the call succeeded."""
+        """True if the call succeeded."""
         return self.status == _OK
 
     @property
@@ -71,7 +71,7 @@ class Answer:
 
     @property
     def told(self) -> str:
-        """What a person is told of an error."""
+        """The words about an error for a person."""
         words = self.body.get("detail", self.body.get("message", "no reason was given"))
         return f"{self.status}, {words}"
 
@@ -119,7 +119,7 @@ class Api:
         self._client.close()
 
     def read(self, operation: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """The answer of an operation that must succeed.
+        """Return the answer of an operation that must succeed.
 
         Raises:
             NotThere: it did not, for what it names is not there.
@@ -175,7 +175,7 @@ class Api:
                 raise ApiError(f"The file did not come whole ({str(error) or type(error).__name__}).") from error
 
     def _asked(self, what: str, send: Callable[[], httpx2.Response], *, begun: bool) -> tuple[Answer, httpx2.Response]:
-        """The first answer that is none of a busy service. ``begun``: there is something to be patient for."""
+        """Return the first answer that is none of a busy service. ``begun``: there is something to be patient for."""
         for attempt in range(TRIES):
             retry_after = 0.0
             try:
@@ -215,7 +215,7 @@ def _answer(response: httpx2.Response) -> Answer:
 
 
 def _retry_after(header: str | None) -> float:
-    """The seconds that a ``Retry-After`` asks for, given as a number or as a date; 0 where there is none."""
+    """Return the seconds that a ``Retry-After`` asks for, given as a number or as a date; 0 where there is none."""
     if header is None:
         return 0.0
     if header.strip().isdecimal():

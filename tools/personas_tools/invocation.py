@@ -38,7 +38,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler returned."""
+    """The value that a handler returned."""
 
     payload: Json
 
@@ -53,16 +53,21 @@ class Failure:
 
 
 def inherited() -> dict[str, str]:
-    """What the processes below keep of the caller's environment: nothing of AWS, Python or proxies."""
+    """Return the part of the caller's environment that the processes below keep: nothing of AWS, Python or proxies."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
 def send(link: socket.socket, data: bytes) -> None:
+    """Send a frame.
+
+    Raises:
+        OSError: the other side has hung up, or does not take it in time.
+    """
     link.sendall(_HEADER.pack(len(data)) + data)
 
 
 def receive(link: socket.socket) -> bytes | None:
-    """The next frame, or None when the other side has hung up."""
+    """Return the next frame, or None when the other side has hung up."""
     header = _read(link, _HEADER.size)
     return None if header is None else _read(link, _HEADER.unpack(header)[0])
 

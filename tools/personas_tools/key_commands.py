@@ -41,7 +41,7 @@ class _Duration(click.ParamType[timedelta]):
 
 @click.group()
 def key() -> None:
-    """API keys, by which callers are known."""
+    """Issue, list and revoke API keys, by which callers are known."""
 
 
 @key.command("issue")

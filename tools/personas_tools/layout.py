@@ -1,4 +1,4 @@
-"""What the items of PersonasTable are made of, for documents. Tests hold it against what the stores really write."""
+"""The attributes of the items of PersonasTable, for documents. Tests hold it against what the stores really write."""
 
 from typing import Final, Literal, NamedTuple
 

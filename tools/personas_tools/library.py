@@ -26,7 +26,7 @@ type Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Report:
-    """What a load changed: names by kind, how many were as they should be, and what could not be done yet."""
+    """The changes of a load: names by kind, how many were as they should be, and what could not be done yet."""
 
     added: dict[str, list[str]] = field(default_factory=dict)
     changed: dict[str, list[str]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was written."""
+        """True if nothing was written."""
         return not (self.added or self.changed or self.recast)
 
     def note(self, kind: str, name: str, *, existed: bool) -> None:

@@ -19,12 +19,12 @@ _SETTINGS: Final = frozenset({"name", "ai_generate"})
 
 
 def name_in(kind: ResourceKind, row: Row) -> str:
-    """What a stored entry of that kind is called."""
+    """Return the name of a stored entry of that kind."""
     return str(row[{"flags": "key", "voices": "voice"}.get(kind, "name")])
 
 
 def id_in(reference: str) -> str | None:
-    """The id that a reference is, in its canonical form; None where it is a name."""
+    """Return the id that a reference is, in its canonical form; None where it is a name."""
     try:
         return canonical_id(reference)
     except PydanticCustomError:
@@ -32,7 +32,7 @@ def id_in(reference: str) -> str | None:
 
 
 class Catalogue:
-    """What names and ids stand for in a group: entries of a file before stored ones."""
+    """The names and ids of a group's entries: those of a file before stored ones."""
 
     def __init__(self, stored: Iterable[Entry] = ()) -> None:
         self.settings: Row = {}
@@ -55,7 +55,7 @@ class Catalogue:
             self._in_file[kind].setdefault(fold(name), set()).add(entry_id)
 
     def find(self, kind: ResourceKind, reference: str) -> str:
-        """The id that a name or an id stands for.
+        """Return the id that a name or an id stands for.
 
         Raises:
             LookupError: it stands for nothing, or for several; the message says which.
@@ -80,7 +80,7 @@ class Catalogue:
 
 
 def stored_catalogue(table: Table, group_id: str) -> Catalogue:
-    """The group's catalogue as it is stored now. An entry that cannot be read counts as absent."""
+    """Return the group's catalogue as it is stored now. An entry that cannot be read counts as absent."""
     entries: list[Entry] = []
     for change in table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, None):
         if change.key == keys.group(group_id).sk:

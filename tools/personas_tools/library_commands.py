@@ -19,7 +19,7 @@ from personas_tools.target import Target
 
 @click.group()
 def library() -> None:
-    """What a group's personas are made of: colors, icons, departments, parameters, scenarios and so on."""
+    """Load and show what a group's personas are made of: colors, icons, departments, parameters and so on."""
 
 
 @library.command("load")
@@ -29,7 +29,7 @@ def library() -> None:
 def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
     """Make a group's catalogue what FILE says (YAML or JSON; "-" is standard input).
 
-    Loading again changes nothing. What the file does not mention stays as it is.
+    Loading again changes nothing. Entries that the file does not mention stay as they are.
     """
     try:
         content = file.read()

@@ -67,7 +67,7 @@ References = tuple[Name, ...]
 
 
 class FileEntry(BaseModel):
-    """What every entry may say. One that is not ``active`` stays with its personas and is offered no more."""
+    """The fields of every entry. One that is not ``active`` stays with its personas and is offered no more."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +76,7 @@ class FileEntry(BaseModel):
 
     @property
     def called(self) -> str:
-        """What references and messages call the entry."""
+        """The name of the entry in references and messages."""
         raise NotImplementedError
 
 
@@ -126,6 +126,7 @@ class Flag(FileEntry):
 
     @property
     def called(self) -> str:
+        """The flag's key."""
         return self.key
 
 
@@ -137,11 +138,12 @@ class Voice(FileEntry):
 
     @property
     def called(self) -> str:
+        """The voice itself."""
         return self.voice
 
 
 class Described(_Named):
-    """What parameters and their fields share."""
+    """The part that parameters and their fields share."""
 
     description: Description = ""
     value: Description = ""

@@ -30,14 +30,14 @@ WRITE_ORDER: Final[tuple[ResourceKind, ...]] = (
     "parameters",
     "scenarios",
 )
-"""What is referred to is written before what refers to it, so that a reader never meets an id of nothing."""
+"""Entries are written before those that refer to them, so that a reader never meets an id of nothing."""
 _ALWAYS_SAYS_ACTIVE: Final = frozenset({"fields", "parameters", "scenarios"})
 
 
 def rows(
     library: Library, group_id: str, *, stored: Catalogue | None = None, moment: datetime | None = None
 ) -> list[Entry]:
-    """The entries that a file stands for in a group, in the order of writing; the group's settings come last.
+    """Return the entries that a file stands for in a group, in the order of writing; the group's settings come last.
 
     ``stored`` is what the group has already: references may name it, times of creation are kept, and fields that the
     file lists no more stay with their parameter. ``moment`` is when what is new was created.
@@ -60,7 +60,7 @@ class _Rows:
         self._faults: list[str] = []
 
     def made(self) -> list[Entry]:
-        """The entries.
+        """Return the entries.
 
         Raises:
             LibraryError: there was at least one fault.
@@ -120,7 +120,7 @@ class _Rows:
         return (entry.created_at or self._moment).astimezone(UTC).isoformat()
 
     def _field_ids(self, path: str, parameter: Parameter) -> list[Value]:
-        """The fields in their order: those that the file puts first, the file's others, then stored ones it lacks."""
+        """Return the fields in order: those that the file puts first, its others, then stored ones that it lacks."""
         own = {fold(each.name): self._ids[f"{path}.fields[{i}]"] for i, each in enumerate(parameter.fields)}
         before = self._catalogue.rows["parameters"].get(self._ids[path], {}).get("field_ids", ())
         kept = [each for each in before if isinstance(each, str)] if isinstance(before, Sequence) else []

@@ -25,7 +25,7 @@ def unreadable_record(table: Table, group_id: str) -> Unreadable | None:
 
 
 def unreadable(table: Table, group_id: str) -> Iterator[tuple[str, Unreadable]]:
-    """The ids of the personas that cannot be read, each with what is wrong."""
+    """Yield the ids of the personas that cannot be read, each with what is wrong."""
     for item in PersonaStore(table).all(group_id):
         try:
             readable(item, stored_in)

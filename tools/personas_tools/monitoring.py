@@ -1,4 +1,4 @@
-"""What follows in template.yaml from its list of functions: a log group each, the alarms, the dashboard.
+"""The part of template.yaml that follows from its list of functions: a log group each, the alarms, the dashboard.
 
 All of it comes from one list, ``watches``. ``make monitoring`` writes it between the two markers of the template, and
 ``make check`` compares it.
@@ -26,7 +26,7 @@ _WIDGET: Final = (8, 6)
 
 
 def resources(functions: Iterable[str]) -> dict[str, Node]:
-    """The log groups, alarms and the dashboard of a stack with these functions, by logical id."""
+    """Return the log groups, alarms and the dashboard of a stack with these functions, by logical id."""
     names = sorted(functions)
     watched = watches(names)
     return {
@@ -37,14 +37,14 @@ def resources(functions: Iterable[str]) -> dict[str, Node]:
 
 
 def section(functions: Iterable[str]) -> str:
-    """The part of template.yaml that this module writes, markers included."""
+    """Return the part of template.yaml that this module writes, markers included."""
     blocks = [block({logical_id: resource}, depth=3) for logical_id, resource in resources(functions).items()]
     body = textwrap.indent("\n\n".join(blocks), "  ")
     return f"{BEGIN:-<120}\n\n{body}\n\n{END:-<120}\n"
 
 
 def written(path: Path) -> str:
-    """The template as it is to be: the part between the markers is what its functions ask for.
+    """Return the template as it is to be: the part between the markers is what its functions ask for.
 
     Raises:
         TemplateError: it lacks a marker.
@@ -153,7 +153,7 @@ def _dashboard(watched: Sequence[Watch]) -> Node:
 
 
 def _lines(alarm: Alarm) -> list[Node]:
-    """The series of an alarm as a dashboard names them."""
+    """Return the series of an alarm as a dashboard names them."""
     lines: list[Node] = []
     if alarm.expression is not None:
         lines.append([{"id": "rate", "expression": alarm.expression, "label": alarm.logical_id.removesuffix("Alarm")}])

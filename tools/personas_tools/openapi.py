@@ -64,12 +64,12 @@ class Example(TypedDict, total=False):
 
 
 def render(document: Json) -> str:
-    """The document as it is committed."""
+    """Return the document as the text that is committed."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
-    """The OpenAPI 3.1 document of the service.
+    """Return the OpenAPI 3.1 document of the service.
 
     Raises:
         ErrorsPageError: the tables of the page of errors are not what they should be.
@@ -93,7 +93,7 @@ def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
 
 
 def current() -> Part:
-    """The document of this checkout."""
+    """Return the document of this checkout."""
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     return openapi(errors_page=ERRORS.read_text(encoding="utf-8"), examples=examples)
 
@@ -136,7 +136,7 @@ def _path_parameters(operation: Operation) -> Iterator[Part]:
 
 
 def _sent(operation: Operation) -> Iterator[Part]:
-    """The header parameters of an operation."""
+    """Yield the header parameters of an operation."""
     sent = {"X-MCP": True, "Idempotency-Key": operation.idempotent_header, "If-Match": operation.if_match}
     for name, read in sent.items():
         if read:
@@ -176,7 +176,7 @@ def _problem(
     gateway: Mapping[int, tuple[str, str]],
     examples: Sequence[Example],
 ) -> Part:
-    """An error that an operation may answer, as a problem, as a message of API Gateway, or as either."""
+    """Return an error that an operation may answer, as a problem, as a message of API Gateway, or as either."""
     possible = [each for each in failures if status in each.statuses and operation.name in each.where]
     codes = [code for each in possible for code in each.codes]
     lines = [f"* `{'`, `'.join(each.codes)}`: {each.when}" for each in possible]
@@ -209,7 +209,7 @@ def _problem(
 
 
 def _made_up(status: int, possible: Iterable[Failure]) -> Iterator[tuple[str, Json]]:
-    """A problem for each code, for a status that no recorded call has; its detail is what the page of errors says."""
+    """Yield a problem for each code, for a status that no recorded call has, with the detail of the page of errors."""
     for failure in possible:
         said = failure.when.replace("`", "")
         for code in failure.codes:
@@ -241,7 +241,7 @@ def _link(operation: str, **request: Json) -> Part:
 
 
 def _links_of_persona(persona_id: str) -> Part:
-    """What can be done with a persona whose id an answer tells."""
+    """Return links to the operations on a persona whose id an answer tells."""
     return {
         "get": _link("get", persona_id=persona_id),
         "update": _link("update", personas=[{"persona_id": persona_id}]),
@@ -260,7 +260,7 @@ _LINKS: Final[Mapping[str, Part]] = {
     },
     "export": {"download": {"operationId": "download", "parameters": {"upload_id": "$response.body#/upload_id"}}},
 }
-"""Which operations take what an operation answers."""
+"""The operations that take something from the answer of another, by the name of the other."""
 
 
 def _first_line(model: type[BaseModel]) -> str:

@@ -48,7 +48,7 @@ class Response:
 
 
 def match(route: Route, method: str, path: str) -> dict[str, str] | None:
-    """The path parameters (``{name}``, and at the end ``{name+}``), or None when ``route`` is not meant."""
+    """Return the path parameters (``{name}``, and at the end ``{name+}``), or None when ``route`` is not meant."""
     if route.method not in (method, "ANY"):
         return None
     pattern = re.sub(r"\\{(\w+)(\\\+)?\\}", _group, re.escape(route.path))
@@ -61,17 +61,17 @@ def _group(parameter: re.Match[str]) -> str:
 
 
 def message(status: int, text: str) -> Response:
-    """An answer of the gateway itself."""
+    """Return an answer of the gateway itself."""
     return document(status, {"message": text})
 
 
 def document(status: int, content: Json) -> Response:
-    """An answer with a JSON body."""
+    """Return an answer with a JSON body."""
     return Response(status, {"content-type": "application/json"}, json.dumps(content, separators=(",", ":")).encode())
 
 
 def to_event(request: Request, route: Route, parameters: Mapping[str, str], request_id: str, now: datetime) -> Json:
-    """The event of payload format 2.0 for ``request``. What is empty is left out, as API Gateway does."""
+    """Return the event of payload format 2.0 for ``request``. Empty parts are left out, as API Gateway does."""
     host = request.headers.get("host", "localhost")
     domain = host.rpartition(":")[0] or host
     text = _as_text(request)
@@ -117,7 +117,7 @@ def to_event(request: Request, route: Route, parameters: Mapping[str, str], requ
 
 
 def _as_text(request: Request) -> str | None:
-    """The body as a string, or None where API Gateway passes it on in base64."""
+    """Return the body as a string, or None where API Gateway passes it on in base64."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not _TEXT_TYPE.fullmatch(media_type):
         return None
@@ -128,7 +128,7 @@ def _as_text(request: Request) -> str | None:
 
 
 def to_response(answer: Json) -> Response:
-    """The response that a function's ``answer`` stands for, in payload format 2.0.
+    """Return the response that a function's ``answer`` stands for, in payload format 2.0.
 
     An answer without statusCode is the body of a 200, as JSON (a string as it is).
 

@@ -26,7 +26,7 @@ _ASSIGNED_MAX: Final = 99
 
 @click.group()
 def profile() -> None:
-    """Who may call: people and programs, each of one group."""
+    """Store and list profiles, the people and programs that may call, each of one group."""
 
 
 @profile.command("put")

@@ -29,7 +29,7 @@ def register(main: click.Group) -> None:
 def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_ids: bool, group_id: str | None) -> None:
     """List what of a group cannot be read, its personas and its own record, or remove some of the personas for good.
 
-    `restore` brings one back as it was. What can be read is never removed here, and a secret that can be read is kept.
+    `restore` brings one back as it was. A persona that can be read is never removed here, and such a secret is kept.
     """
     group = group_of(target, group_id)
     if new_text_ids:
@@ -59,8 +59,8 @@ def restore_personas(
 ) -> None:
     """Save a group's personas as a copy of the table has them that was restored to an earlier moment.
 
-    Those that are gone come back, those that were changed get a new version with what they held then. What was created
-    since stays, as do drafts and the library.
+    Those that are gone come back, those that were changed get a new version with what they held then. Those that were
+    created since stay, as do drafts and the library.
     """
     report = restore(
         target.beside(source_name),

@@ -54,9 +54,9 @@ def restore(
 ) -> Restored:
     """Save the group's personas as ``source`` has them, where ``table`` has them otherwise or not at all.
 
-    What is not the persona's own stays as it is now: the scenarios that use it and the profiles it is assigned to. An
-    active scenario is no obstacle, for the operator decides. Cut off, it can be run again. What cannot be read in
-    ``source`` is left out; what cannot be read in ``table`` is written over.
+    All that is not the persona's own stays as it is now: the scenarios that use it and the profiles it is assigned to.
+    An active scenario is no obstacle, for the operator decides. Cut off, it can be run again. A persona that cannot be
+    read in ``source`` is left out; one that cannot be read in ``table`` is written over.
 
     Raises:
         ConditionFailed: somebody keeps saving one of them meanwhile.
@@ -100,7 +100,7 @@ def _brought_back(
 
 
 def _now(table: Table, group_id: str, persona_id: str, *, dry_run: bool) -> Stored | None:
-    """Return what is stored now. What cannot be read gives way to a tombstone, whose counts the persona takes over."""
+    """Return what is stored now. A tombstone replaces what cannot be read, and the persona takes over its counts."""
     personas = PersonaStore(table)
     try:
         return personas.get(group_id, persona_id)
@@ -120,7 +120,7 @@ def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> byt
 
 
 def _identified(persona: Persona, secret: bytes | None) -> Persona:
-    """The persona with its texts under the ids that they have now."""
+    """Return the persona with its texts under the ids that they have now."""
     if secret is None:
         return persona
     texts = {
@@ -150,5 +150,5 @@ def _with_links_of(then: Persona, now: Persona) -> Persona:
 
 
 def _same(then: Persona, now: Persona) -> bool:
-    """Whether two versions have the same contents."""
+    """Tell whether two versions have the same contents."""
     return replace(_with_links_of(then, now), version=now.version, updated_at=now.updated_at) == now

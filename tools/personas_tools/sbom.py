@@ -11,7 +11,7 @@ from importlib.metadata import PackageMetadata, metadata
 from typing import Any, Final, cast
 
 ALLOWED: Final = frozenset({"Apache-2.0", "Apache-2.0 OR BSD-3-Clause", "BSD-3-Clause", "MIT", "MIT-0", "PSF-2.0"})
-"""What may ship (SPDX): licences that ask for their own text to come along, and nothing else."""
+"""The licences of what may ship (SPDX): those that ask for their own text to come along, and nothing else."""
 
 
 class LicenceError(Exception):
@@ -19,7 +19,7 @@ class LicenceError(Exception):
 
 
 def licence_of(package: str) -> str:
-    """The licence of an installed package, an SPDX expression.
+    """Return the licence of an installed package, an SPDX expression.
 
     Raises:
         PackageNotFoundError: it is not installed.
@@ -29,7 +29,7 @@ def licence_of(package: str) -> str:
 
 
 def allowed(package: str, described: PackageMetadata) -> str:
-    """The licence that a package's metadata name.
+    """Return the licence that a package's metadata name.
 
     Raises:
         LicenceError: they name none, or one that is not allowed.
@@ -42,7 +42,7 @@ def allowed(package: str, described: PackageMetadata) -> str:
 
 
 def with_licences(bill: Mapping[str, Any]) -> dict[str, Any]:
-    """A CycloneDX document with the licence of every component, each an installed package.
+    """Return a CycloneDX document with the licence of every component, each an installed package.
 
     Raises:
         LicenceError: one ships under a licence that is not allowed.

@@ -39,7 +39,7 @@ class Link:
 
     @classmethod
     def of(cls, change: Change) -> "Link":
-        """The place of the persona that a change of the feed shows.
+        """Return the place of the persona that a change of the feed shows.
 
         Raises:
             Unreadable: it does not say.
@@ -50,6 +50,7 @@ class Link:
 
 
 def stored_links(table: Table, group_id: str) -> list[Link]:
+    """Return the places of the group's personas. One that cannot be read is counted and left out."""
     found: list[Link] = []
     for change in table.changes(keys.group_partition(group_id), keys.PERSONA_CHANGES, None):
         if change.deleted:
@@ -62,7 +63,7 @@ def stored_links(table: Table, group_id: str) -> list[Link]:
 
 
 def personas_named(table: Table, group_id: str) -> dict[str, list[str]]:
-    """The ids of the group's personas by folded name, and each by its id as well."""
+    """Return the ids of the group's personas by folded name, and each by its id as well."""
     found: dict[str, list[str]] = {}
     for link in stored_links(table, group_id):
         found.setdefault(fold(link.name), []).append(link.id)
@@ -73,7 +74,7 @@ def personas_named(table: Table, group_id: str) -> dict[str, list[str]]:
 def casts_in(
     library: Library, scenario_ids: Sequence[str], links: Sequence[Link]
 ) -> tuple[dict[str, frozenset[str]], list[str]]:
-    """The personas of each scenario whose cast the file gives, by scenario id."""
+    """Return the personas of each scenario whose cast the file gives, by scenario id."""
     by_name: dict[str, set[str]] = {}
     for link in links:
         by_name.setdefault(fold(link.name), set()).add(link.id)
@@ -100,7 +101,7 @@ def casts_in(
 
 
 def cast_of(link: Link, casts: Mapping[str, frozenset[str]], active: frozenset[str]) -> Cast:
-    """Where a persona belongs: what the file says of its scenarios, what is stored of the others."""
+    """Return the scenarios of a persona: those of the file by the file, the others as they are stored."""
     kept = [each for each in link.scenario_ids if each not in casts or link.id in casts[each]]
     joined = [scenario_id for scenario_id, cast in casts.items() if link.id in cast]
     scenario_ids = tuple(dict.fromkeys([*kept, *joined]))

@@ -1,4 +1,4 @@
-"""What the models say of themselves: their JSON schemas, and types in the short notation of the reference."""
+"""The models in documents: their JSON schemas, and types in the short notation of the reference."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, cast
@@ -20,19 +20,19 @@ class Param(NamedTuple):
 
 
 def params_of(model: type[BaseModel] | None) -> Iterator[Param]:
-    """The fields of a body, those of the entries of its lists behind the list. What is deprecated is left out."""
+    """Yield the fields of a body, those of a list's entries behind the list. Deprecated fields are left out."""
     if model is not None:
         schema = model.model_json_schema()
         yield from _params(schema, cast("Mapping[str, Schema]", schema.get("$defs", {})), "")
 
 
 def returns_of(model: type[BaseModel]) -> dict[str, object]:
-    """The JSON schema of an answer, complete in itself."""
+    """Return the JSON schema of an answer, complete in itself."""
     return model.model_json_schema(mode="serialization")
 
 
 def notation(schema: Schema) -> str:
-    """A type in short: ``string | null``, ``uuid[]``, ``CreatePersonaItem[]``."""
+    """Return a type in short: ``string | null``, ``uuid[]``, ``CreatePersonaItem[]``."""
     match schema:
         case {"$ref": str(reference)}:
             return reference.removeprefix(_REF)

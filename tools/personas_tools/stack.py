@@ -72,7 +72,7 @@ class LocalStack:
 
     @property
     def address(self) -> str:
-        """Where the local gateway answers."""
+        """The address of the local gateway."""
         return f"http://127.0.0.1:{self._port}"
 
     @cached_property
@@ -106,7 +106,7 @@ class LocalStack:
 
     @cached_property
     def cors(self) -> template.Cors:
-        """What browsers are told."""
+        """The settings of CORS."""
         return template.cors(self._file)
 
     @cached_property
@@ -128,15 +128,15 @@ class LocalStack:
         }
 
     def dynamodb(self) -> "DynamoDBClient":
-        """A client of the emulator's DynamoDB."""
+        """Return a client of the emulator's DynamoDB."""
         return self._session().client("dynamodb", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def s3(self) -> "S3Client":
-        """A client of the emulator's S3."""
+        """Return a client of the emulator's S3."""
         return self._session().client("s3", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def sqs(self) -> "SQSClient":
-        """A client of the emulator's SQS."""
+        """Return a client of the emulator's SQS."""
         return self._session().client("sqs", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def create_missing(self) -> None:
@@ -175,13 +175,13 @@ class LocalStack:
             self.sqs().create_queue(QueueName=self._named(logical_id))
 
     def token(self, profile_id: str, lifetime: timedelta) -> str:
-        """A bearer token for the profile, signed by this machine's own key, whose public half the gateway serves."""
+        """Return a bearer token for the profile, signed by this machine's key, whose public half the gateway serves."""
         now = datetime.now(UTC)
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": profile_id, "iat": now, "exp": now + lifetime}
         return jwt.encode(claims, self._signing_key, algorithm="ES256", headers={"kid": self._key_id})
 
     def jwks(self) -> Json:
-        """The public half of the signing key, as the JWKS document that the gateway serves."""
+        """Return the public half of the signing key, as the JWKS document that the gateway serves."""
         key: dict[str, Json] = json.loads(ECAlgorithm.to_jwk(self._signing_key.public_key()))
         return {"keys": [key | {"kid": self._key_id, "alg": "ES256", "use": "sig"}]}
 
@@ -262,14 +262,14 @@ class LocalStack:
 
 
 def emulator(folder: Path, root: Path = ROOT) -> Emulator:
-    """The emulator over the data in ``folder``, as the environment configures it. Not started yet."""
+    """Return the emulator over the data in ``folder``, as the environment configures it. Not started yet."""
     binary = Path(os.environ.get("PERSONAS_MINISTACK") or root / ".local" / "ministack" / "bin" / "ministack")
     return Emulator(binary, folder, int(os.environ.get("EMULATOR_PORT") or 0) or None)
 
 
 @contextlib.contextmanager
 def connected(folder: Path | None = None, root: Path = ROOT) -> Iterator[LocalStack]:
-    """The local stack for the time of one command: on the running server's emulator, or on one of its own.
+    """Yield the local stack for the time of one command: on the running server's emulator, or on one of its own.
 
     Raises:
         EmulatorError: no emulator can be started.
@@ -291,7 +291,7 @@ def connected(folder: Path | None = None, root: Path = ROOT) -> Iterator[LocalSt
 
 
 def _shape(part: object) -> object:
-    """The keys of a table or of its indexes, in a form in which two descriptions of the same compare equal."""
+    """Return the keys of a table or of its indexes, in a form in which two descriptions of the same compare equal."""
     entries = part if isinstance(part, list) else []
     return sorted(
         (entry["IndexName"], [key["AttributeName"] for key in entry["KeySchema"]])

@@ -23,9 +23,12 @@ from personas_tools.target import Target, TargetError, opened
 
 
 class Uuid(click.ParamType[str]):
+    """The id of a group, a profile or a persona, in its canonical form."""
+
     name = "uuid"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id, or fail."""
         try:
             return canonical_id(value)
         except PydanticCustomError:
@@ -85,6 +88,7 @@ of_group = click.option(
 
 
 def group_of(target: Target, group_id: str | None) -> str:
+    """Return the group that a command is for: the one that was named, or the demo group of a local store."""
     if group_id is not None:
         return group_id
     if target.stack is None:

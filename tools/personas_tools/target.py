@@ -1,4 +1,4 @@
-"""Which store a command works on: the local one, or that of a stack in AWS."""
+"""The store that a command works on: the local one, or that of a stack in AWS."""
 
 import contextlib
 import os
@@ -50,7 +50,7 @@ class Target:
 
 @contextlib.contextmanager
 def opened(stack_name: str | None, table_name: str | None, folder: Path) -> Iterator[Target]:
-    """The store of a deployed stack, of a table by its name, or where neither is named the local one in ``folder``.
+    """Yield the store of a deployed stack, that of a table by its name, or else the local one in ``folder``.
 
     Raises:
         TargetError: the stack has no personas table.
@@ -65,7 +65,7 @@ def opened(stack_name: str | None, table_name: str | None, folder: Path) -> Iter
 
 
 def local_table(stack: local.LocalStack) -> Table:
-    """The local stack's table. Emulator and tools share one clock."""
+    """Return the local stack's table. Emulator and tools share one clock."""
     os.environ.pop("AWS_PROFILE", None)  # of the developer's own; botocore insists on it wherever it is set
     session = boto3.Session(
         aws_access_key_id=stack.access["AWS_ACCESS_KEY_ID"],
@@ -79,7 +79,7 @@ def local_table(stack: local.LocalStack) -> Table:
 
 
 def deployed_table(name: str) -> Table:
-    """A table in AWS, reached with the credentials and in the region of the caller's own AWS configuration."""
+    """Return a table in AWS, reached with the credentials and in the region of the caller's own AWS configuration."""
     client = boto3.client("dynamodb", config=_config())
     clock = Clock()
     clock.listen(client.meta.events.register)

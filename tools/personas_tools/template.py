@@ -50,7 +50,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a function may do. ``resource`` is a logical id, with the rest of the ARN after it where there is any.
+    """A permission of a function. ``resource`` is a logical id, with the rest of the ARN after it where there is any.
 
     ``leading_keys`` are the patterns of partition keys that it is held to, ``prefixes`` those of what it may list of a
     bucket; none: it is not.
@@ -77,7 +77,7 @@ class Function:
     statements: tuple[Statement, ...]
 
     def environment_with(self, names: Mapping[str, str]) -> dict[str, str]:
-        """The environment where the resources have these physical ``names`` (by logical id).
+        """Return the environment where the resources have these physical ``names`` (by logical id).
 
         Raises:
             TemplateError: a resource that the environment refers to has no name.
@@ -112,7 +112,7 @@ class QueueSource:
 
 @dataclass(frozen=True, slots=True)
 class TableRequest:
-    """What makes a table: the arguments of ``create_table`` but its name, and the attribute that expires items."""
+    """The request for a table: the arguments of ``create_table`` but its name, and the attribute that expires items."""
 
     arguments: Mapping[str, Node]
     ttl_attribute: str | None
@@ -127,13 +127,13 @@ class TableRequest:
         raise TemplateError("KeySchema names no HASH key")
 
     def named(self, name: str) -> "CreateTableInputTypeDef":
-        """The arguments of boto3's ``create_table`` for a table of this name."""
+        """Return the arguments of boto3's ``create_table`` for a table of this name."""
         return cast("CreateTableInputTypeDef", {"TableName": name, **self.arguments})
 
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """What the HTTP API answers to browsers; ``max_age`` in seconds."""
+    """The CORS settings of the HTTP API; ``max_age`` in seconds."""
 
     allow_origins: tuple[str, ...]
     allow_methods: tuple[str, ...]
@@ -143,7 +143,7 @@ class Cors:
 
 
 def load(path: Path) -> dict[str, Node]:
-    """The whole template, with the functions of CloudFormation spelt out.
+    """Return the whole template, with the functions of CloudFormation spelt out.
 
     Raises:
         TemplateError: it is not a YAML mapping.
@@ -158,7 +158,7 @@ def load(path: Path) -> dict[str, Node]:
 
 
 def table_requests(path: Path) -> dict[str, TableRequest]:
-    """The tables of the template by logical id."""
+    """Return the tables of the template by logical id."""
     requests = {}
     for logical_id, properties in of_type(load(path), "AWS::DynamoDB::Table").items():
         ttl = properties.get("TimeToLiveSpecification")
@@ -172,12 +172,12 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
 
 
 def queues(path: Path) -> tuple[str, ...]:
-    """The queues of the template, by logical id."""
+    """Return the queues of the template, by logical id."""
     return tuple(of_type(load(path), "AWS::SQS::Queue"))
 
 
 def schedules(path: Path) -> tuple[Schedule, ...]:
-    """The schedules of the template; functions go by their logical ids."""
+    """Return the schedules of the template; functions go by their logical ids."""
     found = []
     for logical_id, properties in of_type(load(path), "AWS::Serverless::Function").items():
         for name, node in as_mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
@@ -190,7 +190,7 @@ def schedules(path: Path) -> tuple[Schedule, ...]:
 
 
 def queue_sources(path: Path) -> tuple[QueueSource, ...]:
-    """The queues that feed functions; both go by their logical ids."""
+    """Return the queues that feed functions; both go by their logical ids."""
     found = []
     for logical_id, properties in of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
         match properties:
@@ -206,7 +206,7 @@ def queue_sources(path: Path) -> tuple[QueueSource, ...]:
 
 
 def functions(path: Path) -> dict[str, Function]:
-    """The functions of the template by logical id, with what ``Globals`` gives all of them.
+    """Return the functions of the template by logical id, with what ``Globals`` gives all of them.
 
     Parameters stand in the environment with their defaults.
     """
@@ -234,7 +234,7 @@ def functions(path: Path) -> dict[str, Function]:
 
 
 def cors(path: Path) -> Cors:
-    """How the HTTP API answers browsers, parameters at their defaults.
+    """Return the CORS settings of the HTTP API, parameters at their defaults.
 
     Raises:
         TemplateError: there is not exactly one HTTP API, or it says nothing about CORS.
@@ -329,7 +329,7 @@ def _resource(node: Node, where: str) -> str:
 
 
 def _condition(statement: Mapping[str, Node], operator: str, key: str, where: str) -> tuple[str, ...]:
-    """The patterns that a statement holds a key to; none where it has no such condition."""
+    """Return the patterns that a statement holds a key to; none where it has no such condition."""
     condition = as_mapping(statement.get("Condition") or {}, f"{where}.Condition")
     if not condition.keys() <= _CONDITIONS:
         raise TemplateError(f"{where}.Condition is not read")

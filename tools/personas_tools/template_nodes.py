@@ -1,4 +1,7 @@
-"""The parts of a template, each read as the kind of value that it has to be, or refused with the place it stands at."""
+"""The parts of a template, each read as the kind of value that it has to be.
+
+A part of another kind is refused with a ``TemplateError`` that names its place.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ type Node = str | int | float | bool | list[Node] | dict[str, Node] | None
 """A part of the template; the short forms of functions (``!Ref x``) are spelt out (``{"Ref": "x"}``)."""
 
 _PSEUDO_PARAMETERS: Final = {"AWS::StackName": "personas"}
-"""What stands for a pseudo parameter where there is no stack."""
+"""The values of pseudo parameters where there is no stack."""
 
 
 class TemplateError(Exception):
@@ -23,6 +26,7 @@ class Ref:
 
 
 def of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Node]]:
+    """Return the properties of the resources of a type, by logical id."""
     resources = as_mapping(template.get("Resources"), "Resources")
     found = {}
     for logical_id, node in resources.items():
@@ -33,6 +37,7 @@ def of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Node
 
 
 def defaults_of(template: Mapping[str, Node]) -> dict[str, str | None]:
+    """Return the defaults of the parameters, None where one has none."""
     parameters = as_mapping(template.get("Parameters") or {}, "Parameters")
     result: dict[str, str | None] = dict(_PSEUDO_PARAMETERS)
     for name, node in parameters.items():
@@ -42,6 +47,7 @@ def defaults_of(template: Mapping[str, Node]) -> dict[str, str | None]:
 
 
 def value_of(node: Node, defaults: Mapping[str, str | None], where: str) -> str | Ref:
+    """Return a value as a text: itself, or the default of the parameter that it refers to; else a ``Ref``."""
     if isinstance(node, str | int | float):
         return str(node)
     name = node.get("Ref") if isinstance(node, dict) else None
@@ -56,18 +62,21 @@ def value_of(node: Node, defaults: Mapping[str, str | None], where: str) -> str 
 
 
 def as_mapping(node: Node, where: str) -> dict[str, Node]:
+    """Return a mapping."""
     if not isinstance(node, dict):
         raise TemplateError(f"{where} is missing or not a mapping")
     return node
 
 
 def as_list(node: Node, where: str) -> list[Node]:
+    """Return a list."""
     if not isinstance(node, list):
         raise TemplateError(f"{where} is missing or not a list")
     return node
 
 
 def text_in(properties: Mapping[str, Node], name: str, where: str) -> str:
+    """Return a property that is a text."""
     value = properties.get(name)
     if not isinstance(value, str):
         raise TemplateError(f"{where}.{name} is missing or not a text")
@@ -75,6 +84,7 @@ def text_in(properties: Mapping[str, Node], name: str, where: str) -> str:
 
 
 def integer_in(properties: Mapping[str, Node], name: str, where: str) -> int:
+    """Return a property that is a whole number."""
     value = properties.get(name)
     if not isinstance(value, int):
         raise TemplateError(f"{where}.{name} is missing or not a whole number")
@@ -84,7 +94,7 @@ def integer_in(properties: Mapping[str, Node], name: str, where: str) -> int:
 def words_in(
     properties: Mapping[str, Node], name: str, where: str, defaults: Mapping[str, str | None] | None = None
 ) -> tuple[str, ...]:
-    """A list of texts, or the default of the list parameter that stands in its place."""
+    """Return a list of texts, or the default of the list parameter that stands in its place."""
     node = properties.get(name)
     if isinstance(node, dict):
         value = value_of(node, defaults or {}, f"{where}.{name}")

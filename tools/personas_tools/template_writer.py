@@ -24,7 +24,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def block(node: Node, depth: int) -> str:
-    """A part of the template: mappings and lists down to that depth in lines of their own, deeper ones within one."""
+    """Return a part of the template, its mappings and lists down to ``depth`` in lines of their own."""
     if isinstance(node, dict) and depth and not _is_function(node):
         return "\n".join(f"{name}:{_inner(inner, depth - 1)}" for name, inner in node.items())
     text = yaml.dump(node, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=sys.maxsize)

@@ -1,4 +1,4 @@
-"""What SAM makes of templates: JSON in, JSON out, run by the environment that holds SAM (.local/sam).
+"""SAM's transformation of templates: JSON in, JSON out, run by the environment that holds SAM (.local/sam).
 
 Standard input is a list of templates with CloudFormation's functions spelt out; standard output a list of what becomes
 of each: the transformed template under "template", or why it cannot be transformed under "error".
@@ -34,7 +34,7 @@ def transformed(document: dict[str, Any]) -> dict[str, object]:
 
 
 def _values(parameters: dict[str, dict[str, Any]]) -> dict[str, object]:
-    """The parameters' defaults; a list, which SAM may put in the place of its Ref, says of which parameter it is."""
+    """Return the parameters' defaults; a list, which SAM may put in the place of its Ref, names its parameter."""
     lists: dict[str, object] = {
         name: [f"of {name}"] for name, each in parameters.items() if each["Type"] == "CommaDelimitedList"
     }

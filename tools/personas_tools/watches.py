@@ -1,4 +1,4 @@
-"""What is watched in a stack: the widgets of the dashboard and the alarms on what they show.
+"""The watch over a stack: the widgets of the dashboard and the alarms on what they show.
 
 Prices of alarms go by the metric, so none watches what another one shows as well; docs/adr/0025 says which these are.
 """

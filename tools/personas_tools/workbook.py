@@ -43,17 +43,17 @@ class TooManyRows(ValueError):
 
 
 def encoded(text: str) -> str:
-    """The text as it stands in the XML of a workbook."""
+    """Return the text as it stands in the XML of a workbook."""
     return _TO_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def decoded(content: str) -> str:
-    """The text that `encoded` made this content of; what stands for no character is left as it is."""
+    """Return the text that `encoded` made this content of; what stands for no character is left as it is."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), content)
 
 
 def units(text: str) -> int:
-    """The length of a text as spreadsheets count it."""
+    """Return the length of a text as spreadsheets count it."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -32,7 +32,7 @@ from personas_tools.invocation import (
 )
 
 LIBRARIES: Final = ("boto3", "jwt", "pydantic", "aws_lambda_powertools.event_handler")
-"""What the nursery imports before it forks: none of it reads the function's environment when imported."""
+"""The modules that the nursery imports before it forks: none of them reads the function's environment when imported."""
 
 _TOOLS: Final = str(Path(__file__).resolve().parents[1])
 
@@ -188,11 +188,11 @@ class _Environment:
         return Answer(content) if reply[:1] == ANSWER else Failure(content)
 
     def overdue(self) -> bool:
-        """Whether the time limit has passed since the last event was sent."""
+        """Tell whether the time limit has passed since the last event was sent."""
         return time.monotonic() - self._started >= self._function.timeout
 
     def alive(self) -> bool:
-        """Whether the process still holds the other end. Only meaningful between invocations."""
+        """Tell whether the process still holds the other end. Only meaningful between invocations."""
         self._link.setblocking(False)
         try:
             return self._link.recv(1, socket.MSG_PEEK) != b""

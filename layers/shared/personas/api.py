@@ -254,7 +254,6 @@ def redirect(address: str) -> Response[None]:
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
     """Decorate a handler of API Gateway's events: the deadline, and one log line."""
-
     stage = services().settings.stage
 
     def decorate(handler: Handler) -> Handler:

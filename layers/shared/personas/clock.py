@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DATE_STEP: Final = timedelta(seconds=1)
 """The resolution of ``Date``."""
 TOLERANCE: Final = timedelta(seconds=1)
-"""A clock that is further off than this is told of."""
+"""The difference from AWS's time above which a clock counts as off."""
 
 _SENT_AT: Final = "personas_sent_at"
 
@@ -34,7 +34,7 @@ def machine_time() -> datetime:
 def is_recent(moment: datetime | None, life: timedelta, now: datetime) -> bool:
     """Tell whether a moment, if there was one, is less than ``life`` ago.
 
-    What an environment remembers from one call to the next goes by the time of the wall, for the monotonic clock may
+    The memory of an environment from one call to the next goes by the time of the wall, for the monotonic clock may
     stand still while Lambda has the environment frozen. A moment that is still to come, because the clock was set back
     since, is not recent either.
     """

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 FAULTS_MAX: Final = 100
-"""How many fields at fault one answer names."""
+"""The number of fields at fault that one answer names."""
 
 
 class Fault(NamedTuple):
@@ -39,7 +39,7 @@ class Fault(NamedTuple):
 class PersonasError(Exception):
     """An answer other than success.
 
-    ``detail`` is told to the caller, so it holds neither secrets nor another group's data. ``code`` is stable across
+    The caller reads ``detail``, so it holds neither secrets nor another group's data. ``code`` is stable across
     releases; ``members`` are extension members of the problem; ``retry_after`` is in seconds.
     """
 
@@ -47,7 +47,7 @@ class PersonasError(Exception):
     title: str = "Internal Server Error"
     default_code: str = "internal_error"
     may_have_saved: bool = False
-    """Whether a write may have taken effect all the same, so that a repeat must find it."""
+    """True if a write may have taken effect all the same, so that a repeat must find it."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PersonasError(Exception):
 
 
 def internal() -> PersonasError:
-    """What is told of a defect: nothing of its inside."""
+    """Return the error of a defect, which tells nothing of its inside."""
     error = PersonasError("Something went wrong on our side. Quote the request_id when you report it.")
     error.may_have_saved = True
     return error
@@ -135,8 +135,9 @@ class Contended(Conflict):
 class Unreadable(Conflict):
     """An item that cannot be read: it is damaged, or a version of this service wrote it that knows more.
 
-    Where many items are read, it is left out and told of; who names this very one gets this answer. ``key`` says where
-    it stands and ``reason`` what is wrong with it: both are for the log, and neither holds any of its contents.
+    A call that reads many items leaves it out and counts it; a call that names this very one gets this answer. ``key``
+    says where it stands and ``reason`` what is wrong with it: both are for the log, and neither holds any of its
+    contents.
     """
 
     default_code = "unreadable"

@@ -1,7 +1,7 @@
-"""Logs and metrics: what is told about a call, and what never is.
+"""Logs and metrics: what is written about a call, and what never is.
 
 A call leaves one log line, which names the operation, the caller's group and profile, the status, the code and the
-time; never a credential, a body or a persona's texts. What Lambda and API Gateway count themselves is not counted
+time; never a credential, a body or a persona's texts. Counts of Lambda and API Gateway are not made
 again: the five metrics here are those that nobody else knows, written as EMF where there is something to tell, each
 with the name of the stack as its one dimension.
 """

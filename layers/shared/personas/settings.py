@@ -11,7 +11,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseModel):
-    """What the template gives every function. There are no defaults: a name that looks real hides a mistake."""
+    """The settings of every function, from the template. None has a default: a name that looks real hides a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,7 +34,7 @@ class Settings(BaseModel):
 
     @property
     def accepts_tokens(self) -> bool:
-        """Whether bearer tokens can be verified at all."""
+        """True if bearer tokens can be verified at all."""
         return bool(self.jwt_issuer)
 
     @classmethod

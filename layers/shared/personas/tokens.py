@@ -127,8 +127,8 @@ def _seconds(time: object) -> int:
 class Jwks(PyJWKClient):
     """The issuer's public keys, remembered by the time of the wall, and used on while the issuer is out of reach.
 
-    PyJWT's client finds a key by its id and asks again for an unknown one. What it would do otherwise is here: it waits
-    for one sign of life after the other, reads an answer of any size, and forgets by the monotonic clock.
+    PyJWT's client finds a key by its id and asks again for an unknown one. Its own way of fetching waits for one sign
+    of life after the other, reads an answer of any size, and forgets by the monotonic clock: these parts are replaced.
     """
 
     def __init__(self, url: str, clock: Callable[[], datetime]) -> None:

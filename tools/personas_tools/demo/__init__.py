@@ -92,7 +92,7 @@ PEOPLE: Final = (
 def load_if_empty(stack: LocalStack) -> list[str]:
     """Load the demo unless it was loaded before, and say with which keys to try it.
 
-    What a first start that was cut off has left undone is done by the next one. Keys are kept in ``demo-keys.json``
+    The next start does what a first one that was cut off has left undone. Keys are kept in ``demo-keys.json``
     of the stack's folder, for they can be shown again at every start only if they lie there.
 
     Raises:
@@ -178,7 +178,7 @@ def _put(profiles: ProfileStore, person: Person, catalogue: Catalogue, named: Ma
 
 
 def _keys(path: Path, profiles: ProfileStore, table: Table) -> dict[str, str]:
-    """A valid key for each role, by role. A key is kept before it is stored, so that none is valid and unknown."""
+    """Return a valid key for each role, by role. A key is kept before it is stored: none is valid and unknown."""
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     moment = int(table.now().timestamp())
     stored = {role: profiles.read(digest_of(key), [])[0] for role, key in kept.items()}

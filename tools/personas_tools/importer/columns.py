@@ -1,4 +1,4 @@
-"""What the columns of a file stand for, and what its rows ask of the service."""
+"""The meaning of the columns of a file, and what its rows ask of the service."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class Item(NamedTuple):
     """The item of a row: the values as the operation takes them, and the reasons why it cannot be sent.
 
     Among the values of an update are ``persona_id`` and, where the row has a version, ``expected_version``. A value
-    that cannot be read is left out; ``unread`` are the fields of cells that are no texts. Where the row as a whole
-    cannot be trusted, there are no values.
+    that cannot be read is left out; ``unread`` are the fields of cells that are no texts. There are no values
+    if the row as a whole cannot be trusted.
     """
 
     operation: Operation
@@ -53,16 +53,16 @@ class _Column:
     position: int
     field: Field
     separator: str | None
-    """What lists in it are joined by; None where its cells are single values."""
+    """The sign that joins lists in it; None where its cells are single values."""
 
 
 def name_of(header: str) -> str:
-    """A column's name without regard to case, spaces for underscores and spaces around it."""
+    """Return a column's name without regard to case, spaces for underscores and spaces around it."""
     return fold(header).strip().replace(" ", "_")
 
 
 def names_of(fields: Iterable[Field]) -> dict[str, Field]:
-    """The fields by every name that a column for them may have: their key and their label."""
+    """Return the fields by every name that a column for them may have: their key and their label."""
     return {name: field for field in fields for name in (name_of(field.label), name_of(field.key))}
 
 
@@ -140,13 +140,13 @@ class Columns:
 
     @property
     def reading(self) -> str:
-        """How the file is read: the same for two readings that make the same of each row."""
+        """The way the file is read: the same for two readings that make the same of each row."""
         parts = [f"{column.field.key}@{column.position}{column.separator or ''}" for column in self.columns]
         guard = f"{VERSION}@{self.version_at}"
         return " ".join(["update", guard, *parts] if self.update else ["create", *parts])
 
     def id_of(self, row: Row) -> str:
-        """The persona that a row names, or nothing."""
+        """Return the persona that a row names, or nothing."""
         return self._own(self.id_at, row)
 
     def item(self, row: Row) -> Item:
@@ -201,7 +201,7 @@ class Columns:
         return None
 
     def in_own_form(self, row: Row) -> Row:
-        """The row with its lists joined by ``|``, whatever else they were joined by."""
+        """Return the row with its lists joined by ``|``, whatever else they were joined by."""
         cells = list(row.cells)
         for column in self.columns:
             if column.separator == "," and column.position < len(cells):
@@ -229,6 +229,6 @@ def _parts(separator: str, cell: str) -> list[str]:
 
 
 def fields_in(search: Mapping[str, object]) -> list[Field]:
-    """The ``import_fields`` of an answer of search."""
+    """Return the ``import_fields`` of an answer of search."""
     listed = search.get("import_fields")
     return [Field.model_validate(each) for each in listed] if isinstance(listed, Sequence) else []

@@ -78,7 +78,7 @@ def import_file(
 
 
 def opened(file: Path, known: Callable[[str], bool]) -> RowFile:
-    """The file as what its first bytes say it is: a workbook, or else a CSV.
+    """Return the file as what its first bytes say it is: a workbook, or else a CSV.
 
     Raises:
         FileError: it cannot be read, or no name in its header is known.
@@ -156,7 +156,7 @@ def _send(api: Api, batches: Batches, journal: Journal) -> None:
 
 @contextmanager
 def _progress(api: Api, doing: str, rows: int) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal; what comes of it is called with how many more rows are done."""
+    """Show a bar on the terminal, and give a function to call with the number of further rows that are done."""
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(doing, total=rows)

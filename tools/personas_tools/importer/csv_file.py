@@ -49,7 +49,7 @@ class CsvFile:
         return f"separated by {SEPARATORS[self.separator]}s"
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header; those of which every cell is blank are passed over.
+        """Yield the rows below the header; those of which every cell is blank are passed over.
 
         Raises:
             FileError: it is not UTF-8, its quotes are out of order, or a row is too long.

@@ -1,4 +1,4 @@
-"""How far an import has come: a file beside the imported one, a line for every batch that was answered.
+"""The progress of an import: a file beside the imported one, a line for every batch that was answered.
 
 A batch whose answer came is in the journal or not there as a whole. If it is not, because the process died between the
 two, it is sent again under the same Idempotency-Key, which the journal's ``run`` is part of, and gets the same answer.
@@ -21,7 +21,7 @@ type Kind = Literal["created", "updated", "there", "rejected"]
 
 
 class Outcome(NamedTuple):
-    """What became of a row. ``there``: an earlier attempt had created it. A rejected row has a reason."""
+    """The outcome of a row. ``there``: an earlier attempt had created it. A rejected row has a reason."""
 
     kind: Kind
     reason: str = ""
@@ -58,7 +58,7 @@ class Journal:
     @classmethod
     @contextmanager
     def opened(cls, path: Path, plan: Mapping[str, str]) -> Iterator[Self]:
-        """The journal at ``path``, begun if there is none. ``plan`` is what must be the same when it is resumed.
+        """Yield the journal at ``path``, begun if there is none. ``plan`` is what must be the same when it is resumed.
 
         Raises:
             FileError: it cannot be written, another import has it open, or it was begun under another plan.

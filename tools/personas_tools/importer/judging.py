@@ -84,7 +84,7 @@ class Judge:
         return _too_long(then), [Change(field, now[field], new) for field, new in then.items() if new != now[field]]
 
     def _now(self, form: Mapping[str, Any], held: Held) -> dict[str, object]:
-        """The fields of a persona as its form has them."""
+        """Return the fields of a persona as its form has them."""
 
         def named(kind: LinkKind, entry: Mapping[str, str]) -> str | None:
             entry_id = entry.get("department_id") or entry.get("id")
@@ -106,7 +106,7 @@ class Judge:
         }
 
     def _then(self, item: Item, held: Held) -> dict[str, object]:
-        """The fields that an update sets, in the same form."""
+        """Return the fields that an update sets, in the same form."""
 
         def named(kind: LinkKind | None, name: str) -> str:
             if kind is None:
@@ -132,7 +132,7 @@ class Judge:
         except ValidationError as error:
             found = field_errors(error.errors(include_url=False, include_input=False))
             places = [(fault.field.split("/")[1:], fault.message) for fault in found]
-            # That a cell is no text is told already; it is not missing besides.
+            # The row has a fault for a cell that is no text already; it is not missing besides.
             return [told([(steps, message)]) for steps, message in places if not {*steps[:1]} & {*item.unread}]
         return _too_long(item.values) if item.operation == "create" else []
 
@@ -151,7 +151,7 @@ class Judge:
 
 
 def _too_long(fields: Mapping[str, object]) -> list[str]:
-    """The fault of texts that together are more than a persona may hold, or nothing."""
+    """Return the fault of texts that together are more than a persona may hold, or nothing."""
     examples = fields.get("examples")
     texts = [*map(fields.get, _TEXTS), *(examples if isinstance(examples, list) else ())]
     return [fault.message for fault in too_long(Text("", text) for text in texts if isinstance(text, str))]

@@ -41,7 +41,7 @@ class Held:
 class Offered:
     """The library as ``form``, the blank form of a new persona, offers it.
 
-    A form offers at most a hundred entries of a kind. Where there may be more, the service is asked for a value that is
+    A form offers at most a hundred entries of a kind. If there may be more, the service is asked for a value that is
     not among them.
     """
 
@@ -55,7 +55,7 @@ class Offered:
         self._cut = {kind for kind in KINDS.values() if len(list(self._ids(kind))) >= OPTIONS_MAX}
 
     def find(self, kind: LinkKind, value: str, held: Held | None = None) -> str:
-        """The id of the entry that ``value`` names, as the service finds it for a persona with what is ``held``.
+        """Return the id of the entry that ``value`` names, as the service finds it for a persona with what is ``held``.
 
         Raises:
             Unresolved: no entry goes by it, or several do; the message says which may be meant.
@@ -75,7 +75,7 @@ class Offered:
             raise Unresolved(f"{error}: did you mean {meant!r}?" if meant else str(error)) from error
 
     def label(self, kind: LinkKind, entry_id: str, held: Held | None = None) -> str:
-        """The value that names an entry, of those that are ``held`` too."""
+        """Return the value that names an entry, of those that are ``held`` too."""
         return self._known(held).label(kind, entry_id) or entry_id
 
     def _known(self, held: Held | None) -> Catalogue:
@@ -91,7 +91,7 @@ class Offered:
         return self._catalogue.parameter_fields if kind == "parameter_fields" else self._catalogue.rows(kind)
 
     def _names(self, kind: LinkKind) -> Iterator[str]:
-        """The names that entries go by."""
+        """Yield the names that entries go by."""
         for entry_id in self._ids(kind):
             yield self.label(kind, entry_id)
             if kind == "parameter_fields":
@@ -122,7 +122,7 @@ class Offered:
 
 
 def _entries(form: GetPersonaResponse, *, selected: bool = False) -> _Entries:
-    """The entries of a form by kind: what can be chosen, or what is."""
+    """Return the entries of a form by kind: what can be chosen, or what is."""
     kinds = (*KINDS.values(), "parameters")
     sections = form.model_dump(include={*kinds})
     found: _Entries = {}

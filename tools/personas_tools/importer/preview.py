@@ -31,7 +31,7 @@ class Forecast:
 
 
 def forecast(batches: Batches, judge: Judge, advance: Callable[[int], None]) -> Forecast:
-    """Return what an import of the file would do; ``advance`` is told of rows that are done.
+    """Return what an import of the file would do; ``advance`` is called with the number of rows that are done.
 
     Raises:
         ApiError: a persona that is to be changed cannot be read.

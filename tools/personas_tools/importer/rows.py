@@ -50,7 +50,7 @@ class RowFile(Protocol):
         """Its format, in words."""
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header; those of which every cell is blank are passed over.
+        """Return the rows below the header; those of which every cell is blank are passed over.
 
         Raises:
             FileError: it cannot be read any further.
@@ -65,7 +65,7 @@ class RowFile(Protocol):
 
 
 def with_reasons(header: Sequence[str], rejected: Iterable[tuple[Row, str]]) -> Iterator[list[str]]:
-    """The lines of a file of rejected rows: the reasons in a column of their own before all others."""
+    """Yield the lines of a file of rejected rows: the reasons in a column of their own before all others."""
     earlier = {position for position, name in enumerate(header) if fold(name).strip() == REASON}
 
     def line(reason: str, cells: Sequence[str]) -> list[str]:

@@ -116,8 +116,8 @@ def send(api: Api, batches: Iterable[Batch], journal: Journal) -> Iterator[int]:
     """Send what the journal does not have yet; how many rows of each batch are settled, as it goes.
 
     Raises:
-        ApiError: the service stays busy or out of reach, or refuses a call as a whole. What was answered is in the
-            journal.
+        ApiError: the service stays busy or out of reach, or refuses a call as a whole. The journal has the answers
+            so far.
     """
     for batch in batches:
         if any(row.number not in journal.outcomes for row in batch.rows):
@@ -166,12 +166,12 @@ def _results(answer: Answer, expected: int) -> list[_Result]:
 
 
 def _steps(place: str) -> list[str]:
-    """The steps into an item of what an error names: a field, or the pointer to it from the body on."""
+    """Return the steps into an item of what an error names: a field, or the pointer to it from the body on."""
     return place.split("/")[3:] if place.startswith("/") else [place]
 
 
 def lost(message: str) -> str:
-    """The reason of a row that came too late, with what the service says of the versions."""
+    """Return the reason of a row that came too late, with what the service says of the versions."""
     return f"changed by somebody else since it was exported: {message} Look at the change, then set {VERSION} to that."
 
 

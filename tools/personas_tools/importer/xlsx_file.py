@@ -68,7 +68,7 @@ class XlsxFile:
         return "the first sheet of a workbook"
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header; those of which every cell is blank are passed over.
+        """Yield the rows below the header; those of which every cell is blank are passed over.
 
         Raises:
             FileError: it is no workbook, or not a whole one.

@@ -29,7 +29,7 @@ _POLICY: Final = (
 
 
 def pages(store: str) -> dict[str, Response]:
-    """What to answer to GET, by path: the page at ``/``, its parts, and the document that it shows.
+    """Return the answers to GET by path: the page at ``/``, its parts, and the document that it shows.
 
     ``store`` is the address of the local bucket, to which a download leads; no other than it and its own may be asked.
 
@@ -47,7 +47,7 @@ def pages(store: str) -> dict[str, Response]:
 
 
 def _swagger_ui() -> Path:
-    """The folder of Swagger UI. The package is found, not imported: its code wants Flask, of which there is none."""
+    """Return the folder of Swagger UI. The package is not imported: its code wants Flask, which is not installed."""
     spec = find_spec("flask_swagger_ui")
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("flask-swagger-ui is not installed")
