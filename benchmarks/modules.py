@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/modules.py               # of this checkout
     .venv/bin/python benchmarks/modules.py --root DIR    # of another one
 
-A module counts where code of it runs: a function, a method or a property, in any thread. What was done before (imports,
+A module counts if code of it runs: a function, a method or a property, in any thread. Earlier work (imports,
 the first call of an environment) does not count. The group was refreshed, and nobody has written for five minutes.
 """
 
