@@ -22,7 +22,8 @@ from personas.domain.text import Fingerprint, Text, fingerprint, identified, wir
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import most_used, text_usage
 from personas.views.most_used import OFFERED, MostUsed, OfferedKind
-from personas.views.text_usage import KEPT, TEXT_KINDS, TextsView, Use
+from personas.views.text_columns import TEXT_KINDS
+from personas.views.text_usage import KEPT, TextsView, Use
 
 SECRET: Final = b"s" * 32
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"

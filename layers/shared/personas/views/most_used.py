@@ -32,18 +32,8 @@ from personas.search.object_format import (
     unpack_texts,
     unseal,
 )
-from personas.views.text_usage import (
-    KINDS,
-    OPTIONS_MAX,
-    SECTION_BYTES,
-    TEXT_KINDS,
-    Kind,
-    TextsView,
-    Use,
-    Uses,
-    may_be_seen,
-    within_section,
-)
+from personas.views.text_columns import KINDS, TEXT_KINDS, Kind
+from personas.views.text_usage import OPTIONS_MAX, SECTION_BYTES, TextsView, Use, Uses, may_be_seen, within_section
 
 type OfferedKind = Kind | Literal["parameters"]
 

@@ -17,31 +17,18 @@ from collections import Counter
 from collections.abc import Buffer, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
-from itertools import accumulate, chain, compress, count, pairwise, repeat
+from itertools import batched, chain, compress, count, repeat
 from operator import add, floordiv, mod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, PersonaField, TextField, TextKind
+from personas.contract.persona_fields import TextKind
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
-from personas.search.columns import Runs, gathered
-from personas.search.object_format import (
-    LEVEL,
-    SnapshotDamaged,
-    pack_numbers,
-    pack_texts,
-    seal,
-    unpack_numbers,
-    unpack_texts,
-    unseal,
-)
-
-type Kind = TextKind | LinkKind
-
-TEXT_KINDS: Final = tuple(field.kind for field in TEXT_FIELDS)
-KINDS: Final[Sequence[Kind]] = (*TEXT_KINDS, *(field.kind for field in LINK_FIELDS))
+from personas.search.columns import gathered
+from personas.search.object_format import LEVEL, pack_numbers, seal, unpack_numbers, unseal
+from personas.views.text_columns import KINDS, SECTIONS, TEXT_KINDS, Column, Entries, Kind, entries_of, runs_between
 
 FORMAT_VERSION: Final = 2
 """Raised with every change of this layout."""
@@ -58,9 +45,6 @@ KEPT: Final = timedelta(days=30)
 _MAGIC: Final = b"PERTEXTS"
 _ID_BYTES: Final = 16
 _UNUSED_SINCE_NOW: Final = 0
-
-type _Row = tuple[tuple[str, ...], ...]
-"""The entries of one persona, a tuple for each of ``KINDS``."""
 
 
 class Use(NamedTuple):
@@ -79,17 +63,6 @@ class Uses(NamedTuple):
     sets: Sequence[int]
 
 
-class _Column(NamedTuple):
-    """What the personas have of one kind: each the next ``lengths`` of ``codes``, which are places in ``values``.
-
-    The values are sorted, and each is used.
-    """
-
-    lengths: array[int]
-    codes: array[int]
-    values: list[str]
-
-
 class TextsView:
     """The uses of one group's texts and links. Nothing here is made for several threads."""
 
@@ -99,10 +72,10 @@ class TextsView:
         """Whether what the personas use was changed since the view was made; a new ``seq`` alone changes nothing."""
         self._ids = b""
         self._seqs = array("Q")
-        self._columns: dict[Kind, _Column] = {kind: _Column(array("B"), array("I"), []) for kind in KINDS}
+        self._columns: dict[Kind, Column] = {kind: Column.empty() for kind in KINDS}
         self._tombstones: dict[bytes, tuple[int, int]] = {}
         self._retired: dict[Fingerprint, int] = {}
-        self._delta: dict[bytes, tuple[int, _Row]] = {}
+        self._delta: dict[bytes, tuple[int, Entries]] = {}
         self._replaced: set[int] = set()
         self._docs: dict[bytes, int] = {}
         self._starts: list[array[int]] = []
@@ -121,7 +94,7 @@ class TextsView:
         key = UUID(persona.id).bytes
         if persona.seq <= self._seq_of(key):
             return False
-        row = _row(persona)
+        row = entries_of(persona)
         self.changed |= row != self._take_out(key)
         self._delta[key] = persona.seq, row
         return True
@@ -164,11 +137,11 @@ class TextsView:
         """The persona's place in the base, where it is still the one that counts."""
         if not self._docs and self._ids:
             self._docs = dict(zip(self._packed_ids(), count(), strict=False))
-            self._starts = [array("I", accumulate(column.lengths, initial=0)) for column in self._columns.values()]
+            self._starts = [column.starts() for column in self._columns.values()]
         doc = self._docs.get(key)
         return None if doc in self._replaced else doc
 
-    def _take_out(self, key: bytes) -> _Row | None:
+    def _take_out(self, key: bytes) -> Entries | None:
         """Remove what is held of a persona; its row, if it had one."""
         self._tombstones.pop(key, None)
         added = self._delta.pop(key, None)
@@ -179,7 +152,7 @@ class TextsView:
             return None
         self._replaced.add(doc)
         return tuple(
-            tuple(map(column.values.__getitem__, column.codes[starts[doc] : starts[doc + 1]]))
+            column.entries(starts[doc], starts[doc + 1])
             for column, starts in zip(self._columns.values(), self._starts, strict=True)
         )
 
@@ -187,12 +160,13 @@ class TextsView:
         """Make a new base of the base and of what was written since."""
         if not self._delta and not self._replaced:
             return
-        kept = _runs_between(sorted(self._replaced), len(self._seqs))
-        rows = [row for _, row in self._delta.values()]
-        delta = zip(*rows, strict=True) if rows else repeat(())
-        starts = self._starts or repeat(array("I"))
-        for kind, of_kind, own_starts in zip(KINDS, delta, starts, strict=False):
-            self._columns[kind] = self._merged(kind, kept, own_starts, of_kind)
+        gone = sorted(self._replaced)
+        kept = runs_between(gone, len(self._seqs))
+        added = zip(*(entries for _, entries in self._delta.values()), strict=True) if self._delta else repeat(())
+        for kind, of_kind, starts in zip(KINDS, added, self._starts or repeat(array("I")), strict=False):
+            self._columns[kind], unused = self._columns[kind].merged(kept, gone, starts, of_kind)
+            if kind in TEXT_KINDS:
+                self._retired |= {fingerprint(kind, text): _UNUSED_SINCE_NOW for text in unused}
         ids = (self._ids[_ID_BYTES * start : _ID_BYTES * stop] for start, stop in kept)
         self._ids = b"".join(chain(ids, self._delta))
         self._seqs = gathered(self._seqs, kept) + array("Q", (seq for seq, _ in self._delta.values()))
@@ -201,37 +175,6 @@ class TextsView:
 
     def _packed_ids(self) -> Iterator[bytes]:
         return (self._ids[at : at + _ID_BYTES] for at in range(0, len(self._ids), _ID_BYTES))
-
-    def _merged(self, kind: Kind, kept: Runs, starts: array[int], delta: Sequence[tuple[str, ...]]) -> _Column:
-        """A column of the personas of the base that are ``kept``, and of the delta behind them."""
-        lengths, codes, values = self._columns[kind]
-        values = list(values)
-        released: set[int] = set()
-        if self._replaced:
-            released.update(*(codes[starts[doc] : starts[doc + 1]] for doc in self._replaced))
-            codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
-            lengths = gathered(lengths, kept)
-        if delta:
-            known, code_of = len(values), dict[str, int]()
-            for entry in dict.fromkeys(chain.from_iterable(delta)):
-                code = bisect_left(values, entry, hi=known)
-                if code == known or values[code] != entry:
-                    code = len(values)
-                    values.append(entry)
-                code_of[entry] = code
-            lengths = lengths + array("B", map(len, delta))
-            codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(delta)))
-        gone = released.difference(codes) if released else released
-        if gone and kind in TEXT_KINDS:
-            self._retired |= {fingerprint(kind, values[code]): _UNUSED_SINCE_NOW for code in gone}
-        if gone or len(values) > len(self._columns[kind].values):
-            order = [code for code in sorted(range(len(values)), key=values.__getitem__) if code not in gone]
-            place = array("I", bytes(4 * len(values)))
-            for position, code in enumerate(order):
-                place[code] = position
-            codes = array("I", map(place.__getitem__, codes))
-            values = [values[code] for code in order]
-        return _Column(lengths, codes, values)
 
     # ---- Asking it ------------------------------------------------------------------------------------------------
 
@@ -258,7 +201,7 @@ class TextsView:
         seen = list(self._seen_by(departments))
         for doc in self._replaced:
             seen[doc] = False
-        uses = Counter(compress(column.codes, self._of_personas(kind, seen)))
+        uses = Counter(compress(column.codes, self._columns[kind].repeated(seen)))
         if wanted:
             if kind not in self._folded:
                 # U+0000 is in no text and composes with nothing: all are folded in one go.
@@ -294,7 +237,7 @@ class TextsView:
         column, (_, set_of) = self._columns[kind], self._department_sets()
         if column.lengths.tobytes().count(1) == len(column.lengths):
             return Uses(column.values, column.codes, set_of)
-        return Uses(column.values, column.codes, array("I", self._of_personas(kind, set_of)))
+        return Uses(column.values, column.codes, array("I", self._columns[kind].repeated(set_of)))
 
     def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
         """As ``uses``, of what the entries are parts of; a persona that uses several parts of one counts once."""
@@ -306,7 +249,7 @@ class TextsView:
         step = len(wholes) + 1
         places = [place_of.get(group_of.get(value, ""), len(wholes)) for value in column.values]
         firsts = range(0, step * len(column.lengths), step)
-        found = set(map(add, self._of_personas(kind, firsts), map(places.__getitem__, column.codes)))
+        found = set(map(add, self._columns[kind].repeated(firsts), map(places.__getitem__, column.codes)))
         found.difference_update(map(len(wholes).__add__, firsts))
         own_sets = map(set_of.__getitem__, map(floordiv, found, repeat(step)))
         return Uses(wholes, array("I", map(mod, found, repeat(step))), array("I", own_sets))
@@ -323,25 +266,13 @@ class TextsView:
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """The sets of departments that personas have, and the place of each persona's own."""
         if self._sets is None:
-            # A persona's departments are sorted, and so are the values: tuples of codes tell sets apart, in order.
-            lengths, codes, values = self._columns["departments"]
-            own = [tuple(codes[start:end]) for start, end in pairwise(accumulate(lengths, initial=0))]
-            sets = sorted(set(own))
-            place_of = dict(zip(sets, count(), strict=False))
-            self._sets = (
-                [frozenset(map(values.__getitem__, each)) for each in sets],
-                array("I", map(place_of.__getitem__, own)),
-            )
+            self._sets = self._columns["departments"].sets()
         return self._sets
 
     def _seen_by(self, departments: Collection[str] | None) -> Iterator[bool]:
         """Whether the caller may see each persona."""
         sets, set_of = self._department_sets()
         return map([may_be_seen(each, departments) for each in sets].__getitem__, set_of)
-
-    def _of_personas[T](self, kind: Kind, of_each: Iterable[T]) -> Iterator[T]:
-        """What is true of each persona, for each of its entries."""
-        return chain.from_iterable(map(repeat, of_each, self._columns[kind].lengths))
 
     # ---- Its bytes ------------------------------------------------------------------------------------------------
 
@@ -355,7 +286,7 @@ class TextsView:
         }
         sections = [zlib.compress(json.dumps(remembered).encode(), LEVEL), self._ids, pack_numbers(self._seqs)]
         for column in self._columns.values():
-            sections += [zlib.compress(column.lengths, LEVEL), pack_numbers(column.codes), pack_texts(column.values)]
+            sections += column.pack()
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
@@ -373,22 +304,9 @@ class TextsView:
             view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}
             view._ids = bytes(sections[1])
             view._seqs = unpack_numbers("Q", sections[2])
-            for kind, start in zip(KINDS, range(3, len(sections), 3), strict=True):
-                lengths = array("B", zlib.decompress(sections[start]))
-                codes, values = unpack_numbers("I", sections[start + 1]), unpack_texts(sections[start + 2])
-                if len(lengths) != len(view._seqs) or sum(lengths) != len(codes):
-                    raise SnapshotDamaged("a column of the view is longer or shorter than the others")
-                view._columns[kind] = _Column(lengths, codes, values)
+            for kind, some in zip(KINDS, batched(sections[3:], SECTIONS, strict=True), strict=True):
+                view._columns[kind] = Column.unpack(some, len(view._seqs))
         return view
-
-
-def _runs_between(gone: Sequence[int], end: int) -> Runs:
-    """What is left of the numbers up to ``end`` without those that are ``gone``, which are sorted."""
-    return [
-        (start, stop)
-        for start, stop in zip((0, *(each + 1 for each in gone)), (*gone, end), strict=True)
-        if start < stop
-    ]
 
 
 def may_be_seen(of_persona: frozenset[str], departments: Collection[str] | None) -> bool:
@@ -405,18 +323,3 @@ def within_section(uses: Iterable[Use]) -> list[Use]:
             break
         kept.append(use)
     return kept
-
-
-def _row(persona: Persona) -> _Row:
-    entries = {field.kind: _entries(field, value) for field, value in persona.form.items()}
-    return tuple(map(entries.__getitem__, KINDS))
-
-
-def _entries(field: PersonaField, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(field, TextField):
-        return tuple(dict.fromkeys([text.text for text in value])) if field.many else (value.text,)
-    if not field.many:
-        return (value,)
-    return tuple(sorted(set(value)) if field.kind == "departments" else dict.fromkeys(value))
