@@ -725,7 +725,7 @@ class TestMemory:
         # Given room for one group only,
         monkeypatch.setattr(env.services.persona_views, "_budget_bytes", 0)
         dropped: list[int] = []
-        monkeypatch.setattr("personas.views.search_views.tell_evictions", dropped.append)
+        monkeypatch.setattr("personas.views.search_views.count_evictions", dropped.append)
         env.save(name="Ada")
         env.refresh()
         for number, name in enumerate(("Bob", "Cid", "Dan")):

@@ -250,7 +250,7 @@ def test_the_schedule_ends_in_time(client: Client, aws_behind: Mapping[str, Prox
 @pytest.mark.parametrize("stall", [Stall.SILENT, Stall.IN_STATUS, Stall.IN_BODY])
 def test_an_issuer_that_stalls_is_a_503(client: Client, monkeypatch: pytest.MonkeyPatch, stall: Stall) -> None:
     # Given tokens, and an issuer whose keys do not come
-    monkeypatch.setattr("personas.tokens.JWKS_PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr("personas.tokens.JWKS_TIMEOUT", timedelta(seconds=1))
     with serving() as issuer, before(issuer.url) as proxy:
         for name, value in {**issuer.environment, "JWT_JWKS_URL": f"{proxy.address}/jwks.json"}.items():
             monkeypatch.setenv(name, value)

@@ -76,7 +76,7 @@ def faults(waiting: Waiting, network: Faults, limit: float) -> tuple[Fault, ...]
     def waits(seconds: float | None) -> None:
         """Wait as a socket does that would wait so long, or for ever: `tests/integration/test_stalling.py` shows it."""
         with suppress(TimeoutError):
-            waiting.passes(deadline().patience(seconds) or 0)
+            waiting.passes(deadline().bounded_timeout(seconds) or 0)
 
     def taking(seconds: float, outcome: Outcome) -> Outcome:
         return then(outcome, partial(waits, seconds))

@@ -143,29 +143,29 @@ def test_nothing_is_waited_for_beyond_the_deadline(waiting: Waiting, number: int
 
 class TestDeadline:
     def test_outside_an_invocation_there_is_none(self) -> None:
-        assert Deadline().patience(3.0) == 3.0
+        assert Deadline().bounded_timeout(3.0) == 3.0
 
     def test_calls_may_be_given_less_time_for_a_while(self, waiting: Waiting) -> None:
         deadline = Deadline()
         deadline.start(timedelta(seconds=29))
         with deadline.within(timedelta(seconds=2)):
-            assert deadline.patience(3.0) == pytest.approx(2.0, abs=0.1)
-        assert deadline.patience(3.0) == 3.0
+            assert deadline.bounded_timeout(3.0) == pytest.approx(2.0, abs=0.1)
+        assert deadline.bounded_timeout(3.0) == 3.0
 
     def test_but_not_more(self, waiting: Waiting) -> None:
         deadline = Deadline()
         deadline.start(timedelta(seconds=3))
         with deadline.within(timedelta(seconds=20)):
-            assert deadline.patience(10.0) == pytest.approx(2.0, abs=0.1)
+            assert deadline.bounded_timeout(10.0) == pytest.approx(2.0, abs=0.1)
 
     def test_what_follows_can_be_kept_time_for(self, waiting: Waiting) -> None:
         deadline = Deadline()
         deadline.start(timedelta(seconds=5))
-        with deadline.keeping_back(timedelta(seconds=1)):
-            assert deadline.patience(None) == pytest.approx(3.0, abs=0.1)
+        with deadline.reserving(timedelta(seconds=1)):
+            assert deadline.bounded_timeout(None) == pytest.approx(3.0, abs=0.1)
 
     def test_when_it_is_over_nothing_waits(self, waiting: Waiting) -> None:
         deadline = Deadline()
         deadline.start(ANSWER_TIME)
         with pytest.raises(TimeoutError):
-            deadline.patience(3.0)
+            deadline.bounded_timeout(3.0)

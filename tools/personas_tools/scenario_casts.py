@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from personas.domain.folding import fold
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import won
 from personas.store.change_feed import Change
@@ -58,7 +58,7 @@ def stored_links(table: Table, group_id: str) -> list[Link]:
         try:
             found.append(Link.of(change))
         except Unreadable as error:
-            tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
+            count_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
     return found
 
 
@@ -121,7 +121,7 @@ def recast(
         try:
             stored = personas.get(group_id, link.id)
         except Unreadable as error:
-            tell_unreadable(error)
+            count_unreadable(error)
             return False
         if stored is None or stored.persona is None:
             return True

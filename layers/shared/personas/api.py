@@ -38,7 +38,7 @@ from personas.errors import (
 )
 from personas.identity import challenge
 from personas.negotiation import VARY, compressed, names
-from personas.observability import logger, note, note_error
+from personas.observability import add_log_fields, logger, record_error
 from personas.runtime import clock, deadline
 from personas.services import services
 
@@ -75,7 +75,7 @@ class Admission(OpenAPIRequestValidationMiddleware):
         headers = {name.lower(): value for name, value in app.current_event.headers.items()}
         caller = services().authenticator.authenticate(headers)
         app.context["caller"] = caller
-        note(group=caller.group_id, profile=caller.profile_id)
+        add_log_fields(group=caller.group_id, profile=caller.profile_id)
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: EventHandlerInstance) -> dict[str, object]:
@@ -163,7 +163,7 @@ class Api(APIGatewayHttpResolver):
             answer = response.model_validate({"results": told.results})
         results: list[object] = getattr(answer, "results", [answer])
         saved = sum(getattr(result, "success", False) is True for result in results)
-        note(saved=saved, failed=len(results) - saved)
+        add_log_fields(saved=saved, failed=len(results) - saved)
         return answer
 
     def _answer_once(self, response: type[M], work: Callable[[Intent], M]) -> M:
@@ -195,7 +195,7 @@ class Api(APIGatewayHttpResolver):
         It is ``application/json`` to a caller that does not ask for problem+json: clients that know no problems read a
         body only where its media type contains that.
         """
-        note_error(error)
+        record_error(error)
         headers: dict[str, str | list[str]] = {}
         if isinstance(error, Unauthenticated):
             headers["WWW-Authenticate"] = challenge()
@@ -265,7 +265,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             app.replayed = False
             with _until_cut_off(remaining):
                 answer = handler(event, context)
-            clock().tell()
+            clock().count_if_off()
             headers = cast("dict[str, object]", answer.setdefault("headers", {}))
             headers["Vary"] = VARY
             if app.replayed and answer["statusCode"] == HTTPStatus.OK:
@@ -291,7 +291,7 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
             began = time.perf_counter()
             with _until_cut_off(timedelta(milliseconds=context.get_remaining_time_in_millis())):
                 answer = handler(event, context)
-            clock().tell()
+            clock().count_if_off()
             duration_ms = (time.perf_counter() - began) * 1000
             logger.info("done", extra={"operation": name, "duration_ms": round(duration_ms, 1), **answer})
             return answer

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from personas.observability import logger, tell_clock_off
+from personas.observability import count_clock_off, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class Clock:
         self.machine = machine
         """The machine's own time."""
         self._lock = Lock()
-        self._told = timedelta()
+        self._logged = timedelta()
         self.correction = timedelta()
         """The difference that is added to the machine's time."""
 
@@ -56,10 +56,10 @@ class Clock:
         """Return the time, in UTC."""
         return self.machine() + self.correction
 
-    def tell(self) -> None:
+    def count_if_off(self) -> None:
         """Count a call that goes by AWS's time because the machine's is further off than it may be."""
         if abs(self.correction) > TOLERANCE:
-            tell_clock_off()
+            count_clock_off()
 
     def listen(self, register: Callable[[str, Callable[..., None]], None]) -> None:
         """Learn from every answer, errors included, to the clients whose events ``register`` is about."""
@@ -73,11 +73,11 @@ class Clock:
             return  # the machine's clock was set back meanwhile: that says nothing
         with self._lock:
             self.correction = min(max(self.correction, least), most)
-            moved = abs(self.correction - self._told) > TOLERANCE
+            moved = abs(self.correction - self._logged) > TOLERANCE
             if moved:
-                self._told = self.correction
+                self._logged = self.correction
         if moved:
-            logger.warning("the machine's clock is off AWS's", extra={"seconds": self._told.total_seconds()})
+            logger.warning("the machine's clock is off AWS's", extra={"seconds": self._logged.total_seconds()})
 
     def _note_sending(self, **event: Any) -> None:
         event["request"].context[_SENT_AT] = self.machine()

@@ -110,7 +110,7 @@ class BoundedSocket:
             allowed = allowed * (1 + self._sent // _MEGABYTE) - (time.monotonic() - self._began)
             if allowed <= 0:
                 raise TimeoutError("no answer came in time")
-        self._socket.settimeout(self._deadline.patience(allowed))
+        self._socket.settimeout(self._deadline.bounded_timeout(allowed))
 
 
 class _Received(io.RawIOBase):
@@ -143,7 +143,7 @@ class Bounded(HTTPConnection):
         Raises:
             TimeoutError: there is no time for it.
         """
-        self.timeout = self.deadline().patience(self.timeout)
+        self.timeout = self.deadline().bounded_timeout(self.timeout)
         self._create_connection = lambda address, seconds, _source: dial(address[0], address[1], seconds)
         super().connect()
         self.sock = BoundedSocket(self.sock, self.timeout, self.deadline())

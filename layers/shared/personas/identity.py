@@ -16,7 +16,7 @@ from personas.settings import Settings
 from personas.store.profiles import ProfileStore
 
 if TYPE_CHECKING:
-    from personas.tokens import Tokens
+    from personas.tokens import TokenVerifier
 
 CACHE_LIFE: Final = timedelta(seconds=60)
 """The time for which a key or a profile is believed without reading it again: a revocation takes effect within it."""
@@ -27,7 +27,7 @@ _CHALLENGE_SCHEMES: Final = 'Bearer realm="personas", ApiKey realm="personas"'
 _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
 
 
-class _Recent[T]:
+class _TtlCache[T]:
     """Values that were read lately, by id, for ``CACHE_LIFE``; an absence is not remembered."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -52,8 +52,8 @@ class Authenticator:
         self._profiles = profiles
         self._settings = settings
         self._clock = clock
-        self._recent_keys: _Recent[ApiKey] = _Recent(clock)
-        self._recent_profiles: _Recent[Profile] = _Recent(clock)
+        self._recent_keys: _TtlCache[ApiKey] = _TtlCache(clock)
+        self._recent_profiles: _TtlCache[Profile] = _TtlCache(clock)
 
     def authenticate(self, headers: Mapping[str, str]) -> Caller:
         """Return the caller that the headers name. ``headers`` has lower-case names.
@@ -119,10 +119,10 @@ class Authenticator:
         return self._tokens.subject(token.strip())
 
     @cached_property
-    def _tokens(self) -> Tokens:
-        from personas.tokens import Tokens
+    def _tokens(self) -> TokenVerifier:
+        from personas.tokens import TokenVerifier
 
-        return Tokens(self._settings, self._clock)
+        return TokenVerifier(self._settings, self._clock)
 
 
 def challenge() -> str:

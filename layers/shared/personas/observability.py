@@ -26,7 +26,7 @@ VIEW_EVICTIONS: Final = "ViewEvictions"
 UNREADABLE_ITEMS: Final = "UnreadableItems"
 CLOCKS_OFF: Final = "ClocksOff"
 
-_LOST_RACES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
+_CONFLICT_CODES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
 """The codes of errors that tell a caller that somebody else has written first."""
 
 _NAMED_MAX: Final = 1_000
@@ -51,29 +51,29 @@ def on_a_terminal() -> Iterator[None]:
             handler.setStream(former)
 
 
-def note(**fields: object) -> None:
+def add_log_fields(**fields: object) -> None:
     """Add fields to the log lines of this call, the one with its answer among them."""
     logger.append_keys(**fields)
 
 
-def note_error(error: PersonasError) -> None:
-    """Tell of an answer other than success: its code in the log line; a lost race is counted as well."""
-    note(code=error.code)
+def record_error(error: PersonasError) -> None:
+    """Put the code of an answer other than success into the log line; count it where another writer was first."""
+    add_log_fields(code=error.code)
     if isinstance(error, Unreadable):
-        tell_unreadable(error)
-    if error.code in _LOST_RACES:
-        _tell(CONFLICTS, MetricUnit.Count, 1)
+        count_unreadable(error)
+    if error.code in _CONFLICT_CODES:
+        _put_metric(CONFLICTS, MetricUnit.Count, 1)
 
 
-def tell_evictions(views: int) -> None:
+def count_evictions(views: int) -> None:
     """Count views of groups that were dropped for want of memory."""
     if views:
-        _tell(VIEW_EVICTIONS, MetricUnit.Count, views)
+        _put_metric(VIEW_EVICTIONS, MetricUnit.Count, views)
 
 
-def tell_unreadable(error: Unreadable) -> None:
+def count_unreadable(error: Unreadable) -> None:
     """Count an item that cannot be read, each time that one is met; an environment logs the key of each once."""
-    _tell(UNREADABLE_ITEMS, MetricUnit.Count, 1)
+    _put_metric(UNREADABLE_ITEMS, MetricUnit.Count, 1)
     if error.key not in _named:
         if len(_named) >= _NAMED_MAX:
             _named.clear()
@@ -81,17 +81,17 @@ def tell_unreadable(error: Unreadable) -> None:
         logger.error("an item cannot be read", extra={"key": error.key, "reason": error.reason})
 
 
-def tell_refresh_age(oldest: timedelta) -> None:
-    """Tell how long the group that waits longest has been waiting for its refresh; zero where none waits."""
-    _tell(REFRESH_AGE, MetricUnit.Seconds, oldest.total_seconds())
+def record_refresh_age(oldest: timedelta) -> None:
+    """Record the age of the oldest mark of a group that waits for its refresh; zero where none waits."""
+    _put_metric(REFRESH_AGE, MetricUnit.Seconds, oldest.total_seconds())
 
 
-def tell_clock_off() -> None:
+def count_clock_off() -> None:
     """Count a call of an environment whose machine's clock is off."""
-    _tell(CLOCKS_OFF, MetricUnit.Count, 1)
+    _put_metric(CLOCKS_OFF, MetricUnit.Count, 1)
 
 
-def _tell(name: str, unit: MetricUnit, value: float) -> None:
+def _put_metric(name: str, unit: MetricUnit, value: float) -> None:
     if _uncounted.is_set():
         return
     # Its dimension is `service`, which the template sets to the name of the stack.

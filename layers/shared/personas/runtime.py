@@ -102,7 +102,7 @@ class Deadline:
         left = self.left()
         return left is None or left > FINISHING_TIME
 
-    def patience(self, seconds: float | None) -> float | None:
+    def bounded_timeout(self, seconds: float | None) -> float | None:
         """Return the seconds that a call may wait which would wait ``seconds``, or for ever.
 
         Raises:
@@ -126,7 +126,7 @@ class Deadline:
             self._calls_end = before
 
     @contextmanager
-    def keeping_back(self, time_for_more: timedelta) -> Iterator[None]:
+    def reserving(self, time_for_more: timedelta) -> Iterator[None]:
         """Let calls end earlier by so much: what comes after them needs the time."""
         left = self.left_for_calls()
         with nullcontext() if left is None else self.within(left - time_for_more):

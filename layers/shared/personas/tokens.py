@@ -26,9 +26,9 @@ JWKS_LIFE: Final = timedelta(minutes=10)
 """The time for which the issuer's keys are used without asking again: a key it withdraws is refused after that."""
 JWKS_PAUSE: Final = timedelta(seconds=60)
 """The shortest time between two fetches, so that made-up ``kid`` values cannot make us ask for each."""
-JWKS_PATIENCE: Final = timedelta(seconds=3)
+JWKS_TIMEOUT: Final = timedelta(seconds=3)
 """The time for which the issuer's keys are waited for, all in all."""
-_TIMEOUT: Final = JWKS_PATIENCE.total_seconds()
+_TIMEOUT: Final = JWKS_TIMEOUT.total_seconds()
 _JWKS_BYTES_MAX: Final = 256 * 1024
 
 
@@ -53,8 +53,8 @@ class _Opener(HTTPHandler, HTTPSHandler, HTTPRedirectHandler):
         """Follow no redirect: the answer is an error, as any other than the document."""
 
 
-class Tokens:
-    """The judge of bearer tokens."""
+class TokenVerifier:
+    """The verifier of bearer tokens."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
@@ -145,7 +145,7 @@ class Jwks(PyJWKClient):
             HTTPException: it breaks off.
             ValueError: its answer is no JSON, or too long.
         """
-        with deadline().within(JWKS_PATIENCE), build_opener(_Opener).open(self.uri, timeout=_TIMEOUT) as answer:
+        with deadline().within(JWKS_TIMEOUT), build_opener(_Opener).open(self.uri, timeout=_TIMEOUT) as answer:
             return json.loads(answer.read(_JWKS_BYTES_MAX))
 
     def get_jwk_set(self, refresh: bool = False) -> PyJWKSet:

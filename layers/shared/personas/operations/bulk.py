@@ -23,7 +23,7 @@ from personas.errors import (
     Unreadable,
     internal,
 )
-from personas.observability import logger, tell_unreadable
+from personas.observability import count_unreadable, logger
 from personas.services import Services
 from personas.store.attempts import ConditionFailed, Tries
 
@@ -143,7 +143,7 @@ def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], Pe
     try:
         return call()
     except Unreadable as error:
-        tell_unreadable(error)
+        count_unreadable(error)
         return error
     except PersonasError as error:
         return error

@@ -3,7 +3,7 @@
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.services import Services
 from personas.store.personas import Stored
 
@@ -32,5 +32,5 @@ def visible_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | No
         return found
     if caller.role == SUPERADMIN:
         raise found
-    tell_unreadable(found)
+    count_unreadable(found)
     return None

@@ -11,7 +11,7 @@ from uuid import uuid4
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, Unreadable, ViewRebuilding
-from personas.observability import logger, tell_refresh_age
+from personas.observability import logger, record_refresh_age
 from personas.operations.maintenance import clean_texts, left_behind
 from personas.runtime import FEED_WINDOW
 from personas.search.index import Index
@@ -139,7 +139,7 @@ def queue_marked(services: Services) -> int:
     """Leave a message for every group that has changed since its last refresh; how many."""
     waiting = services.groups.marked()
     # A mark of another environment's clock may lie ahead of this one's.
-    tell_refresh_age(max(services.now() - waiting[0].since, timedelta()) if waiting else timedelta())
+    record_refresh_age(max(services.now() - waiting[0].since, timedelta()) if waiting else timedelta())
     return services.refresh_queue.send(group.group_id for group in waiting)
 
 

@@ -16,7 +16,7 @@ from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.linking import is_offered_option
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
 from personas.domain.profile import Caller
-from personas.observability import note
+from personas.observability import add_log_fields
 from personas.search.queries import Facet, FacetQuery, Option, Query
 from personas.search.rows import ListedRow
 from personas.services import Services
@@ -78,7 +78,7 @@ def current_view(services: Services, group_id: str) -> PersonaView:
     """
     views = services.persona_views
     view = views.current(group_id)
-    note(view_bytes=views.size_bytes)
+    add_log_fields(view_bytes=views.size_bytes)
     return view
 
 

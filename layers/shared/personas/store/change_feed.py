@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.store.decoding import NEVER, integer, mapping_or_empty, sound_id, text
 from personas.store.keys import PERSONAS, id_of
 
@@ -48,5 +48,5 @@ def change_in(item: Item) -> Change:
             partition=text(item, "pk"),
         )
     except Unreadable as error:
-        tell_unreadable(error)
+        count_unreadable(error)
         return Change(key, seq, {}, deleted=True, version=0, expires_at=NEVER)

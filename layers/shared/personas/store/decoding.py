@@ -13,7 +13,7 @@ from typing import Final
 
 from personas.contract.names import TEXTS_MAX
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.store.attributes import Item, Value
 
 NUMBER_END: Final = 1 << 63
@@ -53,7 +53,7 @@ def each_readable[T](items: Iterable[Item], decode: Callable[[Item], T]) -> Iter
         try:
             found = readable(item, decode)
         except Unreadable as error:
-            tell_unreadable(error)
+            count_unreadable(error)
             continue
         yield found
 

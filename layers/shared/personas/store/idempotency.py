@@ -273,7 +273,7 @@ def answer_once(
     records = _Records(dynamodb(), table)
 
     def run(*, call: Mapping[str, str]) -> dict[str, object]:
-        with deadline().keeping_back(RECORD_TIME):
+        with deadline().reserving(RECORD_TIME):
             return work(Keyed(scope, f"{key}/{records.ends_at}", call["body"]))
 
     once: Callable[..., dict[str, object]] = idempotent_function(

@@ -6,7 +6,7 @@ from itertools import batched
 from typing import Final
 
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.runtime import Parallel
 from personas.store.personas import PersonaStore, Stored
 from personas.store.table import BATCH_READ_MAX
@@ -27,7 +27,7 @@ def load_personas(
     for batch in parallel.run(calls):
         for persona_id, stored in batch.items():
             if isinstance(stored, Unreadable):
-                tell_unreadable(stored)
+                count_unreadable(stored)
             else:
                 found[persona_id] = stored
     return found

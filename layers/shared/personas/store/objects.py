@@ -49,7 +49,7 @@ def put_parts(
     upload = begun["UploadId"]
     with ExitStack() as undo:
         undo.callback(_abort, client, bucket, key, upload)
-        with deadline().keeping_back(ABORT_TIME):
+        with deadline().reserving(ABORT_TIME):
             done: list[CompletedPartTypeDef] = []
             numbered = enumerate(chain((first, second), portions), 1)
             del first, second  # lest they be held to the end

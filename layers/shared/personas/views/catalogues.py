@@ -12,7 +12,7 @@ from typing import Final
 
 from personas.domain.catalogue import TEXT_IDS, Catalogue, Row, check_entry, secret_in
 from personas.errors import Unreadable
-from personas.observability import tell_unreadable
+from personas.observability import count_unreadable
 from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.store.change_feed import Change
@@ -60,7 +60,7 @@ def is_entry(kind: str, change: Change) -> bool:
     try:
         check_entry(kind, change.row)
     except Unreadable as error:
-        tell_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
+        count_unreadable(Unreadable(f"{change.partition} {change.key}", error.reason))
         return False
     return True
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 from personas.contract.views import SEARCH
 from personas.domain.catalogue import Catalogue
 from personas.errors import Unreadable
-from personas.observability import tell_evictions, tell_unreadable
+from personas.observability import count_evictions, count_unreadable
 from personas.runtime import Parallel
 from personas.search.index import Index
 from personas.search.queries import Facet, OptionNames
@@ -47,7 +47,7 @@ def _take(index: Index, change: Change) -> bool:
         if not change.deleted:
             return index.upsert(persona_id, change.seq, change.row)
     except ValueError as error:
-        tell_unreadable(Unreadable(f"{change.partition} {change.key}", type(error).__name__))
+        count_unreadable(Unreadable(f"{change.partition} {change.key}", type(error).__name__))
     # What is left out is remembered until views are made anew: the feed shows it again and again.
     return index.delete(persona_id, change.seq, change.expires_at)
 
@@ -159,4 +159,4 @@ class PersonaViews:
         while total > self._budget_bytes and len(self._views) > 1:
             group_id, _ = self._views.popitem(last=False)
             total -= sizes[group_id]
-        tell_evictions(held - len(self._views))
+        count_evictions(held - len(self._views))

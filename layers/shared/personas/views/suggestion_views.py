@@ -19,7 +19,7 @@ from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
 from personas.errors import Unavailable
-from personas.observability import logger, tell_evictions
+from personas.observability import count_evictions, logger
 from personas.runtime import Parallel, deadline
 from personas.store.groups import Pointer
 from personas.views.most_used import MostUsed
@@ -146,4 +146,4 @@ class SuggestionViews:
             self._texts.drop_oldest()
         while most_used + self._texts.size_bytes > self._budget_bytes and len(self._most_used) > 1:
             most_used -= self._most_used.popitem(last=False)[1].size_bytes
-        tell_evictions(held - len(self._texts) - len(self._most_used))
+        count_evictions(held - len(self._texts) - len(self._most_used))
