@@ -284,7 +284,7 @@ class TestDefects:
         self, world: World, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         persona_id = world.save(name="Wounded Lion")
-        monkeypatch.setattr("personas.domain.sections._made", lambda _: "Wounded Lion")
+        monkeypatch.setattr("personas.domain.resources._is_generated", lambda _: "Wounded Lion")
 
         answer = world.client("root").call("get", {"persona_id": persona_id})
 

@@ -21,8 +21,6 @@ ROOM_MAX: Final = 10
 """Modules of ``search/`` and of ``views/``."""
 
 NOT_YET: Final = {
-    "layers/shared/personas/domain/sections.py",
-    "layers/shared/personas/domain/sections.py:lay_out",
     "layers/shared/personas/operations/duplicate.py:duplicate_persona",
     "layers/shared/personas/operations/refresh.py",
 }

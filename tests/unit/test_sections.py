@@ -8,7 +8,7 @@ import pytest
 from personas.contract.get import GetPersonaRequest
 from personas.contract.persona_fields import TEXT_FIELDS
 from personas.domain.form import Form
-from personas.domain.sections import Layout, lay_out
+from personas.domain.sections import Layout, build_form
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
 from personas.views.most_used import OFFERED as KINDS
@@ -57,7 +57,9 @@ def laid_out(
     **request: object,
 ) -> Layout:
     caller = caller_of(role, *departments)
-    return lay_out(form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), suggestions)
+    return build_form(
+        form or Form(), catalogue_of(rows), caller, GetPersonaRequest.model_validate(request), suggestions
+    )
 
 
 def section(layout: Layout, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from personas.domain.draft import Draft
 from personas.domain.form import Form, laid_over
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.profile import Caller
-from personas.domain.sections import lay_out
+from personas.domain.sections import build_form
 from personas.errors import NotFound
 from personas.operations.persona_reads import read_persona
 from personas.services import Services
@@ -51,7 +51,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
 
     suggestions = services.suggestions.current(catalogues[0], caller, searches, news[0] if news else None)
     form = persona.form if persona else Form()
-    layout = lay_out(laid_over(form, draft) if draft else form, catalogues[0], caller, request, suggestions)
+    layout = build_form(laid_over(form, draft) if draft else form, catalogues[0], caller, request, suggestions)
     verdict = may_edit(caller, persona) if persona else may_write(caller)
     return GetPersonaResponse.model_validate(
         {

@@ -1,0 +1,245 @@
+"""The choices that a form gives to one caller: for each section the options, what is selected, and suggestions."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate, islice
+from typing import Final, NamedTuple, cast
+
+from personas.contract import resources as wire
+from personas.contract.base import WireModel
+from personas.contract.get import GetPersonaRequest
+from personas.contract.persona_fields import TextKind
+from personas.domain import resources
+from personas.domain.catalogue import Catalogue, ParameterField
+from personas.domain.folding import fold
+from personas.domain.form import Form
+from personas.domain.linking import is_for, is_offered_for_personas, is_offered_link
+from personas.domain.permissions import SUPERADMIN
+from personas.domain.profile import Caller
+from personas.domain.suggestions import Suggestions
+from personas.domain.text import Text, wire_bytes
+
+OPTIONS_MAX: Final = 100
+SECTION_BYTES: Final = 1_000_000
+"""The bytes that the texts of one section may take in an answer."""
+SUGGESTIONS_MAX: Final = 20
+
+
+class Choice(NamedTuple):
+    """The options of a section by id, and the ids of those that are selected and suggested."""
+
+    options: Mapping[str, WireModel]
+    selected: Sequence[str]
+    suggestions: Sequence[str]
+
+
+class Choices:
+    """The choices of a form, kind by kind.
+
+    ``suggestions`` are the texts to choose from and what is used most; before the first refresh that is what is
+    selected.
+    """
+
+    def __init__(
+        self, form: Form, catalogue: Catalogue, caller: Caller, request: GetPersonaRequest, suggestions: Suggestions
+    ) -> None:
+        self.catalogue = catalogue
+        self._form = form
+        self._caller = caller
+        self._request = request
+        self._suggestions = suggestions
+
+    def texts(self, kind: TextKind, model: type[WireModel], text_field: str) -> Choice:
+        """Return the choice of texts of a kind, each as ``model``, which holds the text in ``text_field``."""
+        selected = [text for of_kind, text in self._form.texts if of_kind == kind]
+        offered = self._suggestions.texts.get(kind, ())
+        options = {
+            text.id: model.model_validate({"id": text.id, text_field: text.text, "generated": False})
+            for text in _text_options(selected, offered)
+        }
+        return self._choice(kind, options, [text.id for text in selected])
+
+    def colors(self) -> Choice:
+        """Return the choice of a color."""
+        request = self._request
+        selected = _one(self._form.color_id)
+        entries = self._entries("colors", resources.color, selected)
+        searched = request.color_search, request.color_show_selected
+        return self._links("colors", entries, selected, ("name", "hex_code"), *searched)
+
+    def icons(self) -> Choice:
+        """Return the choice of an icon."""
+        request = self._request
+        selected = _one(self._form.icon_id)
+        entries = self._entries("icons", resources.icon, selected)
+        searched = request.icon_search, request.icon_show_selected
+        return self._links("icons", entries, selected, ("name", "value"), *searched)
+
+    def flags(self) -> Choice:
+        """Return the choice whether the active flag is set."""
+        icons = self.catalogue.rows("icons")
+        options = {flag_id: resources.flag(flag_id, row, icons) for flag_id, row in self.catalogue.flags.items()}
+        selected = _one(self._form.active_flag_id)
+        return Choice(options, selected, self._suggested("flags", selected, options))
+
+    def departments(self) -> Choice:
+        """Return the choice of departments: the caller's own, and those that are selected."""
+        caller, selected = self._caller, self._form.department_ids
+        entries = {
+            department_id: department
+            for department_id, department in self._entries("departments", resources.department, selected).items()
+            if caller.role == SUPERADMIN or department_id in caller.department_ids or department_id in selected
+        }
+        return self._links("departments", entries, selected, ("name",))
+
+    def voices(self) -> Choice:
+        """Return the choice of voices."""
+        selected = self._form.voice_ids
+        return self._links("voices", self._entries("voices", resources.voice, selected), selected, ("voice",))
+
+    @cached_property
+    def resolved_parameter_ids(self) -> list[str]:
+        """The parameters of the parameter fields that are selected."""
+        links = self.catalogue.parameter_fields
+        return list(dict.fromkeys(links[each].parameter_id for each in self._form.parameter_field_ids if each in links))
+
+    @cached_property
+    def parameters(self) -> Choice:
+        """The choice of the parameters whose fields the form offers: those that the request picks, or all."""
+        resolved = self.resolved_parameter_ids
+        hidden_fields = {(link.parameter_id, link.field_id) for link in self._hidden}
+        entries = {
+            parameter_id: resources.parameter(parameter_id, row, hidden_fields)
+            for parameter_id, row in self.catalogue.rows("parameters").items()
+            if parameter_id in resolved or is_offered_for_personas(row, self._caller)
+        }
+        choice = self._links("parameters", entries, resolved, ("name",))
+        if not self._request.parameter_ids:
+            return choice
+        picked = [each for each in self._request.parameter_ids if each in choice.options]
+        return self._choice("parameters", choice.options, picked, entries)
+
+    def parameter_fields(self) -> Choice:
+        """Return the choice of fields of the parameters that are offered."""
+        request, selected = self._request, self._form.parameter_field_ids
+        every_entry = self.catalogue.derived(resources.parameter_fields)
+        entries = {
+            link.id: every_entry[link.id]
+            for link in self.catalogue.parameter_fields.values()
+            if link.id in selected
+            or (link.parameter_id in self._offering and is_offered_link(self.catalogue, link, self._caller))
+        }
+        searched = request.parameter_field_search, request.parameter_field_show_selected
+        return self._links("parameter_fields", entries, selected, ("name",), *searched)
+
+    def fields(self) -> list[wire.Field]:
+        """Return the fields of the parameters that are offered or selected.
+
+        Parameters come in the order of the options, not as they happened to be loaded; the fields of each in their own.
+        """
+        rows, shown = self.catalogue.rows("parameters"), {*self._offering, *self.resolved_parameter_ids}
+        links = [
+            link
+            for link in self.catalogue.parameter_fields.values()
+            if link.parameter_id in shown and link not in self._hidden
+        ]
+        links.sort(key=lambda link: (fold(str(rows[link.parameter_id]["name"])), link.parameter_id))
+        every_field = self.catalogue.derived(resources.fields)
+        return [every_field[each] for each in dict.fromkeys(link.field_id for link in links)]
+
+    @cached_property
+    def _offering(self) -> frozenset[str]:
+        """The parameters whose fields are offered."""
+        return frozenset(self.parameters.selected if self._request.parameter_ids else self.parameters.options)
+
+    @cached_property
+    def _hidden(self) -> frozenset[ParameterField]:
+        """The parameter fields that are not for the caller.
+
+        What the persona has of a parameter is shown to whoever sees the persona; what else that holds is not.
+        """
+        parameters, fields = self.catalogue.rows("parameters"), self.catalogue.rows("fields")
+        return frozenset(
+            link
+            for link in self.catalogue.parameter_fields.values()
+            if link.id not in self._form.parameter_field_ids
+            and not all(is_for(row, self._caller) for row in (parameters[link.parameter_id], fields[link.field_id]))
+        )
+
+    def _entries[R](
+        self, kind: str, to_wire: Callable[[str, Mapping[str, str | None]], R], selected: Collection[str]
+    ) -> dict[str, R]:
+        """Return the entries of a kind that can be selected, and those that are."""
+        return {
+            entry_id: to_wire(entry_id, cast("Mapping[str, str | None]", row))
+            for entry_id, row in self.catalogue.rows(kind).items()
+            if row.get("active") is not False or entry_id in selected
+        }
+
+    def _links(
+        self,
+        kind: str,
+        entries: Mapping[str, WireModel],
+        selected: Sequence[str],
+        named_by: Sequence[str],
+        search: str | None = None,
+        only_selected: bool | None = None,
+    ) -> Choice:
+        suggested = self._suggested(kind, (), entries)
+        options = _options(entries, selected, suggested, named_by, search or "", only_selected=only_selected is True)
+        return self._choice(kind, options, selected, entries)
+
+    def _choice(
+        self,
+        kind: str,
+        options: Mapping[str, WireModel],
+        selected: Sequence[str],
+        entries: Collection[str] | None = None,
+    ) -> Choice:
+        suggested = self._suggested(kind, selected, entries)
+        return Choice(options, selected, [each for each in suggested if each in options])
+
+    def _suggested(self, kind: str, selected: Sequence[str], entries: Collection[str] | None) -> list[str]:
+        if self._suggestions.most_used is None:
+            return list(selected)
+        known = (each for each in self._suggestions.most_used[kind] if entries is None or each in entries)
+        return list(islice(known, SUGGESTIONS_MAX))
+
+
+def _options(
+    entries: Mapping[str, WireModel],
+    selected: Collection[str],
+    suggested: Collection[str],
+    named_by: Sequence[str],
+    search: str,
+    *,
+    only_selected: bool,
+) -> dict[str, WireModel]:
+    """Return the options of a section by folded name: at most 100, what is selected or suggested always among them.
+
+    A search looks among the suggestions too.
+    """
+    wanted = fold(search)
+    names = {entry_id: [fold(getattr(entry, name) or "") for name in named_by] for entry_id, entry in entries.items()}
+    chosen = [each for each in selected if each in entries]
+    others = [
+        entry_id
+        for entry_id in entries
+        if entry_id not in chosen and not only_selected and any(wanted in name for name in names[entry_id])
+    ]
+    others.sort(key=lambda each: (each not in suggested, names[each][0], each))
+    kept = sorted([*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]], key=lambda each: (names[each][0], each))
+    return {entry_id: entries[entry_id] for entry_id in kept}
+
+
+def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Text]:
+    """Return what is selected, then what is offered, as far as a section holds it: at most 100, and at most 1 MB."""
+    chosen = dict.fromkeys(selected)
+    kept = list(dict.fromkeys([*chosen, *offered]))[: max(OPTIONS_MAX, len(chosen))]
+    taken = accumulate(wire_bytes(each.text) for each in kept)
+    fitting = sum(size <= SECTION_BYTES for size in taken)
+    return kept[: max(fitting, len(chosen))]
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)

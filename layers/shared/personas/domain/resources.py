@@ -1,0 +1,88 @@
+"""The entries of a catalogue as answers show them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+from personas.contract import resources as wire
+from personas.contract.base import WireModel
+from personas.domain.catalogue import Catalogue, Row
+
+
+def color(color_id: str, row: Mapping[str, str | None]) -> wire.Color:
+    """Return a color as answers show it."""
+    return wire.Color(
+        id=color_id,
+        name=row["name"],
+        description=row["description"],
+        hex_code=row["hex_code"],
+        generated=_is_generated(row),
+    )
+
+
+def icon(icon_id: str, row: Mapping[str, str | None]) -> wire.Icon:
+    """Return an icon as answers show it."""
+    return wire.Icon(
+        id=icon_id, name=row["name"], description=row["description"], value=row["value"], generated=_is_generated(row)
+    )
+
+
+def voice(voice_id: str, row: Mapping[str, str | None]) -> wire.Voice:
+    """Return a voice as answers show it."""
+    return wire.Voice(id=voice_id, voice=row["voice"], generated=_is_generated(row))
+
+
+def department(department_id: str, row: Mapping[str, str | None]) -> wire.Department:
+    """Return a department as answers show it."""
+    return wire.Department(
+        department_id=department_id, name=row["name"], description=row["description"], generated=_is_generated(row)
+    )
+
+
+def flag(flag_id: str, row: Row, icons: Mapping[str, Row]) -> wire.PersonaFlagConfig:
+    """Return a flag as answers show it, with the value of its icon."""
+    return wire.PersonaFlagConfig(
+        key=str(row["key"]),
+        label=str(row["label"]),
+        description=cast("str | None", row.get("description")),
+        icon_id=cast("str | None", icons.get(cast("str", row.get("icon_id")), {}).get("value")),
+        flag_option_id=flag_id,
+        show=row.get("show") is not False,
+        required=row.get("required") is True,
+        generated=_is_generated(row),
+    )
+
+
+def parameter(parameter_id: str, row: Row, hidden_fields: Collection[tuple[str, str]]) -> wire.Parameter:
+    """Return a parameter as answers show it, without those of its fields that are hidden."""
+    field_ids = [each for each in cast("Sequence[str]", row["field_ids"]) if (parameter_id, each) not in hidden_fields]
+    return _of_row(wire.Parameter, {**row, "id": parameter_id, "field_ids": field_ids})
+
+
+def parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
+    """Return all parameter fields as answers show them, by id."""
+    rows = catalogue.rows("fields")
+    return {
+        link.id: wire.ParameterField(
+            id=link.id,
+            field_id=link.field_id,
+            parameter_id=link.parameter_id,
+            name=str(rows[link.field_id]["name"]),
+            description=str(rows[link.field_id]["description"]),
+            generated=_is_generated(rows[link.field_id]),
+        )
+        for link in catalogue.parameter_fields.values()
+    }
+
+
+def fields(catalogue: Catalogue) -> dict[str, wire.Field]:
+    """Return all fields as answers show them, by id."""
+    return {each: _of_row(wire.Field, {**row, "id": each}) for each, row in catalogue.rows("fields").items()}
+
+
+def _of_row[M: WireModel](model: type[M], row: Row) -> M:
+    """Return the model of those attributes of a row that it has: any other one is a later version's."""
+    return model.model_validate({name: value for name, value in row.items() if name in model.model_fields})
+
+
+def _is_generated(row: Row) -> bool:
+    return row.get("generated") is True
