@@ -1,4 +1,4 @@
-"""A group's catalogue as it stands: what a persona can link to, and how a value names an entry."""
+"""The catalogue of a group: the entries that a persona can link to, and the values that name them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +17,7 @@ ACTIVE_FLAG: Final = "active"
 """The key of the one flag that a persona has."""
 
 SNAPSHOTS: Final = "snapshots"
-"""Where a group's record says what views it has. But for what refresh keeps there, the record is the library's."""
+"""The place in a group's record of the views that it has. Refresh writes that; all else is the library's."""
 
 TEXT_IDS: Final = "text_ids"
 """The place in a group's record of the secret that the ids of its texts follow from. Once there, it never changes."""
@@ -92,7 +92,7 @@ def secret_in(row: Row) -> bytes | None:
 
 
 class Unresolved(ValueError):
-    """A value or an id names no entry, or more than one; the message says which."""
+    """An id or a value that names no entry, or several; the message says so."""
 
 
 class ParameterField(NamedTuple):
@@ -112,18 +112,18 @@ class Catalogue:
         self._derived: dict[object, object] = {}
 
     def rows(self, kind: str) -> Mapping[str, Row]:
-        """The stored entries of a kind, by id."""
+        """Return the stored entries of a kind, by id."""
         return self._rows.get(kind, {})
 
     def derived[T](self, make: Callable[["Catalogue"], T]) -> T:
-        """What ``make`` makes of this catalogue, made once."""
+        """Return the result of ``make`` for this catalogue, which is computed once."""
         if make not in self._derived:
             self._derived[make] = make(self)
         return cast("T", self._derived[make])
 
     @property
     def group(self) -> Row:
-        """The group's own record: its settings, and where its views lie."""
+        """The group's own record: its settings, and the places of its views."""
         return self.rows("group").get(self.group_id, {})
 
     @cached_property
@@ -187,7 +187,7 @@ class Catalogue:
         return found
 
     def has(self, kind: LinkKind, entry_id: str) -> bool:
-        """Whether an entry of that kind exists."""
+        """Tell whether an entry of that kind exists."""
         if kind == "parameter_fields":
             return entry_id in self.parameter_fields
         return entry_id in (self.flags if kind == "flags" else self.rows(kind))
@@ -202,8 +202,8 @@ class Catalogue:
         """Return the id of the entry that ``value`` names, in any case, among those whose id is ``permitted``.
 
         Colors go by name or hex code, icons by name or value, fields of parameters by name, or by "parameter: field"
-        where two parameters have a field of that name. What is no longer active is found if it is ``held``, and only
-        where nothing active goes by the value.
+        where two parameters have a field of that name. An entry that is no longer active is found if it is ``held``,
+        and only where the value names no active one.
 
         Raises:
             Unresolved: no entry goes by it, or several do.
@@ -221,10 +221,10 @@ class Catalogue:
         return ids[0]
 
     def label(self, kind: LinkKind, entry_id: str) -> str | None:
-        """The value that names an entry and that ``find`` turns back into its id; None where there is no entry.
+        """Return the value that names an entry and that ``find`` turns back into its id; None where there is no entry.
 
-        What is no longer active is found by it where it is held. Where no value finds the entry, because others go by
-        each of them too, it is the entry's name.
+        An entry that is no longer active is found by it where it is held. If no value finds the entry, because others
+        have each of them too, it is the entry's name.
         """
         if kind == "parameter_fields":
             link = self.parameter_fields.get(entry_id)

@@ -35,7 +35,7 @@ def escape(text: str) -> str:
 
 
 def unescape(cell: str) -> str:
-    """The text that `escape` made the cell of. A cell that no rule of it would have made is left as it is."""
+    """Return the text that `escape` made the cell of; a cell that it would not have made is returned as it is."""
     text = cell
     for begin, formula in _LATER_ESCAPED.items():
         if begin in text:
@@ -44,12 +44,12 @@ def unescape(cell: str) -> str:
 
 
 def join_list(values: Iterable[str]) -> str:
-    r"""The values, none of them empty, in one text: joined by ``|``, with ``\|`` and ``\\`` for those in them."""
+    r"""Return values, none of them empty, as one text: joined by ``|``, with ``\|`` and ``\\`` for those in them."""
     return "|".join(_TO_ESCAPE.sub(r"\\\g<0>", value) for value in values)
 
 
 def split_list(text: str) -> list[str]:
-    r"""The values that `join_list` joined.
+    r"""Return the values that `join_list` joined.
 
     In a file that a person wrote, nothing between two ``|`` is no value, and a ``\`` before anything else is itself.
     """

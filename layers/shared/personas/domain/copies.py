@@ -1,9 +1,9 @@
-"""What a copy of a persona is called."""
+"""The names of copies."""
 
 from personas.contract.names import NAME_MAX
 
 
 def copy_name(name: str, number: int) -> str:
-    """The name of a persona's copy: "<name> Copy", then "<name> Copy 2"; the name is cut so that all of it fits."""
+    """Return the name of a copy: "<name> Copy", then "<name> Copy 2"; the name is cut so that all of it fits."""
     suffix = " Copy" if number == 1 else f" Copy {number}"
     return name[: NAME_MAX - len(suffix)].rstrip() + suffix

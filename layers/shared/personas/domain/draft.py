@@ -9,7 +9,7 @@ from personas.contract.persona_fields import FIELDS
 from personas.domain.text import Text
 
 DRAFT_LIFE: Final = timedelta(days=90)
-"""How long a draft lives after its last write."""
+"""The time that a draft lives after its last write."""
 
 SINGLES: Final = tuple(field.id_name for field in FIELDS if not field.many)
 LISTS: Final = tuple(field.id_name for field in FIELDS if field.many)
@@ -21,8 +21,8 @@ type Selection = str | tuple[str, ...] | None
 class Draft:
     """A profile's draft.
 
-    ``fields`` holds what was ever patched, by the names of DraftFormState: None or an empty tuple is an explicit
-    clear, an absent name leaves the persona's own value. ``texts`` holds the texts that its ids stand for.
+    ``fields`` holds all that was ever patched, by the names of DraftFormState: None or an empty tuple clears a field,
+    an absent name leaves the persona's own value. ``texts`` holds the texts that its ids stand for.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Draft:
 
 
 def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:
-    """Return every field of the form, with what is absent as empty."""
+    """Return every field of the form; those that are absent are empty."""
     return {name: fields.get(name) for name in SINGLES} | {name: fields.get(name) or () for name in LISTS}
 
 

@@ -5,7 +5,7 @@ from unicodedata import normalize
 
 
 def fold(text: str) -> str:
-    """The form of a text in which two texts are compared: NFKC(casefold(NFKC(text))).
+    """Return the form of a text in which two texts are compared: NFKC(casefold(NFKC(text))).
 
     The inner normalisation makes characters comparable that only look different to casefold (full-width letters,
     ligatures); the outer one composes again what casefold took apart. Folding works character by character between the
@@ -16,7 +16,7 @@ def fold(text: str) -> str:
 
 
 def fold_all(texts: Collection[str]) -> list[str]:
-    """Each of the texts folded: all in one go, which is several times as fast."""
+    """Return each of the texts folded: all in one go, which is several times as fast."""
     folded = fold("\0".join(texts)).split("\0")
     # Texts that contain a NUL themselves come apart.
     return folded if len(folded) == len(texts) else list(map(fold, texts))

@@ -1,4 +1,4 @@
-"""What tells one write from another: the ids of the things it makes and of the write itself.
+"""The ids of a write, and of the things that it makes.
 
 Under an Idempotency-Key both follow from the key, so that a repeat after a crash finds what the first attempt did and
 completes the rest. A write's id also depends on the body: another body under the same key cannot pass for a repeat.
@@ -12,13 +12,13 @@ from personas.domain.text import NAMESPACE
 
 
 class Intent(Protocol):
-    """One call's will to write. ``item`` is the position in a bulk call."""
+    """The intent of a call that writes. ``item`` is the position in a bulk call."""
 
     def new_id(self, item: int = 0) -> str:
-        """The id of the thing that an item makes."""
+        """Return the id of the thing that an item makes."""
 
     def write_id(self, item: int = 0) -> str:
-        """The id of an item's write: always the same for the same item of this intent."""
+        """Return the id of an item's write: always the same for the same item of this intent."""
 
 
 class OneTime:
@@ -28,19 +28,19 @@ class OneTime:
         self._nonce = uuid4().hex[:16]
 
     def new_id(self, item: int = 0) -> str:
-        """A random id."""
+        """Return a random id."""
         return str(uuid4())
 
     def write_id(self, item: int = 0) -> str:
-        """A random id for this call, then the position."""
+        """Return a random id for this call, then the position."""
         return f"{self._nonce}.{item}"
 
 
 class Keyed:
     """The intent behind one use of an Idempotency-Key.
 
-    ``scope`` is group, profile and operation; ``key`` the header and what tells this use of it from one that is
-    forgotten by now; ``body`` what was sent.
+    ``scope`` is group, profile and operation; ``key`` the header and the mark that distinguishes this use of it from
+    an earlier one that is forgotten by now; ``body`` the body that was sent.
     """
 
     def __init__(self, scope: str, key: str, body: str) -> None:
@@ -48,9 +48,9 @@ class Keyed:
         self._write = hashlib.sha256(f"{self._seed}/{body}".encode()).hexdigest()[:16]
 
     def new_id(self, item: int = 0) -> str:
-        """The id that follows from the key and the position."""
+        """Return the id that follows from the key and the position."""
         return str(uuid5(self._seed, str(item)))
 
     def write_id(self, item: int = 0) -> str:
-        """The id that follows from the key, the body and the position."""
+        """Return the id that follows from the key, the body and the position."""
         return f"{self._write}.{item}"

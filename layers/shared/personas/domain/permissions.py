@@ -1,4 +1,4 @@
-"""Who may do what with a persona: the contract's rules, each with the reason that a person is told."""
+"""The rules of permission, each with the reason that a person reads."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ WRITING_ROLES: Final = frozenset({SUPERADMIN, "admin", "instructional"})
 
 
 class Guarded(Protocol):
-    """What the rules look at in a persona."""
+    """The part of a persona that the rules look at."""
 
     @property
     def department_ids(self) -> tuple[str, ...]:
@@ -24,14 +24,14 @@ class Guarded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether something is allowed and, if it is not, the rule that says so."""
+    """The answer of a rule: allowed, or the code and the reason of the rule that forbids it."""
 
     code: str | None = None
     reason: str | None = None
 
     @property
     def allowed(self) -> bool:
-        """Whether no rule stands against it."""
+        """True where no rule forbids it."""
         return self.code is None
 
 
@@ -40,7 +40,7 @@ FOREIGN_DEPARTMENT: Final = Verdict("foreign_department", "You can only assign d
 
 
 def may_write(caller: Caller) -> Verdict:
-    """Whether the caller's role may write at all: create, keep drafts, and copy what it can see.
+    """Tell whether the caller's role may write at all: create, keep drafts, and copy what it can see.
 
     The roles superadmin, admin and instructional may; every other one only reads.
     """
@@ -50,7 +50,7 @@ def may_write(caller: Caller) -> Verdict:
 
 
 def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
-    """Whether a persona of those departments exists for the caller.
+    """Tell whether a persona of those departments exists for the caller.
 
     It does for a superadmin, where it has no departments, and where the two share one.
     """
@@ -58,7 +58,7 @@ def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
 
 
 def may_edit(caller: Caller, persona: Guarded) -> Verdict:
-    """Whether the caller may change the persona.
+    """Tell whether the caller may change the persona.
 
     The role must write, and no active scenario may use the persona. One without departments is for superadmins;
     others than they must belong to all its departments.
@@ -70,7 +70,7 @@ def may_edit(caller: Caller, persona: Guarded) -> Verdict:
 
 
 def may_delete(caller: Caller, persona: Guarded) -> Verdict:
-    """Whether the caller may delete the persona: as changing it, but one shared department is enough."""
+    """Tell whether the caller may delete the persona: as for a change, but one shared department is enough."""
     verdict = _may_touch(caller, persona)
     if verdict.allowed and caller.role != SUPERADMIN and caller.department_ids.isdisjoint(persona.department_ids):
         return Verdict("no_shared_department", "You can only delete a persona of one of your departments.")
@@ -78,7 +78,7 @@ def may_delete(caller: Caller, persona: Guarded) -> Verdict:
 
 
 def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
-    """Whether the caller may save a persona with those departments.
+    """Tell whether the caller may save a persona with those departments.
 
     A superadmin may with any or none; others with at least one, and only with departments of their own.
     """
@@ -90,12 +90,12 @@ def may_assign(caller: Caller, department_ids: Collection[str]) -> Verdict:
 
 
 def may_download(caller: Caller, group_id: str, profile_id: str) -> bool:
-    """Whether an export of that profile of that group exists for the caller."""
+    """Tell whether an export of that profile of that group exists for the caller."""
     return caller.group_id == group_id and (caller.profile_id == profile_id or caller.role == SUPERADMIN)
 
 
 def departments_of_copy(caller: Caller, persona: Guarded) -> tuple[str, ...]:
-    """The departments of a copy that the caller makes: those of the source that are the caller's own.
+    """Return the departments of a copy that the caller makes: those of the source that are the caller's own.
 
     A superadmin keeps all; where the source has none, a copy gets the caller's.
     """

@@ -7,7 +7,7 @@ from personas.domain.form import Form
 from personas.domain.text import Text
 
 HEAD_CHARACTERS: Final = 100
-"""How much of the instructions stands for the whole in a filter's options."""
+"""The length of the beginning of the instructions that a filter's options show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

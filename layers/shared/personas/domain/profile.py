@@ -1,4 +1,4 @@
-"""Who may call: profiles, API keys, and the caller that they add up to."""
+"""Profiles, API keys, and the caller of a request."""
 
 import hashlib
 import secrets
@@ -37,7 +37,7 @@ class ApiKey:
     revoked: bool = False
 
     def holds(self, now: float) -> bool:
-        """Whether it is neither revoked nor past its time."""
+        """Tell whether it is neither revoked nor past its time."""
         return not self.revoked and (self.expires_at is None or now < self.expires_at)
 
 
@@ -55,18 +55,18 @@ class Caller:
 
 
 def new_key(profile_id: str | None) -> str:
-    """A fresh API key: 256 random bits, with the profile's id in clear so that both can be read in one round trip."""
+    """Return a new API key: 256 random bits, and the profile's id in clear so that one round trip can read both."""
     hint = urlsafe_b64encode(UUID(profile_id).bytes).decode().rstrip("=") if profile_id else _NO_PROFILE
     return f"{KEY_PREFIX}.{hint}.{secrets.token_urlsafe(_SECRET_BYTES)}"
 
 
 def digest_of(key: str) -> str:
-    """What is stored of an API key: its SHA-256, in hex. It is random, so it needs neither salt nor stretching."""
+    """Return the SHA-256 of an API key in hex, which is stored. A key is random: it needs no salt and no stretching."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def profile_hint(key: str) -> str | None:
-    """The profile that a key says it names: a hint for what to read, trusted for nothing."""
+    """Return the profile that a key claims to name: a hint for the read, trusted for nothing."""
     match key.split("."):
         case [prefix, hint, _] if prefix == KEY_PREFIX and hint != _NO_PROFILE:
             try:

@@ -1,6 +1,6 @@
 """Ids that follow from what they name: the same text has the same id, from anyone, without a look-up.
 
-Who knows the id of a text can read it. So such an id follows from the group's secret besides: nobody learns from a
+A caller who knows the id of a text can read it. So the id also follows from the group's secret: nobody learns from a
 guessed text that someone uses it.
 """
 
@@ -38,14 +38,14 @@ class Reference(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """A text by its kind and what follows from it alone."""
+    """A text by its kind and a digest of the text alone."""
 
     kind: TextKind
     digest: str
 
 
 def resource_id(group_id: str, kind: str, name: str) -> str:
-    """The id of a catalogue entry that was loaded without one. A field's name is ``parameter/field``."""
+    """Return the id of a catalogue entry that was loaded without one. A field's name is ``parameter/field``."""
     return str(uuid5(NAMESPACE, f"{group_id}/{kind}/{name}"))
 
 
@@ -61,25 +61,25 @@ def text_id(secret: bytes, kind: TextKind, text: str) -> str:
 
 
 def identified(secret: bytes, kind: TextKind, text: str) -> Text:
-    """``text`` together with its id."""
+    """Return a text together with its id."""
     return Text(text_id(secret, kind, text), text)
 
 
 def fingerprint(kind: TextKind, text: str) -> Fingerprint:
-    """Return the sign of a text for where the group's secret is not known: it is never given out."""
+    """Return the fingerprint of a text, for use without the group's secret; no answer contains it."""
     return Fingerprint(kind, str(uuid5(NAMESPACE, f"{kind}/{text}")))
 
 
 def utf8_bytes(texts: Iterable[str]) -> int:
-    """The length of the texts together, in bytes of UTF-8."""
+    """Return the length of the texts together, in bytes of UTF-8."""
     return sum(len(text.encode()) for text in texts)
 
 
 def wire_bytes(text: str) -> int:
-    """The length of the text in an answer: UTF-8, and what JSON has to escape escaped."""
+    """Return the length of the text in an answer: UTF-8, and what JSON has to escape escaped."""
     return len(pydantic_core.to_json(text))
 
 
 def quoted(sent: str) -> str:
-    """Put what was sent in quotation marks and cut it, for a message about it."""
+    """Return a sent text in quotation marks and cut, for a message about it."""
     return repr(sent if len(sent) <= QUOTED_MAX else f"{sent[: QUOTED_MAX - 1]}…")
