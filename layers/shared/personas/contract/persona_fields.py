@@ -57,6 +57,8 @@ class LinkField(NamedTuple):
 
 type PersonaField = TextField | LinkField
 
+FIELDS_VERSION: Final = 1
+"""Raised with every change of the fields: the formats of the views that hold whole forms go by it."""
 FIELDS: Final[Sequence[PersonaField]] = (
     TextField("name", "name_id", "names", "ni", "n", needed=True),
     TextField("description", "description_id", "descriptions", "di", "d"),

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
-from personas.contract.persona_fields import FIELDS, LinkField
+from personas.contract.persona_fields import FIELDS, FIELDS_VERSION, LinkField
 from personas.contract.views import EXPORT
 from personas.domain.form import Form
 from personas.domain.persona import Persona
@@ -34,8 +34,8 @@ type Store = Callable[[Iterable[bytes]], str]
 """Stores the parts, one behind the other, as one object; its key."""
 
 EXPORT_VIEW: Final = EXPORT.name
-FORMAT_VERSION: Final = 1
-"""Raised with every change of this layout, of a record's included."""
+FORMAT_VERSION: Final = FIELDS_VERSION
+"""Raised by one more with every change of this layout but that of the fields."""
 
 BLOCK_ENTRIES: Final = 500
 BLOCK_BYTES: Final = 1024 * 1024

@@ -21,6 +21,7 @@ from itertools import accumulate, chain, compress, repeat
 from operator import add, floordiv, mod, neg
 from typing import Final, Literal
 
+from personas.contract.persona_fields import FIELDS_VERSION
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified, wire_bytes
 from personas.search.columns import gathered
@@ -38,7 +39,7 @@ from personas.views.text_usage import OPTIONS_MAX, SECTION_BYTES, TextsView, Use
 type OfferedKind = Kind | Literal["parameters"]
 
 OFFERED: Final[tuple[OfferedKind, ...]] = (*KINDS, "parameters")
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = FIELDS_VERSION
 """Raised with every change of this layout, and of which entries are kept."""
 KIND_BYTES: Final = 2_500_000
 """How much is kept of a kind, before compression: texts shrink to a third, so the whole stays below 5 MB."""

@@ -22,7 +22,7 @@ from operator import add, floordiv, mod
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from personas.contract.persona_fields import TextKind
+from personas.contract.persona_fields import FIELDS_VERSION, TextKind
 from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
@@ -30,8 +30,8 @@ from personas.search.columns import gathered
 from personas.search.object_format import LEVEL, pack_numbers, seal, unpack_numbers, unseal
 from personas.views.text_columns import KINDS, SECTIONS, TEXT_KINDS, Column, Entries, Kind, entries_of, runs_between
 
-FORMAT_VERSION: Final = 2
-"""Raised with every change of this layout."""
+FORMAT_VERSION: Final = FIELDS_VERSION + 1
+"""Raised by one more with every change of this layout but that of the fields."""
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
 """What the texts of one section of a form may take in an answer."""
