@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Background:
-    """Invokes functions by schedules and with messages of queues, in a thread of its own, as a context manager.
+    """An invoker of functions by schedules and with messages of queues, in a thread of its own, as a context manager.
 
     Functions and queues go by the names and addresses that the local stack gives them. Whoever ends it ends the
     invoker first, or it waits for a function: that is what `stop` is for.

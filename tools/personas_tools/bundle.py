@@ -210,7 +210,7 @@ def _kind(path: Path) -> str:
 
 
 def main() -> int:
-    """Finish a build and report on it; 1 where it must not be deployed."""
+    """Finish a build and report on it; return 1 if it must not be deployed."""
     parser = argparse.ArgumentParser(description="Finish what `sam build` made, and say what it weighs.")
     parser.add_argument("build", type=Path, help="the folder that sam built into")
     parser.add_argument("--architecture", choices=sorted(_MACHINES), required=True)

@@ -112,7 +112,7 @@ def openapi() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """A server that announces when it listens."""
 
     def __init__(self, config: uvicorn.Config, banner: str) -> None:
         super().__init__(config)

@@ -65,7 +65,7 @@ type Send = Callable[[Sent], Awaitable[None]]
 
 
 class Invoker(Protocol):
-    """Runs functions, as `workers.Workers` does; called from ``parallel`` threads."""
+    """A runner of functions, as `workers.Workers` is; called from ``parallel`` threads."""
 
     parallel: int
 

@@ -138,7 +138,7 @@ class Api:
         return ApiError(message)
 
     def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None) -> Answer:
-        """Post a JSON body to an operation; the answer, whatever its status, unless the service stays busy.
+        """Post a JSON body to an operation, and return the answer, whatever its status, unless the service stays busy.
 
         Raises:
             ApiError: busy or out of reach at the last try as well, or no JSON was answered.

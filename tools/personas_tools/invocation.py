@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no answer: the handler raised, its time ran out, the event was too large, or its process died."""
+    """The reason of a missing answer: an exception, the time limit, an event that was too large, or a dead process."""
 
     reason: str
     timed_out: bool = False

@@ -74,7 +74,7 @@ class Catalogue:
         return next(iter(found))
 
     def stored_otherwise(self, kind: ResourceKind, name: str, entry_id: str) -> str | None:
-        """Another id under which that name is stored and which the file does not mention, or None."""
+        """Return another id under which that name is stored and which the file does not mention, or None."""
         others = self._stored[kind].get(fold(name), set()) - self._file_ids[kind]
         return None if entry_id in self._stored[kind].get(fold(name), set()) else min(others, default=None)
 

@@ -27,7 +27,7 @@ def library() -> None:
 @of_group
 @on_store
 def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
-    """Make a group's catalogue what FILE says (YAML or JSON; "-" is standard input).
+    """Replace a group's catalogue by FILE (YAML or JSON; "-" is standard input).
 
     Loading again changes nothing. Entries that the file does not mention stay as they are.
     """

@@ -211,7 +211,7 @@ class Library(BaseModel):
     scenarios: tuple[Scenario, ...] = ()
 
     def places(self) -> Iterator[Place]:
-        """Every entry of the file, with where it stands."""
+        """Yield every entry of the file, with its place."""
         for kind, entries in self._kinds():
             for position, entry in enumerate(entries):
                 yield Place(kind, f"{kind}[{position}]", entry)

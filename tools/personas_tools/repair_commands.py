@@ -27,7 +27,7 @@ def register(main: click.Group) -> None:
 @of_group
 @on_store
 def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_ids: bool, group_id: str | None) -> None:
-    """List what of a group cannot be read, its personas and its own record, or remove some of the personas for good.
+    """List the unreadable items of a group, its personas and its own record, or remove some of the personas for good.
 
     `restore` brings one back as it was. A persona that can be read is never removed here, and such a secret is kept.
     """
@@ -57,7 +57,7 @@ def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_i
 def restore_personas(
     target: Target, source_name: str, persona_ids: tuple[str, ...], dry_run: bool, group_id: str | None
 ) -> None:
-    """Save a group's personas as a copy of the table has them that was restored to an earlier moment.
+    """Save a group's personas as they are in a copy of the table that was restored to an earlier moment.
 
     Those that are gone come back, those that were changed get a new version with what they held then. Those that were
     created since stay, as do drafts and the library.

@@ -1,4 +1,4 @@
-"""Reads template.yaml, so that tables, routes, environment and CORS are written down in one place only.
+"""The reader of template.yaml, so that tables, routes, environment and CORS are written down in one place only.
 
 It understands what that file uses of CloudFormation and SAM, and refuses the rest with the place that it stands at.
 """
@@ -318,7 +318,7 @@ def _statements(properties: Mapping[str, Node], where: str) -> tuple[Statement, 
 
 
 def _resource(node: Node, where: str) -> str:
-    """``!GetAtt X.Arn`` as "X", ``!Sub "${X.Arn}/rest"`` as "X/rest"."""
+    """Return ``!GetAtt X.Arn`` as "X", ``!Sub "${X.Arn}/rest"`` as "X/rest"."""
     match node:
         case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
             return logical_id

@@ -16,12 +16,12 @@ class _NoManagedPolicies:
     """Policies are literal: a name of one managed by AWS is looked up nowhere."""
 
     def load(self) -> dict[str, str]:
-        """No policy."""
+        """Return no policy."""
         return {}
 
 
 def transformed(document: dict[str, Any]) -> dict[str, object]:
-    """One template, transformed. Local folders stand in it as if they had been uploaded to a bucket."""
+    """Transform one template, with local folders as if they had been uploaded to a bucket."""
     for resource in document["Resources"].values():
         properties = resource.get("Properties", {})
         for name in ("CodeUri", "ContentUri"):

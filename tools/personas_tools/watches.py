@@ -22,7 +22,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Goes on where the metric, or the ``expression`` of several, lies above ``threshold``.
+    """An alarm that goes on if the metric, or the ``expression`` of several, lies above ``threshold``.
 
     ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it.
     """

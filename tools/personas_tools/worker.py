@@ -53,7 +53,7 @@ class LambdaContext:
         self._ends = ends
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until this invocation is cut off."""
+        """Return the milliseconds until this invocation is cut off."""
         return max(0, int((self._ends - time.monotonic()) * 1000))
 
 

@@ -202,5 +202,5 @@ class _Environment:
             return False
 
     def close(self) -> None:
-        """Hang up; the process ends as soon as it notices."""
+        """Close the connection; the process ends as soon as it notices."""
         self._link.close()

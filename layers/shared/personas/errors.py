@@ -82,7 +82,7 @@ class NotJson(PersonasError):
 
 
 class Unauthenticated(PersonasError):
-    """No profile is named, or a credential does not hold."""
+    """The error of a call without a valid credential, or of one that names no profile."""
 
     status = 401
     title = "Unauthorized"
@@ -98,7 +98,7 @@ class Forbidden(PersonasError):
 
 
 class NotFound(PersonasError):
-    """It does not exist, or not for this caller: the two are told in the same words."""
+    """The error about a thing that does not exist, or not for this caller: the two are answered in the same words."""
 
     status = 404
     title = "Not Found"

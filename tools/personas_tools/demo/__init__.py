@@ -90,7 +90,7 @@ PEOPLE: Final = (
 
 
 def load_if_empty(stack: LocalStack) -> list[str]:
-    """Load the demo unless it was loaded before, and say with which keys to try it.
+    """Load the demo unless it was loaded before, and return the lines that name the keys to try it.
 
     The next start does what a first one that was cut off has left undone. Keys are kept in ``demo-keys.json``
     of the stack's folder, for they can be shown again at every start only if they lie there.

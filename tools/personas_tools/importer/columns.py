@@ -209,7 +209,7 @@ class Columns:
         return row._replace(cells=cells)
 
     def told(self) -> Iterator[tuple[str, str]]:
-        """Each field that has a column, and how its cells are read."""
+        """Yield each field that has a column, and the form of its cells."""
         for column in self.columns:
             joined = {None: "", ",": "list, joined by commas", _BAR: "list, joined by |"}[column.separator]
             yield column.field.key, joined or column.field.type

@@ -45,7 +45,7 @@ class Change(NamedTuple):
 
 
 class Judge:
-    """Holds rows against the contract, the library, and the personas that they change."""
+    """A judge of rows by the contract, the library, and the personas that they change."""
 
     def __init__(self, api: Api, offered: Offered, form: GetPersonaResponse) -> None:
         self._api = api
@@ -59,7 +59,7 @@ class Judge:
         return [*forbidden, *self._breaches(item), *self._unknown(item)]
 
     def verdict(self, item: Item) -> tuple[list[str], list[Change]]:
-        """All that the service would have against an item, and what an update without faults would change.
+        """Return all faults that the service would find in an item, and the changes of an update without faults.
 
         Raises:
             ApiError: the persona cannot be read.

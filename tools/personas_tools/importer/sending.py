@@ -113,7 +113,7 @@ _RESULTS: Final = TypeAdapter(list[_Result])
 
 
 def send(api: Api, batches: Iterable[Batch], journal: Journal) -> Iterator[int]:
-    """Send what the journal does not have yet; how many rows of each batch are settled, as it goes.
+    """Send the batches that the journal does not have yet; yield the number of settled rows of each.
 
     Raises:
         ApiError: the service stays busy or out of reach, or refuses a call as a whole. The journal has the answers
@@ -176,7 +176,7 @@ def lost(message: str) -> str:
 
 
 def told(faults: Iterable[tuple[Sequence[str], str]]) -> str:
-    """Faults in words for who corrects the file: each given by the steps of the pointer into its item, and why."""
+    """Return faults in words for a person: each given by the steps of the pointer into its item, and the reason."""
     return "; ".join(f"{_place(steps)}{message}" for steps, message in faults)
 
 

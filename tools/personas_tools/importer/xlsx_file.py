@@ -148,7 +148,7 @@ def _refuse(*_: object) -> None:
 
 
 class _Reader(ExcelReader):
-    """Reads strings as they are: openpyxl itself takes "x005F_" away wherever it stands in one."""
+    """A reader of strings as they are: openpyxl itself removes "x005F_" wherever it stands in one."""
 
     def read_strings(self) -> None:
         """Read the table of strings that cells point into."""
@@ -210,7 +210,7 @@ def _text(cell: _Cell) -> tuple[str, str | None]:
 
 
 def _fitting(text: str) -> str:
-    """As much of a text as a cell holds."""
+    """Return as much of a text as a cell holds."""
     while max(len(workbook.encoded(text)), workbook.units(text)) > workbook.CELL_MAX:
         text = text[: len(text) * 9 // 10]
     return text
