@@ -1,4 +1,4 @@
-"""What a form offers beyond the catalogue: what the group's personas use most."""
+"""The suggestions of a form beyond the catalogue: the entries that the group's personas use most."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

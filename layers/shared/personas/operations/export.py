@@ -58,9 +58,9 @@ def export_personas(services: Services, caller: Caller, request: ExportPersonasR
 class _Wanted:
     """The personas that a query finds, whole, each as it stood at some moment after the call began.
 
-    What they are and which of them match is what the view says: search's own selection, in the order of the ids. What
-    is in them comes from the blocks of the export view where these hold the very state that the view knows, and from
-    the table where the persona was written since. Where the blocks are lost, that is all of them.
+    The view selects them, as for a search, in the order of the ids. The content of a persona comes from the blocks of
+    the export view if these hold the very state that the view knows, and from the table if it was written since. If the
+    blocks are lost, all of it comes from the table.
     """
 
     def __init__(self, services: Services, view: PersonaView, query: Query, only: str | None) -> None:
@@ -71,7 +71,7 @@ class _Wanted:
         self._selection = view.index.selection(query, view.field_of, only)
 
     def __iter__(self) -> Iterator[list[Persona]]:
-        """The personas, some at a time.
+        """Yield the personas, some at a time.
 
         Raises:
             ExportUnfinished: there is no time left for more.
@@ -96,7 +96,7 @@ class _Wanted:
             yield [found[persona_id] for persona_id in seqs if persona_id in found]
 
     def _from_blocks(self, selection: Selection) -> Iterator[Persona]:
-        """The wanted as of the last refresh, as far as the blocks can be read."""
+        """Yield the wanted as of the last refresh, as far as the blocks can be read."""
         snapshots = self._services.snapshots
         pointer = pointer_to(self.view.catalogue, EXPORT_VIEW)
         if pointer is None:
@@ -115,7 +115,7 @@ class _Wanted:
             logger.warning("a group could not be queued", extra={"group": self._group_id})
 
     def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
-        """Those of the personas that still match. What was written since the view was read is judged by itself."""
+        """Return those of the personas that still match; judge by itself what was written since the view was read."""
         stored = load_personas(self._services.personas, self._services.parallel, self._group_id, seqs)
         newer = Index()
         for persona_id, each in stored.items():
@@ -146,7 +146,7 @@ class _File:
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    """Rows as RFC 4180 has them: commas, CRLF, quotes where they are needed."""
+    """Return rows as RFC 4180 has them: commas, CRLF, quotes where they are needed."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode()

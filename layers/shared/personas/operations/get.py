@@ -71,7 +71,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
 
 
 def _searches(request: GetPersonaRequest) -> dict[TextKind, str]:
-    """What the caller looks for among all texts of the group, by kind."""
+    """Return the texts that the caller searches for, by kind."""
     asked: dict[TextKind, str | None] = {
         "descriptions": request.descriptions_search,
         "instructions": request.instructions_search,

@@ -1,4 +1,4 @@
-"""search: one page of the personas that match, and what else there is to filter by, with true counts."""
+"""search: one page of the personas that match, and the options to filter by, with true counts."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -26,7 +26,7 @@ INSTRUCTION_NAME_MAX: Final = 100
 
 
 class _Standing(NamedTuple):
-    """What the permission rules look at, taken from a row."""
+    """The part of a row that the permission rules look at."""
 
     department_ids: tuple[str, ...]
     active_scenario_ids: tuple[str, ...]
@@ -70,7 +70,7 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
 
 
 def current_view(services: Services, group_id: str) -> PersonaView:
-    """The group's view, brought up to date by one round.
+    """Return the group's view, brought up to date by one round.
 
     Raises:
         ViewRebuilding: the view lacks more than can be read in time; the group is queued.
@@ -83,7 +83,7 @@ def current_view(services: Services, group_id: str) -> PersonaView:
 
 
 def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
-    """What the caller looks for, among what it may see."""
+    """Return the query for the conditions, among the personas that the caller may see."""
     return Query(
         caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
         text=conditions.search,

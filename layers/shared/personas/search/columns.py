@@ -1,4 +1,4 @@
-"""What is known of a doc, in columns of numbers: one value a doc, or any number of them."""
+"""Columns of numbers by doc: one value a doc, or any number of them."""
 
 from array import array
 from collections import Counter
@@ -15,7 +15,7 @@ BITMAP_BYTES: Final = 180
 
 
 def gathered(column: array[int], runs: Runs, width: int = 1) -> array[int]:
-    """The column's values at these docs, in this order."""
+    """Return the column's values at these docs, in this order."""
     values = array(column.typecode)
     for start, stop in runs:
         values += column[start * width : stop * width]
@@ -23,7 +23,7 @@ def gathered(column: array[int], runs: Runs, width: int = 1) -> array[int]:
 
 
 def bytes_of(columns: Iterable[array[int]]) -> int:
-    """How much memory the columns take."""
+    """Return how many bytes of memory the columns take."""
     return sum(len(column) * column.itemsize for column in columns)
 
 
@@ -31,7 +31,7 @@ class Single:
     """One value a doc, 0 for none."""
 
     walk_cost: Final = 0.13
-    """What `tally` costs a doc, in µs, where the docs lie far apart."""
+    """The cost of `tally` a doc, in µs, where the docs lie far apart."""
 
     def __init__(self, values: array[int]) -> None:
         self.values = values
@@ -41,11 +41,11 @@ class Single:
         self.values.append(values[0] if values else 0)
 
     def at(self, doc: int) -> array[int]:
-        """The values of a doc."""
+        """Return the values of a doc."""
         return self.values[doc : doc + 1]
 
     def tally(self, docs: array[int]) -> Counter[int]:
-        """How often each value is found at the docs."""
+        """Return how often each value is found at the docs."""
         return Counter(map(self.values.__getitem__, docs))
 
     def gather(self, runs: Runs) -> None:
@@ -53,7 +53,7 @@ class Single:
         self.values = gathered(self.values, runs)
 
     def arrays(self, name: str) -> dict[str, array[int]]:
-        """What is stored of it, by names that begin with ``name``."""
+        """Return the arrays to store, by names that begin with ``name``."""
         return {name: self.values}
 
 
@@ -70,16 +70,16 @@ class Ragged:
         self.starts.append(len(self.values))
 
     def at(self, doc: int) -> array[int]:
-        """The values of a doc."""
+        """Return the values of a doc."""
         return self.values[self.starts[doc] : self.starts[doc + 1]]
 
     @property
     def walk_cost(self) -> float:
-        """What `tally` costs a doc, in µs, where the docs lie far apart."""
+        """The cost of `tally` a doc, in µs, where the docs lie far apart."""
         return 0.45 + 0.08 * len(self.values) / len(self.starts)
 
     def tally(self, docs: array[int]) -> Counter[int]:
-        """How often each value is found at the docs."""
+        """Return how often each value is found at the docs."""
         values, starts = self.values, self.starts
         return Counter(chain.from_iterable([values[starts[doc] : starts[doc + 1]] for doc in docs]))
 
@@ -93,5 +93,5 @@ class Ragged:
         self.values, self.starts = values, starts
 
     def arrays(self, name: str) -> dict[str, array[int]]:
-        """What is stored of it, by names that begin with ``name``."""
+        """Return the arrays to store, by names that begin with ``name``."""
         return {name: self.values, f"{name}.starts": self.starts}

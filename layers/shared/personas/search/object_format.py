@@ -29,7 +29,7 @@ class SnapshotVersionUnknown(ValueError):
 
 
 def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:
-    """The sections as one object: magic, CRC-32 of all that follows, version, lengths, sections."""
+    """Return the sections as one object: magic, CRC-32 of all that follows, version, lengths, sections."""
     lengths = b"".join(_LENGTH.pack(len(section)) for section in sections)
     body = b"".join((_HEAD.pack(version, len(sections)), lengths, *sections))
     return b"".join((magic, _CHECKSUM.pack(zlib.crc32(body)), body))
@@ -74,7 +74,7 @@ def pack_numbers(column: array[int]) -> bytes:
 
 
 def unpack_numbers(typecode: str, stored: bytes | memoryview) -> array[int]:
-    """The numbers that `pack_numbers` made planes of."""
+    """Return the numbers that `pack_numbers` made planes of."""
     column = array(typecode)
     planes = zlib.decompress(stored)
     width = column.itemsize
@@ -92,5 +92,5 @@ def pack_texts(texts: Sequence[str]) -> bytes:
 
 
 def unpack_texts(stored: bytes | memoryview) -> list[str]:
-    """The texts that `pack_texts` packed."""
+    """Return the texts that `pack_texts` packed."""
     return zlib.decompress(stored).decode().split("\0")[:-1]

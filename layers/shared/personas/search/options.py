@@ -1,4 +1,4 @@
-"""Which docs have which option: codes and bitmaps by doc, counted by the cheapest of three ways."""
+"""The options of the docs: codes and bitmaps by doc, counted by the cheapest of three ways."""
 
 from array import array
 from collections.abc import Collection, Iterable, Sequence
@@ -49,7 +49,7 @@ class Options:
         self.cells.append(codes)
 
     def code(self, option_id: str) -> int:
-        """The code of an id, a new one where it has none yet."""
+        """Return the code of an id, a new one where it has none yet."""
         code = self._code_of.get(option_id)
         if code is None:
             code = self._code_of[option_id] = len(self.ids)
@@ -59,11 +59,11 @@ class Options:
         return code
 
     def ids_at(self, doc: int) -> list[str]:
-        """The ids of a doc."""
+        """Return the ids of a doc."""
         return [self.ids[code] for code in self.cells.at(doc)]
 
     def id_at(self, doc: int) -> str | None:
-        """The id of a doc that has one at most."""
+        """Return the id of a doc that has one at most."""
         return self.ids[self.cells.values[doc]] or None
 
     def discard(self, doc: int) -> None:
@@ -73,13 +73,13 @@ class Options:
                 self.bitmaps[code].discard(doc)
 
     def having(self, ids: Iterable[str], or_none: bool = False) -> BitMap:
-        """The docs with any of the ids, or with none at all."""
+        """Return the docs with any of the ids, or with none at all."""
         bitmaps, codes_of = self.bitmaps or [], self._code_of
         codes = {codes_of[each] for each in ids if each in codes_of} - {0} | ({0} if or_none else set())
         return BitMap().union(*map(bitmaps.__getitem__, codes))
 
     def counts(self, docs: BitMap, in_use: int, end: int, ids: Sequence[str] | None = None) -> dict[str, int]:
-        """How many of the docs have each id, without the ids that none has.
+        """Return how many of the docs have each id, without the ids that none has.
 
         ``in_use`` is how many docs are used at all, ``end`` the one behind the last. ``ids`` stand for the ids by
         code; what stands for several counts as one of them, and what an empty string stands for is not counted.
@@ -121,13 +121,13 @@ class Options:
         return codes
 
     def _kept(self) -> list[int]:
-        """The codes that are in use, in the order that they get."""
+        """Return the codes that are in use, in the order that they get."""
         if self.bitmaps is None:
             return sorted({0, *self.cells.values})
         return [code for code, bitmap in enumerate(self.bitmaps) if bitmap or code == 0]
 
     def size_bytes(self) -> int:
-        """About how much memory this takes."""
+        """Return about how many bytes of memory this takes."""
         cells = bytes_of(self.cells.arrays("").values())
         bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps or ())
         return cells + bitmaps + ENTRY_BYTES * len(self.ids)
@@ -153,13 +153,14 @@ class Labelled(Options):
         self.labels[code] = label
 
     def gather(self, runs: Runs, place: array[int]) -> list[int]:
+        """Move to new docs as other options do, and rank the codes again."""
         codes = super().gather(runs, place)
         self.labels = [self.labels[code] for code in codes]
         self._rank()
         return codes
 
     def best(self, docs: BitMap, needle: str, others: Collection[str], in_use: int) -> list[RankedOption]:
-        """The 100 options to offer for these docs, without the others. ``in_use`` is how many docs there are."""
+        """Return the 100 options to offer for these docs, without the others. ``in_use`` is how many docs there are."""
         left_out = {self._code_of[each] for each in others if each in self._code_of}
         if len(docs) ** 2 < _WALK_SQUARE * in_use:
             # Few docs have few options, and among the first codes are few of those.
@@ -176,11 +177,11 @@ class Labelled(Options):
         return nsmallest(OPTIONS_MAX, best)
 
     def _at_best(self, code: int) -> tuple[int, str, str]:
-        """What the codes from this one on cannot come before: none has more docs than when it was ranked."""
+        """Return a rank that no code from this one on comes before: none has more docs than when it was ranked."""
         return -self._totals[code], fold(self.labels[code]), self.ids[code]
 
     def offered(self, ids: Iterable[str], docs: BitMap) -> list[RankedOption]:
-        """Those of the options that are in use at all, whether or not at one of these docs."""
+        """Return those of the options that are in use at all, whether or not at one of these docs."""
         bitmaps, codes_of = self.bitmaps or [], self._code_of
         codes = [codes_of[each] for each in ids if each in codes_of and bitmaps[codes_of[each]]]
         return self._ranked(codes, docs, "", least=0)
@@ -203,4 +204,5 @@ class Labelled(Options):
         self._risen: set[int] = set()
 
     def size_bytes(self) -> int:
+        """Return about how many bytes of memory this takes."""
         return super().size_bytes() + sum(_STRING_BYTES + len(label) for label in self.labels)

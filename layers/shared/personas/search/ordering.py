@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from pyroaring import BitMap
 
 type OrderOf = Callable[[int], tuple[bytes, bytes]]
-"""What a doc of the base is sorted by."""
+"""A function that returns the name and the id that a doc of the base is sorted by."""
 
 _DELTA_LEAST: Final = 256
 
@@ -24,9 +24,9 @@ class _DeltaDoc(NamedTuple):
 
 
 def delta_limit(base: int) -> int:
-    """How many changes a base of so many docs may bear.
+    """Return how many changes a base of so many docs may bear.
 
-    Writing a new base costs about 3 µs a row, a row of the delta 50 ns at every search that it takes part in. Where a
+    Writing a new base costs about 3 µs a row, a row of the delta 50 ns at every search that it takes part in. If a
     search comes with every change, the two together are least at the square root of 2 × 3 µs / 50 ns × docs.
     """
     return max(_DELTA_LEAST, isqrt(120 * base))
@@ -62,7 +62,7 @@ class Order:
         self._unplaced.clear()
 
     def window(self, matches: BitMap, offset: int, size: int) -> list[int]:
-        """The docs of the matches from the given place of the list on."""
+        """Return the docs of the matches from the given place of the list on."""
         offset = min(offset, len(matches))
         in_base = matches.range_cardinality(0, self.base)
         if in_base == len(matches):
@@ -85,7 +85,7 @@ class Order:
         return docs
 
     def runs(self, live: BitMap) -> Iterator[tuple[int, int]]:
-        """What is in use, in the order of the list, as runs of docs."""
+        """Yield the docs in use, in the order of the list, as runs."""
         base = self.base
         gone = iter(BitMap(range(base)) - live)
         next_gone, start = next(gone, base), 0

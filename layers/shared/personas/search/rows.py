@@ -125,7 +125,7 @@ def _ids(value: object) -> Collection[str]:
 
 
 def packed(value: object) -> bytes | None:
-    """The 16 bytes of an id, None for none."""
+    """Return the 16 bytes of an id, None for none."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -136,13 +136,13 @@ def packed(value: object) -> bytes | None:
 
 
 def unpacked(key: bytes) -> str:
-    """The id that these 16 bytes are."""
+    """Return the id that these 16 bytes are."""
     digits = key.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _microseconds(value: object) -> int | None:
-    """A time as microseconds since 1970, None for none."""
+    """Return a time as microseconds since 1970, None for none."""
     if value is None:
         return None
     time = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -152,12 +152,12 @@ def _microseconds(value: object) -> int | None:
 
 
 def time_of(microseconds: int) -> str:
-    """The time that so many microseconds since 1970 are."""
+    """Return the time that so many microseconds since 1970 are."""
     return (_EPOCH + microseconds * _MICROSECOND).isoformat()
 
 
 def key_of(persona_id: str) -> bytes:
-    """The 16 bytes of a persona's id.
+    """Return the 16 bytes of a persona's id.
 
     Raises:
         ValueError: it is not a UUID in its usual form.

@@ -1,7 +1,7 @@
 """The bytes of a snapshot: an index as one object in S3, and back. Pure, and never pickle.
 
 Layout: magic, the CRC-32 of all that follows it, the format version, the length of the header, the header (deflated
-JSON), then the sections one behind the other, as the header lists them. How a section is packed:
+JSON), then the sections one behind the other, as the header lists them. A section is packed in one of these ways:
 
 * ``planes``: numbers, first the lowest byte of each, then the next of each, and so on, then deflated. High bytes are
   mostly zeros, and zeros next to zeros are soon unpacked. ``steps`` are the same of the differences between numbers.
@@ -94,7 +94,7 @@ class Snapshot:
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """The bytes of a snapshot. The same index, built in the same way, gives the same bytes."""
+    """Return the bytes of a snapshot. The same index, built in the same way, gives the same bytes."""
     index, base = snapshot.index, snapshot.base
     if base is None or index.bases or index.changes * _DELTA_SHARE > base.header["size"]:
         base = _base(index.to_columns())
@@ -165,7 +165,7 @@ def _sections(saved: SavedColumns) -> Iterator[_Section]:
 
 
 def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
-    """The runs of docs of the portion that starts at ``first``."""
+    """Yield the runs of docs of the portion that starts at ``first``."""
     last = min(first + _PORTION, size)
     for start in range(first, last, _TURN):
         yield start, min(start + _TURN, last)
@@ -175,7 +175,7 @@ def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def decode(data: Buffer) -> Snapshot:
-    """The snapshot that these bytes are.
+    """Return the snapshot that these bytes are.
 
     Raises:
         SnapshotDamaged: they are not what `encode` gave.

@@ -39,7 +39,7 @@ class Corpus:
         return len(self.starts) - 1
 
     def containing(self, needle: bytes) -> array[int]:
-        """The numbers of the texts that contain the needle, in order."""
+        """Return the numbers of the texts that contain the needle, in order."""
         find, starts, end = self._haystack.find, self.starts, len(self.joined)
         found = array("I")
         number = 0
@@ -49,11 +49,12 @@ class Corpus:
         return found
 
     def contains(self, number: int, needle: bytes) -> bool:
+        """Tell whether one text contains the needle."""
         return self._haystack.find(needle, self.starts[number], self.starts[number + 1]) >= 0
 
 
 class Words:
-    """Which docs have which word: what stands between two spaces of a folded text.
+    """The docs of every word, which is the part between two spaces of a folded text.
 
     A text contains a needle without spaces exactly if one of its words does, and there are far fewer words than texts:
     to look through the words and unite the docs of those that match takes a fraction of looking through the texts.
@@ -79,13 +80,13 @@ class Words:
             self.bitmaps[code].add(doc)
 
     def containing(self, part: str) -> BitMap:
-        """The docs with a word that contains the part of a needle, which has no spaces."""
+        """Return the docs with a word that contains the part of a needle, which has no spaces."""
         new = range(len(self.corpus), len(self.bitmaps))
         codes = chain(self.corpus.containing(_utf8(part)), compress(new, map(contains, self._new, repeat(part))))
         return BitMap().union(*map(self.bitmaps.__getitem__, codes))
 
     def gathered(self, place: array[int], in_use: BitMap) -> "Words | None":
-        """The words of the docs in use, which move; None if there are too many words to be worth it.
+        """Return the words of the docs in use, which move; None if there are too many words to be worth it.
 
         Languages that do not part words by spaces have about as many of them as texts.
         """
@@ -99,7 +100,7 @@ class Words:
         return Words(Corpus(b"".join(words), starts), bitmaps)
 
     def size_bytes(self) -> int:
-        """About how much memory the words take."""
+        """Return about how many bytes of memory the words take."""
         entries = ENTRY_BYTES * len(self._codes or ())
         bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps)
         return len(self.corpus.joined) + bytes_of((self.corpus.starts,)) + entries + bitmaps
@@ -124,7 +125,7 @@ class Texts:
         self._delta_written: list[bytes] = []
 
     def append(self, name: str, description: str) -> bytes:
-        """Add the next doc's texts; returns the folded name."""
+        """Add the next doc's texts, and return the folded name."""
         folded_name, folded_description = fold(name), fold(description)
         if self.words is not None:
             words = {*folded_name.split(" "), *folded_description.split(" ")}
@@ -135,7 +136,7 @@ class Texts:
         return name_key
 
     def written_at(self, doc: int) -> tuple[str, str]:
-        """A doc's name and description."""
+        """Return a doc's name and description."""
         if doc < self.base:
             text = self.written[self.written_starts[doc] : self.written_starts[doc + 1]]
         else:
@@ -144,12 +145,12 @@ class Texts:
         return _text(name), _text(description)
 
     def folded_name_at(self, doc: int) -> bytes:
-        """The folded name of a doc of the base."""
+        """Return the folded name of a doc of the base."""
         start = self.folded.starts[doc]
         return self.folded.joined[start : self.folded.joined.index(_BETWEEN, start)]
 
     def find(self, folded: str) -> BitMap:
-        """The docs whose folded texts contain this folded text, among them docs that are no longer in use."""
+        """Return the docs whose folded texts contain this folded text, among them docs that are no longer in use."""
         parts = folded.split(" ")
         if self.words is not None and any(parts):
             candidates = reduce(and_, map(self.words.containing, filter(None, parts)))
@@ -170,7 +171,7 @@ class Texts:
         return needle in self._delta_folded[doc - self.base]
 
     def gathered(self, runs: Runs, place: array[int], in_use: BitMap) -> "Texts":
-        """The texts of these docs, in this order, as a new base."""
+        """Return the texts of these docs, in this order, as a new base."""
         folded_parts: list[bytes] = []
         written_parts: list[bytes] = []
         folded_starts, written_starts = array("I", (0,)), array("I", (0,))
@@ -188,14 +189,14 @@ class Texts:
         return Texts(Corpus(b"".join(folded_parts), folded_starts), b"".join(written_parts), written_starts, words)
 
     def size_bytes(self) -> int:
-        """About how much memory the texts take."""
+        """Return about how many bytes of memory the texts take."""
         texts = [self.folded.joined, self.written, *self._delta_folded, *self._delta_written]
         words = 0 if self.words is None else self.words.size_bytes()
         return sum(map(len, texts)) + bytes_of((self.folded.starts, self.written_starts)) + words
 
 
 def _copied(joined: bytes, starts: array[int], start: int, stop: int, into: array[int]) -> bytes:
-    """The texts from ``start`` to ``stop``; where they start goes to the end of ``into``."""
+    """Return the texts from ``start`` to ``stop``; where they start goes to the end of ``into``."""
     into.extend(map((into[-1] - starts[start]).__add__, starts[start + 1 : stop + 1]))
     return joined[starts[start] : starts[stop]]
 

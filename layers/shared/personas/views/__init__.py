@@ -1,1 +1,1 @@
-"""What is derived from the table and kept true by the change feed."""
+"""The views: data derived from the table and kept true by the change feed."""

@@ -73,7 +73,7 @@ class CatalogueView:
         self._groups: OrderedDict[str, _Held] = OrderedDict()
 
     def current(self, group_id: str) -> Catalogue:
-        """The group's catalogue as it stands now: one query, a short one where the group is held."""
+        """Return the group's catalogue as it stands now: one query, a short one where the group is held."""
         held = self._groups.get(group_id) or _Held(group_id)
         started = self._table.now()
         since = None if held.read_at is None else held.read_at - FEED_WINDOW
@@ -87,6 +87,6 @@ class CatalogueView:
         return held.catalogue
 
     def held(self, group_id: str) -> Catalogue | None:
-        """The group's catalogue as this environment last read it, without a round trip; None if it never did."""
+        """Return the group's catalogue as this environment last read it, without a round trip; None if it never did."""
         held = self._groups.get(group_id)
         return held.catalogue if held else None

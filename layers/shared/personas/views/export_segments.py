@@ -1,13 +1,13 @@
 """The view ``personas_export``: whole personas in S3, so that an export does not read the table.
 
 A *manifest* lists immutable *segments*. The first one, the base, holds the personas of the group; each of those behind
-it holds what has changed since: personas, and the ids of deleted ones. What a segment says as of a higher ``seq`` is
-true. So a refresh writes no more than what has changed, until the changes are so many that they are merged
-(`DELTA_SHARE`, `SEGMENTS_MAX`).
+it holds what has changed since: personas, and the ids of deleted ones. Of a persona in several segments, the record
+with the highest ``seq`` is true. So a refresh writes no more than what has changed, until the changes are so many that
+they are merged (`DELTA_SHARE`, `SEGMENTS_MAX`).
 
-A segment is a row of blocks in the order of the ids, each deflated by itself. Where each of them lies, which id it
-begins with and its checksum stand in the manifest. So a reader takes one block after the other from each segment, and
-holds no more than that however large the group is; one who wants a few personas takes the blocks that they lie in.
+A segment is a row of blocks in the order of the ids, each deflated by itself. The manifest has the place, the first id
+and the checksum of each. So a reader takes one block after the other from each segment, and holds no more than that
+however large the group is; one who wants a few personas takes the blocks that they lie in.
 
 Nothing here knows AWS: objects are fetched and stored by functions that are handed in.
 """
@@ -65,7 +65,7 @@ type _Ranked = tuple[str, int, int, _Record]
 
 
 class Entry(NamedTuple):
-    """How a persona stands as of ``seq``; None: it is deleted."""
+    """The state of a persona as of ``seq``; None: it is deleted."""
 
     id: str
     seq: int
@@ -90,12 +90,12 @@ class Segment:
 
     @property
     def entries(self) -> int:
-        """How many personas and deletions it holds."""
+        """The number of personas and deletions that it holds."""
         return sum(block.entries for block in self.blocks)
 
     @property
     def length(self) -> int:
-        """How many bytes the object has."""
+        """The number of bytes that the object has."""
         return sum(block.length for block in self.blocks)
 
 
@@ -130,7 +130,7 @@ def _ranked(segments: Sequence[Segment], fetch: Fetch, wanted: Sequence[str] | N
 
 
 def _records(segment: Segment, rank: int, fetch: Fetch, wanted: Sequence[str] | None) -> Iterator[_Ranked]:
-    """What a segment holds of the ``wanted`` (None: all), in the order of the ids."""
+    """Yield the records that a segment holds of the ``wanted`` (None: all), in the order of the ids."""
     for place, content in _contents(segment, _places(segment.blocks, wanted), fetch):
         chosen = None if wanted is None else frozenset(wanted[place.first : place.last])
         for record in _unpacked(segment, place.block, content):
@@ -140,7 +140,7 @@ def _records(segment: Segment, rank: int, fetch: Fetch, wanted: Sequence[str] | 
 
 
 class _Place(NamedTuple):
-    """Where a block lies in its segment, and which of the wanted can be in it: ``first`` to the one before ``last``."""
+    """The place of a block in its segment, and the wanted that can be in it: ``first`` to the one before ``last``."""
 
     block: Block
     offset: int
@@ -149,7 +149,7 @@ class _Place(NamedTuple):
 
 
 def _places(blocks: Sequence[Block], wanted: Sequence[str] | None) -> Iterator[_Place]:
-    """The places of all blocks, without those in which none of the ``wanted`` can be."""
+    """Yield the places of all blocks, without those in which none of the ``wanted`` can be."""
     offset = first = 0
     for number, block in enumerate(blocks):
         last = 0
@@ -163,7 +163,7 @@ def _places(blocks: Sequence[Block], wanted: Sequence[str] | None) -> Iterator[_
 
 
 def _contents(segment: Segment, places: Iterable[_Place], fetch: Fetch) -> Iterator[tuple[_Place, bytes]]:
-    """The blocks with their bytes; those that lie side by side are fetched together."""
+    """Yield the blocks with their bytes; those that lie side by side are fetched together."""
     run: list[_Place] = []
     end = length = 0
     for place in places:
@@ -195,7 +195,7 @@ def _unpacked(segment: Segment, block: Block, content: bytes) -> list[_Record]:
 
 
 def _newest(streams: Sequence[Iterator[_Ranked]]) -> Iterator[_Record]:
-    """Of each persona what is true, in the order of the ids."""
+    """Yield the record that is true of each persona, in the order of the ids."""
     previous = None
     for persona_id, _, _, record in heapq.merge(*streams) if len(streams) > 1 else chain(*streams):
         if persona_id != previous:
@@ -211,7 +211,7 @@ def _living(records: Iterable[_Record]) -> Iterator[_Record]:
 
 
 def revise(manifest: Manifest, changes: Iterable[Entry], count: int, fetch: Fetch, store: Store) -> Manifest:
-    """The manifest with the changes, which come in the order of their ids, each id once; about ``count`` of them.
+    """Return the manifest with about ``count`` changes, which come in the order of their ids, each id once.
 
     They are stored as a segment of their own, or together with what is to be merged with them. The segments that the
     new manifest no longer names are left as they are. An empty manifest becomes one of a base alone.
@@ -233,7 +233,7 @@ def revise(manifest: Manifest, changes: Iterable[Entry], count: int, fetch: Fetc
 
 
 def _divided(segments: tuple[Segment, ...], count: int) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
-    """The segments that stay as they are, and those that are merged with ``count`` changes."""
+    """Return the segments that stay as they are, and those that are merged with ``count`` changes."""
     kept = len(segments)
     if segments:
         base, *deltas = (segment.entries for segment in segments)
@@ -324,13 +324,13 @@ def _persona(record: _Record) -> Persona:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The bytes of a manifest."""
+    """Return the bytes of a manifest."""
     content = json.dumps([[segment.key, segment.blocks] for segment in manifest.segments], separators=(",", ":"))
     return seal(_MAGIC, FORMAT_VERSION, [zlib.compress(content.encode(), _LEVEL)])
 
 
 def decode(data: Buffer) -> Manifest:
-    """The manifest that these bytes are.
+    """Return the manifest that these bytes are.
 
     Raises:
         SnapshotDamaged: they are not what `encode` gave.

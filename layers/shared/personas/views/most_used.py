@@ -1,4 +1,4 @@
-"""What get offers without being asked: the most used texts and links of a group. A small companion of the texts view.
+"""The most used texts and links of a group, which get suggests without a search. A small companion of the texts view.
 
 A caller sees the personas without departments and those that share one with it, so what is most used differs from
 caller to caller. For each kind the entries that can be among somebody's first hundred are kept, with how many personas
@@ -42,7 +42,7 @@ OFFERED: Final[tuple[OfferedKind, ...]] = (*KINDS, "parameters")
 FORMAT_VERSION: Final = FIELDS_VERSION
 """Raised with every change of this layout, and of which entries are kept."""
 KIND_BYTES: Final = 2_500_000
-"""How much is kept of a kind, before compression: texts shrink to a third, so the whole stays below 5 MB."""
+"""The bytes that are kept of a kind, before compression: texts shrink to a third, so the whole stays below 5 MB."""
 FEW_ENTRIES: Final = 1_000
 """So many entries are all kept where there is room, without a look at who ranks where."""
 
@@ -64,7 +64,7 @@ class _Kept:
         self.counts = counts
 
     def first(self, seen: Sequence[bool]) -> list[Use]:
-        """The most used ones by personas whose sets are ``seen``, then by the entry itself; at most 100."""
+        """Return the most used ones by personas whose sets are ``seen``, then by the entry itself; at most 100."""
         sums: Counter[str] = Counter()
         entries = chain.from_iterable(map(repeat, self.entries, self.lengths))
         for entry, own_set, times in zip(entries, self.sets, self.counts, strict=True):
@@ -86,7 +86,7 @@ class MostUsed:
 
     @classmethod
     def of(cls, view: TextsView, parameter_of: Mapping[str, str]) -> "MostUsed":
-        """What is most used in a view; ``parameter_of`` says which parameter each parameter field belongs to.
+        """Return the most used entries of a view; ``parameter_of`` is the parameter of each parameter field.
 
         The same uses give the same bytes, however the view came about.
         """
@@ -96,9 +96,10 @@ class MostUsed:
         return cls(view.group_id, sets, kept)
 
     def first(self, kind: OfferedKind, departments: Collection[str] | None) -> list[Use]:
-        """The most used entries of a kind by personas that a caller of these departments (None: a superadmin) may see.
+        """Return the entries that are most used by the personas that a caller of these departments may see.
 
-        Most used first, then by the entry itself; at most 100, and of texts as many as fit into a section.
+        None stands for a superadmin. Most used first, then by the entry itself; at most 100, and of texts as many as
+        fit into a section.
         """
         return self._kept[kind].first([may_be_seen(each, departments) for each in self._sets])
 
@@ -123,12 +124,12 @@ class MostUsed:
         return self._suggestions[caller]
 
     def size_bytes(self) -> int:
-        """About how much memory it takes."""
+        """Return about how many bytes of memory it takes."""
         texts = sum(60 + 2 * len(entry) for kept in self._kept.values() for entry in kept.entries)
         return texts + sum(8 * len(kept.sets) + 4 * len(kept.lengths) for kept in self._kept.values())
 
     def encode(self) -> bytes:
-        """It as one object."""
+        """Return the bytes of the object."""
         members = [sorted(each) for each in self._sets]
         names = sorted(self._departments)
         place_of = {name: place for place, name in enumerate(names)}
@@ -145,7 +146,7 @@ class MostUsed:
 
     @classmethod
     def decode(cls, data: Buffer) -> "MostUsed":
-        """What these bytes are.
+        """Return the entries that these bytes hold.
 
         Raises:
             SnapshotDamaged: they are not what ``encode`` gave.
@@ -164,7 +165,7 @@ class MostUsed:
 
 
 def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
-    """What to keep of a kind, in the order of the entries."""
+    """Return the entries of a kind to keep, in their order."""
     counted = _Counted(uses, sets) if len(uses.entries) <= FEW_ENTRIES else None
     if counted is None or _weight(counted, range(len(uses.entries))) > KIND_BYTES:
         soonest = _candidates(uses, sets)
@@ -177,7 +178,7 @@ def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
 
 
 def _of(uses: Uses, entries: Iterable[int]) -> Uses:
-    """The uses of some of the entries, which keep their places."""
+    """Return the uses of some of the entries, which keep their places."""
     wanted = bytearray(len(uses.entries))
     for entry in entries:
         wanted[entry] = 1
@@ -209,12 +210,12 @@ class _Counted:
         self.starts = array("I", accumulate(self.spread, initial=0))
 
     def of(self, entry: int) -> Iterable[tuple[int, int]]:
-        """The sets that use an entry, and how often."""
+        """Return the sets that use an entry, and how often."""
         own = slice(self.starts[entry], self.starts[entry + 1])
         return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
 
     def only(self, places: Sequence[int]) -> "_Counted":
-        """The same of some of the entries; their pairs keep their numbers but for the set."""
+        """Return the same of some of the entries; their pairs keep their numbers but for the set."""
         kept = copy(self)
         runs = [(self.starts[place], self.starts[place + 1]) for place in places]
         kept.entries = [self.entries[place] for place in places]
@@ -225,7 +226,7 @@ class _Counted:
 
 
 def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
-    """The entries that can be among somebody's first hundred (see above), each with how soon it is one."""
+    """Return the entries that can be among somebody's first hundred (see above), each with how soon it is one."""
     tally = Counter(uses.places)
     totals = list(map(tally.__getitem__, range(len(uses.entries))))
     sooner: dict[int, tuple[int, int]] = {}
@@ -254,7 +255,7 @@ type _First = list[tuple[int, int]]
 
 
 def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -> dict[str | None, _First]:
-    """The first hundred of every class: of each department, and None of who has none.
+    """Return the first hundred of every class: of each department, and None of who has none.
 
     No class uses an entry more often than all do together. So, by how often they are used in all, only the first few
     entries must be looked at for a class whose hundredth of them comes before all that are left. For the other classes
@@ -300,7 +301,7 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
 
 
 def _fitting(best: _First, room: Callable[[int], int]) -> tuple[list[int], int]:
-    """The first entries of a class up to the one at which a section is full, and how often that one is used.
+    """Return the first entries of a class up to the one at which a section is full, and how often that one is used.
 
     Where all of them find room, the second is 0. ``room`` says how many bytes of a section an entry takes.
     """

@@ -23,7 +23,7 @@ from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 SEARCH_VIEW: Final = SEARCH.name
 
 MEMORY_SHARE: Final = 0.5
-"""How much of the function's memory the views may take; the rest is Python, the libraries and the request."""
+"""The share of the function's memory that the views may take; the rest is Python, the libraries and the request."""
 
 _NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
     "scenarios": ("scenarios", "name"),
@@ -36,12 +36,12 @@ _NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
 
 
 def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
-    """Take changes into an index; those that were news to it."""
+    """Take changes into an index, and return those that were new to it."""
     return [change for change in changes if _take(index, change)]
 
 
 def _take(index: Index, change: Change) -> bool:
-    """Take a change; a row that is none of a persona is told of, and nothing of its persona is held any longer."""
+    """Take a change; report a row that is not one of a persona, and drop what is held of its persona."""
     persona_id = keys.id_of(change.key)
     try:
         if not change.deleted:
@@ -67,7 +67,7 @@ class PersonaView:
             self._name(catalogue)
 
     def names(self, facet: Facet) -> OptionNames | None:
-        """What the options of a facet are called; None for instructions, whose names the index has."""
+        """Return the names of a facet's options; None for instructions, whose names the index has."""
         return self._names.get(facet)
 
     def _name(self, catalogue: Catalogue) -> None:
@@ -99,11 +99,11 @@ class PersonaViews:
 
     @property
     def size_bytes(self) -> int:
-        """About how much memory the views take."""
+        """About the bytes of memory that the views take."""
         return sum(view.index.size_bytes() for view in self._views.values())
 
     def current(self, group_id: str) -> PersonaView:
-        """The group's personas as they stand now: one round of two short queries where the group is held.
+        """Return the group's personas as they stand now: one round of two short queries where the group is held.
 
         A group that is not held is loaded from its snapshot and the feed since; one without a snapshot from the feed.
 
@@ -146,7 +146,7 @@ class PersonaViews:
         return view
 
     def snapshot(self, pointer: Pointer) -> Snapshot | None:
-        """The snapshot that a pointer names, or None where it cannot serve any more and the table must.
+        """Return the snapshot that a pointer names, or None where it cannot serve any more and the table must.
 
         It cannot when it is missing, damaged, of another format or another than the pointer says, or when the feed does
         not carry it on.

@@ -1,7 +1,7 @@
 """The suggestions of get: the most used texts and links as of the last refresh, and texts that are searched for.
 
-Where a group's objects lie arrives with its catalogue, by the change feed. What is most used never changes under its
-key, so only a new pointer costs a read of S3; where S3 cannot be read, a form does without. Texts that are searched for
+The pointers to a group's objects arrive with its catalogue, by the change feed. An object never changes under its key,
+so only a new pointer costs a read of S3; where S3 cannot be read, a form does without. Texts that are searched for
 are those of now: from the texts view and the change feed, or from the feed alone.
 """
 
@@ -139,7 +139,7 @@ class SuggestionViews:
             return None
 
     def _evict(self) -> None:
-        """Whole views go first: a companion is asked for by every call."""
+        """Drop views until the rest fit; whole views go first, because every call needs a companion."""
         most_used = sum(each.size_bytes for each in self._most_used.values())
         held = len(self._texts) + len(self._most_used)
         while most_used + self._texts.size_bytes > self._budget_bytes and len(self._texts) > 1:

@@ -1,4 +1,4 @@
-"""The view ``personas_texts``: which texts and links the personas of a group use, and how often. Pure.
+"""The view ``personas_texts``: the texts and links that the personas of a group use, with counts. Pure.
 
 Every kind is a column: how many entries each persona has, then the numbers of those entries in the kind's own table.
 The columns are a base that never changes in place, and beside it lie the personas that were written since; they are
@@ -6,7 +6,7 @@ merged into a new base before anything is read, except by a search, which looks 
 by loops in C: 100,000 personas take some 0.1 s.
 
 The ids of texts are not kept: they follow from the group's secret and the text (`personas.domain.text`), and as random
-bytes they would be half of the object. What is to be remembered of a text that is gone is its fingerprint.
+bytes they would be half of the object. Of a text that is gone, its fingerprint is kept.
 """
 
 import json
@@ -34,13 +34,13 @@ FORMAT_VERSION: Final = FIELDS_VERSION + 1
 """Raised by one more with every change of this layout but that of the fields."""
 OPTIONS_MAX: Final = 100
 SECTION_BYTES: Final = 1_000_000
-"""What the texts of one section of a form may take in an answer."""
+"""The most bytes that the texts of one section of a form may take in an answer."""
 DELTA_MAX: Final = 200
 """The most personas written since the base was made that a search looks through one by one."""
 PERSONA_BYTES: Final = 250
 """The bytes of memory, about, that a persona takes besides its entries: its id, its seq and its places."""
 KEPT: Final = timedelta(days=30)
-"""How long a text that no persona uses any more stays known: a client may still send back its id."""
+"""The time for which a text stays known that no persona uses any more: a client may still send back its id."""
 
 _MAGIC: Final = b"PERTEXTS"
 _ID_BYTES: Final = 16
@@ -55,8 +55,11 @@ class Use(NamedTuple):
 
 
 class Uses(NamedTuple):
-    """All uses of the entries of a kind by personas: the place of the entry in ``entries``, which are sorted, and the
-    place of the persona's set of departments in `TextsView.sets`. An entry that is used once is used by one persona."""
+    """All uses of the entries of a kind by personas.
+
+    A use is the place of the entry in ``entries``, which are sorted, and the place of the persona's set of departments
+    in `TextsView.sets`. An entry that is used once is used by one persona.
+    """
 
     entries: Sequence[str]
     places: Sequence[int]
@@ -69,7 +72,7 @@ class TextsView:
     def __init__(self, group_id: str) -> None:
         self.group_id = group_id
         self.changed = False
-        """Whether what the personas use was changed since the view was made; a new ``seq`` alone changes nothing."""
+        """True if the entries of a persona have changed since the view was made; a new ``seq`` alone is no change."""
         self._ids = b""
         self._seqs = array("Q")
         self._columns: dict[Kind, Column] = {kind: Column.empty() for kind in KINDS}
@@ -86,11 +89,11 @@ class TextsView:
     # ---- Changing it ----------------------------------------------------------------------------------------------
 
     def seq_of(self, persona_id: str) -> int:
-        """The ``seq`` at which a persona or its tombstone is held, or -1."""
+        """Return the ``seq`` at which a persona or its tombstone is held, or -1."""
         return self._seq_of(UUID(persona_id).bytes)
 
     def upsert(self, persona: Persona) -> bool:
-        """Take a persona as it is now; whether it was news."""
+        """Take a persona as it is now; return whether it was new."""
         key = UUID(persona.id).bytes
         if persona.seq <= self._seq_of(key):
             return False
@@ -100,7 +103,7 @@ class TextsView:
         return True
 
     def delete(self, persona_id: str, seq: int, expires_at: int) -> bool:
-        """Take a tombstone, remembered until it expires (unix seconds); whether it was news."""
+        """Take a tombstone, remembered until it expires (unix seconds); return whether it was new."""
         key = UUID(persona_id).bytes
         if seq <= self._seq_of(key):
             return False
@@ -134,7 +137,7 @@ class TextsView:
         return -1 if doc is None else self._seqs[doc]
 
     def _doc_of(self, key: bytes) -> int | None:
-        """The persona's place in the base, where it is still the one that counts."""
+        """Return the persona's place in the base, where it is still the one that counts."""
         if not self._docs and self._ids:
             self._docs = dict(zip(self._packed_ids(), count(), strict=False))
             self._starts = [column.starts() for column in self._columns.values()]
@@ -142,7 +145,7 @@ class TextsView:
         return None if doc in self._replaced else doc
 
     def _take_out(self, key: bytes) -> Entries | None:
-        """Remove what is held of a persona; its row, if it had one."""
+        """Remove what is held of a persona, and return its entries if it had any."""
         self._tombstones.pop(key, None)
         added = self._delta.pop(key, None)
         if added is not None:
@@ -179,18 +182,18 @@ class TextsView:
     # ---- Asking it ------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        """How many personas there are."""
+        """Return how many personas there are."""
         self._merge()
         return len(self._seqs)
 
     def used_texts(self) -> set[Fingerprint]:
-        """The texts that personas use, and those that they have ceased to use within 30 days."""
+        """Return the texts that personas use, and those that they have ceased to use within 30 days."""
         self._merge()
         used = (fingerprint(kind, text) for kind in TEXT_KINDS for text in self._columns[kind].values)
         return {*used, *self._retired}
 
     def search(self, kind: TextKind, text: str, departments: Collection[str] | None) -> list[Use]:
-        """The texts of a kind that contain ``text``, without regard to case, as far as the caller may see their use.
+        """Return the texts of a kind that contain ``text``, compared folded, as far as the caller may see their use.
 
         ``departments`` are the caller's, None stands for a superadmin. Most used first, then by the text itself; at
         most 100, and as many as fit into a section.
@@ -227,12 +230,12 @@ class TextsView:
         return Counter(chain.from_iterable(row[place] for row in rows))
 
     def sets(self) -> list[frozenset[str]]:
-        """The sets of departments that personas have, sorted by the members."""
+        """Return the sets of departments that personas have, sorted by the members."""
         self._merge()
         return self._department_sets()[0]
 
     def uses(self, kind: Kind) -> Uses:
-        """All uses of a kind."""
+        """Return all uses of a kind."""
         self._merge()
         column, (_, set_of) = self._columns[kind], self._department_sets()
         if column.lengths.tobytes().count(1) == len(column.lengths):
@@ -240,7 +243,7 @@ class TextsView:
         return Uses(column.values, column.codes, array("I", self._columns[kind].repeated(set_of)))
 
     def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
-        """As ``uses``, of what the entries are parts of; a persona that uses several parts of one counts once."""
+        """Return the uses of the wholes that entries are parts of; a persona that uses several parts counts once."""
         self._merge()
         column, (_, set_of) = self._columns[kind], self._department_sets()
         wholes = sorted({group_of[value] for value in column.values if value in group_of})
@@ -264,20 +267,20 @@ class TextsView:
         return self._base_bytes + delta + PERSONA_BYTES * len(self._tombstones)
 
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
-        """The sets of departments that personas have, and the place of each persona's own."""
+        """Return the sets of departments that personas have, and the place of each persona's own."""
         if self._sets is None:
             self._sets = self._columns["departments"].sets()
         return self._sets
 
     def _seen_by(self, departments: Collection[str] | None) -> Iterator[bool]:
-        """Whether the caller may see each persona."""
+        """Tell whether the caller may see each persona."""
         sets, set_of = self._department_sets()
         return map([may_be_seen(each, departments) for each in sets].__getitem__, set_of)
 
     # ---- Its bytes ------------------------------------------------------------------------------------------------
 
     def encode(self) -> bytes:
-        """The view as one object."""
+        """Return the view as one object."""
         self._merge()
         remembered = {
             "group": self.group_id,
@@ -291,7 +294,7 @@ class TextsView:
 
     @classmethod
     def decode(cls, data: Buffer) -> "TextsView":
-        """The view that these bytes are.
+        """Return the view that these bytes are.
 
         Raises:
             SnapshotDamaged: they are not what ``encode`` gave.
@@ -310,12 +313,12 @@ class TextsView:
 
 
 def may_be_seen(of_persona: frozenset[str], departments: Collection[str] | None) -> bool:
-    """Whether a caller of these departments (None: a superadmin) may see a persona of those."""
+    """Tell whether a caller of these departments (None: a superadmin) may see a persona of those."""
     return departments is None or not of_persona or not of_persona.isdisjoint(departments)
 
 
 def within_section(uses: Iterable[Use]) -> list[Use]:
-    """The first of these, as long as their texts fit into one section of a form."""
+    """Return the first of these, as long as their texts fit into one section of a form."""
     kept, left = [], SECTION_BYTES
     for use in uses:
         left -= wire_bytes(use.entry)

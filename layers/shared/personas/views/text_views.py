@@ -1,7 +1,7 @@
 """The texts views that this environment holds, kept true by the change feed.
 
-The feed does not show the longer texts, so personas that have changed are read whole. What was loaded or read once is
-followed from there on: a refresh makes nothing new of it, it only has the feed read further back.
+The feed does not show the longer texts, so personas that have changed are read whole. A view that was loaded or read
+once follows the feed from there on: after a refresh it only reads the feed further back.
 """
 
 from collections import OrderedDict

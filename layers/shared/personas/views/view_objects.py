@@ -90,7 +90,7 @@ class SnapshotStore:
         return None if found is None else contents(label_of(pointer), found)
 
     def read_range(self, key: str, start: int, length: int) -> bytes | None:
-        """So many bytes of a snapshot from ``start`` on, or None where it is not there or has none of them.
+        """Return so many bytes of a snapshot from ``start`` on, or None where it is not there or has none of them.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -98,7 +98,7 @@ class SnapshotStore:
         return self._read(key, f"bytes={start}-{start + length - 1}")
 
     def length(self, key: str) -> int | None:
-        """How many bytes a snapshot has, or None where it is not there.
+        """Return how many bytes a snapshot has, or None where it is not there.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -106,7 +106,7 @@ class SnapshotStore:
         return _unless_absent(lambda: self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"])
 
     def older(self, group_id: str, before: datetime) -> list[str]:
-        """All objects of a group's views that were written before that time, needed or not.
+        """Return all objects of a group's views that were written before that time, needed or not.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -138,7 +138,7 @@ class SnapshotStore:
     def write_parts(self, group_id: str, view: str, watermark: datetime, parts: Iterable[bytes]) -> str:
         """Store what is made bit by bit, in constant memory, under a name of its own, which is returned.
 
-        It bears no label: the snapshot that names it says what is in it. Where making it fails, nothing is stored.
+        It bears no label: the snapshot that names it says what is in it. If making it fails, nothing is stored.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -152,7 +152,7 @@ class SnapshotStore:
         return f"views/{group_id}/{view}/{watermark:%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
 
     def supersede(self, key: str) -> None:
-        """Say that no group points to a snapshot any more; readers that are still at it may finish.
+        """Tag a snapshot that no group points to any more; readers that are still at it may finish.
 
         Raises:
             Unavailable: S3 is busy or out of reach.
@@ -170,7 +170,7 @@ def _unless_absent[T](call: Callable[[], T]) -> T | None:
 
 
 def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
-    """Where a view of the group lies, as far as the feed has told."""
+    """Return the pointer to a view of the group, as far as the feed has shown it."""
     return Pointer.read(catalogue.group_id, view, catalogue.group)
 
 
@@ -180,7 +180,7 @@ def label_of(pointer: Pointer) -> Label:
 
 
 def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
-    """What a pointer names, or None where it is missing or cannot be used, which the log then says.
+    """Return the object that a pointer names, or None, and log it, where it is missing or cannot be used.
 
     Raises:
         Unavailable: S3 is busy or out of reach.
