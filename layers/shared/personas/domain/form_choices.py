@@ -156,7 +156,7 @@ class Choices:
     def _hidden(self) -> frozenset[ParameterField]:
         """The parameter fields that are not for the caller.
 
-        What the persona has of a parameter is shown to whoever sees the persona; what else that holds is not.
+        The persona's own fields of a parameter are shown to all who see the persona; its other fields are not.
         """
         parameters, fields = self.catalogue.rows("parameters"), self.catalogue.rows("fields")
         return frozenset(

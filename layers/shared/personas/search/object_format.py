@@ -64,7 +64,7 @@ def unseal(magic: bytes, version: int, data: Buffer) -> Iterator[list[memoryview
 
 
 def pack_numbers(column: array[int]) -> bytes:
-    """Numbers as planes: the lowest byte of each, then the next of each, and so on, deflated.
+    """Return numbers as planes: the lowest byte of each, then the next of each, and so on, deflated.
 
     High bytes are mostly zeros, and zeros next to zeros are soon unpacked. Little-endian, as both of Lambda's
     processors are.
@@ -87,7 +87,7 @@ def unpack_numbers(typecode: str, stored: bytes | memoryview) -> array[int]:
 
 
 def pack_texts(texts: Sequence[str]) -> bytes:
-    """Texts, none of which holds U+0000, deflated."""
+    """Return texts, none of which holds U+0000, deflated."""
     return zlib.compress("\0".join((*texts, "")).encode(), LEVEL)
 
 

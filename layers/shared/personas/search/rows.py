@@ -28,8 +28,8 @@ ListedRow = TypedDict(
 class PersonaRow(ListedRow):
     """A persona's row as the store writes it (`personas.store.personas`).
 
-    What a row leaves out is None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that are not
-    listed are not kept: whoever adds one raises the format version of the snapshots, so that they are made anew.
+    Fields that a row leaves out are None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that
+    are not listed are not kept: a new one takes a higher format version of the snapshots, so that they are rebuilt.
     """
 
     ni: str | None

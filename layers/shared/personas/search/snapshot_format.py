@@ -10,8 +10,8 @@ JSON), then the sections one behind the other, as the header lists them. A secti
 * ``deflated``: zlib, which Python brings along. zstandard unpacks four times as fast, but up to 20,000 personas that
   saves less than its import takes, and its wheel is 5 MB in the layer (measured: benchmarks/README.md). Level 1: the
   others take two to three times as long at every refresh, for 4 % of the bytes.
-* What has changed since the columns were written may lie beside them, as rows. To write it costs next to nothing, to
-  write the columns anew a second at 100,000 personas; a reader takes the rows in one by one, so they are few.
+* Changes since the columns were written may lie beside them, as rows. To write them costs next to nothing, to
+  rewrite the columns a second at 100,000 personas; a reader takes the rows in one by one, so they are few.
 * Texts lie in portions, the written and the folded ones of a few docs in turns: a folded text repeats most of the
   written one, and this near to it that costs next to nothing.
 
