@@ -5,7 +5,7 @@ from functools import partial
 from uuid import uuid4
 
 from personas.errors import Unreadable
-from personas.store import keys
+from personas.store import burial, keys
 from personas.store.decoding import readable, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, stored_in
@@ -58,4 +58,4 @@ def bury(table: Table, group_id: str, persona_id: str) -> None:
         Unavailable: the table cannot be read or written now.
     """
     count = partial(ProfileStore(table).naming, group_id, persona_id)
-    PersonaStore(table).bury(group_id, persona_id, count, uuid4().hex[:16])
+    burial.bury(table, group_id, persona_id, count, uuid4().hex[:16])

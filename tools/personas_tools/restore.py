@@ -15,10 +15,9 @@ from uuid import uuid4
 from personas.contract.persona_fields import TEXT_FIELDS, one_or_many
 from personas.domain.text import identified
 from personas.errors import Unreadable
-from personas.store.attempts import won
 from personas.store.decoding import readable
 from personas.store.groups import GroupStore
-from personas.store.personas import PersonaStore, Stored, stored_in
+from personas.store.personas import Found, PersonaStore, Stored, stored_in
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
 from personas_tools.mending import bury
@@ -62,7 +61,7 @@ def restore(
         ConditionFailed: somebody keeps saving one of them meanwhile.
         Unavailable: a table cannot be read or written now.
     """
-    told = Restored()
+    told, personas = Restored(), PersonaStore(table)
     secret, directory = _secret(source, table, group_id, dry_run=dry_run), TextDirectory(table)
     if not dry_run:
         GroupStore(table).mark(group_id)
@@ -75,8 +74,9 @@ def restore(
         if copied.persona is None or not wanted(copied.persona.id):
             continue
         then = _identified(copied.persona, secret)
+        read = partial(personas.find, group_id, then.id)
         bring_back = partial(_brought_back, table, directory, group_id, then, copied.copies, dry_run=dry_run)
-        former = won(bring_back, _ATTEMPTS)
+        former = table.read_decide_write(read(), read, bring_back, _ATTEMPTS)
         if former is None:
             told.returned.append(then.name.text)
         elif _same(then, former):
@@ -87,28 +87,24 @@ def restore(
 
 
 def _brought_back(
-    table: Table, directory: TextDirectory, group_id: str, then: Persona, copies: int, *, dry_run: bool
+    table: Table, directory: TextDirectory, group_id: str, then: Persona, copies: int, found: Found, *, dry_run: bool
 ) -> Persona | None:
-    """Save a persona as it was, unless it is so, and return the one that gave way, or None where there was none."""
-    now = _now(table, group_id, then.id, dry_run=dry_run)
-    former = now.persona if now else None
+    """Save a persona as it was, unless it is so, and return the one that gave way, or None where there was none.
+
+    What cannot be read gives way to a tombstone first, whose counts the persona takes over.
+    """
+    personas = PersonaStore(table)
+    if isinstance(found, Unreadable):
+        if dry_run:
+            return None
+        bury(table, group_id, then.id)
+        found = personas.get(group_id, then.id)
+    former = found.persona if found else None
     if not dry_run and (former is None or not _same(then, former)):
         for batch in directory.writes(group_id, then.form.texts):
             directory.write(group_id, batch)
-        _save(PersonaStore(table), group_id, then, copies, now)
+        _save(personas, group_id, then, copies, found)
     return former
-
-
-def _now(table: Table, group_id: str, persona_id: str, *, dry_run: bool) -> Stored | None:
-    """Return what is stored now. A tombstone replaces what cannot be read, and the persona takes over its counts."""
-    personas = PersonaStore(table)
-    try:
-        return personas.get(group_id, persona_id)
-    except Unreadable:
-        if dry_run:
-            return None
-    bury(table, group_id, persona_id)
-    return personas.get(group_id, persona_id)
 
 
 def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> bytes | None:

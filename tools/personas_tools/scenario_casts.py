@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -9,10 +10,9 @@ from personas.domain.folding import fold
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.store import keys
-from personas.store.attempts import won
 from personas.store.change_feed import Change
-from personas.store.decoding import NUMBER_END, strings, text
-from personas.store.personas import PersonaStore
+from personas.store.persona_rows import cast_in
+from personas.store.personas import Found, PersonaStore
 from personas.store.table import Table
 from personas_tools.library_catalogue import id_in
 from personas_tools.library_file import Library, LibraryError
@@ -44,9 +44,7 @@ class Link:
         Raises:
             Unreadable: it does not say.
         """
-        row = change.row
-        scenarios, active = strings(row, "sc", NUMBER_END), strings(row, "as", NUMBER_END)
-        return cls(keys.id_of(change.key), text(row, "n"), scenarios, active)
+        return cls(keys.id_of(change.key), *cast_in(change.row))
 
 
 def stored_links(table: Table, group_id: str) -> list[Link]:
@@ -117,18 +115,17 @@ def recast(
     """
     personas, write_id = PersonaStore(table), str(uuid4())
 
-    def write() -> bool:
-        try:
-            stored = personas.get(group_id, link.id)
-        except Unreadable as error:
-            count_unreadable(error)
+    def write(found: Found) -> bool:
+        if isinstance(found, Unreadable):
+            count_unreadable(found)
             return False
-        if stored is None or stored.persona is None:
+        if found is None or found.persona is None:
             return True
-        now = stored.persona
+        now = found.persona
         standing = Link(now.id, now.name.text, now.scenario_ids, now.active_scenario_ids)
         scenarios, actives = cast_of(standing, casts, active)
-        personas.cast(group_id, link.id, scenarios, actives, write_id, seq=stored.seq, version=stored.version)
+        personas.cast(group_id, link.id, scenarios, actives, write_id, seq=found.seq, version=found.version)
         return True
 
-    return won(write, _ATTEMPTS)
+    read = partial(personas.find, group_id, link.id)
+    return table.read_decide_write(read(), read, write, _ATTEMPTS)

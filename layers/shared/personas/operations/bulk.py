@@ -25,7 +25,7 @@ from personas.errors import (
 )
 from personas.observability import count_unreadable, logger
 from personas.services import Services
-from personas.store.attempts import ConditionFailed, Tries
+from personas.store.attempts import Tries
 
 CHUNK: Final = 100
 """The number of items that are read together, and then written: what was read is in memory until they are."""
@@ -67,28 +67,30 @@ def repeated_item(place: str) -> Invalid:
     )
 
 
-type Attempt[T] = Callable[[bool], T]
-"""A call that reads, decides and writes one item; it is told whether it must read anew. See ``retry_on_conflict``."""
+def check_items[I](
+    sent: Sequence[I | Rejected], name: str, id_of: Callable[[I], str | None], field: str = ""
+) -> tuple[dict[int, I], dict[int, PersonasError]]:
+    """Return the items of the list ``name`` that can be worked on, and the errors of the others, by position.
 
-
-def retry_on_conflict[T](services: Services, attempt: Attempt[T], most: int | None = None) -> T:
-    """Return the result of ``attempt``; repeat it when it loses a race, ``most`` times in all or while there is time.
-
-    It is told whether it must read anew: the first attempt may decide on what the whole call has read together. The
-    second follows at once, for a race is mostly one between two; those after it wait with jitter.
-
-    Raises:
-        Contended: others wrote in between every time.
+    ``field`` is the pointer within an item to the id of its persona, of which each may be named once.
     """
-    tries = Tries(services.deadline, most)
-    races = 0
-    while True:
-        try:
-            return attempt(races > 0)
-        except ConditionFailed:
-            races += 1
-            if not tries.wait(at_once=races == 1):
-                raise Contended from None
+    sound: dict[int, I] = {}
+    faulty: dict[int, PersonasError] = {}
+    named: set[str] = set()
+    for position, item in enumerate(sent):
+        place = f"/{name}/{position}"
+        if isinstance(item, Rejected):
+            faulty[position] = rejected_item(item, place)
+        elif (persona_id := id_of(item)) in named:
+            faulty[position] = repeated_item(f"{place}{field}")
+        else:
+            sound[position] = item
+            named |= {persona_id} if persona_id else set()
+    return sound, faulty
+
+
+type Attempt[T] = Callable[[int | None], T]
+"""A call that decides on one item and writes it, with at most so many tries, or while there is time."""
 
 
 def run_items[I, T](
@@ -109,7 +111,7 @@ def run_items[I, T](
         # With a thread for each, none waits for another.
         most = None if len(pending) <= services.parallel.threads else TRIES
         for chunk in batched(pending.items(), CHUNK, strict=False):
-            outcomes |= _settled(services, dict(chunk), prepare, most, late)
+            outcomes |= _run_chunk(services, dict(chunk), prepare, most, late)
         if most is None or not tries.wait(at_once=True):
             break
         pending = {position: item for position, item in pending.items() if isinstance(outcomes[position], Contended)}
@@ -121,7 +123,7 @@ def _unbegun() -> PersonasError:
     return Unavailable("There was no time left to begin this item: nothing of it was saved. Send it again.")
 
 
-def _settled[I, T](
+def _run_chunk[I, T](
     services: Services,
     chunk: Mapping[int, I],
     prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]],
@@ -131,7 +133,7 @@ def _settled[I, T](
     attempts = _guarded(services, partial(prepare, chunk), late)
     if isinstance(attempts, PersonasError):
         return dict.fromkeys(chunk, attempts)
-    calls = [partial(retry_on_conflict, services, attempt, most) for attempt in attempts.values()]
+    calls = [partial(attempt, most) for attempt in attempts.values()]
     outcomes = services.parallel.run([partial(_guarded, services, call, late) for call in calls])
     return dict(zip(attempts, outcomes, strict=True))
 

@@ -5,17 +5,16 @@ from functools import partial
 
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
-from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
 from personas.domain.form import Changes, Form, fields_of, laid_over
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
 from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
-from personas.domain.selection import links_unknown_to, select, text_references, text_values, too_long
-from personas.domain.text import Reference
+from personas.domain.selection import links_unknown_to, select, too_long
 from personas.errors import Fault, Forbidden, NotFound, VersionConflict
 from personas.operations.bulk import invalid_item
+from personas.operations.persona_writes import prepare_writes
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 
@@ -43,40 +42,25 @@ def patch_draft(
 
 
 def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
-    """What the patch changes, after the round that looks up what this environment does not know yet."""
-    directory = services.texts
-    known = services.catalogues.held(caller.group_id)
-    references = dict.fromkeys(text_references(request))
-    texts = {each: text for each in references if (text := directory.known(caller.group_id, *each)) is not None}
-    missing = [each for each in references if each not in texts]
-
-    catalogues: list[Catalogue] = []
+    """Return the changes of the patch, after the round that looks up what this environment does not know yet."""
+    catalogue = services.catalogues.held(caller.group_id)
     drafts: list[Draft | None] = []
-    found: dict[Reference, str] = {}
-    calls: list[Callable[[], None]] = []
-    if known is None or known.text_secret_or_none is None or links_unknown_to(Links(known, caller), request):
-        calls.append(lambda: catalogues.append(services.catalogues.current(caller.group_id)))
-        draft_id = request.input_draft_id
-        if draft_id is not None and (request.department_ids or request.parameter_field_ids):
-            # What it links to already stays, though the caller is no longer offered it.
-            calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
-    if missing:
-        calls.append(lambda: found.update(directory.read(caller.group_id, missing)))
-    if known is not None:
-        calls += directory.puts(caller.group_id, text_values(known, request))
+    beside: list[Callable[[], None]] = []
+    if catalogue is not None and (
+        catalogue.text_secret_or_none is None or links_unknown_to(Links(catalogue, caller), request)
+    ):
+        catalogue = None
+    draft_id = request.input_draft_id
+    if catalogue is None and draft_id is not None and (request.department_ids or request.parameter_field_ids):
+        # What it links to already stays, though the caller is no longer offered it.
+        beside.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if not services.drafts.announced(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
-        calls.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
-    services.parallel.run(calls)
+        beside.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
+    prepared = prepare_writes(services, caller.group_id, [request], beside=beside, catalogue=catalogue)
 
-    catalogue = catalogues[0] if catalogues else known
-    if catalogue is None:
-        raise AssertionError("a catalogue that is not held is read")
-    if known is None or known.text_secret_or_none != catalogue.text_secret_or_none:
-        # The ids of texts follow from the group's secret, which came with the catalogue.
-        services.parallel.run(directory.puts(caller.group_id, text_values(catalogue, request)))
     held = laid_over(Form(), drafts[0]).linked_ids if drafts and drafts[0] else ()
-    selected = select(request, Links(catalogue, caller, held), {**texts, **found})
+    selected = select(request, Links(prepared.catalogue, caller, held), prepared.texts)
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in Form.of(selected.changes).texts)]
     if faults:
         raise invalid_item("", [_as_sent(request, fault) for fault in faults])
@@ -84,7 +68,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
 
 
 def _as_sent(request: PatchPersonaDraftRequest, fault: Fault) -> Fault:
-    """A fault under the name that the flag came by."""
+    """Return a fault under the name that the flag came by."""
     by_first_name = fault.field == "/active_flag_id" and "flag_id" in request.given
     return fault._replace(field="/flag_id") if by_first_name else fault
 

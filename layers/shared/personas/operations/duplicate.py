@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 from personas.contract.duplicate import DuplicatePersonaRequest, DuplicatePersonaResponse
-from personas.contract.persona_fields import TextKind
 from personas.domain.copies import copy_name
 from personas.domain.intent import Intent
 from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
@@ -13,8 +12,7 @@ from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
-from personas.operations.bulk import retry_on_conflict
-from personas.operations.create import insert
+from personas.operations.create import new_persona
 from personas.operations.persona_reads import read_persona
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
@@ -39,15 +37,7 @@ def duplicate_persona(
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
     missing = NotFound(f"There is no persona {request.persona_id}.")
-    secrets: list[bytes] = []
-    found: list[Stored | None] = []
-    calls: list[Callable[[], None]] = [
-        lambda: found.append(read_persona(services, caller, request.persona_id)),
-        lambda: services.groups.mark(caller.group_id),
-        lambda: secrets.append(services.groups.text_secret(caller.group_id)),
-    ]
-    services.parallel.run(calls)
-    (stored,), (secret,) = found, secrets
+    stored, secret = _read(services, caller, request.persona_id)
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
         raise missing
     source = stored.persona
@@ -57,24 +47,16 @@ def duplicate_persona(
         raise Invalid("You belong to no department, so your copy would be in none.", code=assignment.code)
 
     write_id = intent.write_id()
-    number = [0]
-
-    def count() -> None:
-        number[0] = services.personas.next_copy(caller.group_id, source.id, write_id)
-
-    expected = _copied_texts(secret, source, stored.copies + 1)
     try:
-        services.parallel.run([count, *services.texts.puts(caller.group_id, expected)])
+        name = _count_and_name(services, caller.group_id, source, stored.copies, secret, write_id)
     except ConditionFailed:
         raise missing from None
-    texts = _copied_texts(secret, source, number[0])
-    services.parallel.run(services.texts.puts(caller.group_id, texts))
 
     now = services.now().isoformat()
     copy = replace(
         source,
         id=intent.new_id(),
-        form=replace(source.form, name=texts[0][1], active_flag_id=None, department_ids=department_ids),
+        form=replace(source.form, name=name, active_flag_id=None, department_ids=department_ids),
         scenario_ids=(),
         active_scenario_ids=(),
         num_profiles=0,
@@ -83,14 +65,43 @@ def duplicate_persona(
         created_at=now,
         updated_at=now,
     )
-    written = retry_on_conflict(
-        services, partial(insert, services, caller.group_id, copy, write_id, None, "/persona_id")
-    )
+    decide = partial(new_persona, copy, "/persona_id")
+    written = services.personas.read_decide_write(caller.group_id, copy.id, write_id, None, decide)
     # The repeat of a call that was cut off finds the copy of the first attempt, which may have another number.
-    name = name_in(written) or copy.name.text
-    return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {name!r}.")
+    shown = name_in(written) or copy.name.text
+    return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {shown!r}.")
 
 
-def _copied_texts(secret: bytes, source: Persona, number: int) -> list[tuple[TextKind, Text]]:
-    """The copy's new text: its name. The others are the source's own, and in the directory since it was saved."""
-    return [("names", identified(secret, "names", copy_name(source.name.text, number)))]
+def _read(services: Services, caller: Caller, persona_id: str) -> tuple[Stored | None, bytes]:
+    """Read the source and the secret of the ids of texts, and mark the group as changed."""
+    found: list[Stored | None] = []
+    secrets: list[bytes] = []
+    calls: list[Callable[[], None]] = [
+        lambda: found.append(read_persona(services, caller, persona_id)),
+        lambda: services.groups.mark(caller.group_id),
+        lambda: secrets.append(services.groups.text_secret(caller.group_id)),
+    ]
+    services.parallel.run(calls)
+    return found[0], secrets[0]
+
+
+def _count_and_name(
+    services: Services, group_id: str, source: Persona, copies: int, secret: bytes, write_id: str
+) -> Text:
+    """Count the copy on its source, and return its name by that number, once that is in the text directory.
+
+    Its other texts are the source's own, and in the directory since that was saved. ``copies`` is the count as read.
+
+    Raises:
+        ConditionFailed: the source is gone.
+    """
+
+    def name_by(number: int) -> Text:
+        return identified(secret, "names", copy_name(source.name.text, number))
+
+    numbers: list[int] = []
+    calls = [lambda: numbers.append(services.personas.next_copy(group_id, source.id, write_id))]
+    services.parallel.run([*calls, *services.texts.puts(group_id, [("names", name_by(copies + 1))])])
+    name = name_by(numbers[0])
+    services.parallel.run(services.texts.puts(group_id, [("names", name)]))
+    return name

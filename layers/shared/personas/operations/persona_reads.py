@@ -5,7 +5,7 @@ from personas.domain.profile import Caller
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.services import Services
-from personas.store.personas import Stored
+from personas.store.personas import Found, Stored
 
 
 def read_persona(services: Services, caller: Caller, persona_id: str) -> Stored | None:
@@ -14,13 +14,10 @@ def read_persona(services: Services, caller: Caller, persona_id: str) -> Stored 
     Raises:
         Unreadable: what stands there cannot be read, and the caller is a superadmin.
     """
-    try:
-        return services.personas.get(caller.group_id, persona_id)
-    except Unreadable as error:
-        return visible_to(caller, error)
+    return visible_to(caller, services.personas.find(caller.group_id, persona_id))
 
 
-def visible_to(caller: Caller, found: Stored | Unreadable | None) -> Stored | None:
+def visible_to(caller: Caller, found: Found) -> Stored | None:
     """Return what was found, or None where the caller may not know of it.
 
     Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.

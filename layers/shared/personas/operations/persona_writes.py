@@ -1,8 +1,9 @@
-"""What create and update share: looking up what the items name, and telling what became of them."""
+"""The parts that create, update and draft share: the preparation of writes, the check of departments, the results."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import batched
+from typing import NamedTuple
 
 from personas.contract.results import ItemError, PersonaResultItem
 from personas.domain.catalogue import Catalogue
@@ -15,58 +16,72 @@ from personas.operations.bulk import invalid_item, plain_name
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX
-from personas.store.texts import TextDirectory
 from personas.store.write_rule import WriteResult
 
 
-class Lookup:
-    """What the items of one call name, looked up in one round: the catalogue, texts by id, and stored personas.
+class Prepared(NamedTuple):
+    """What the items of one call name: the catalogue, texts by id, and stored personas."""
 
-    A cold environment takes a second one, for the ids of the texts.
+    catalogue: Catalogue
+    texts: Mapping[Reference, str]
+    stored: Mapping[str, Stored | Unreadable]
 
-    In the same round the group is marked as changed: before any of its personas is, so that no change is without a
-    mark. And the texts that the items bring along are put into the directory, for their ids are given out as
-    soon as a persona that holds them is stored. What an item that fails leaves there is harmless: an entry only tells
-    its text to someone of the group who has its id, and the weekly clean-up removes what nobody uses.
+
+def prepare_writes(
+    services: Services,
+    group_id: str,
+    items: Sequence[Sent],
+    *,
+    persona_ids: Collection[str] = (),
+    beside: Iterable[Callable[[], None]] = (),
+    catalogue: Catalogue | None = None,
+) -> Prepared:
+    """Look up what the items name and put their texts into the directory, in one round with the calls ``beside``.
+
+    A cold environment takes a second one, for the ids of the texts. ``catalogue`` is a held one that knows what the
+    items name, or None, and it is brought up to date.
+
+    The ids of the texts are given out as soon as a persona or a draft that holds them is stored, so their entries are
+    put before. Those that a failed item leaves are harmless: an entry only tells its text to someone of the group who
+    has its id, and the weekly clean-up removes what nobody uses.
     """
+    directory, held = services.texts, services.catalogues.held(group_id)
+    references = dict.fromkeys(reference for item in items for reference in text_references(item))
+    texts = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
+    missing = [each for each in references if each not in texts]
+    stored: dict[str, Stored | Unreadable] = {}
+    current: list[Catalogue] = []
 
-    def __init__(self, services: Services, group_id: str, items: Sequence[Sent], persona_ids: Iterable[str]) -> None:
-        directory = services.texts
-        references = [reference for item in items for reference in text_references(item)]
-        held = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
-        missing = [each for each in dict.fromkeys(references) if each not in held]
-        known = services.catalogues.held(group_id)
+    def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
+        return directory.puts(group_id, (text for item in items for text in text_values(catalogue, item)))
 
-        def puts(catalogue: Catalogue) -> list[Callable[[], None]]:
-            return directory.puts(group_id, (text for item in items for text in text_values(catalogue, item)))
+    def read_texts(some: Sequence[Reference]) -> None:
+        texts.update(directory.read(group_id, some))
 
-        found_texts: dict[Reference, str] = {}
-        self.stored: dict[str, Stored | Unreadable] = {}
-        catalogues: list[Catalogue] = []
-        wanted = list(persona_ids)
-        calls: list[Callable[[], None]] = [
-            lambda: catalogues.append(services.catalogues.current(group_id)),
-            partial(services.groups.mark, group_id),
-        ]
-        if wanted:
-            calls.append(lambda: self.stored.update(services.personas.get_many(group_id, wanted)))
-        calls += [
-            partial(_read, directory, group_id, some, found_texts)
-            for some in batched(missing, BATCH_READ_MAX, strict=False)
-        ]
-        if known is not None:
-            calls += puts(known)
-        services.parallel.run(calls)
+    calls: list[Callable[[], None]] = []
+    if catalogue is None:
+        calls.append(lambda: current.append(services.catalogues.current(group_id)))
+    calls += beside
+    if persona_ids:
+        calls.append(lambda: stored.update(services.personas.get_many(group_id, persona_ids)))
+    calls += [partial(read_texts, some) for some in batched(missing, BATCH_READ_MAX, strict=False)]
+    if held is not None:
+        calls += puts(held)
+    services.parallel.run(calls)
 
-        (self.catalogue,) = catalogues
-        if known is None or known.text_secret_or_none != self.catalogue.text_secret_or_none:
-            # The ids of texts follow from the group's secret, which came with the catalogue.
-            services.parallel.run(puts(self.catalogue))
-        self.texts: dict[Reference, str] = {**held, **found_texts}
+    (known,) = [catalogue] if catalogue is not None else current
+    if held is None or held.text_secret_or_none != known.text_secret_or_none:
+        # The ids of texts follow from the group's secret, which came with the catalogue.
+        services.parallel.run(puts(known))
+    return Prepared(known, texts, stored)
 
 
-def _read(directory: TextDirectory, group_id: str, some: Sequence[Reference], found: dict[Reference, str]) -> None:
-    found.update(directory.read(group_id, some))
+def prepare_personas(
+    services: Services, group_id: str, items: Sequence[Sent], persona_ids: Collection[str]
+) -> Prepared:
+    """Prepare items that write personas: read these as well, and mark the group as changed before any of them is."""
+    mark = partial(services.groups.mark, group_id)
+    return prepare_writes(services, group_id, items, persona_ids=persona_ids, beside=[mark])
 
 
 def check_assignment(caller: Caller, department_ids: Sequence[str], selected: Selected, sent: Sent, place: str) -> None:
@@ -106,5 +121,5 @@ def persona_result(
 
 
 def place_of(position: int) -> str:
-    """The pointer to an item of the body."""
+    """Return the pointer to an item of the body."""
     return f"/personas/{position}"

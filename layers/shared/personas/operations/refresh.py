@@ -1,6 +1,6 @@
 """refresh: bring a group's views up to date, and say which."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -309,19 +309,17 @@ def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
 
 def _point(work: _Pass) -> bool:
     """Point the group's record to the new snapshots, unless another refresh has pointed it elsewhere."""
-    write_id = uuid4().hex[:16]
-    record = work.record
-    old = mapping_or_empty(record.row, SNAPSHOTS)
+    old = mapping_or_empty(work.record.row, SNAPSHOTS)
     new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
-    while True:
-        try:
-            work.services.groups.swap(work.group_id, record, {SNAPSHOTS: new, **work.upkeep}, write_id)
-        except ConditionFailed:
-            record = work.services.groups.read(work.group_id)
-            if mapping_or_empty(record.row, SNAPSHOTS) != old:
-                return False
-        else:
-            return True
+
+    def decide(record: GroupRecord) -> Mapping[str, Value] | None:
+        unchanged = mapping_or_empty(record.row, SNAPSHOTS) == old
+        return {SNAPSHOTS: new, **work.upkeep} if unchanged else None
+
+    try:
+        return work.services.groups.change(work.group_id, work.record, decide, uuid4().hex[:16])
+    except ConditionFailed as error:
+        raise Unavailable("The group's record was written all the time. Try again shortly.") from error
 
 
 def _supersede(services: Services, unneeded: Iterable[str]) -> None:

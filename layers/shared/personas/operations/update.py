@@ -18,18 +18,17 @@ from personas.domain.selection import select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
 from personas.operations.bulk import (
     Attempt,
+    check_items,
     check_writer,
     invalid_item,
     quoted,
-    rejected_item,
-    repeated_item,
     results_of,
     run_items,
 )
-from personas.operations.persona_reads import read_persona, visible_to
-from personas.operations.persona_writes import Lookup, check_assignment, persona_result, place_of
+from personas.operations.persona_reads import visible_to
+from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas
 from personas.services import Services
-from personas.store.personas import Stored
+from personas.store.personas import Found
 from personas.store.write_rule import WriteResult
 
 _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
@@ -51,27 +50,17 @@ def update_personas(
 
     tags = _matching(if_match, request)
     check_writer(caller, len(request.personas), result_of)
-    outcomes: dict[int, WriteResult | PersonasError] = {}
-    sound: dict[int, UpdatePersonaItem] = {}
-    claimed: set[str] = set()
-    for position, item in enumerate(request.personas):
-        if isinstance(item, Rejected):
-            outcomes[position] = rejected_item(item, place_of(position))
-        elif item.persona_id in claimed:
-            outcomes[position] = repeated_item(f"{place_of(position)}/persona_id")
-        else:
-            sound[position] = item
-            claimed.add(item.persona_id)
+    sound, faulty = check_items(request.personas, "personas", lambda item: item.persona_id, "/persona_id")
 
     def prepare(chunk: Mapping[int, UpdatePersonaItem]) -> dict[int, Attempt[WriteResult]]:
         items = list(chunk.values())
-        lookup = Lookup(services, caller.group_id, items, [item.persona_id for item in items])
+        prepared = prepare_personas(services, caller.group_id, items, [item.persona_id for item in items])
         return {
-            position: partial(_update, services, caller, item, intent.write_id(position), lookup, tags, position)
+            position: partial(_update, services, caller, item, intent.write_id(position), prepared, tags, position)
             for position, item in chunk.items()
         }
 
-    outcomes |= run_items(services, sound, prepare)
+    outcomes = faulty | run_items(services, sound, prepare)
     return UpdatePersonaResponse(results=results_of(outcomes, result_of))
 
 
@@ -88,35 +77,27 @@ def _update(
     caller: Caller,
     item: UpdatePersonaItem,
     write_id: str,
-    lookup: Lookup,
+    prepared: Prepared,
     tags: frozenset[str] | None,
     position: int,
-    read_again: bool,
+    most: int | None,
 ) -> WriteResult:
-    stored = (
-        read_persona(services, caller, item.persona_id)
-        if read_again
-        else visible_to(caller, lookup.stored.get(item.persona_id))
-    )
-    made = stored.version_written_by(write_id) if stored else None
-    if made is not None:
-        return WriteResult(made, None)
-    persona = _decide(services, caller, item, lookup, stored, tags, place_of(position))
-    if stored is None:
-        raise AssertionError("what does not exist is not decided on")
-    return services.personas.update(caller.group_id, persona, write_id, stored)
+    decide = partial(_decide, services, caller, item, prepared, tags, place_of(position))
+    found = prepared.stored.get(item.persona_id)
+    return services.personas.read_decide_write(caller.group_id, item.persona_id, write_id, found, decide, most)
 
 
 def _decide(
     services: Services,
     caller: Caller,
     item: UpdatePersonaItem,
-    lookup: Lookup,
-    stored: Stored | None,
+    prepared: Prepared,
     tags: frozenset[str] | None,
     place: str,
+    found: Found,
 ) -> Persona:
-    """The persona's next version, if the caller may make it of what is stored."""
+    """Return the persona's next version, if the caller may make it of what was found."""
+    stored = visible_to(caller, found)
     persona = stored.persona if stored else None
     if persona is None or not may_see(caller, persona.department_ids):
         raise NotFound(f"There is no persona {item.persona_id}.")
@@ -132,7 +113,7 @@ def _decide(
             errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
             members={**state, "expected_version": item.expected_version},
         )
-    selected = select(item, Links(lookup.catalogue, caller, persona.form.linked_ids), lookup.texts)
+    selected = select(item, Links(prepared.catalogue, caller, persona.form.linked_ids), prepared.texts)
     form = persona.form.changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
@@ -143,7 +124,7 @@ def _decide(
 
 
 def _matching(if_match: str | None, request: UpdatePersonaRequest) -> frozenset[str] | None:
-    """The entity tags that ``If-Match`` allows (RFC 9110, section 13.1.1), or None where it allows any."""
+    """Return the entity tags that ``If-Match`` allows (RFC 9110, section 13.1.1), or None where it allows any."""
     if if_match is None:
         return None
     if len(request.personas) != 1:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -68,18 +67,6 @@ def attempted[T](
             # A write that may have taken effect is looked for at once: every other write hides it more.
             at_once = writes and what is Meaning.UNKNOWN and lost <= _LOOKS_AT_ONCE
             tries.pause(unknown=lost > 0, at_once=at_once, cause=error, busy=busy)
-
-
-def won[T](write: Callable[[], T], most: int) -> T:
-    """Return what ``write`` returns. It reads and writes, and does so anew when it loses a race, ``most`` times in all.
-
-    Raises:
-        ConditionFailed: it lost every one.
-    """
-    for _ in range(most - 1):
-        with suppress(ConditionFailed):
-            return write()
-    return write()
 
 
 class Tries:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import uuid4
 
@@ -13,7 +14,6 @@ from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, key_of, mapping, readable, text
 from personas.store.table import Table
@@ -145,8 +145,7 @@ class GroupStore:
         """
         write_id = uuid4().hex[:16]
 
-        def write() -> bytes:
-            item = self._table.get(keys.group(group_id))
+        def write(item: Item | None) -> bytes:
             held = None if item is None else _secret_of(item)
             if item is not None and held is not None and _is_record(item):
                 return held
@@ -162,7 +161,8 @@ class GroupStore:
             )
             return made
 
-        return won(write, _ATTEMPTS)
+        read = partial(self._table.get, keys.group(group_id))
+        return self._table.read_decide_write(read(), read, write, _ATTEMPTS)
 
     def text_secret(self, group_id: str) -> bytes:
         """Return the secret that the ids of the group's texts follow from. This is one read, and none once it is held.
@@ -199,6 +199,29 @@ class GroupStore:
             "seq": max(int(self._table.now().timestamp() * 1000), following),
             "version": 1,
         }
+
+    def change(
+        self,
+        group_id: str,
+        record: GroupRecord,
+        decide: Callable[[GroupRecord], Mapping[str, Value] | None],
+        write_id: str,
+    ) -> bool:
+        """Lay over the record's row what ``decide`` returns for the record as it stands; return False for None.
+
+        ``record`` is the one that was read.
+
+        Raises:
+            ConditionFailed: it was written in between every time.
+        """
+
+        def write(record: GroupRecord) -> bool:
+            changes = decide(record)
+            if changes is not None:
+                self.swap(group_id, record, changes, write_id)
+            return changes is not None
+
+        return self._table.read_decide_write(record, partial(self.read, group_id), write)
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, where it is still the one that was read.

@@ -54,6 +54,15 @@ def packed_texts(persona: Persona) -> bytes:
     return zlib.compress(json.dumps(longer, ensure_ascii=False, separators=(",", ":")).encode())
 
 
+def cast_in(row: Mapping[str, Value]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return of a persona's row its name, its scenarios, and the active ones of them.
+
+    Raises:
+        Unreadable: it does not say.
+    """
+    return text(row, "n"), strings(row, "sc", NUMBER_END), strings(row, "as", NUMBER_END)
+
+
 def persona_in(item: Item, version: int, seq: int) -> Persona:
     """Decode the persona of an item. Call it by ``readable``."""
     row = mapping(item, "row")

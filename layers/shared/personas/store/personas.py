@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from personas.domain.persona import Persona
-from personas.errors import Unreadable
+from personas.errors import Contended, Unreadable
 from personas.store import keys
+from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     integer,
@@ -42,6 +44,10 @@ class Stored:
         return version_written_by(self.item, write_id)
 
 
+type Found = Stored | Unreadable | None
+"""What is found under a persona's key; where it cannot be read, the error."""
+
+
 class PersonaStore:
     """The personas of all groups; every call names the group of its caller."""
 
@@ -57,6 +63,11 @@ class PersonaStore:
         item = self._table.get(keys.persona(group_id, persona_id))
         return readable(item, stored_in) if item else None
 
+    def find(self, group_id: str, persona_id: str) -> Found:
+        """Read a persona or its tombstone, or None; for one that cannot be read, return its error."""
+        item = self._table.get(keys.persona(group_id, persona_id))
+        return _found(item) if item else None
+
     def get_many(self, group_id: str, persona_ids: Iterable[str]) -> dict[str, Stored | Unreadable]:
         """Read those of the personas that exist, tombstones included, by id; for one that cannot be read, its error."""
         wanted = {persona_id: keys.persona(group_id, persona_id) for persona_id in persona_ids}
@@ -70,6 +81,43 @@ class PersonaStore:
         views anew. See ``stored_in``.
         """
         return self._table.partition(keys.group_partition(group_id), keys.PERSONAS)
+
+    def read_decide_write(
+        self,
+        group_id: str,
+        persona_id: str,
+        write_id: str,
+        found: Found,
+        decide: Callable[[Found], Persona | None],
+        most: int | None = None,
+    ) -> WriteResult:
+        """Store in the place of what was ``found`` what ``decide`` makes of it: a persona, or None for a tombstone.
+
+        Where others have written in between, it is read and decided on again, ``most`` times in all or while there is
+        time. Where the write has been made already, nothing is decided: an earlier call of its Idempotency-Key made it.
+
+        Raises:
+            Contended: others wrote in between every time.
+        """
+
+        def write(found: Found) -> WriteResult:
+            stored = found if isinstance(found, Stored) else None
+            version = stored.version_written_by(write_id) if stored else None
+            if version is not None:
+                return WriteResult(version, None)
+            persona = decide(found)
+            if persona is not None and (stored is None or stored.persona is None):
+                return self.insert(group_id, persona, write_id, stored)
+            if stored is None:
+                raise AssertionError("what does not exist is not deleted")
+            if persona is None:
+                return self.delete(group_id, persona_id, write_id, stored)
+            return self.update(group_id, persona, write_id, stored)
+
+        try:
+            return self._table.read_decide_write(found, partial(self.find, group_id, persona_id), write, most)
+        except ConditionFailed:
+            raise Contended from None
 
     def insert(
         self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None, copies: int = 0
@@ -129,35 +177,6 @@ class PersonaStore:
         if based_on.num_profiles == 0:
             sets["expires_at"] = tombstone_end(self._table.now())
         return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
-
-    def bury(self, group_id: str, persona_id: str, count: Callable[[], int], write_id: str) -> None:
-        """Leave a tombstone in the place of what cannot be read.
-
-        ``count`` tells how many profiles name the persona, where the item does not. While it does not, no profile
-        that begins or ceases to name it can be stored.
-
-        Raises:
-            ConditionFailed: it was written in between.
-        """
-        key = keys.persona(group_id, persona_id)
-        item = self._table.get(key)
-        if item is None:
-            return
-        row = item.get("row")
-        named = _number(row if isinstance(row, Mapping) else {}, PROFILES)
-        num_profiles = count() if named is None else named
-        now = self._table.now()
-        body: dict[str, Value] = {
-            "row": {PROFILES: num_profiles},
-            "deleted": True,
-            # Above any that a view may hold: see ``insert``.
-            "seq": max(int(now.timestamp() * 1000), (_number(item, "seq") or 0) + 1),
-            "version": (_number(item, "version") or 0) + 1,
-            "copies": _number(item, "copies") or 0,
-        }
-        if num_profiles == 0:
-            body["expires_at"] = tombstone_end(now)
-        self._table.put(key, body, prefix=keys.PERSONA_CHANGES, write_id=write_id, based_on=item)
 
     def cast(
         self,
@@ -227,14 +246,6 @@ def name_in(written: WriteResult) -> str | None:
     """The name of the persona that a write's answer shows; None where it shows none."""
     name = mapping_or_empty(written.item or {}, "row").get("n")
     return name if isinstance(name, str) else None
-
-
-def _number(item: Mapping[str, Value], name: str) -> int | None:
-    """Return a number of an item that may not be readable."""
-    try:
-        return integer(item, name)
-    except Unreadable:
-        return None
 
 
 def _found(item: Item) -> Stored | Unreadable:

@@ -1,12 +1,13 @@
 """Profiles and API keys."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
-from personas.store.attempts import ConditionFailed, won
+from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
 from personas.store.decoding import (
     NUMBER_END,
@@ -69,13 +70,12 @@ class ProfileStore:
         with suppress(ConditionFailed):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
             self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)
-        won(lambda: self._put_profile(profile, persona_ids, write_id), _ATTEMPTS)
+        read = partial(self._table.get, keys.profile(profile.id))
+        write = partial(self._put_profile, profile, frozenset(persona_ids), write_id)
+        self._table.read_decide_write(read(), read, write, _ATTEMPTS)
 
-    def _put_profile(self, profile: Profile, persona_ids: Collection[str], write_id: str) -> None:
-        key = keys.profile(profile.id)
-        stored = self._table.get(key)
+    def _put_profile(self, profile: Profile, after: Set[str], write_id: str, stored: Item | None) -> None:
         before = set(strings(stored, "personas", NUMBER_END)) if stored else set()
-        after = set(persona_ids)
         changed = {persona_id: keys.persona(profile.group_id, persona_id) for persona_id in before ^ after}
         items = self._table.get_many(changed.values())
         body: dict[str, Value] = {
@@ -99,7 +99,7 @@ class ProfileStore:
                 expires_at = tombstone_end(self._table.now()) if last else None
                 counted.append(Counted(item, 1 if persona_id in after else -1, expires_at))
         self._table.put_and_count(
-            key,
+            keys.profile(profile.id),
             body,
             based_on=integer(stored, "seq") if stored else None,
             write_id=write_id,

@@ -5,11 +5,11 @@ Functions read it through the change feed (``views.catalogues``); only the libra
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final, Literal, NamedTuple, get_args
 
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attempts import won
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, mapping
 from personas.store.keys import Key
@@ -55,8 +55,7 @@ class ResourceStore:
         """
         key = self._key(group_id, entry.kind, entry.id)
 
-        def write() -> bool:
-            item = self._table.get(key)
+        def write(item: Item | None) -> bool:
             stored = _row_in(item)
             # A group's record also says where its views lie, which is the refresh's to write.
             row = {**stored, **_plain(entry.row)} if entry.kind == "group" else _plain(entry.row)
@@ -69,7 +68,8 @@ class ResourceStore:
             self._table.put(key, body, prefix=keys.RESOURCE_CHANGES, write_id=write_id, based_on=item)
             return True
 
-        return won(write, _ATTEMPTS)
+        read = partial(self._table.get, key)
+        return self._table.read_decide_write(read(), read, write, _ATTEMPTS)
 
     @staticmethod
     def _key(group_id: str, kind: str, entry_id: str) -> Key:

@@ -18,7 +18,14 @@ from personas.store.attributes import Item, Value, decode_item, encode, encode_i
 from personas.store.change_feed import Change, change_in
 from personas.store.decoding import each_readable, expired, integer, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
-from personas.store.write_requests import Condition, Counted, count_request, put_request, update_request
+from personas.store.write_requests import (
+    Condition,
+    Counted,
+    count_request,
+    next_number_request,
+    put_request,
+    update_request,
+)
 from personas.store.write_rule import WriteResult, own_write
 
 if TYPE_CHECKING:
@@ -114,6 +121,29 @@ class Table:
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
         yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
+
+    def read_decide_write[S, R](
+        self, found: S, read: Callable[[], S], write: Callable[[S], R], most: int | None = None
+    ) -> R:
+        """Return the result of ``write``, which decides by what was ``found`` and writes where that still stands.
+
+        Where others have written in between, ``read`` finds what stands there now, and ``write`` decides and writes
+        again: at once, since most conflicts are between two, then with jitter, ``most`` times in all or while there is
+        time.
+
+        Raises:
+            ConditionFailed: others wrote in between every time.
+        """
+        tries = Tries(self.deadline, most)
+        conflicts = 0
+        while True:
+            try:
+                return write(found)
+            except ConditionFailed:
+                conflicts += 1
+                if not tries.wait(at_once=conflicts == 1):
+                    raise
+            found = read()
 
     def put(
         self,
@@ -274,31 +304,14 @@ class Table:
         Raises:
             ConditionFailed: there is no such item, or it is deleted.
         """
-        values: dict[str, Value] = {":zero": 0, ":one": 1, ":me": write_id}
-
-        def once() -> Item | None:
-            answer = self._client.update_item(
-                TableName=self.name,
-                Key=encode_item(key.attributes()),
-                UpdateExpression="SET #counter = if_not_exists(#counter, :zero) + :one, #maker = :me",
-                ConditionExpression=(
-                    "attribute_exists(pk) AND attribute_not_exists(deleted)"
-                    " AND (attribute_not_exists(#maker) OR #maker <> :me)"
-                ),
-                ExpressionAttributeNames={"#counter": counter, "#maker": maker},
-                ExpressionAttributeValues=encode_item(values),
-                ReturnValues="UPDATED_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-            return decode_item(answer["Attributes"])
-
+        request = next_number_request(self.name, key, counter, maker, write_id)
         try:
-            item = self._attempt(once, writes=True)
+            item = self._attempt(lambda: decode_item(self._client.update_item(**request)["Attributes"]), writes=True)
         except ConditionFailed as failed:
             if failed.item is None or failed.item.get(maker) != write_id:
                 raise
             item = failed.item
-        return integer(item or {}, counter)
+        return integer(item, counter)
 
     def _write(self, once: Callable[[], Item | None], write_id: str, *, seq: int, version: int) -> WriteResult:
         try:

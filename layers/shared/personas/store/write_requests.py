@@ -150,3 +150,19 @@ def count_request(table: str, counted: Counted, counter: str, write_id: str, cha
             "ExpressionAttributeValues": encode_item(values),
         }
     }
+
+
+def next_number_request(table: str, key: Key, counter: str, maker: str, write_id: str) -> UpdateItemInputTypeDef:
+    """Return the request that raises a counter of an item that is there, unless this write was the last to do so."""
+    return {
+        "TableName": table,
+        "Key": encode_item(key.attributes()),
+        "UpdateExpression": "SET #counter = if_not_exists(#counter, :zero) + :one, #maker = :me",
+        "ConditionExpression": (
+            "attribute_exists(pk) AND attribute_not_exists(deleted) AND (attribute_not_exists(#maker) OR #maker <> :me)"
+        ),
+        "ExpressionAttributeNames": {"#counter": counter, "#maker": maker},
+        "ExpressionAttributeValues": encode_item({":zero": 0, ":one": 1, ":me": write_id}),
+        "ReturnValues": "UPDATED_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
