@@ -43,7 +43,7 @@ BATCH_WRITE_MAX: Final = 25
 
 
 class _QueryTypeDef(TypedDict, total=False):
-    """What differs between the queries of this module."""
+    """Arguments in which the queries of this module differ."""
 
     IndexName: str
     KeyConditionExpression: str
@@ -53,7 +53,7 @@ class _QueryTypeDef(TypedDict, total=False):
 
 
 class Table:
-    """The calls that the repositories are made of."""
+    """The calls to a table, of which the stores are made."""
 
     def __init__(self, client: DynamoDBClient, name: str, clock: Callable[[], datetime], deadline: Deadline) -> None:
         self.name = name
@@ -62,11 +62,11 @@ class Table:
         self._client = client
 
     def named(self, name: str) -> Table:
-        """Another table, by the same client and clock."""
+        """Return another table, by the same client and clock."""
         return Table(self._client, name, self.now, self.deadline)
 
     def get(self, key: Key) -> Item | None:
-        """The item of that key, or None."""
+        """Read the item of that key, or None."""
         answer = self._attempt(
             lambda: self._client.get_item(TableName=self.name, Key=encode_item(key.attributes()), ConsistentRead=True)
         )
@@ -74,7 +74,7 @@ class Table:
         return decode_item(found) if found else None
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
-        """The items that exist among ``keys``."""
+        """Read the items that exist among ``keys``."""
         wanted: list[Mapping[str, AttributeValueTypeDef]] = [encode_item(key.attributes()) for key in set(keys)]
         found: dict[Key, Item] = {}
         tries = Tries(self.deadline)
@@ -100,7 +100,7 @@ class Table:
                 tries.pause(unknown=False)
 
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
-        """What was written in one range of a partition since then, oldest first, tombstones included."""
+        """Read the changes of one range of a partition since then, oldest first, tombstones included."""
         first, last = range_of(prefix, since)
         yield from each_readable(self._query(partition, first, last, forward=True), change_in)
 
@@ -116,7 +116,7 @@ class Table:
         return list(islice((found for found in living if found is not None), most))
 
     def partition(self, partition: str, prefix: str = "") -> Iterator[Item]:
-        """The items of a partition whose sort keys begin like that, whole, in the order of their sort keys."""
+        """Read the items of a partition whose sort keys begin like that, whole, in the order of their sort keys."""
         condition, values = "pk = :pk", {":pk": encode(partition)}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
@@ -229,21 +229,12 @@ class Table:
             ConditionFailed: the condition did not hold, or what a path leads into is no map.
         """
 
+        request = partial(
+            update_request, self.name, key, sets, removes, condition, write_id=write_id, seq=seq, version=version
+        )
+
         def once() -> Item | None:
-            changed = stamp(prefix, self.now())
-            answer = self._client.update_item(
-                **update_request(
-                    self.name,
-                    key,
-                    sets,
-                    removes,
-                    condition,
-                    changed=changed,
-                    write_id=write_id,
-                    seq=seq,
-                    version=version,
-                )
-            )
+            answer = self._client.update_item(**request(changed=stamp(prefix, self.now())))
             return decode_item(answer["Attributes"])
 
         return self._write(once, write_id, seq=seq, version=version)
@@ -253,13 +244,13 @@ class Table:
 
         Raises:
             OutcomeUnknown: the item is what the caller has ``asked_for``, and may have been put.
-            Unavailable: it was not put; or nobody says whether it was, and no caller minds.
+            Unavailable: it was not put, or its outcome is unknown and no caller minds.
         """
         item = encode_item({**key.attributes(), **body})
         self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
-        """Delete an item if the time in ``attribute`` is an earlier one; whether it was.
+        """Delete an item if the time in ``attribute`` is an earlier one; return True if it was.
 
         One that is not, or is gone, is left as it is.
         """
@@ -280,7 +271,7 @@ class Table:
         return True
 
     def due_marks(self) -> Iterator[tuple[str, datetime]]:
-        """The partitions that hold a mark, and since when, longest waiting first.
+        """Read the partitions that hold a mark, and since when, longest waiting first.
 
         The index is global, so it may lag by moments.
         """
