@@ -8,7 +8,7 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from personas.contract.problems import Problem
 from personas.contract.registry import ROUTES
-from personas.identity import challenge
+from personas.identity import CHALLENGE
 from personas_tools.invocation import Json
 
 type Part = dict[str, Json]
@@ -86,7 +86,7 @@ _HEADERS: Final[Part] = {
     "WWW-Authenticate": {
         "description": "How to say who is calling.",
         "required": True,
-        "schema": {"type": "string", "examples": [challenge()]},
+        "schema": {"type": "string", "examples": [CHALLENGE]},
     },
 }
 

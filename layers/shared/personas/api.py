@@ -36,7 +36,7 @@ from personas.errors import (
     UnsupportedMediaType,
     internal,
 )
-from personas.identity import challenge
+from personas.identity import CHALLENGE
 from personas.negotiation import VARY, compressed, names
 from personas.observability import add_log_fields, logger, record_error
 from personas.runtime import clock, deadline
@@ -198,7 +198,7 @@ class Api(APIGatewayHttpResolver):
         record_error(error)
         headers: dict[str, str | list[str]] = {}
         if isinstance(error, Unauthenticated):
-            headers["WWW-Authenticate"] = challenge()
+            headers["WWW-Authenticate"] = CHALLENGE
         if error.retry_after is not None:
             headers["Retry-After"] = str(error.retry_after)
         body: dict[str, object] = {

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 CACHE_LIFE: Final = timedelta(seconds=60)
 """The time for which a key or a profile is believed without reading it again: a revocation takes effect within it."""
 _CACHE_MAX: Final = 1_000
+CHALLENGE: Final = 'Bearer realm="personas", ApiKey realm="personas"'
+"""The value of ``WWW-Authenticate`` in every 401."""
 
 _CREDENTIAL_MAX: Final = 8_192
-_CHALLENGE_SCHEMES: Final = 'Bearer realm="personas", ApiKey realm="personas"'
 _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
 
 
@@ -123,8 +124,3 @@ class Authenticator:
         from personas.tokens import TokenVerifier
 
         return TokenVerifier(self._settings, self._clock)
-
-
-def challenge() -> str:
-    """Return the value of ``WWW-Authenticate`` in every 401."""
-    return _CHALLENGE_SCHEMES
