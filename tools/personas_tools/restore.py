@@ -91,7 +91,7 @@ def _brought_back(
 ) -> Persona | None:
     """Save a persona as it was, unless it is so, and return the one that gave way, or None where there was none.
 
-    What cannot be read gives way to a tombstone first, whose counts the persona takes over.
+    An item that cannot be read gives way to a tombstone first, whose counts the persona takes over.
     """
     personas = PersonaStore(table)
     if isinstance(found, Unreadable):

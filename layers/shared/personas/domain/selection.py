@@ -45,7 +45,7 @@ def text_references(sent: Sent) -> list[Reference]:
 def text_values(catalogue: Catalogue, sent: Sent) -> list[tuple[TextKind, Text]]:
     """Return the texts that a request brings along, each with its kind and the id that the group's secret gives it.
 
-    Where the group's record has lost the secret there are none: ``select`` fails for a request that brings texts along,
+    If the group's record has lost the secret there are none: ``select`` fails for a request that brings texts along,
     and others can be saved all the same.
     """
     secret = catalogue.text_secret_or_none

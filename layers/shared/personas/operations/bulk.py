@@ -34,12 +34,12 @@ TRIES: Final = 4
 
 
 def rejected_item(item: Rejected, place: str) -> Invalid:
-    """The error of an item that broke the contract; ``place`` is the pointer to it."""
+    """Return the error of an item that broke the contract; ``place`` is the pointer to it."""
     return invalid_item(place, [Fault(error.field, error.message) for error in item.errors])
 
 
 def invalid_item(place: str, faults: Sequence[Fault], code: str | None = None) -> Invalid:
-    """The error of an item with ``faults``, whose pointers are relative to it."""
+    """Return the error of an item with ``faults``, whose pointers are relative to it."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     named = f"{first.field.removeprefix('/')[:QUOTED_MAX]}: " if first.field else ""
@@ -54,12 +54,12 @@ def plain_name(field: str, place: str) -> str:
 
 
 def quoted(sent: object) -> str:
-    """What a request named, as its result tells it back: not longer than anything it could rightly be."""
+    """Return a value of the request for its result: not longer than any valid value."""
     return str(sent)[:QUOTED_MAX]
 
 
 def repeated_item(place: str) -> Invalid:
-    """The error of an item that names the same persona as one before it."""
+    """Return the error of an item that names the same persona as one before it."""
     return Invalid(
         "An earlier item of this call names the same persona.",
         code="repeated_item",
@@ -96,13 +96,13 @@ type Attempt[T] = Callable[[int | None], T]
 def run_items[I, T](
     services: Services, items: Mapping[int, I], prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]]
 ) -> dict[int, T | PersonasError]:
-    """Work through the items, a chunk after the other: the result of each, or its error.
+    """Process the items, a chunk after the other, and return the result of each, or its error.
 
-    ``prepare`` reads what the items of a chunk need, and gives an attempt for each, which are then made side by side.
-    Neither begins when the time is nearly over, and what fails in one chunk takes nothing back from another.
+    ``prepare`` reads the data that the items of a chunk need, and returns an attempt for each, which run in parallel.
+    Neither begins when the time is nearly over, and a failure in one chunk undoes nothing of another.
 
     An item that keeps losing its races waits until all others were tried, and is then read and tried again, as long as
-    there is time. So one that is contended holds up nobody else's.
+    there is time. So one that is contended delays no other.
     """
     outcomes: dict[int, T | PersonasError] = {}
     tries = Tries(services.deadline)
@@ -157,7 +157,7 @@ def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], Pe
 def results_of[T, R: BaseModel](
     outcomes: Mapping[int, T | PersonasError], result_of: Callable[[int, T | PersonasError], R]
 ) -> list[R]:
-    """A result for each item, in order.
+    """Return a result for each item, in order.
 
     Raises:
         PersonasError: the only item failed; or all did, for want of a backing service. It carries the results.

@@ -19,7 +19,7 @@ _COMPOSED: Final = Path(__file__).with_name("documentation.json")
 
 
 def describe(services: Services, caller: Caller, request: PersonaDocsRequest) -> PersonaDocsResponse:
-    """The documentation, with the name of the persona in the detail title where one is asked for: one round, or none.
+    """Return the documentation, with the persona's name in the detail title if one is asked for: one round, or none.
 
     Raises:
         NotFound: the persona cannot be seen.

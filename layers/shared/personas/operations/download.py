@@ -10,7 +10,7 @@ from personas.services import Services
 
 
 def file_address(services: Services, caller: Caller, upload_id: str) -> str:
-    """An address that needs no key and works for five minutes. One round.
+    """Return an address that needs no key and works for five minutes. One round.
 
     Raises:
         NotFound: there is no such export, or not for this caller: the words are the same.

@@ -9,7 +9,7 @@ from personas.services import Services
 
 
 def list_drafts(services: Services, caller: Caller) -> GetPersonaDraftsResponse:
-    """The caller's drafts, latest written first, at most 200, in one round."""
+    """Return the caller's drafts, latest written first, at most 200, in one round."""
     drafts = services.drafts.latest(caller.group_id, caller.profile_id)
     return GetPersonaDraftsResponse(entries=[_entry(draft, caller) for draft in drafts])
 

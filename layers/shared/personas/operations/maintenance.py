@@ -1,4 +1,4 @@
-"""What a refresh does besides: the text directory is cleaned up, and what nobody needs in S3 is found."""
+"""The maintenance at a refresh: the text directory is cleaned up, and unneeded objects in S3 are found."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ def clean_texts(services: Services, group_id: str, view: TextsView, first: int) 
 
 
 def left_behind(services: Services, group_id: str, needed: Collection[str], now: datetime) -> set[str]:
-    """The objects of a group's views that nobody needs: a refresh that died has left them.
+    """Return the objects of a group's views that nobody needs: a refresh that died has left them.
 
     Raises:
         Unavailable: S3 is busy or out of reach.

@@ -20,7 +20,7 @@ from personas.store.write_rule import WriteResult
 
 
 class Prepared(NamedTuple):
-    """What the items of one call name: the catalogue, texts by id, and stored personas."""
+    """The things that the items of one call name: the catalogue, texts by id, and stored personas."""
 
     catalogue: Catalogue
     texts: Mapping[Reference, str]

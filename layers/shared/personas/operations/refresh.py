@@ -36,11 +36,11 @@ from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object
 
 VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
-"""What a refresh keeps, in the order in which it tells them. All are made in one pass and swapped in together."""
+"""The views that a refresh makes, in the order of its answer. All are made in one pass and swapped in together."""
 REBUILD_EVERY: Final = timedelta(days=7)
 """Views older than this are made of the table anew, so that whatever they missed heals."""
 CLEAN_UP: Final = "text_clean_up"
-"""Where a group's record says from which part of its text directory on the clean-up goes on; None: it is done."""
+"""The name in a group's record of the part of its text directory from which the clean-up goes on; None: it is done."""
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
 """With less than this left, a queued group is left to the next invocation."""
 
@@ -63,7 +63,7 @@ class _Pass:
 
     @property
     def upkeep(self) -> dict[str, Value]:
-        """What the record says of the clean-up of the text directory once the weekly rebuild is pointed to."""
+        """The record's state of the clean-up of the text directory once the weekly rebuild is pointed to."""
         pointer = self.record.pointer(SEARCH_VIEW)
         return {CLEAN_UP: 0} if pointer and self.started - pointer.rebuilt_at > REBUILD_EVERY else {}
 
@@ -144,7 +144,7 @@ def queue_marked(services: Services) -> int:
 
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
-    """What a refresh did, in the contract's words: a new pointer makes every warm reader of the group look again."""
+    """Return the answer of a refresh: a new pointer makes every warm reader of the group look again."""
     views: list[str] = [view for view in VIEWS if view in refreshed]
     tags = {"personas": bool(views), "library": MOST_USED_VIEW in refreshed}
     return PersonaRefreshResponse(
@@ -158,7 +158,7 @@ def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:
 def _followed(
     services: Services, group_id: str, record: GroupRecord, started: datetime, manifest: Manifest | None
 ) -> _Pass | None:
-    """New views from the old ones and the change feed; None where one of the old ones cannot serve any more."""
+    """Return new views from the old ones and the change feed; None if one of the old ones cannot serve any more."""
     pointer = record.pointer(SEARCH_VIEW)
     pointers = [record.pointer(view) for view in VIEWS]
     if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
@@ -184,7 +184,7 @@ def _followed(
 
 
 def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: datetime) -> _Pass:
-    """New views from the table, which is read once for all of them."""
+    """Return new views from the table, which is read once for all of them."""
     work = _Pass(services, group_id, record, started, rebuilt_at=started)
     index = Index()
     work.texts = TextsView(group_id)
@@ -199,7 +199,7 @@ def _rebuilt(services: Services, group_id: str, record: GroupRecord, started: da
 
 
 def _all(services: Services, group_id: str) -> Iterator[Item]:
-    """All that is stored of the group's personas, in the order of their ids, while there is time.
+    """Yield all stored items of the group's personas, in the order of their ids, while there is time.
 
     Raises:
         ViewRebuilding: there is no time left.
@@ -222,7 +222,7 @@ def _taken(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
 
 
 def _whole(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:
-    """The changed personas whole, as they stand now, in the order of their ids.
+    """Yield the changed personas whole, as they stand now, in the order of their ids.
 
     Raises:
         ViewRebuilding: there is no time left.
@@ -260,7 +260,7 @@ def _refresh_export(work: _Pass, old: Manifest, changes: Iterable[Entry], count:
 
 
 def _noted(work: _Pass, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """What is read whole, for the export view, taken into the texts view on its way."""
+    """Yield the entries for the export view, and take them into the texts view on their way."""
     forgotten = int((work.started + TOMBSTONE_LIFE).timestamp())
     for entry in entries:
         if entry.persona is None:
@@ -271,7 +271,7 @@ def _noted(work: _Pass, entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _refresh_texts(work: _Pass) -> None:
-    """The texts view, and its companion where what is offered has changed."""
+    """Write the texts view, and its companion if the suggestions have changed."""
     services, group_id = work.services, work.group_id
     work.texts.settle(int(work.started.timestamp()))
     key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
@@ -284,7 +284,7 @@ def _refresh_texts(work: _Pass) -> None:
 
 
 def _texts(services: Services, record: GroupRecord) -> TextsView | None:
-    """The texts view, or None where it or its companion cannot be used."""
+    """Return the texts view, or None if it or its companion cannot be used."""
     pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(MOST_USED_VIEW)
     if not pointer or not companion or not read_object(services.snapshots, companion, MostUsed.decode):
         return None
@@ -292,7 +292,7 @@ def _texts(services: Services, record: GroupRecord) -> TextsView | None:
 
 
 def _manifest(services: Services, record: GroupRecord) -> Manifest | None:
-    """The manifest of the export view, or None where there is none that can be used with all of its segments."""
+    """Return the manifest of the export view, or None if there is none that can be used with all of its segments."""
     pointer = record.pointer(EXPORT_VIEW)
     manifest = read_object(services.snapshots, pointer, export_segments.decode) if pointer else None
     if manifest is None:
@@ -338,9 +338,9 @@ def _supersede(services: Services, unneeded: Iterable[str]) -> None:
 
 
 def _keep_up(work: _Pass) -> None:
-    """After the weekly rebuild: find what nobody needs, in S3 and in the text directory.
+    """Find, after the weekly rebuild, what nobody needs, in S3 and in the text directory.
 
-    The views are up to date with or without it, so what fails is left to the next one.
+    The views are up to date with or without it, so a failure is left to the next one.
     """
     services, group_id = work.services, work.group_id
     first = work.upkeep.get(CLEAN_UP, work.record.row.get(CLEAN_UP))

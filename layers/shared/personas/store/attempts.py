@@ -79,7 +79,7 @@ class Tries:
         self._made = 0
 
     def begin(self, *, unknown: bool, busy: str = _BUSY) -> None:
-        """See to it that there is time for a call at all: what is not sent is not saved either.
+        """Ensure that there is time for a call at all: what is not sent is not saved either.
 
         Raises:
             OutcomeUnknown, Unavailable: there is none.
@@ -89,7 +89,7 @@ class Tries:
             raise _given_up(unknown, busy)
 
     def wait(self, *, at_once: bool = False) -> bool:
-        """Pause before the next attempt, or not if it comes ``at_once``; False where it could not end in time."""
+        """Pause before the next attempt, or not if it comes ``at_once``; return False if it could not end in time."""
         self._made += 1
         longest = 0.0 if at_once else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
         pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret

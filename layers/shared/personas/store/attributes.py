@@ -29,7 +29,7 @@ _WHOLE: Final = re.compile(r"-?\d{1,38}").fullmatch
 
 
 def encode(value: Value) -> AttributeValueTypeDef:
-    """One value as DynamoDB's wire has it."""
+    """Return one value in DynamoDB's wire format."""
     match value:
         case None:
             return {"NULL": True}
@@ -50,7 +50,7 @@ def encode(value: Value) -> AttributeValueTypeDef:
 
 
 def encode_item(item: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
-    """A whole item, or a set of expression values."""
+    """Return a whole item, or a set of expression values, in DynamoDB's wire format."""
     return {name: encode(value) for name, value in item.items()}
 
 
@@ -79,5 +79,5 @@ def decode(value: Mapping[str, object]) -> Value:
 
 
 def decode_item(item: Mapping[str, Mapping[str, object]]) -> Item:
-    """A whole item."""
+    """Return a whole item from DynamoDB's wire format."""
     return {name: decode(value) for name, value in item.items()}

@@ -24,7 +24,7 @@ class Change(NamedTuple):
     deleted: bool
     version: int
     expires_at: int = 0
-    """When a tombstone may be forgotten, in unix seconds."""
+    """The time at which a tombstone may be removed, in unix seconds."""
     partition: str = ""
 
 

@@ -49,7 +49,7 @@ class DraftStore:
         self._announced: dict[tuple[str, str], datetime] = {}
 
     def announced(self, group_id: str, profile_id: str) -> bool:
-        """Whether this environment has just listed the profile: see ``announce``."""
+        """Return True if this environment has just listed the profile: see ``announce``."""
         return is_recent(self._announced.get((group_id, profile_id)), ANNOUNCED_EVERY, self._table.now())
 
     def announce(self, group_id: str, profile_id: str) -> None:
@@ -70,14 +70,14 @@ class DraftStore:
         self._announced[group_id, profile_id] = announcing
 
     def drafters(self, group_id: str) -> list[str]:
-        """The profiles of the group that may have drafts."""
+        """Return the profiles of the group that may have drafts."""
         now = self._table.now()
         found = self._table.partition(keys.drafters_partition(group_id))
         listed = each_readable(found, lambda item: None if expired(item, now) else keys.id_of(text(item, "sk")))
         return [profile_id for profile_id in listed if profile_id is not None]
 
     def text_ids(self, group_id: str, profile_id: str) -> set[Reference]:
-        """The texts that the profile's drafts hold."""
+        """Return references to the texts that the profile's drafts hold."""
         partition = keys.drafts_partition(group_id, profile_id)
         return set(chain.from_iterable(self._table.latest(partition, keys.DRAFT_CHANGES, None, _references)))
 
@@ -91,7 +91,7 @@ class DraftStore:
         return self._living(item)
 
     def latest(self, group_id: str, profile_id: str) -> list[Draft]:
-        """The profile's drafts, latest written first, at most 200; without their texts."""
+        """Return the profile's drafts, latest written first, at most 200; without their texts."""
         partition = keys.drafts_partition(group_id, profile_id)
         return self._table.latest(partition, keys.DRAFT_CHANGES, LATEST_MAX, _draft)
 
@@ -130,7 +130,7 @@ class DraftStore:
         updated_at: str,
         write_id: str,
     ) -> tuple[int, Draft]:
-        """Lay ``fields`` over the stored draft where its version is the expected one, in one write.
+        """Lay ``fields`` over the stored draft if its version is the expected one, in one write.
 
         Returns the version that this write made, and the draft as it stands.
 
@@ -155,7 +155,7 @@ class DraftStore:
         return written.version, readable(written.item, _whole)
 
     def draft_in(self, lost: ConditionFailed) -> Draft | None:
-        """The draft that a lost race found, or None where there is none or its time is over."""
+        """Return the draft that a lost race found, or None if there is none or it has expired."""
         return self._living(lost.item)
 
     def _living(self, item: Item | None) -> Draft | None:

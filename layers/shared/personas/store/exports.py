@@ -39,7 +39,7 @@ class Export:
 
 
 def file_key(group_id: str, upload_id: str) -> str:
-    """The object that holds the file of an export."""
+    """Return the key of the object that holds the file of an export."""
     return f"exports/{group_id}/{upload_id}.csv"
 
 
@@ -78,7 +78,7 @@ class ExportStore:
         self._table.put_plain(keys.export(export.id), record, asked_for=True)
 
     def get(self, upload_id: str) -> Export | None:
-        """The export of that id, or None where there is none, or no longer."""
+        """Return the export of that id, or None if there is none, or no longer."""
         item = self._table.get(keys.export(upload_id))
         if item is None or expired(item, self._table.now()):
             return None

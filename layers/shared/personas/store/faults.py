@@ -1,4 +1,4 @@
-"""What botocore raises, sorted once into what it means for a call: the only place that reads error codes."""
+"""The meaning of botocore's errors for a call: this is the only place that reads error codes."""
 
 from enum import Enum, auto
 from typing import Final
@@ -33,14 +33,14 @@ _SERVER: Final = frozenset(
     {"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError", "RequestTimeout"}
 )
 _UNSURE: Final = frozenset({"NoSuchUpload"})
-"""What a repeated completion of an upload is told after the first one took effect and its answer was lost."""
+"""The error of a repeated completion of an upload after the first one took effect and its answer was lost."""
 _LOWEST_SERVER_STATUS: Final = 500
 _MISTIMED: Final = ("Signature expired", "Signature not yet current")
 """The beginnings of the message of DynamoDB or SQS about the time of a signature; the code is that of a wrong one."""
 
 
 class Meaning(Enum):
-    """What a failed call tells about the item it was to write."""
+    """The conclusion from a failed call about the item that it was to write."""
 
     CONDITION = auto()
     """The condition did not hold; nothing was written."""
@@ -80,7 +80,7 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
 
 
 def _cancellation(error: ClientError) -> Meaning:
-    """A transaction is cancelled as a whole; its reasons say why, one an action."""
+    """Return the meaning of a cancelled transaction, from its reasons, one an action."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
     if "ConditionalCheckFailed" in reasons:
         return Meaning.CONDITION

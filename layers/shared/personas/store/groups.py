@@ -1,4 +1,4 @@
-"""What is kept of a group as a whole: its record, and the mark that says that its views are behind."""
+"""The items of a group as a whole: its record, and the mark that says that its views are behind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Where a view of a group lies, and up to when it has read the change feed."""
+    """The object of a view of a group, and the time up to which it has read the change feed."""
 
     group_id: str
     view: str
@@ -37,7 +37,7 @@ class Pointer:
     rebuilt_at: datetime
 
     def as_value(self) -> dict[str, Value]:
-        """The pointer as the group's record holds it."""
+        """Return the pointer in the form of the group's record."""
         return {
             "key": self.key,
             "watermark": self.watermark.isoformat(),
@@ -78,7 +78,7 @@ class GroupRecord:
         return secret_in(self.row)
 
     def pointer(self, view: str) -> Pointer | None:
-        """Where that view lies, or None where it was never made."""
+        """Return the pointer to that view, or None if it was never made."""
         return Pointer.read(self.group_id, view, self.row)
 
 
@@ -111,11 +111,11 @@ class GroupStore:
         self._marked[group_id] = marking
 
     def marked(self) -> list[Waiting]:
-        """The groups that are marked, longest waiting first."""
+        """Return the groups that are marked, longest waiting first."""
         return [Waiting(keys.id_of(pk), since) for pk, since in self._table.due_marks()]
 
     def is_marked(self, group_id: str) -> bool:
-        """Whether the group has changed since its last refresh."""
+        """Return True if the group has changed since its last refresh."""
         return self._table.get(keys.mark(group_id)) is not None
 
     def unmark(self, group_id: str, before: datetime) -> None:
@@ -224,7 +224,7 @@ class GroupStore:
         return self._table.read_decide_write(record, partial(self.read, group_id), write)
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
-        """Lay ``changes`` over the record's row, where it is still the one that was read.
+        """Lay ``changes`` over the record's row, if it is still the one that was read.
 
         Raises:
             ConditionFailed: it was written in between.

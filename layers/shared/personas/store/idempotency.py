@@ -247,14 +247,14 @@ def answer_once(
     context: LambdaContext,
     work: Callable[[Intent], dict[str, object]],
 ) -> dict[str, object]:
-    """The answer of ``work``, or the one that it gave before to the same ``key`` in the same ``scope``.
+    """Return the answer of ``work``, or the one that it gave before to the same ``key`` in the same ``scope``.
 
     ``scope`` names group, profile and operation; ``body`` is what was sent, as text.
 
     Raises:
         Invalid: the key is malformed, or was used with another body.
         Conflict: the first call is still running.
-        Unavailable: the record cannot be read or written. What the call saved is found again by a repeat.
+        Unavailable: the record cannot be read or written. A repeat finds what the call saved.
     """
     if not _KEY.fullmatch(key):
         raise Invalid(

@@ -14,7 +14,7 @@ DUE_SHARD: Final = "0"
 """The one partition of the due index: a thousand marks a second fit."""
 
 PERSONAS: Final = "persona#"
-"""How the sort keys of personas begin; the id follows."""
+"""The prefix of the sort keys of personas; the id follows."""
 PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
 DRAFT_CHANGES: Final = "d#"
@@ -29,87 +29,87 @@ class Key(NamedTuple):
     sk: str
 
     def attributes(self) -> dict[str, str]:
-        """The key as attributes of its item."""
+        """Return the key as attributes of its item."""
         return {"pk": self.pk, "sk": self.sk}
 
 
 def group_partition(group_id: str) -> str:
-    """Where a group's personas and catalogue live, and the one local index over both."""
+    """Return the partition of a group's personas and catalogue, with the one local index over both."""
     return f"group#{group_id}"
 
 
 def drafts_partition(group_id: str, profile_id: str) -> str:
-    """Where one profile's drafts live."""
+    """Return the partition of one profile's drafts."""
     return f"draft#{group_id}#{profile_id}"
 
 
 def persona(group_id: str, persona_id: str) -> Key:
-    """A persona or its tombstone."""
+    """Return the key of a persona or its tombstone."""
     return Key(group_partition(group_id), f"{PERSONAS}{persona_id}")
 
 
 def resource(group_id: str, kind: str, entry_id: str) -> Key:
-    """An entry of the catalogue."""
+    """Return the key of an entry of the catalogue."""
     return Key(group_partition(group_id), f"resource#{kind}#{entry_id}")
 
 
 def group(group_id: str) -> Key:
-    """The group's own record: its settings."""
+    """Return the key of the group's own record: its settings."""
     return Key(group_partition(group_id), "group")
 
 
 def mark(group_id: str) -> Key:
-    """The mark that says that the group's views are behind."""
+    """Return the key of the mark that says that the group's views are behind."""
     return Key(group_partition(group_id), "mark")
 
 
 def drafters_partition(group_id: str) -> str:
-    """Where a group's profiles are listed that may have drafts."""
+    """Return the partition that lists the profiles of a group that may have drafts."""
     return f"draft#{group_id}"
 
 
 def drafter(group_id: str, profile_id: str) -> Key:
-    """The mention of a profile that may have drafts."""
+    """Return the key of the entry of a profile that may have drafts."""
     return Key(drafters_partition(group_id), f"drafter#{profile_id}")
 
 
 def draft(group_id: str, profile_id: str, draft_id: str) -> Key:
-    """A draft of a profile."""
+    """Return the key of a draft of a profile."""
     return Key(drafts_partition(group_id, profile_id), f"draft#{draft_id}")
 
 
 def texts_partition(group_id: str, shard: int) -> str:
-    """One of the 256 partitions of a group's text directory: that of the ids whose first byte is ``shard``."""
+    """Return one of the 256 partitions of a group's text directory: that of the ids whose first byte is ``shard``."""
     return f"text#{group_id}#{shard:02x}"
 
 
 def text(group_id: str, kind: TextKind, entry_id: str) -> Key:
-    """An entry of the text directory, spread over 256 partitions by the first byte of its id."""
+    """Return the key of an entry of the text directory, spread over 256 partitions by the first byte of its id."""
     return Key(texts_partition(group_id, int(entry_id[:2], 16)), f"{kind}#{entry_id}")
 
 
 def export(upload_id: str) -> Key:
-    """The record of an export, found without knowing its group: who may see it is read from it."""
+    """Return the key of the record of an export, found without its group: the record says who may see it."""
     return Key(f"export#{upload_id}", "export")
 
 
 def profile(profile_id: str) -> Key:
-    """A profile, found without knowing its group: its group is read from it."""
+    """Return the key of a profile, found without its group: its group is read from it."""
     return Key(f"profile#{profile_id}", "profile")
 
 
 def api_key(digest: str) -> Key:
-    """An API key by the SHA-256 of it, in hex."""
+    """Return the key of an API key by its SHA-256, in hex."""
     return Key(f"key#{digest}", "key")
 
 
 def keys_partition(group_id: str) -> str:
-    """Where a group's API keys are listed, for people; what a key may do stands under the key itself."""
+    """Return the partition that lists a group's API keys, for people; a key's rights stand under the key itself."""
     return f"keys#{group_id}"
 
 
 def listed_key(group_id: str, digest: str) -> Key:
-    """A group's mention of one of its API keys."""
+    """Return the key of a group's entry of one of its API keys."""
     return Key(keys_partition(group_id), f"key#{digest}")
 
 
@@ -124,15 +124,15 @@ def listed_profile(group_id: str, profile_id: str) -> Key:
 
 
 def id_of(sort_key: str) -> str:
-    """The id at the end of a sort key."""
+    """Return the id at the end of a sort key."""
     return sort_key.rpartition("#")[2]
 
 
 def stamp(prefix: str, moment: datetime) -> str:
-    """A value of ``changed``: the prefix of its range, then the time in UTC with microseconds, so that it sorts."""
+    """Return a value of ``changed``: the prefix of its range, then the time in UTC with microseconds: so it sorts."""
     return f"{prefix}{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def range_of(prefix: str, since: datetime | None) -> tuple[str, str]:
-    """The first and the last value of ``changed`` that a reader asks for; None reads the whole range."""
+    """Return the first and the last value of ``changed`` for a read; None reads the whole range."""
     return (stamp(prefix, since) if since else prefix), f"{prefix}~"

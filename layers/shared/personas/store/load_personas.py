@@ -20,7 +20,7 @@ def load_personas(
 ) -> dict[str, Stored]:
     """Read at most ``LOADED_AT_ONCE`` personas, by id, in one round: those that exist, tombstones included.
 
-    What cannot be read is left out and told of.
+    Items that cannot be read are left out and logged.
     """
     calls = [partial(personas.get_many, group_id, some) for some in batched(persona_ids, BATCH_READ_MAX, strict=False)]
     found: dict[str, Stored] = {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 PART_BYTES: Final = 8 * 1024 * 1024
-"""How much of an object that is written bit by bit is held in memory: S3 takes no part below 5 MB but the last."""
+"""The bytes of an object written bit by bit that are held in memory: S3 takes no part below 5 MB but the last."""
 ATTEMPTS: Final = 4
 """The number of attempts at a call to S3: what waits for it has other means, or none at all, and should say so soon."""
 
@@ -75,7 +75,7 @@ def _abort(client: S3Client, bucket: str, key: str, upload: str) -> None:
 
 
 def _portions(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in portions of 8 MB, the last one less; at least one."""
+    """Yield the same bytes in portions of 8 MB, the last one less; at least one."""
     held = bytearray()
     for part in parts:
         held += part

@@ -29,7 +29,7 @@ TOMBSTONE_LIFE: Final = timedelta(days=30)
 class Stored:
     """The item under a persona's key: the persona, or the tombstone of one (``persona`` is None).
 
-    How many profiles name it and how many copies were made of it is true of both, and goes on when it comes back.
+    The numbers of profiles that name it and of its copies hold for both, and continue when it comes back.
     """
 
     persona: Persona | None
@@ -40,12 +40,12 @@ class Stored:
     item: Item
 
     def version_written_by(self, write_id: str) -> int | None:
-        """The version that this write made of it, or None if the write has not been here."""
+        """Return the version that this write made of it, or None if the write is not among the recent ones."""
         return version_written_by(self.item, write_id)
 
 
 type Found = Stored | Unreadable | None
-"""What is found under a persona's key; where it cannot be read, the error."""
+"""The item under a persona's key, or the error if it cannot be read."""
 
 
 class PersonaStore:
@@ -207,7 +207,7 @@ class PersonaStore:
         )
 
     def next_copy(self, group_id: str, persona_id: str, write_id: str) -> int:
-        """The number of the next copy of a persona, from 1; each number is given out once.
+        """Return the number of the next copy of a persona, from 1; each number is given out once.
 
         Raises:
             ConditionFailed: the persona is gone.
@@ -243,7 +243,7 @@ def tombstone_end(now: datetime) -> int:
 
 
 def name_in(written: WriteResult) -> str | None:
-    """The name of the persona that a write's answer shows; None where it shows none."""
+    """Return the name of the persona in a write's result; None if it shows none."""
     name = mapping_or_empty(written.item or {}, "row").get("n")
     return name if isinstance(name, str) else None
 

@@ -32,7 +32,7 @@ _ATTEMPTS: Final = 3
 
 
 class ProfileStore:
-    """Profiles and keys of all groups. What a caller may do follows from them, so they are read by nobody else."""
+    """Profiles and keys of all groups. A caller's permissions follow from them, so nobody else reads them."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -40,7 +40,7 @@ class ProfileStore:
     def read(self, digest: str | None, profile_ids: Iterable[str]) -> tuple[ApiKey | None, dict[str, Profile]]:
         """Read an API key by its digest and profiles by their ids, in one round trip.
 
-        What does not exist or cannot be read is left out: it opens nothing.
+        Items that do not exist or cannot be read are left out: they open nothing.
         """
         wanted = [keys.profile(profile_id) for profile_id in profile_ids]
         if digest is not None:
@@ -138,13 +138,13 @@ class ProfileStore:
         self._table.put(keys.api_key(api_key.digest), body, write_id=write_id, based_on=None)
 
     def keys_of(self, group_id: str) -> list[ApiKey]:
-        """The group's keys as they stand, oldest first."""
+        """Return the group's keys as they stand, oldest first."""
         listed = self._table.partition(keys.keys_partition(group_id))
         items = self._table.get_many(keys.api_key(keys.id_of(text(item, "sk"))) for item in listed)
         return sorted(each_readable(items.values(), _api_key), key=lambda each: each.created_at)
 
     def revoke(self, digest: str, write_id: str) -> ApiKey | None:
-        """Revoke a key; None where there is none. Callers that were known by it are refused within 60 s.
+        """Revoke a key; return None if there is none. Callers that were known by it are refused within 60 s.
 
         Raises:
             ConditionFailed: it was written in between.

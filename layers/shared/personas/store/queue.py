@@ -24,7 +24,7 @@ _BUSY: Final = "The refresh queue is busy or out of reach. Try again shortly."
 
 
 class RefreshQueue:
-    """Where the schedule, and a search that finds a view far behind, leave groups to be refreshed."""
+    """The queue of groups to refresh, filled by the schedule and by a search that finds a view far behind."""
 
     def __init__(self, client: SQSClient, url: str) -> None:
         self._client = client

@@ -37,7 +37,7 @@ class ResourceStore:
         self._table = table
 
     def read(self, group_id: str, entries: Iterable[tuple[ResourceKind | Literal["group"], str]]) -> dict[str, Entry]:
-        """Those of the entries that exist, by id."""
+        """Return those of the entries that exist, by id."""
         wanted = {(kind, entry_id): self._key(group_id, kind, entry_id) for kind, entry_id in entries}
         items = self._table.get_many(wanted.values())
         found = {}
@@ -83,5 +83,5 @@ def _row_in(item: Item | None) -> dict[str, Value]:
 
 
 def _plain(row: Mapping[str, Value]) -> dict[str, Value]:
-    """A row as it comes back from the table: tuples are lists there."""
+    """Return a row as it comes back from the table: tuples are lists there."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}

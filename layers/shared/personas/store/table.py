@@ -228,7 +228,6 @@ class Table:
         Raises:
             ConditionFailed: the condition did not hold, or what a path leads into is no map.
         """
-
         request = partial(
             update_request, self.name, key, sets, removes, condition, write_id=write_id, seq=seq, version=version
         )

@@ -25,7 +25,7 @@ from personas.store.table import BATCH_WRITE_MAX, Table
 FRESH: Final = timedelta(days=1)
 """An entry touched within this time is left alone."""
 KEPT_UNUSED: Final = 30 * FRESH
-"""How long the clean-up leaves an entry that was touched, though nobody uses it."""
+"""The time for which the clean-up leaves an entry that was touched, though nobody uses it."""
 _CACHE_CHARACTERS: Final = 2_000_000
 
 
@@ -44,14 +44,14 @@ class TextDirectory:
         self._lock = Lock()
 
     def known(self, group_id: str, kind: TextKind, entry_id: str) -> str | None:
-        """The text, if this environment has seen its entry within a day: no round trip."""
+        """Return the text, if this environment has seen its entry within a day: no round trip."""
         seen = self._seen.get((group_id, Reference(kind, entry_id)))
         return seen.text if seen and self._fresh(seen) else None
 
     def read(self, group_id: str, references: Sequence[Reference]) -> dict[Reference, str]:
-        """The texts of those references that exist in the group; the others are absent.
+        """Return the texts of those references that exist in the group; the others are absent.
 
-        What was last touched more than a day ago is touched, so that the clean-up leaves it.
+        Entries that were last touched more than a day ago are touched, so that the clean-up leaves them.
         """
         wanted = {reference: keys.text(group_id, *reference) for reference in references}
         items = self._table.get_many(wanted.values())
@@ -72,7 +72,7 @@ class TextDirectory:
         return found
 
     def writes(self, group_id: str, texts: Iterable[tuple[TextKind, Text]]) -> list[tuple[tuple[TextKind, Text], ...]]:
-        """What of ``texts`` has to be put into the directory, in batches, each for one call of ``write``."""
+        """Return those of ``texts`` that are to be put into the directory, in batches, one for each ``write``."""
         new = {
             Reference(kind, text.id): (kind, text)
             for kind, text in texts

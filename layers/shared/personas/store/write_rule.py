@@ -1,6 +1,6 @@
 """The write rule that all items of PersonasTable share.
 
-A write is made under a condition on what was read, stamps the time anew for every attempt, and leaves its ``write_id``
+A write is made under a condition on what was read, stamps the time of each attempt, and leaves its ``write_id``
 in the item's *recent writes*, a ring of the last eight. When an attempt's answer was lost, the next one follows at
 once, and its condition fails on an item whose recent writes hold our own id: that is a success, even when others have
 written since. If they have written eight times and more, the outcome of ours is unknown. A repeat under the same
