@@ -14,17 +14,6 @@ from personas.search.rows import ID_BYTES, ListedRow, unpacked
 
 type Facet = Literal["scenarios", "fields", "departments", "colors", "icons", "voices", "instructions"]
 
-FACETS: Final[tuple[Facet, ...]] = (
-    "scenarios",
-    "fields",
-    "departments",
-    "colors",
-    "icons",
-    "voices",
-    "instructions",
-)
-OPTIONS_MAX: Final = 100
-
 FACET_KEYS: Final[Mapping[Facet, str]] = {
     "scenarios": "sc",
     "fields": "pf",
@@ -34,6 +23,9 @@ FACET_KEYS: Final[Mapping[Facet, str]] = {
     "voices": "vo",
     "instructions": "ii",
 }
+"""The key of the rows that holds the options of a facet."""
+FACETS: Final = tuple(FACET_KEYS)
+OPTIONS_MAX: Final = 100
 
 
 # ---- Facets ------------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ _LEVEL: Final = 1
 _DELTA_SHARE: Final = 100
 """Up to one change on so many personas is left beside the base. To take in 1,000 of them costs a reader some 50 ms."""
 _CHANGING: Final = frozenset(("late", "tombstones"))
-"""The sections that are not the base's."""
+"""The sections that are not the base's: the delta, which is stored as "late", and the tombstones."""
 _PORTION: Final = 8192
 _TURN: Final = 64
 
