@@ -22,7 +22,7 @@ def register(main: click.Group) -> None:
 @click.option(
     "--new-text-ids",
     is_flag=True,
-    help="Write the group's record anew. Where its secret is lost, a text that is sent again gets another id.",
+    help="Write the group's record again. If its secret is lost, a text that is sent again gets another id.",
 )
 @of_group
 @on_store

@@ -18,9 +18,9 @@ from personas.views.text_views import News
 
 
 def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
-    """Read the persona, the draft and what is new in the catalogue in one round, and lay out the form.
+    """Read the persona, the draft and the changes of the catalogue in one round, and lay out the form.
 
-    A second round only where a refresh has made what the form offers anew. A search for texts reads what is new of the
+    A second round is needed only if a refresh has made new suggestions. A search for texts reads the changes of the
     personas in the first round too, and those that have changed in one more.
 
     Raises:

@@ -38,7 +38,7 @@ from personas.views.view_objects import read_object
 VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
 """The views that a refresh makes, in the order of its answer. All are made in one pass and swapped in together."""
 REBUILD_EVERY: Final = timedelta(days=7)
-"""Views older than this are made of the table anew, so that whatever they missed heals."""
+"""Views older than this are rebuilt from the table, which corrects whatever they missed."""
 CLEAN_UP: Final = "text_clean_up"
 """The name in a group's record of the part of its text directory from which the clean-up goes on; None: it is done."""
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)

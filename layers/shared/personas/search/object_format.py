@@ -1,7 +1,7 @@
 """The bytes of an object: a magic word, a checksum, a format version and sections of numbers and texts.
 
 Pure, and without the libraries of the index: get and export read such objects too. A checksum finds damage, not
-forgery: whoever may write the bucket may write an object.
+forgery: anyone who may write the bucket may write an object.
 """
 
 import struct

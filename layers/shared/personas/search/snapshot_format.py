@@ -15,7 +15,7 @@ JSON), then the sections one behind the other, as the header lists them. A secti
 * Texts lie in portions, the written and the folded ones of a few docs in turns: a folded text repeats most of the
   written one, and this near to it that costs next to nothing.
 
-A checksum finds damage, not forgery: whoever may write the bucket may write a snapshot.
+A checksum finds damage, not forgery: anyone who may write the bucket may write a snapshot.
 """
 
 import json

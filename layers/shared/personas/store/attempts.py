@@ -43,7 +43,7 @@ class ConditionFailed(Exception):
 def attempted[T](
     deadline: Deadline, call: Callable[[], T], *, writes: bool = False, most: int | None = None, busy: str = _BUSY
 ) -> T:
-    """Return the answer to ``call``, which is made anew for every attempt, at most ``most`` of them.
+    """Return the answer to ``call``, which is made again for every attempt, at most ``most`` of them.
 
     Raises:
         ConditionFailed: its condition did not hold.

@@ -46,7 +46,7 @@ class Pointer:
 
     @classmethod
     def read(cls, group_id: str, view: str, record: Mapping[str, object]) -> Pointer | None:
-        """Return a pointer of a group's record, or None where there is none that can be read: its view is made anew."""
+        """Return a pointer of a group's record, or None if there is none that can be read: its view is rebuilt."""
         snapshots = record.get(SNAPSHOTS)
         match snapshots.get(view) if isinstance(snapshots, Mapping) else None:
             case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
@@ -136,7 +136,7 @@ class GroupStore:
 
         It is the one that it has, or ``secret``, or where there is no record yet, one that is made. Of several that do
         so at once, one wins by the condition on the record, and all get that one's. A record that cannot be read is
-        written anew with all of it that can, so this is for operators alone.
+        written again with all of it that can, so this is for operators alone.
 
         Raises:
             ConditionFailed: others keep writing the record.

@@ -52,7 +52,7 @@ def put_parts(
         with deadline().reserving(ABORT_TIME):
             done: list[CompletedPartTypeDef] = []
             numbered = enumerate(chain((first, second), portions), 1)
-            del first, second  # lest they be held to the end
+            del first, second  # or they would be held to the end
             for number, portion in numbered:
                 answer = asked_of_s3(
                     partial(

@@ -77,8 +77,8 @@ class PersonaStore:
     def all(self, group_id: str) -> Iterator[Item]:
         """Read all personas of a group and the tombstones that are left, in the order of their ids, as they are stored.
 
-        They come a page of 1 MB at a time. A collection gives 12 MB a second, however it is read: this is for making
-        views anew. See ``stored_in``.
+        They come a page of 1 MB at a time. A collection gives 12 MB a second, however it is read: this is for
+        rebuilding views. See ``stored_in``.
         """
         return self._table.partition(keys.group_partition(group_id), keys.PERSONAS)
 

@@ -90,7 +90,7 @@ class Table:
         return found
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
-        """Put up to 25 items without a condition: only for items that say the same whoever writes them."""
+        """Put up to 25 items without a condition: only for items that are the same from every writer."""
         wanted: Sequence[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": encode_item(item)}} for item in items]
         tries = Tries(self.deadline)
         while wanted:
@@ -239,7 +239,7 @@ class Table:
         return self._write(once, write_id, seq=seq, version=version)
 
     def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool) -> None:
-        """Put an item without a condition: only for one that says the same whoever writes it.
+        """Put an item without a condition: only for one that is the same from every writer.
 
         Raises:
             OutcomeUnknown: the item is what the caller has ``asked_for``, and may have been put.

@@ -85,7 +85,7 @@ class TextDirectory:
         return [partial(self.write, group_id, batch) for batch in self.writes(group_id, texts)]
 
     def write(self, group_id: str, batch: Sequence[tuple[TextKind, Text]]) -> None:
-        """Put up to 25 entries. Whoever puts the same text writes the same entry."""
+        """Put up to 25 entries; all writers of a text write the same entry."""
         now = int(self._table.now().timestamp())
         self._table.put_many([_item(group_id, kind, text, now) for kind, text in batch])
         for kind, text in batch:

@@ -56,7 +56,7 @@ class _Held:
 
 
 def is_entry(kind: str, change: Change) -> bool:
-    """Tell whether a change of the feed is an entry that can be read; what is none is told of."""
+    """Tell whether a change of the feed is an entry that can be read; one that cannot is logged."""
     try:
         check_entry(kind, change.row)
     except Unreadable as error:

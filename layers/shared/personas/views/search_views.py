@@ -48,7 +48,7 @@ def _take(index: Index, change: Change) -> bool:
             return index.upsert(persona_id, change.seq, change.row)
     except ValueError as error:
         count_unreadable(Unreadable(f"{change.partition} {change.key}", type(error).__name__))
-    # What is left out is remembered until views are made anew: the feed shows it again and again.
+    # Items that are left out are remembered until the views are rebuilt: the feed shows them again and again.
     return index.delete(persona_id, change.seq, change.expires_at)
 
 
