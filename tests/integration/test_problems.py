@@ -240,7 +240,7 @@ class TestDefects:
             raise RuntimeError("row 7 of table personas-prod holds Wounded Lion")
 
         for store in ("personas", "drafts"):
-            for method in ("get", "get_many", "insert", "create", "latest"):
+            for method in ("find", "get", "get_many", "insert", "create", "latest"):
                 name = f"personas.store.{store}.{store.capitalize().removesuffix('s')}Store.{method}"
                 monkeypatch.setattr(name, fail, raising=False)
         return world
