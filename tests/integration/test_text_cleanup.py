@@ -10,7 +10,7 @@ import pytest
 from personas.contract.persona_fields import TextKind
 from personas.domain.text import text_id
 from personas.errors import Unavailable
-from personas.operations.refresh import CLEAN_UP, REBUILD_EVERY
+from personas.operations.refresh_pass import CLEAN_UP, REBUILD_EVERY
 from personas.runtime import Deadline, Parallel
 from personas.store import keys
 from personas.store.drafts import ANNOUNCED_EVERY, DraftStore

@@ -1,0 +1,217 @@
+"""One pass of a refresh: the views of a group, made from the old ones and the change feed, or from the table."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import batched
+from typing import Final
+
+from personas.errors import ViewRebuilding
+from personas.observability import logger
+from personas.search.index import Index
+from personas.search.object_format import SnapshotDamaged
+from personas.search.snapshot_format import Base, Snapshot, encode
+from personas.services import Services
+from personas.store import keys
+from personas.store.attributes import Item, Value
+from personas.store.change_feed import Change, change_in
+from personas.store.decoding import each_readable
+from personas.store.groups import GroupRecord, Pointer
+from personas.store.load_personas import LOADED_AT_ONCE, load_personas
+from personas.store.personas import TOMBSTONE_LIFE, stored_in
+from personas.views import export_segments
+from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
+from personas.views.most_used import MostUsed
+from personas.views.persona_feed import snapshot_since
+from personas.views.search_views import SEARCH_VIEW, apply
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
+from personas.views.text_usage import TextsView
+from personas.views.view_objects import read_object
+
+VIEWS: Final = (SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW)
+"""The views that a refresh makes, in the order of its answer. All are made in one pass and swapped in together."""
+REBUILD_EVERY: Final = timedelta(days=7)
+"""Views older than this are rebuilt from the table, which corrects whatever they missed."""
+CLEAN_UP: Final = "text_clean_up"
+"""The name in a group's record of the part of its text directory from which the clean-up goes on; None: it is done."""
+
+
+@dataclass
+class RefreshPass:
+    """One refresh of a group, up to the moment when the group's record is pointed to what it has written."""
+
+    services: Services
+    group_id: str
+    record: GroupRecord
+    started: datetime
+    rebuilt_at: datetime
+    pointers: dict[str, Pointer] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    """Objects that nobody needs if the pointers are not swapped."""
+    replaced: set[str] = field(default_factory=set)
+    """Objects that nobody needs once they are."""
+    texts: TextsView = field(init=False)
+
+    @property
+    def maintenance(self) -> dict[str, Value]:
+        """The record's state of the clean-up of the text directory once the weekly rebuild is pointed to."""
+        pointer = self.record.pointer(SEARCH_VIEW)
+        return {CLEAN_UP: 0} if pointer and self.started - pointer.rebuilt_at > REBUILD_EVERY else {}
+
+    def point(self, view: str, key: str) -> None:
+        """Have the record pointed to the object of a view."""
+        self.written.add(key)
+        self.pointers[view] = Pointer(self.group_id, view, key, self.started, self.rebuilt_at)
+        old = self.record.pointer(view)
+        if old:
+            self.replaced.add(old.key)
+
+
+def follow_feed(
+    services: Services, group_id: str, record: GroupRecord, started: datetime, manifest: Manifest | None
+) -> RefreshPass | None:
+    """Return new views from the old ones and the change feed; None if one of the old ones cannot serve any more."""
+    pointer = record.pointer(SEARCH_VIEW)
+    pointers = [record.pointer(view) for view in VIEWS]
+    if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
+        return None
+    snapshot = services.persona_views.snapshot(pointer)
+    texts = _read_texts_view(services, record)
+    if snapshot is None or texts is None:
+        return None
+    work = RefreshPass(services, group_id, record, started, pointer.rebuilt_at)
+    work.texts = texts
+    index = snapshot.index
+    news = apply(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
+    if news:
+        try:
+            _write_export(work, manifest, _into_texts(work, _changed_personas(services, group_id, news)), len(news))
+        except SnapshotDamaged as error:
+            logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
+            return None
+        _write_search(work, index, snapshot.base)
+        if texts.changed:
+            _write_texts(work)
+    return work
+
+
+def rebuild(services: Services, group_id: str, record: GroupRecord, started: datetime) -> RefreshPass:
+    """Return new views from the table, which is read once for all of them."""
+    work = RefreshPass(services, group_id, record, started, rebuilt_at=started)
+    index = Index()
+    work.texts = TextsView(group_id)
+    _write_export(work, Manifest(), _into_texts(work, _into_index(index, _all_items(services, group_id))), 0)
+    _write_search(work, index)
+    older = _read_texts_view(services, record)
+    if older is not None:
+        # Somebody may still send back the id of a text that has just gone out of use.
+        work.texts.inherit(older, int(started.timestamp()))
+    _write_texts(work)
+    return work
+
+
+def _all_items(services: Services, group_id: str) -> Iterator[Item]:
+    """Yield all stored items of the group's personas, in the order of their ids, while there is time.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for number, found in enumerate(services.personas.all(group_id)):
+        if number % LOADED_AT_ONCE == 0:
+            _check_time(services)
+        yield found
+
+
+def _into_index(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
+    """Yield what is read from the table, for the export view, and take it into the index on its way.
+
+    The index takes of an item what it would take of the feed, so that a search finds the same whoever made its view.
+    """
+    for item, change in each_readable(found, lambda item: (item, change_in(item))):
+        apply(index, (change,))
+        stored = next(each_readable((item,), stored_in), None)
+        yield Entry(keys.id_of(change.key), change.seq, stored.persona if stored else None)
+
+
+def _changed_personas(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:
+    """Yield the changed personas whole, as they stand now, in the order of their ids.
+
+    Raises:
+        ViewRebuilding: there is no time left.
+    """
+    for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), LOADED_AT_ONCE, strict=False):
+        _check_time(services)
+        found = load_personas(services.personas, services.parallel, group_id, [persona_id for persona_id, _ in some])
+        for persona_id, seq in some:
+            stored = found.get(persona_id)
+            # A tombstone that is gone by now still stands for its persona's end.
+            yield Entry(persona_id, stored.seq, stored.persona) if stored else Entry(persona_id, seq, None)
+
+
+def _check_time(services: Services) -> None:
+    if not services.deadline.has_time_for_another_item():
+        raise ViewRebuilding
+
+
+# ---- The views ---------------------------------------------------------------------------------------------------
+
+
+def _write_search(work: RefreshPass, index: Index, base: Base | None = None) -> None:
+    index.forget_tombstones(int(work.started.timestamp()))
+    content = encode(Snapshot(index, work.started.isoformat(), base=base))
+    work.point(SEARCH_VIEW, work.services.snapshots.write(work.group_id, SEARCH_VIEW, work.started, content))
+
+
+def _write_export(work: RefreshPass, old: Manifest, changes: Iterable[Entry], count: int) -> None:
+    snapshots = work.services.snapshots
+    store = partial(snapshots.write_parts, work.group_id, EXPORT_VIEW, work.started)
+    manifest = export_segments.revise(old, changes, count, snapshots.read_range, store)
+    work.written |= manifest.keys - old.keys
+    work.replaced |= old.keys - manifest.keys
+    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export_segments.encode(manifest)))
+
+
+def _into_texts(work: RefreshPass, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the entries for the export view, and take them into the texts view on their way."""
+    forgotten = int((work.started + TOMBSTONE_LIFE).timestamp())
+    for entry in entries:
+        if entry.persona is None:
+            work.texts.delete(entry.id, entry.seq, forgotten)
+        else:
+            work.texts.upsert(entry.persona)
+        yield entry
+
+
+def _write_texts(work: RefreshPass) -> None:
+    """Write the texts view, and its companion if the suggestions have changed."""
+    services, group_id = work.services, work.group_id
+    work.texts.settle(int(work.started.timestamp()))
+    key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
+    work.point(TEXTS_VIEW, key)
+    links = services.catalogues.current(group_id).parameter_fields
+    content = MostUsed.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
+    old = work.record.pointer(MOST_USED_VIEW)
+    if old is None or read_object(services.snapshots, old, bytes) != content:
+        work.point(MOST_USED_VIEW, services.snapshots.write(group_id, MOST_USED_VIEW, work.started, content))
+
+
+def _read_texts_view(services: Services, record: GroupRecord) -> TextsView | None:
+    """Return the texts view, or None if it or its companion cannot be used."""
+    pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(MOST_USED_VIEW)
+    if not pointer or not companion or not read_object(services.snapshots, companion, MostUsed.decode):
+        return None
+    return read_object(services.snapshots, pointer, TextsView.decode)
+
+
+def read_manifest(services: Services, record: GroupRecord) -> Manifest | None:
+    """Return the manifest of the export view, or None if there is none that can be used with all of its segments."""
+    pointer = record.pointer(EXPORT_VIEW)
+    manifest = read_object(services.snapshots, pointer, export_segments.decode) if pointer else None
+    if manifest is None:
+        return None
+    lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])
+    if lengths != [each.length for each in manifest.segments]:
+        logger.warning("the export view lacks a segment", extra={"key": pointer and pointer.key})
+        return None
+    return manifest
