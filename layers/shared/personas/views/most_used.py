@@ -14,7 +14,6 @@ where this is more than ``KIND_BYTES`` the entries that rank lowest in every cla
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Buffer, Callable, Collection, Iterable, Mapping, Sequence
-from copy import copy
 from functools import cache
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, repeat
@@ -166,15 +165,15 @@ class MostUsed:
 
 def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
     """Return the entries of a kind to keep, in their order."""
+    places: Sequence[int] = range(len(uses.entries))
     counted = _Counted(uses, sets) if len(uses.entries) <= FEW_ENTRIES else None
-    if counted is None or _weight(counted, range(len(uses.entries))) > KIND_BYTES:
+    if counted is None or _weight(counted, places) > KIND_BYTES:
         soonest = _candidates(uses, sets)
         counted = _Counted(_of(uses, soonest), sets)
         ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
         taken = accumulate(_weight(counted, (entry,)) for entry in ordered)
-        counted = counted.only(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
-    own_sets = array("I", map(mod, counted.pairs, repeat(counted.step)))
-    return _Kept(list(counted.entries), counted.spread, own_sets, counted.times)
+        places = sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken)))
+    return counted.kept(places)
 
 
 def _of(uses: Uses, entries: Iterable[int]) -> Uses:
@@ -214,15 +213,15 @@ class _Counted:
         own = slice(self.starts[entry], self.starts[entry + 1])
         return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
 
-    def only(self, places: Sequence[int]) -> "_Counted":
-        """Return the same of some of the entries; their pairs keep their numbers but for the set."""
-        kept = copy(self)
+    def kept(self, places: Sequence[int]) -> _Kept:
+        """Return the entries at these places."""
         runs = [(self.starts[place], self.starts[place + 1]) for place in places]
-        kept.entries = [self.entries[place] for place in places]
-        kept.pairs = [pair for start, stop in runs for pair in self.pairs[start:stop]]
-        kept.times = gathered(self.times, runs)
-        kept.spread = array("I", map(self.spread.__getitem__, places))
-        return kept
+        return _Kept(
+            [self.entries[place] for place in places],
+            array("I", map(self.spread.__getitem__, places)),
+            array("I", (pair % self.step for start, stop in runs for pair in self.pairs[start:stop])),
+            gathered(self.times, runs),
+        )
 
 
 def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
