@@ -32,8 +32,7 @@ import click
 
 from personas import api
 from personas.domain.catalogue import SNAPSHOTS
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text
 from personas.runtime import dynamodb, s3, sqs

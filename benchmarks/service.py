@@ -53,8 +53,7 @@ from silence import quiet
 
 from personas import runtime
 from personas.contract.registry import OPERATIONS
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text, resource_id
 from personas.search.index import Index

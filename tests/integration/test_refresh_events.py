@@ -8,8 +8,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.errors import Unavailable
 from personas.store.groups import GroupStore

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import export_segments

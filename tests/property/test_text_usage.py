@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from personas.contract.persona_fields import TextKind
 from personas.domain.folding import fold
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Fingerprint, Text, fingerprint, identified, wire_bytes
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import most_used, text_usage

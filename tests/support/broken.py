@@ -14,8 +14,7 @@ from personas.store.attributes import Item, Value
 from personas.store.change_feed import Change
 from personas.store.keys import Key
 from personas.store.table import Table
-from personas.store.write_requests import Condition
-from personas.store.write_rule import WriteResult
+from personas.store.write_rule import Condition, WriteResult
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,9 +6,8 @@ import pytest
 
 from personas.domain.cells import split_list, unescape
 from personas.domain.exporting import HEADER, Rows
-from personas.domain.form import Form
 from personas.domain.importing import IMPORT_FIELDS
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from support.world import (
     ACTIVE,

@@ -7,7 +7,7 @@ import pytest
 
 from personas.contract.get import GetPersonaRequest
 from personas.contract.persona_fields import TEXT_FIELDS
-from personas.domain.form import Form
+from personas.domain.persona import Form
 from personas.domain.sections import Layout, build_form
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified

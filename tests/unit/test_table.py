@@ -18,8 +18,7 @@ from personas.store.attributes import Item, encode_item
 from personas.store.decoding import expired, integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
-from personas.store.write_requests import is_version
-from personas.store.write_rule import RECENT_WRITES_MAX, recent_write, recent_write_slot, version_written_by
+from personas.store.write_rule import RECENT_WRITES_MAX, is_version, recent_write, recent_write_slot, version_written_by
 from support.faults import Waiting
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from typing import Final
 from personas.contract.persona_fields import BY_NAME, LinkKind, PersonaField, TextField
 from personas.domain.catalogue import Catalogue
 from personas.domain.cells import escape, join_list
-from personas.domain.form import Form
 from personas.domain.importing import IMPORT_FIELDS
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 
 HEADER: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS), "version")
 """``version`` is what an import sends back as the expected version, so that it overwrites nobody's change."""

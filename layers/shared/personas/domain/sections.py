@@ -9,8 +9,8 @@ from personas.contract.base import WireModel
 from personas.contract.get import GetPersonaRequest
 from personas.contract.persona_fields import FIELDS, PersonaField, TextKind
 from personas.domain.catalogue import Catalogue
-from personas.domain.form import Form
 from personas.domain.form_choices import Choice, Choices
+from personas.domain.persona import Form
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
 

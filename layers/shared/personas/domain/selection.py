@@ -15,8 +15,8 @@ from personas.contract.persona_fields import (
     one_or_many,
 )
 from personas.domain.catalogue import Catalogue, Unresolved
-from personas.domain.form import Changes
 from personas.domain.linking import ForeignDepartment, Links
+from personas.domain.persona import Changes
 from personas.domain.text import Reference, Text, identified, utf8_bytes
 from personas.errors import Fault
 

@@ -5,10 +5,9 @@ from functools import partial
 
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.results import PersonaResultItem
-from personas.domain.form import Form
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import select, too_long
 from personas.errors import Conflict, Fault, PersonasError, Unreadable

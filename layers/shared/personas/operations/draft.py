@@ -6,10 +6,10 @@ from functools import partial
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
 from personas.domain.draft import Draft, Selection, differing
-from personas.domain.form import Changes, Form, fields_of, laid_over
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
 from personas.domain.permissions import may_write
+from personas.domain.persona import Changes, Form, fields_of, laid_over
 from personas.domain.profile import Caller
 from personas.domain.selection import links_unknown_to, select, too_long
 from personas.errors import Fault, Forbidden, NotFound, VersionConflict

@@ -6,8 +6,8 @@ from personas.contract.get import GetPersonaRequest, GetPersonaResponse
 from personas.contract.persona_fields import TextKind
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft
-from personas.domain.form import Form, laid_over
 from personas.domain.permissions import may_edit, may_see, may_write
+from personas.domain.persona import Form, laid_over
 from personas.domain.profile import Caller
 from personas.domain.sections import build_form
 from personas.errors import NotFound

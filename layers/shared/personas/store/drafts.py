@@ -31,8 +31,7 @@ from personas.store.decoding import (
     text_or_none,
 )
 from personas.store.table import Table
-from personas.store.write_requests import is_version
-from personas.store.write_rule import RECENT_WRITES, WriteResult
+from personas.store.write_rule import RECENT_WRITES, WriteResult, is_version
 
 LATEST_MAX: Final = 200
 

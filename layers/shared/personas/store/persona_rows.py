@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from personas.contract.names import LIST_MAX, is_sound
 from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, LinkField, one_or_many
-from personas.domain.form import Form
-from personas.domain.persona import HEAD_CHARACTERS, Persona
+from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
 from personas.domain.text import Text
 from personas.store import keys
 from personas.store.attributes import Item, Value

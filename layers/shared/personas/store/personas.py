@@ -19,8 +19,7 @@ from personas.store.decoding import (
 )
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
-from personas.store.write_requests import is_unchanged
-from personas.store.write_rule import RECENT_WRITES, WriteResult, version_written_by
+from personas.store.write_rule import RECENT_WRITES, WriteResult, is_unchanged, version_written_by
 
 TOMBSTONE_LIFE: Final = timedelta(days=30)
 

@@ -24,8 +24,7 @@ from personas.store.groups import GroupStore
 from personas.store.persona_rows import PROFILES
 from personas.store.personas import tombstone_end
 from personas.store.table import Table
-from personas.store.write_requests import Counted
-from personas.store.write_rule import RECENT_WRITES
+from personas.store.write_rule import RECENT_WRITES, Counted
 
 _ATTEMPTS: Final = 3
 """The number of attempts at a write that loses the race against others."""

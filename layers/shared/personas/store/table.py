@@ -18,15 +18,16 @@ from personas.store.attributes import Item, Value, decode_item, encode, encode_i
 from personas.store.change_feed import Change, change_in
 from personas.store.decoding import each_readable, expired, integer, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
-from personas.store.write_requests import (
+from personas.store.write_rule import (
     Condition,
     Counted,
+    WriteResult,
     count_request,
     next_number_request,
+    own_write,
     put_request,
     update_request,
 )
-from personas.store.write_rule import WriteResult, own_write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -23,8 +23,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from personas.contract.persona_fields import FIELDS, FIELDS_VERSION, LinkField
 from personas.contract.views import EXPORT
-from personas.domain.form import Form
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.search.object_format import SnapshotDamaged, seal, unseal
 
