@@ -9,10 +9,9 @@ import pytest
 
 from personas.errors import Unavailable
 from personas.operations.refresh import refresh_group
-from personas.runtime import FEED_WINDOW
 from personas.search import snapshot_format
 from personas.store import keys
-from personas.store.groups import MARK_PAUSE
+from personas.store.groups import MARK_COVERS
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
@@ -368,13 +367,33 @@ class TestMarks:
 
     def test_an_old_mark_goes_and_a_fresh_one_stays(self, env: Environment, views: Views, clock: Clock) -> None:
         env.save()
-        clock.passes(seconds=(MARK_PAUSE + FEED_WINDOW).total_seconds())
+        clock.passes(seconds=MARK_COVERS.total_seconds())
         env.refresh()
         # As old as a write may be that is under way.
         assert views.marked
         clock.passes(seconds=1)
         assert env.refresh() == []
         assert not views.marked
+
+    def test_a_slow_write_that_goes_by_an_older_mark_is_not_forgotten(
+        self, env: Environment, views: Views, world: World, clock: Clock
+    ) -> None:
+        # Given an environment that has marked the group 59 seconds ago
+        persona_id = env.save()
+        other = Environment(world, clock)
+        clock.passes(seconds=59)
+
+        # When its next write, which makes no mark, takes as long as a call may, and a refresh comes in between
+        def be_slow() -> None:
+            clock.passes(seconds=16)
+            other.refresh()
+            clock.passes(seconds=10)
+
+        with env.stepping(Steps.interrupted(0, be_slow, lambda request: request.operation == "UpdateItem")):
+            env.change(persona_id, description="Written late.")
+
+        # Then the schedule knows that the group has changed
+        assert views.marked
 
     def test_an_environment_marks_once_a_minute(self, env: Environment, clock: Clock) -> None:
         for number, seconds in enumerate((0, 30, 29, 2, 1, 63)):

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from personas.api import GATEWAY_WAITS
 from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
+from personas.runtime import GATEWAY_WAITS
 from personas.settings import Settings
 from personas_tools import monitoring, template
 from personas_tools.template import Function, TableRequest

@@ -39,7 +39,7 @@ from personas.errors import (
 from personas.identity import CHALLENGE
 from personas.negotiation import VARY, compressed, names
 from personas.observability import add_log_fields, logger, record_error
-from personas.runtime import clock, deadline
+from personas.runtime import GATEWAY_WAITS, clock, deadline
 from personas.services import services
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ Json = Annotated[M, Body()]
 
 type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
 
-GATEWAY_WAITS: Final = timedelta(seconds=29)
 _JSON: Final = "application/json"
 _PROBLEM_JSON: Final = ("application/problem+json", "application/*+json")
 """The media type of a problem, then the range of media types that names it, too."""

@@ -56,6 +56,8 @@ FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
 A reader of the change feed asks this far back before its own last read, as ``views.catalogues`` does.
 """
 
+GATEWAY_WAITS: Final = timedelta(seconds=29)
+"""The time after which API Gateway answers in the place of a function, and after which one that writes is cut off."""
 ANSWER_TIME: Final = timedelta(seconds=1)
 """The time that an invocation keeps back to make its answer: no call is waited for any longer."""
 FINISHING_TIME: Final = timedelta(seconds=5)

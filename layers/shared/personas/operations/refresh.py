@@ -12,12 +12,11 @@ from personas.errors import Unavailable, Unreadable, ViewRebuilding
 from personas.observability import logger, record_refresh_age
 from personas.operations.maintenance import clean_texts, left_behind
 from personas.operations.refresh_pass import CLEAN_UP, VIEWS, RefreshPass, follow_feed, read_manifest, rebuild
-from personas.runtime import FEED_WINDOW
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Value
 from personas.store.decoding import mapping_or_empty
-from personas.store.groups import MARK_PAUSE, GroupRecord
+from personas.store.groups import MARK_COVERS, GroupRecord
 from personas.views.suggestion_views import MOST_USED_VIEW
 
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
@@ -62,8 +61,8 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
             work.replaced |= manifest.keys
         _supersede(services, work.replaced)
     try:
-        # A write marks its group before it takes effect, and an environment that has just marked does not mark again.
-        services.groups.unmark(group_id, started - MARK_PAUSE - FEED_WINDOW)
+        # What an older mark stands for was written before this refresh began to read.
+        services.groups.unmark(group_id, started - MARK_COVERS)
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.
         logger.warning("a group stays marked", extra={"group": group_id})

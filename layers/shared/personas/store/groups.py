@@ -13,6 +13,7 @@ from personas.clock import is_recent
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
+from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
 from personas.store import keys
 from personas.store.attributes import Item, Value
 from personas.store.decoding import integer, key_of, mapping, readable, text
@@ -21,6 +22,9 @@ from personas.store.write_rule import RECENT_WRITES
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
+MARK_COVERS: Final = MARK_PAUSE + GATEWAY_WAITS + LATE_COMMIT + CLOCK_SKEW
+"""The longest time from a mark to a write that goes by it: by a call that begins just before its environment marks the
+group again, and that writes until it is cut off."""
 _GROUPS_MAX: Final = 1_000
 _ATTEMPTS: Final = 5
 """The number of attempts at a write that loses the race against others."""
