@@ -53,7 +53,7 @@ where that answer took up to half a second.
 FEED_WINDOW: Final = CONNECT_TIMEOUT + READ_TIMEOUT + LATE_COMMIT + CLOCK_SKEW
 """The longest time from the stamp of a write to the moment from which every reader sees it (12 s).
 
-A reader of the change feed asks this far back before its own last read, as ``views.catalogues`` does.
+A reader of the change feed asks this far back before its own last read, by the rule in `personas.store.change_feed`.
 """
 
 GATEWAY_WAITS: Final = timedelta(seconds=29)

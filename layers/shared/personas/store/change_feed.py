@@ -1,4 +1,9 @@
-"""The change feed: an item as the index shows it."""
+"""The change feed: an item as the index shows it.
+
+**The feed rule.** A reader asks for everything stamped since its own clock at the start of its previous successful
+read, minus ``FEED_WINDOW``. Stamps never move that time, so neither a fast nor a frozen writer can hide a change
+behind it; a reader takes an item only if its ``seq`` is higher than the one that it has.
+"""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class _Records(BasePersistenceLayer):
         super().__init__()  # type: ignore[no-untyped-call]  # Powertools leaves it without types
         self._client = client
         self._table = table
-        self._mark = uuid4().hex
+        self._attempt_id = uuid4().hex
         self.ends_at = 0
         """The end of the record of the call, in unix seconds, by AWS's time."""
         self._took_over = False
@@ -103,7 +103,7 @@ class _Records(BasePersistenceLayer):
             as_read = _unchanged(found)
         item: Item = {
             "id": data_record.idempotency_key,
-            "attempt": self._mark,
+            "attempt": self._attempt_id,
             "status": data_record.status,
             "expiration": self.ends_at,
             "in_progress_expiration": _by_aws(data_record.in_progress_expiry_timestamp or 0, _MILLISECONDS),
@@ -117,7 +117,7 @@ class _Records(BasePersistenceLayer):
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         )
-        if lost is not None and lost.get("attempt") != self._mark:
+        if lost is not None and lost.get("attempt") != self._attempt_id:
             self._refuse(data_record, _record(lost))
 
     def _update_record(self, data_record: DataRecord) -> None:
@@ -191,9 +191,9 @@ class _Records(BasePersistenceLayer):
     def _own(self, values: Mapping[str, Value]) -> Any:
         """Return the condition that the record is this attempt's, and the values of an expression beside it."""
         return {
-            "ConditionExpression": "attempt = :mark",
+            "ConditionExpression": "attempt = :attempt_id",
             "ExpressionAttributeValues": encode_item(
-                {":mark": self._mark, **{f":{name}": value for name, value in values.items()}}
+                {":attempt_id": self._attempt_id, **{f":{name}": value for name, value in values.items()}}
             ),
         }
 

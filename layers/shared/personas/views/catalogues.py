@@ -1,9 +1,4 @@
-"""The catalogues that this execution environment holds, kept true by the change feed.
-
-**The feed rule.** A reader asks for everything stamped since its own clock at the start of its previous successful
-read, minus ``FEED_WINDOW``. Stamps never move that mark, so neither a fast nor a frozen writer can hide a change
-behind it; an item is taken only if its ``seq`` is higher than what is held.
-"""
+"""The catalogues that this execution environment has in memory, kept true by the change feed."""
 
 from collections import OrderedDict
 from collections.abc import Iterable

@@ -31,17 +31,20 @@ def snapshot_since(pointer: Pointer) -> datetime:
     return pointer.watermark - LOOK_BACK
 
 
-class Mark:
-    """The point up to which a view has followed the feed: its last read, and the last refresh that it knows of."""
+class FeedPosition:
+    """The point up to which a view has followed the feed."""
 
     def __init__(self, read_at: datetime, pointer: Pointer | None) -> None:
         self.read_at = read_at
+        """The time at which the last read began."""
         self.looked_back_at = read_at
+        """The time at which the last read began that went further back than the window."""
         self.pointer = pointer
+        """The pointer to the snapshot of the last refresh that the view knows of."""
 
 
 class PersonaFeed:
-    """A reader of the feed by the rule that `personas.views.catalogues` states."""
+    """A reader of the feed by the rule that `personas.store.change_feed` states."""
 
     def __init__(self, table: Table, groups: GroupStore, queue: Callable[[], RefreshQueue], deadline: Deadline) -> None:
         self._table = table
@@ -50,31 +53,34 @@ class PersonaFeed:
         self._deadline = deadline
 
     def now(self) -> datetime:
-        """Return the time by which marks are made."""
+        """Return the time by which positions are kept."""
         return self._table.now()
 
-    def news(self, group_id: str, mark: Mark) -> list[Change]:
+    def news(self, group_id: str, position: FeedPosition) -> list[Change]:
         """Read what was written since a view was read last.
 
         Raises:
             ViewRebuilding: there is more than can be read in time.
             Unavailable: the store cannot be read.
         """
-        return self.changes(group_id, mark.read_at - FEED_WINDOW)
+        return self.changes(group_id, position.read_at - FEED_WINDOW)
 
-    def looked_back(self, group_id: str, mark: Mark, pointer: Pointer | None, news: list[Change]) -> list[Change]:
-        """Return the news, or more than them where a refresh came by, to which ``pointer`` leads: then a round more.
+    def with_refresh(
+        self, group_id: str, position: FeedPosition, pointer: Pointer | None, news: list[Change]
+    ) -> list[Change]:
+        """Return the news; if a refresh has finished since, read them again from further back, in one more round.
 
-        A refresh looks back further than the window, and so does who learns of it: a change that a writer's clock has
-        hidden from the window since the last such look is found here at the latest.
+        ``pointer``, to the snapshot of the last refresh, has changed then. A refresh reads ``LOOK_BACK`` further back
+        than the window, and so does a view that learns of one: it finds the changes that a writer's wrong clock has
+        hidden from the window.
         """
-        return news if pointer == mark.pointer else self.changes(group_id, mark.looked_back_at - LOOK_BACK)
+        return news if pointer == position.pointer else self.changes(group_id, position.looked_back_at - LOOK_BACK)
 
-    def move(self, mark: Mark, started: datetime, pointer: Pointer | None) -> None:
-        """Say that a view has taken what a read gave that began then."""
-        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
-            mark.looked_back_at = mark.looked_back_at if pointer == mark.pointer else started
-            mark.read_at, mark.pointer = started, pointer
+    def advance(self, position: FeedPosition, started: datetime, pointer: Pointer | None) -> None:
+        """Move the position of a view that has taken the result of a read, which began at ``started``."""
+        if self._table.now() >= started:  # else the clock was set back meanwhile, and the position would be ahead of it
+            position.looked_back_at = position.looked_back_at if pointer == position.pointer else started
+            position.read_at, position.pointer = started, pointer
 
     def carries_on(self, pointer: Pointer) -> bool:
         """Tell whether a snapshot and the feed since are all that there is.

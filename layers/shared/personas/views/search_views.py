@@ -17,7 +17,7 @@ from personas.store import keys
 from personas.store.change_feed import Change
 from personas.store.groups import Pointer
 from personas.views.catalogues import CatalogueView
-from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
+from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
 from personas.views.view_objects import SnapshotStore, pointer_to, read_object
 
 SEARCH_VIEW: Final = SEARCH.name
@@ -57,7 +57,7 @@ class PersonaView:
 
     def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
         self.index = index
-        self.mark = Mark(read_at, pointer)
+        self.position = FeedPosition(read_at, pointer)
         self._name(catalogue)
 
     def apply(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
@@ -126,11 +126,11 @@ class PersonaViews:
         started = self._feed.now()
         catalogue, news = self._parallel.pair(
             lambda: self._catalogues.current(group_id),
-            lambda: self._feed.news(group_id, view.mark),
+            lambda: self._feed.news(group_id, view.position),
         )
         pointer = pointer_to(catalogue, SEARCH_VIEW)
-        view.apply(catalogue, self._feed.looked_back(group_id, view.mark, pointer, news))
-        self._feed.move(view.mark, started, pointer)
+        view.apply(catalogue, self._feed.with_refresh(group_id, view.position, pointer, news))
+        self._feed.advance(view.position, started, pointer)
 
     def _load(self, group_id: str) -> PersonaView:
         catalogue = self._catalogues.current(group_id)

@@ -18,7 +18,7 @@ from personas.store.change_feed import Change
 from personas.store.groups import Pointer
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import PersonaStore
-from personas.views.persona_feed import FEED_BOUND, Mark, PersonaFeed, snapshot_since
+from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import pointer_to
 
@@ -34,9 +34,9 @@ class News(NamedTuple):
 
 
 class _Held:
-    def __init__(self, view: TextsView, mark: Mark) -> None:
+    def __init__(self, view: TextsView, position: FeedPosition) -> None:
         self.view = view
-        self.mark = mark
+        self.position = position
         self.size_bytes = 0
 
 
@@ -80,7 +80,7 @@ class TextViews:
             return None
         started = self._feed.now()
         with self._feed.or_queued(group_id):
-            return News(started, self._feed.news(group_id, held.mark))
+            return News(started, self._feed.news(group_id, held.position))
 
     def current(self, catalogue: Catalogue, news: News | None, loaded: TextsView | None) -> TextsView:
         """Return the group's texts as they stand now.
@@ -105,9 +105,9 @@ class TextViews:
         return held.view
 
     def _follow(self, group_id: str, held: _Held, pointer: Pointer | None, news: News) -> None:
-        changes = self._feed.looked_back(group_id, held.mark, pointer, news.changes)
+        changes = self._feed.with_refresh(group_id, held.position, pointer, news.changes)
         self._take(group_id, held, changes)
-        self._feed.move(held.mark, news.started, pointer)
+        self._feed.advance(held.position, news.started, pointer)
 
     def _begun(self, group_id: str, pointer: Pointer | None, loaded: TextsView | None) -> _Held:
         started = self._feed.now()
@@ -116,7 +116,7 @@ class TextViews:
         changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and loaded else None)
         if len(changes) > FEED_BOUND:
             self._feed.queue_if_possible(group_id)
-        held = _Held(TextsView(group_id) if loaded is None else loaded, Mark(started, pointer))
+        held = _Held(TextsView(group_id) if loaded is None else loaded, FeedPosition(started, pointer))
         self._take(group_id, held, changes)
         held.size_bytes = held.view.size_bytes()
         return held
