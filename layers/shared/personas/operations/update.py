@@ -65,7 +65,7 @@ def update_personas(
 
 
 def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
-    """Return the id that an item result_of, as far as it result_of one."""
+    """Return the id that an item names, as far as it names one."""
     if not isinstance(item, Rejected):
         return item.persona_id
     sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None
