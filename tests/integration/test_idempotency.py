@@ -16,9 +16,11 @@ from personas.store.personas import PersonaStore
 from personas.store.table import Table
 from personas.store.write_rule import WriteResult
 from support.world import (
+    CARE,
     NEEDED,
     NOBODY,
     OTHER_GROUP,
+    SALES,
     World,
     color,
     fault,
@@ -69,9 +71,11 @@ def scissors(monkeypatch: pytest.MonkeyPatch) -> Scissors:
     return Scissors(monkeypatch)
 
 
-def kill(world: World, scissors: Scissors, writes: int, operation: str, body: object, **headers: str) -> None:
+def kill(
+    world: World, scissors: Scissors, writes: int, operation: str, body: object, who: str = "root", **headers: str
+) -> None:
     """Call an operation that is killed after some writes."""
-    client = world.client("root")
+    client = world.client(who)
     scissors.cut_after(writes)
     with pytest.raises(Cut):
         client.call(operation, body, **headers)
@@ -79,9 +83,11 @@ def kill(world: World, scissors: Scissors, writes: int, operation: str, body: ob
     world.restart()
 
 
-def cut(world: World, scissors: Scissors, writes: int, operation: str, body: object, **headers: str) -> None:
+def cut(
+    world: World, scissors: Scissors, writes: int, operation: str, body: object, who: str = "root", **headers: str
+) -> None:
     """Call an operation under the key and kill it after some writes; then let the time of its function be over."""
-    kill(world, scissors, writes, operation, body, Idempotency_Key=KEY, **headers)
+    kill(world, scissors, writes, operation, body, who, Idempotency_Key=KEY, **headers)
     world.expire_idempotency("in_progress_expiration", PAST * 1_000)
 
 
@@ -450,7 +456,7 @@ class TestCutOff:
 
         cut(world, scissors, 1, "create", items("Ada"))
         with monkeypatch.context() as patch:
-            patch.setattr(PersonaStore, "insert", fail)
+            patch.setattr(PersonaStore, "read_decide_write", fail)
             failed = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
         # When it is repeated once more
         answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
@@ -481,6 +487,27 @@ class TestCutOff:
         answer = world.client("root").call("create", body, Idempotency_Key=KEY)
 
         assert [each["version"] for each in answer.body["results"]] == [3, 3]
+
+    def test_create_with_a_color_that_was_removed_since(self, world: World, scissors: Scissors) -> None:
+        cut(world, scissors, 1, "create", items("Ada", "Bo"))
+        world.add("colors", "Teal", {**color("Teal", "#16818A"), "active": False})
+
+        answer = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)
+
+        saved, refused = result(answer), result(answer, 1)
+        assert (saved["success"], saved["version"], refused["success"]) == (True, 1, False)
+        assert world.persona(saved["persona_id"]).name.text == "Ada"
+        assert world.names() == ["Ada"]
+
+    def test_create_in_a_department_that_the_caller_has_lost_since(self, world: World, scissors: Scissors) -> None:
+        body = {"personas": [{**NEEDED, "department_ids": [CARE]}]}
+        cut(world, scissors, 1, "create", body, "coach")
+        world.profile("coach", departments=(SALES,))
+
+        answer = world.client("coach").call("create", body, Idempotency_Key=KEY)
+
+        assert (answer.status, result(answer)["version"]) == (200, 1)
+        assert world.persona(result(answer)["persona_id"]).department_ids == (CARE,)
 
     @pytest.mark.parametrize("writes", [0, 1, 2])
     def test_update(self, world: World, scissors: Scissors, writes: int) -> None:

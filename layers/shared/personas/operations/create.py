@@ -26,20 +26,22 @@ def create_personas(
     Raises:
         PersonasError: the caller's role only reads, or see ``results_of``.
     """
+    # Filled once the items are checked. A result from before that is a refusal, which shows no id.
+    ids: dict[int, str] = {}
 
     def result_of(position: int, outcome: WriteResult | PersonasError) -> PersonaResultItem:
         # What is not stored has no id. What may be stored goes by the one that it would have.
         unsaved = isinstance(outcome, PersonasError) and not outcome.may_have_saved
         return persona_result(position, None if unsaved else ids[position], outcome, "The persona was created.")
 
-    ids: dict[int, str] = {}
     check_writer(caller, len(request.personas), result_of)
     sound, faulty = check_items(request.personas, "personas", lambda item: item.id, "/id")
     ids |= {position: item.id or intent.new_id(position) for position, item in sound.items()}
 
     def prepare(chunk: Mapping[int, CreatePersonaItem]) -> dict[int, Attempt[WriteResult]]:
-        items = list(chunk.values())
-        prepared = prepare_personas(services, caller.group_id, items, [item.id for item in items if item.id])
+        # Nothing stands under a new id, unless an earlier call of this intent has put it there.
+        to_read = [ids[position] for position, item in chunk.items() if item.id or intent.may_be_done]
+        prepared = prepare_personas(services, caller.group_id, list(chunk.values()), to_read)
         return {
             position: partial(
                 _create, services, caller, item, ids[position], intent.write_id(position), prepared, position
@@ -61,7 +63,21 @@ def _create(
     position: int,
     most: int | None,
 ) -> WriteResult:
-    place = place_of(position)
+    decide = partial(_decide, services, caller, item, persona_id, prepared, place_of(position))
+    found = prepared.stored.get(persona_id)
+    return services.personas.read_decide_write(caller.group_id, persona_id, write_id, found, decide, most)
+
+
+def _decide(
+    services: Services,
+    caller: Caller,
+    item: CreatePersonaItem,
+    persona_id: str,
+    prepared: Prepared,
+    place: str,
+    found: Found,
+) -> Persona:
+    """Return the new persona, if the caller may make it and its id is free."""
     selected = select(item, Links(prepared.catalogue, caller), prepared.texts)
     form = Form.of(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
@@ -70,9 +86,7 @@ def _create(
     check_assignment(caller, form.department_ids, selected, item, place)
     now = services.now().isoformat()
     persona = Persona(id=persona_id, form=form, mcp=caller.mcp, created_at=now, updated_at=now)
-    found = prepared.stored.get(persona_id)
-    decide = partial(new_persona, persona, f"{place}/id")
-    return services.personas.read_decide_write(caller.group_id, persona_id, write_id, found, decide, most)
+    return new_persona(persona, f"{place}/id", found)
 
 
 def new_persona(persona: Persona, place: str, found: Found) -> Persona:

@@ -76,7 +76,7 @@ class _Records(BasePersistenceLayer):
         self._attempt_id = uuid4().hex
         self.ends_at = 0
         """The end of the record of the call, in unix seconds, by AWS's time."""
-        self._took_over = False
+        self.took_over = False
         """True where the record is that of an earlier attempt, which may have saved something."""
 
     # ---- What Powertools asks for --------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class _Records(BasePersistenceLayer):
             if record.status == STATUS_CONSTANTS["INPROGRESS"]:
                 self._validate_payload(data_record, record)
                 self.ends_at = integer(found, "expiration")
-                self._took_over = True
+                self.took_over = True
             as_read = _unchanged(found)
         item: Item = {
             "id": data_record.idempotency_key,
@@ -140,7 +140,7 @@ class _Records(BasePersistenceLayer):
     def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
         """Forget a call that failed; one that may have saved something is only released, for its repeat to complete."""
         saved_nothing = isinstance(exception, PersonasError) and not exception.may_have_saved
-        if saved_nothing and not self._took_over:
+        if saved_nothing and not self.took_over:
             super().delete_record(data, exception)
         else:
             self._release(self._get_hashed_idempotency_key(data) or "")
@@ -274,7 +274,8 @@ def answer_once(
 
     def run(*, call: Mapping[str, str]) -> dict[str, object]:
         with deadline().reserving(RECORD_TIME):
-            return work(Keyed(scope, f"{key}/{records.ends_at}", call["body"]))
+            use = f"{key}/{records.ends_at}"
+            return work(Keyed(scope, use, call["body"], may_be_done=records.took_over))
 
     once: Callable[..., dict[str, object]] = idempotent_function(
         run, data_keyword_argument="call", persistence_store=records, config=config, key_prefix="personas"
