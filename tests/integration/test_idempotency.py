@@ -12,11 +12,13 @@ import pytest
 from personas.contract.names import ITEMS_MAX
 from personas.domain.persona import Persona
 from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailable
+from personas.store import keys
 from personas.store.personas import PersonaStore
 from personas.store.table import Table
 from personas.store.write_rule import WriteResult
 from support.world import (
     CARE,
+    GROUP,
     NEEDED,
     NOBODY,
     OTHER_GROUP,
@@ -583,6 +585,39 @@ class TestCutOff:
         assert world.persona(answer.body["persona_id"]).name.text == "Ada Copy"
         assert answer.body["message"] == "The persona was copied as 'Ada Copy'."
         assert world.names() == ["Ada", "Ada Copy", "Ada Copy 2"]
+
+    def test_duplicate_whose_source_was_deleted_since(self, world: World, scissors: Scissors) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, 2, "duplicate", body)
+        world.client("root").call("delete", {"persona_ids": [body["persona_id"]]})
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert (answer.status, answer.body["message"]) == (200, "The persona was copied as 'Ada Copy'.")
+        assert world.persona(answer.body["persona_id"]).name.text == "Ada Copy"
+        assert world.names() == ["Ada Copy"]
+
+    def test_duplicate_whose_source_and_copy_were_deleted_since(self, world: World, scissors: Scissors) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, 2, "duplicate", body)
+        found = world.table.changes(keys.group_partition(GROUP), keys.PERSONA_CHANGES, None)
+        ids = [keys.id_of(each.key) for each in found]
+        world.client("root").call("delete", {"persona_ids": ids})
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert (answer.status, answer.body["message"]) == (200, "The persona was copied.")
+        assert answer.body["persona_id"] in ids
+        assert world.names() == []
+
+    def test_duplicate_whose_source_was_deleted_before_it_was_copied(self, world: World, scissors: Scissors) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, 1, "duplicate", body)
+        world.client("root").call("delete", {"persona_ids": [body["persona_id"]]})
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert fault(answer) == (404, "not_found")
 
     @pytest.mark.parametrize("writes", [0, 1])
     def test_a_new_draft(self, world: World, scissors: Scissors, writes: int) -> None:

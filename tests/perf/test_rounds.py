@@ -134,7 +134,7 @@ class TestAccounting:
             wire.parallel.run([lambda: wire.parallel.run([wire.request])])
 
     def test_two_calls_of_different_types_are_a_block(self, wire: "Wire") -> None:
-        wire.parallel.pair(wire.request, wire.request)
+        wire.parallel.gather(wire.request, wire.request)
         assert wire.rounds.taken == 1
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, overload
 
 # botocore alone: boto3 would import s3transfer and multiprocessing, a fifth of a cold start, to make the same clients.
 from botocore import auth
@@ -155,12 +155,17 @@ class Parallel:
         wait(futures)
         return [future.result() for future in futures]
 
-    def pair[A, B](self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-        """Return the results of two calls of different types, run side by side."""
-        firsts: list[A] = []
-        seconds: list[B] = []
-        self.run([lambda: firsts.append(first()), lambda: seconds.append(second())])
-        return firsts[0], seconds[0]
+    @overload
+    def gather[A, B](self, _1: Callable[[], A], _2: Callable[[], B], /) -> tuple[A, B]: ...
+    @overload
+    def gather[A, B, C](self, _1: Callable[[], A], _2: Callable[[], B], _3: Callable[[], C], /) -> tuple[A, B, C]: ...
+    @overload
+    def gather[A, B, C, D](
+        self, _1: Callable[[], A], _2: Callable[[], B], _3: Callable[[], C], _4: Callable[[], D], /
+    ) -> tuple[A, B, C, D]: ...
+    def gather(self, *calls: Callable[[], object]) -> tuple[object, ...]:
+        """Return the results of a few calls of different types, run side by side: see ``run``."""
+        return tuple(self.run(calls))
 
 
 @cache

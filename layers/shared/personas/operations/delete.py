@@ -36,7 +36,7 @@ def delete_personas(
     sound, faulty = check_items(request.persona_ids, "persona_ids", lambda persona_id: persona_id)
 
     def prepare(chunk: Mapping[int, str]) -> dict[int, Attempt[WriteResult]]:
-        stored, _ = services.parallel.pair(
+        stored, _ = services.parallel.gather(
             lambda: services.personas.get_many(caller.group_id, chunk.values()),
             lambda: services.groups.mark(caller.group_id),
         )

@@ -1,6 +1,5 @@
 """duplicate: make a copy of a persona."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +12,7 @@ from personas.domain.profile import Caller
 from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import new_persona
-from personas.operations.persona_reads import read_persona
+from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 from personas.store.personas import Stored, name_in
@@ -36,8 +35,19 @@ def duplicate_persona(
     verdict = may_write(caller)
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
+    copy_id, write_id = intent.new_id(), intent.write_id()
+    found, earlier, secret, _ = services.parallel.gather(
+        lambda: services.personas.find(caller.group_id, request.persona_id),
+        lambda: services.personas.find(caller.group_id, copy_id) if intent.may_be_done else None,
+        lambda: services.groups.text_secret(caller.group_id),
+        lambda: services.groups.mark(caller.group_id),
+    )
+    if isinstance(earlier, Stored) and earlier.version_written_by(write_id) is not None:
+        # Before anything is decided: the source may be gone by now.
+        return _answer(copy_id, earlier.persona.name.text if earlier.persona else None)
+
     missing = NotFound(f"There is no persona {request.persona_id}.")
-    stored, secret = _read(services, caller, request.persona_id)
+    stored = visible_to(caller, found)
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
         raise missing
     source = stored.persona
@@ -46,7 +56,6 @@ def duplicate_persona(
     if assignment.reason is not None:
         raise Invalid("You belong to no department, so your copy would be in none.", code=assignment.code)
 
-    write_id = intent.write_id()
     try:
         name = _count_and_name(services, caller.group_id, source, stored.copies, secret, write_id)
     except ConditionFailed:
@@ -55,7 +64,7 @@ def duplicate_persona(
     now = services.now().isoformat()
     copy = replace(
         source,
-        id=intent.new_id(),
+        id=copy_id,
         form=replace(source.form, name=name, active_flag_id=None, department_ids=department_ids),
         scenario_ids=(),
         active_scenario_ids=(),
@@ -67,22 +76,14 @@ def duplicate_persona(
     )
     decide = partial(new_persona, copy, "/persona_id")
     written = services.personas.read_decide_write(caller.group_id, copy.id, write_id, None, decide)
-    # The repeat of a call that was cut off finds the copy of the first attempt, which may have another number.
-    shown = name_in(written) or copy.name.text
-    return DuplicatePersonaResponse(success=True, persona_id=copy.id, message=f"The persona was copied as {shown!r}.")
+    # A write whose answer was lost finds the copy that it made, which may have another number.
+    return _answer(copy_id, name_in(written) or copy.name.text)
 
 
-def _read(services: Services, caller: Caller, persona_id: str) -> tuple[Stored | None, bytes]:
-    """Read the source and the secret of the ids of texts, and mark the group as changed."""
-    found: list[Stored | None] = []
-    secrets: list[bytes] = []
-    calls: list[Callable[[], None]] = [
-        lambda: found.append(read_persona(services, caller, persona_id)),
-        lambda: services.groups.mark(caller.group_id),
-        lambda: secrets.append(services.groups.text_secret(caller.group_id)),
-    ]
-    services.parallel.run(calls)
-    return found[0], secrets[0]
+def _answer(copy_id: str, name: str | None) -> DuplicatePersonaResponse:
+    """Return the answer; the name is None for a copy that was deleted since."""
+    message = "The persona was copied." if name is None else f"The persona was copied as {name!r}."
+    return DuplicatePersonaResponse(success=True, persona_id=copy_id, message=message)
 
 
 def _count_and_name(
@@ -99,9 +100,13 @@ def _count_and_name(
     def name_by(number: int) -> Text:
         return identified(secret, "names", copy_name(source.name.text, number))
 
-    numbers: list[int] = []
-    calls = [lambda: numbers.append(services.personas.next_copy(group_id, source.id, write_id))]
-    services.parallel.run([*calls, *services.texts.puts(group_id, [("names", name_by(copies + 1))])])
-    name = name_by(numbers[0])
+    def put_likely_name() -> None:
+        for put in services.texts.puts(group_id, [("names", name_by(copies + 1))]):
+            put()
+
+    number, _ = services.parallel.gather(
+        lambda: services.personas.next_copy(group_id, source.id, write_id), put_likely_name
+    )
+    name = name_by(number)
     services.parallel.run(services.texts.puts(group_id, [("names", name)]))
     return name

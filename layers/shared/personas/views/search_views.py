@@ -124,7 +124,7 @@ class PersonaViews:
 
     def _follow(self, group_id: str, view: PersonaView) -> None:
         started = self._feed.now()
-        catalogue, news = self._parallel.pair(
+        catalogue, news = self._parallel.gather(
             lambda: self._catalogues.current(group_id),
             lambda: self._feed.news(group_id, view.position),
         )

@@ -94,7 +94,7 @@ class SuggestionViews:
             return Suggestions({}, None)
         loads = bool(searches) and not self._texts.holds(catalogue.group_id)
         with deadline().within(PATIENCE):
-            most_used, loaded = self._parallel.pair(
+            most_used, loaded = self._parallel.gather(
                 lambda: self._load_most_used(catalogue),
                 lambda: self._read(pointer_to(catalogue, TEXTS_VIEW), TextsView.decode) if loads else None,
             )
