@@ -355,9 +355,10 @@ def compare(found: SearchResult, record: asyncpg.Record, library: Library) -> No
         facet: {library.numbers[facet][each]: count for each, count in found.counts[facet].items()} for facet in FACETS
     }
     rows = [
-        (persona_id, row["n"], row["d"], library.numbers["colors"][row["c"] or ""], row["np"], sorted(row["dp"]))
+        (persona_id, row.name, row.description, library.numbers["colors"][row.color_id or ""], row.num_profiles,
+         sorted(row.department_ids))
         for persona_id, row in found.personas
-    ]
+    ]  # fmt: skip
     numbers = library.options["departments"]
     theirs = [
         (row["persona_id"], row["name"], row["description"], row["color"], row["profiles"],

@@ -339,9 +339,10 @@ def test_offers_the_best_of_many_instructions(
                 assert found.options["instructions"] == model.options(query, "instructions", labels, search, ["3"], 3)
 
 
-def listed(row: Row) -> Row:
+def listed(row: Row) -> ListedRow:
     """Return the part of a row that a list shows."""
-    return {key: row[key] for key in ListedRow.__annotations__}
+    values = (row[key] for key in ("n", "d", "c", "i", "f", "dp", "pf", "sc", "as", "np", "g", "m", "ut"))
+    return ListedRow(*(tuple(each) if isinstance(each, list) else each for each in values))
 
 
 def rows_of(index: Index) -> dict[str, object]:

@@ -120,7 +120,7 @@ def test_a_few_changes_leave_the_columns_as_they_are() -> None:
     found = second.index.search(EVERYTHING, {}, COUNTED)
     assert found.total == 299
     assert found.counts["instructions"] == {"i": 298, "j": 1}
-    assert [found.personas[place][1]["n"] for place in (0, 1, -1)] == ["0", ids[0], "Zoe"]
+    assert [found.personas[place][1].name for place in (0, 1, -1)] == ["0", ids[0], "Zoe"]
     # and when more have changed than one in a hundred, they are written again.
     second.index.delete(ids[10], 2)
     third = decode(encode(Snapshot(second.index, "", base=second.base)))
@@ -131,7 +131,7 @@ def test_a_few_changes_leave_the_columns_as_they_are() -> None:
 def test_holds_more_than_a_portion_of_texts() -> None:
     with patch.object(snapshot_format, "_PORTION", 10), patch.object(snapshot_format, "_TURN", 3):
         index = decode(a_snapshot()).index
-    assert {row["d"] for _, row in index.search(EVERYTHING, {}).personas} == {"Countess"}
+    assert {row.description for _, row in index.search(EVERYTHING, {}).personas} == {"Countess"}
 
 
 def test_holds_an_index_without_words() -> None:

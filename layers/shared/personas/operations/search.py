@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Final, NamedTuple, cast
+from typing import cast
 
 from personas.contract.filters import PersonaFilter
 from personas.contract.search import (
@@ -15,21 +15,13 @@ from personas.contract.search import (
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.linking import is_offered_option
 from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
+from personas.domain.persona import HEAD_CHARACTERS
 from personas.domain.profile import Caller
 from personas.observability import add_log_fields
 from personas.search.queries import Facet, FacetQuery, Option, Query
 from personas.search.rows import ListedRow
 from personas.services import Services
 from personas.views.search_views import PersonaView
-
-INSTRUCTION_NAME_MAX: Final = 100
-
-
-class _Standing(NamedTuple):
-    """The part of a row that the permission rules look at."""
-
-    department_ids: tuple[str, ...]
-    active_scenario_ids: tuple[str, ...]
 
 
 def search_personas(services: Services, caller: Caller, request: SearchPersonaRequest) -> SearchPersonaResponse:
@@ -52,20 +44,26 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
     }
     asked = {facet: _facet_query(view, caller, facet, searches[facet], selected.get(facet)) for facet in searches}
     found = view.index.search(query, view.field_of, asked)
-    sections = {
-        f"{facet.removesuffix('s')}_filter": ListFilterSection(
+
+    def section(facet: Facet) -> ListFilterSection:
+        return ListFilterSection(
             options=[_option(view, facet, option) for option in found.options[facet]],
             selected_ids=list(selected.get(facet) or ()),
-            search=search,
+            search=searches[facet],
         )
-        for facet, search in searches.items()
-    }
+
     return SearchPersonaResponse(
         actor_name=caller.name,
-        personas=[_row(persona_id, row, view, caller) for persona_id, row in found.personas],
+        personas=[_listed(persona_id, row, view, caller) for persona_id, row in found.personas],
+        scenario_filter=section("scenarios"),
+        field_filter=section("fields"),
+        department_filter=section("departments"),
+        color_filter=section("colors"),
+        icon_filter=section("icons"),
+        voice_filter=section("voices"),
+        instruction_filter=section("instructions"),
         total_count=found.total,
         import_fields=list(IMPORT_FIELDS),
-        **sections,
     )
 
 
@@ -120,7 +118,7 @@ def _option(view: PersonaView, facet: Facet, option: Option) -> ListFilterOption
     row = view.catalogue.rows(facet).get(option.id, {})
     return ListFilterOption(
         id=option.id,
-        name=option.name[:INSTRUCTION_NAME_MAX] if facet == "instructions" else option.name,
+        name=option.name[:HEAD_CHARACTERS] if facet == "instructions" else option.name,
         count=option.count,
         hex_code=cast("str | None", row.get("hex_code")) if facet == "colors" else None,
         value=cast("str | None", row.get("value")) if facet == "icons" else None,
@@ -128,26 +126,25 @@ def _option(view: PersonaView, facet: Facet, option: Option) -> ListFilterOption
     )
 
 
-def _row(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
-    standing = _Standing(tuple(row["dp"]), tuple(row["as"]))
-    color = view.catalogue.rows("colors").get(row["c"] or "", {})
-    icon = view.catalogue.rows("icons").get(row["i"] or "", {})
+def _listed(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
+    color = view.catalogue.rows("colors").get(row.color_id or "", {})
+    icon = view.catalogue.rows("icons").get(row.icon_id or "", {})
     return ListPersonaApiPersona(
         persona_id=persona_id,
-        name=row["n"],
-        description=row["d"],
+        name=row.name,
+        description=row.description,
         color=cast("str | None", color.get("hex_code")),
         icon=cast("str | None", icon.get("value")),
-        department_ids=row["dp"],
-        scenario_ids=row["sc"],
-        field_ids=list(dict.fromkeys(view.field_of[each] for each in row["pf"] if each in view.field_of)),
-        is_inactive=row["f"] is None,
-        generated=row["g"],
-        mcp=row["m"],
-        num_scenarios=len(row["sc"]),
-        num_profiles=row["np"],
-        can_edit=may_edit(caller, standing).allowed,
+        department_ids=list(row.department_ids),
+        scenario_ids=list(row.scenario_ids),
+        field_ids=list(dict.fromkeys(view.field_of[each] for each in row.parameter_field_ids if each in view.field_of)),
+        is_inactive=row.active_flag_id is None,
+        generated=row.generated,
+        mcp=row.mcp,
+        num_scenarios=len(row.scenario_ids),
+        num_profiles=row.num_profiles,
+        can_edit=may_edit(caller, row).allowed,
         can_duplicate=may_write(caller).allowed,
-        can_delete=may_delete(caller, standing).allowed,
-        updated_at=row["ut"],
+        can_delete=may_delete(caller, row).allowed,
+        updated_at=row.updated_at,
     )

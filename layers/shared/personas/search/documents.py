@@ -197,30 +197,42 @@ class Documents:
         columns, options = self.columns, self.options
         flags = columns["flags"][doc]
         name, description = self.texts.written_at(doc)
-        return {
-            "n": name,
-            "d": description if flags & HAS_DESCRIPTION else None,
-            "c": options["c"].id_at(doc),
-            "i": options["i"].id_at(doc),
-            "f": options["f"].id_at(doc),
-            "dp": options["dp"].ids_at(doc),
-            "pf": options["pf"].ids_at(doc),
-            "sc": options["sc"].ids_at(doc),
-            "as": options["as"].ids_at(doc),
-            "np": columns["profiles"][doc],
-            "g": bool(flags & GENERATED),
-            "m": bool(flags & MCP),
-            "ut": time_of(columns["updated"][doc]) if flags & HAS_UPDATED else None,
-        }
+        return ListedRow(
+            name=name,
+            description=description if flags & HAS_DESCRIPTION else None,
+            color_id=options["c"].id_at(doc),
+            icon_id=options["i"].id_at(doc),
+            active_flag_id=options["f"].id_at(doc),
+            department_ids=tuple(options["dp"].ids_at(doc)),
+            parameter_field_ids=tuple(options["pf"].ids_at(doc)),
+            scenario_ids=tuple(options["sc"].ids_at(doc)),
+            active_scenario_ids=tuple(options["as"].ids_at(doc)),
+            num_profiles=columns["profiles"][doc],
+            generated=bool(flags & GENERATED),
+            mcp=bool(flags & MCP),
+            updated_at=time_of(columns["updated"][doc]) if flags & HAS_UPDATED else None,
+        )
 
     def row_at(self, doc: int) -> PersonaRow:
         """Return a whole row."""
-        columns, options = self.columns, self.options
+        listed, columns, options = self.listed_at(doc), self.columns, self.options
         flags = columns["flags"][doc]
         ids = slice(ID_BYTES * doc, ID_BYTES * doc + ID_BYTES)
         examples = self._examples.at(doc).tobytes()
         return {
-            **self.listed_at(doc),
+            "n": listed.name,
+            "d": listed.description,
+            "c": listed.color_id,
+            "i": listed.icon_id,
+            "f": listed.active_flag_id,
+            "dp": list(listed.department_ids),
+            "pf": list(listed.parameter_field_ids),
+            "sc": list(listed.scenario_ids),
+            "as": list(listed.active_scenario_ids),
+            "np": listed.num_profiles,
+            "g": listed.generated,
+            "m": listed.mcp,
+            "ut": listed.updated_at,
             "ni": unpacked(columns["name_id"][ids].tobytes()) if flags & HAS_NAME_ID else None,
             "di": unpacked(columns["description_id"][ids].tobytes()) if flags & HAS_DESCRIPTION_ID else None,
             "ii": options["ii"].id_at(doc),

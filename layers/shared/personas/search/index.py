@@ -157,17 +157,19 @@ class Index:
     def search(
         self, query: Query, field_of: Mapping[str, str], facets: Mapping[Facet, FacetQuery | None] | None = None
     ) -> SearchResult:
-        """Find personas, and the options of the facets that are asked for; with None, a facet is only counted.
+        """Find personas, and the options of the facets that are asked for.
+
+        With None, a facet is only counted, as tests and benchmarks do.
 
         ``field_of`` is the field of each parameter field of the catalogue, as it is now.
         """
-        matches, aside = self._matches(query, field_of)
+        matches, without_facet = self._matches(query, field_of)
         docs = self._order.window(matches, query.page_offset, query.page_size)
         personas = [(self._id(doc), self._documents.listed_at(doc)) for doc in docs]
         counts: dict[Facet, dict[str, int]] = {}
         options: dict[Facet, list[Option]] = {}
         for facet, asked in (facets or {}).items():
-            among = aside.get(facet, matches)
+            among = without_facet.get(facet, matches)
             if asked is not None and asked.names is None:
                 options[facet] = self._labelled(among, asked)
                 continue
@@ -248,25 +250,27 @@ class Index:
     # ---- Sets ----------------------------------------------------------------------------------------------------
 
     def _matches(self, query: Query, field_of: Mapping[str, str]) -> tuple[BitMap, dict[Facet, BitMap]]:
-        """Return the matches, and for each facet that the query selects from, those without that selection."""
+        """Return the matches, and for each facet that the query selects from, the matches without that selection."""
         self._settle()
         self._use_fields(field_of)
         options = self._documents.options
-        seen = self._visible(query.caller_departments)
+        visible = self._visible(query.caller_departments)
         text = fold(query.text or "")
         if text:
-            seen = seen & self._documents.texts.find(text)
-        chosen: dict[Facet, BitMap] = {}
+            visible = visible & self._documents.texts.find(text)
+        selected: dict[Facet, BitMap] = {}
         if query.scenario_ids:
-            chosen["scenarios"] = options["sc"].having(query.scenario_ids)
+            selected["scenarios"] = options["sc"].having(query.scenario_ids)
         if query.field_ids:
             fields = (self._parameter_fields.get(field, ()) for field in dict.fromkeys(query.field_ids))
-            chosen["fields"] = options["pf"].having(chain.from_iterable(fields))
+            selected["fields"] = options["pf"].having(chain.from_iterable(fields))
         if query.department_ids:
-            chosen["departments"] = options["dp"].having(query.department_ids)
+            selected["departments"] = options["dp"].having(query.department_ids)
         # Not BitMap.intersection: it turns its result into runs, which are slow to count with.
-        aside = {facet: _all_of(seen, (each for other, each in chosen.items() if other != facet)) for facet in chosen}
-        return _all_of(seen, chosen.values()), aside
+        without_facet = {
+            facet: _all_of(visible, (docs for other, docs in selected.items() if other != facet)) for facet in selected
+        }
+        return _all_of(visible, selected.values()), without_facet
 
     def _visible(self, departments: Collection[str] | None) -> BitMap:
         if departments is None:

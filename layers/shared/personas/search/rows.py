@@ -4,41 +4,55 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypedDict
 
-ListedRow = TypedDict(
-    "ListedRow",
+
+class ListedRow(NamedTuple):
+    """The part of a persona's row that a list shows."""
+
+    name: str
+    description: str | None
+    color_id: str | None
+    icon_id: str | None
+    active_flag_id: str | None
+    department_ids: tuple[str, ...]
+    parameter_field_ids: tuple[str, ...]
+    scenario_ids: tuple[str, ...]
+    active_scenario_ids: tuple[str, ...]
+    num_profiles: int
+    generated: bool
+    mcp: bool
+    updated_at: str | None
+
+
+PersonaRow = TypedDict(
+    "PersonaRow",
     {
         "n": str,
+        "ni": str | None,
         "d": str | None,
+        "di": str | None,
+        "ii": str | None,
+        "ih": str,
         "c": str | None,
         "i": str | None,
         "f": str | None,
         "dp": list[str],
         "pf": list[str],
+        "ex": list[str],
+        "vo": list[str],
         "sc": list[str],
         "as": list[str],
         "np": int,
         "g": bool,
         "m": bool,
+        "ct": str | None,
         "ut": str | None,
     },
 )
-"""The part of a persona's row that a list shows."""
+"""A persona's row as the store writes it (`personas.store.persona_rows`).
 
-
-class PersonaRow(ListedRow):
-    """A persona's row as the store writes it (`personas.store.personas`).
-
-    Fields that a row leaves out are None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that
-    are not listed are not kept: a new one takes a higher format version of the snapshots, so that they are rebuilt.
-    """
-
-    ni: str | None
-    di: str | None
-    ii: str | None
-    ih: str
-    ex: list[str]
-    vo: list[str]
-    ct: str | None
+Fields that a row leaves out are None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that
+are not listed are not kept: a new one takes a higher format version of the snapshots, so that they are rebuilt.
+"""
 
 
 SINGLE_KEYS: Final = ("c", "i", "f", "ii")

@@ -25,14 +25,15 @@ SEARCH_VIEW: Final = SEARCH.name
 MEMORY_SHARE: Final = 0.5
 """The share of the function's memory that the views may take; the rest is Python, the libraries and the request."""
 
-_NAMED: Final[Mapping[Facet, tuple[str, str]]] = {
-    "scenarios": ("scenarios", "name"),
-    "fields": ("fields", "name"),
-    "departments": ("departments", "name"),
-    "colors": ("colors", "name"),
-    "icons": ("icons", "name"),
-    "voices": ("voices", "voice"),
+_NAME_COLUMNS: Final[Mapping[Facet, str]] = {
+    "scenarios": "name",
+    "fields": "name",
+    "departments": "name",
+    "colors": "name",
+    "icons": "name",
+    "voices": "voice",
 }
+"""The column of an entry that names it as an option, by facet."""
 
 
 def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
@@ -74,8 +75,8 @@ class PersonaView:
         self.catalogue = catalogue
         self.field_of = {link.id: link.field_id for link in catalogue.parameter_fields.values()}
         self._names = {
-            facet: OptionNames({each: cast("str", row[column]) for each, row in catalogue.rows(kind).items()})
-            for facet, (kind, column) in _NAMED.items()
+            facet: OptionNames({each: cast("str", row[column]) for each, row in catalogue.rows(facet).items()})
+            for facet, column in _NAME_COLUMNS.items()
         }
 
 
