@@ -640,6 +640,33 @@ class TestCutOff:
         shown = world.client("root").call("get", {"draft_id": draft_id})
         assert (shown.body["draft_version"], shown.body["names"]["resource"]["name"]) == (2, "Bo")
 
+    @pytest.mark.parametrize("patches", [False, True], ids=["new", "patch"])
+    def test_a_draft_in_a_department_that_the_caller_has_lost_since(
+        self, world: World, scissors: Scissors, *, patches: bool
+    ) -> None:
+        begun = {"input_draft_id": world.draft("coach", name="Ada"), "expected_version": 1} if patches else {}
+        body = {**begun, "department_ids": [CARE]}
+        cut(world, scissors, 1, "draft", body, "coach")
+        world.profile("coach", departments=(SALES,))
+
+        answer = world.client("coach").call("draft", body, Idempotency_Key=KEY)
+
+        assert (answer.status, answer.body["new_version"]) == (200, 2 if patches else 1)
+        assert answer.body["form_state"]["department_ids"] == [CARE]
+        assert len(world.contents()) == 1
+
+    def test_a_new_draft_that_was_saved_too_often_since_to_be_known(self, world: World, scissors: Scissors) -> None:
+        cut(world, scissors, 1, "draft", {"name": "Ada"})
+        (row,) = world.client("root").call("drafts").body["entries"]
+        for version in range(1, 9):
+            body = {"input_draft_id": row["id"], "expected_version": version, "name": f"Ada {version}"}
+            assert world.client("root").call("draft", body).status == 200
+
+        answer = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
+
+        assert fault(answer) == (409, "version_conflict")
+        assert len(world.contents()) == 1
+
     def test_the_completed_answer_is_then_remembered(self, world: World, scissors: Scissors) -> None:
         cut(world, scissors, 1, "create", items("Ada", "Bo"))
         completed = world.client("root").call("create", items("Ada", "Bo"), Idempotency_Key=KEY)

@@ -35,6 +35,12 @@ def patch_draft(
     verdict = may_write(caller)
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
+    if intent.may_be_done:
+        # Before anything is decided: what the patch names may be gone by now.
+        draft_id = request.input_draft_id or intent.new_id()
+        earlier = services.drafts.written(caller.group_id, caller.profile_id, draft_id, intent.write_id())
+        if earlier is not None:
+            return _answer(*earlier, is_new=request.input_draft_id is None)
     changes = _resolved(services, caller, request)
     if request.input_draft_id is None:
         return _begin(services, caller, request, changes, intent)
@@ -97,9 +103,11 @@ def _begin(
     try:
         stored = services.drafts.create(caller.group_id, caller.profile_id, draft, intent.write_id())
     except ConditionFailed as lost:
-        # Only an Idempotency-Key whose first call was cut off, and that now comes with another body, gets here.
-        raise VersionConflict(f"The draft {draft.id} was begun with other contents.") from lost
-    return _answer(stored.id, 1, stored, "The draft was created.")
+        # The repeat of a call that was cut off, after the draft was saved so often that its beginning is no longer
+        # among the recent writes.
+        raise VersionConflict(f"The draft {draft.id} was begun already, and saved many times since.") from lost
+    # A write whose answer was lost made version 1 all the same, though later ones may be stored by now.
+    return _answer(1, stored, is_new=True)
 
 
 def _patch(
@@ -127,7 +135,7 @@ def _patch(
         if stored is None:
             raise NotFound(f"You have no draft {draft_id}.") from None
         raise _conflict(stored, request.expected_version, fields) from None
-    return _answer(draft_id, version, draft, "The draft was saved.")
+    return _answer(version, draft, is_new=False)
 
 
 def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> VersionConflict:
@@ -144,9 +152,14 @@ def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> Ver
     )
 
 
-def _answer(draft_id: str, version: int, draft: Draft, message: str) -> PatchPersonaDraftResponse:
+def _answer(version: int, draft: Draft, *, is_new: bool) -> PatchPersonaDraftResponse:
+    """Return the answer: the version that the call made, and the draft as it stands."""
     return PatchPersonaDraftResponse(
-        success=True, draft_id=draft_id, new_version=version, message=message, form_state=_form_state(draft)
+        success=True,
+        draft_id=draft.id,
+        new_version=version,
+        message="The draft was created." if is_new else "The draft was saved.",
+        form_state=_form_state(draft),
     )
 
 

@@ -31,7 +31,7 @@ from personas.store.decoding import (
     text_or_none,
 )
 from personas.store.table import Table
-from personas.store.write_rule import RECENT_WRITES, WriteResult, is_version
+from personas.store.write_rule import RECENT_WRITES, WriteResult, is_version, version_written_by
 
 LATEST_MAX: Final = 200
 
@@ -88,6 +88,16 @@ class DraftStore:
         """
         item = self._table.get(keys.draft(group_id, profile_id, draft_id))
         return self._living(item)
+
+    def written(self, group_id: str, profile_id: str, draft_id: str, write_id: str) -> tuple[int, Draft] | None:
+        """Return the version that this write made of a draft, and the draft; None if it is not among its recent writes.
+
+        Raises:
+            Unreadable: the draft cannot be read.
+        """
+        item = self._table.get(keys.draft(group_id, profile_id, draft_id))
+        version = version_written_by(item, write_id)
+        return None if item is None or version is None else (version, readable(item, _whole))
 
     def latest(self, group_id: str, profile_id: str) -> list[Draft]:
         """Return the profile's drafts, latest written first, at most 200; without their texts."""
