@@ -121,7 +121,7 @@ def test_texts_get_the_ids_of_a_group_that_was_founded_anew(
     take_copy(aws, table_definitions)
     client.call("delete", {"persona_ids": [gone]})
     forget_record(world)
-    secret = GroupStore(world.table).found(GROUP)
+    secret = GroupStore(world.table).ensure_secret(GROUP)
 
     # When the persona is restored
     run(aws)

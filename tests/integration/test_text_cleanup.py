@@ -13,7 +13,7 @@ from personas.errors import Unavailable
 from personas.operations.refresh_pass import CLEAN_UP, REBUILD_EVERY
 from personas.runtime import Deadline, Parallel
 from personas.store import keys
-from personas.store.drafts import ANNOUNCED_EVERY, DraftStore
+from personas.store.drafts import LISTED_EVERY, DraftStore
 from personas.store.groups import GroupStore
 from personas.store.table import Table
 from personas.store.texts import KEPT_UNUSED
@@ -184,7 +184,7 @@ def test_a_drafter_is_listed_once_a_day_before_the_draft(house: House) -> None:
     assert blocks == [2, 1]
     house.wait(days=93)
     assert DraftStore(house.table).drafters(HOUSE) == []
-    assert timedelta(days=1) == ANNOUNCED_EVERY
+    assert timedelta(days=1) == LISTED_EVERY
 
 
 def test_no_draft_is_saved_whose_drafter_cannot_be_listed(house: House) -> None:

@@ -54,10 +54,10 @@ class TestGuessing:
 
 class TestFounding:
     def test_a_group_has_one_secret(self, world: World) -> None:
-        first = GroupStore(world.table).found(FRESH)
+        first = GroupStore(world.table).ensure_secret(FRESH)
 
         assert len(first) == 32
-        assert GroupStore(world.table).found(FRESH) == first
+        assert GroupStore(world.table).ensure_secret(FRESH) == first
         assert GroupStore(world.table).text_secret(FRESH) == first
 
     def test_two_at_once_get_the_same(self, world: World) -> None:
@@ -68,11 +68,11 @@ class TestFounding:
             item = get(table, key)
             if not others:
                 others.append(b"")
-                others[0] = GroupStore(world.table).found(FRESH)
+                others[0] = GroupStore(world.table).ensure_secret(FRESH)
             return item
 
         with patch.object(Table, "get", overtaken):
-            own = GroupStore(world.table).found(FRESH)
+            own = GroupStore(world.table).ensure_secret(FRESH)
 
         assert own == others[0]
         assert GroupStore(world.table).text_secret(FRESH) == own
@@ -85,21 +85,21 @@ class TestFounding:
             raise Unavailable("The answer got lost.")
 
         with patch.object(Table, "put", lost), pytest.raises(Unavailable):
-            GroupStore(world.table).found(FRESH)
+            GroupStore(world.table).ensure_secret(FRESH)
         stored = GroupStore(world.table).read(FRESH).text_secret
 
         assert stored is not None
-        assert GroupStore(world.table).found(FRESH) == stored
+        assert GroupStore(world.table).ensure_secret(FRESH) == stored
 
     def test_whoever_writes_the_record_keeps_it(self, world: World) -> None:
-        before = GroupStore(world.table).found(FRESH)
+        before = GroupStore(world.table).ensure_secret(FRESH)
         groups = GroupStore(world.table)
 
         world.resources.put(FRESH, Entry("group", FRESH, {"name": "Fresh", "ai_generate": ["names"]}), "settings")
         groups.swap(FRESH, groups.read(FRESH), {"snapshots": {}}, "refresh")
 
         assert groups.read(FRESH).row["name"] == "Fresh"
-        assert groups.found(FRESH) == before
+        assert groups.ensure_secret(FRESH) == before
 
     def test_a_profile_founds_its_group(self, world: World) -> None:
         world.aws.dynamodb.delete_item(

@@ -21,7 +21,7 @@ from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.change_feed import Change
 from personas.store.personas import PersonaStore, Stored
-from personas.store.write_rule import RECENT_WRITES_MAX, WriteResult
+from personas.store.write_rule import RECENT_WRITES_MAX, WriteResult, version_written_by
 from support.client import Client
 from support.faults import (
     Faults,
@@ -367,9 +367,9 @@ def test_a_write_is_remembered_for_as_many_writes_as_the_trail_is_long(world: Wo
     setting = Setting(world, faults, str(uuid4()), services().personas)
     setting.begin()
     for remembered in range(RECENT_WRITES_MAX):
-        assert setting.stored().version_written_by("others.0") == 1, remembered
+        assert version_written_by(setting.stored().item, "others.0") == 1, remembered
         setting.others_move([Move.RENAME])
-    assert setting.stored().version_written_by("others.0") is None
+    assert version_written_by(setting.stored().item, "others.0") is None
 
 
 @pytest.mark.parametrize("fate", [Fate.TIMED_OUT_AFTER, Fate.CLOSED_AFTER, Fate.ANSWERED_500_AFTER])

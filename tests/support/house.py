@@ -71,7 +71,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], lambda: self.now, Deadline())
-        GroupStore(self.table).found(HOUSE, secret_of(HOUSE))
+        GroupStore(self.table).ensure_secret(HOUSE, secret_of(HOUSE))
         self.add("departments", "Care", name="Care", description="")
         self.add("departments", "Sales", name="Sales", description="")
         for color, code in (("Teal", "#008080"), ("Plum", "#8E4585"), ("Grey", "#808080")):

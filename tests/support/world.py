@@ -265,8 +265,8 @@ class World:
         self.resources = ResourceStore(self.table)
         self._handlers = {operation: self._handler(operation) for operation in ROUTES}
         groups = GroupStore(self.table)
-        groups.found(OTHER_GROUP, secret_of(OTHER_GROUP))
-        groups.found(GROUP, secret_of(GROUP))
+        groups.ensure_secret(OTHER_GROUP, secret_of(OTHER_GROUP))
+        groups.ensure_secret(GROUP, secret_of(GROUP))
         self._load_catalogue()
 
     # ---- The group ---------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
         LibraryError: a reference stands for nothing, a name is stored under another id, or names several personas.
         ConditionFailed: somebody else keeps writing the same entries.
     """
-    GroupStore(table).found(group_id)
+    GroupStore(table).ensure_secret(group_id)
     catalogue = stored_catalogue(table, group_id)
     entries = rows(library, group_id, stored=catalogue, moment=table.now())
     links = stored_links(table, group_id)

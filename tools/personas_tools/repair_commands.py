@@ -33,7 +33,7 @@ def unreadable_personas(target: Target, persona_ids: tuple[str, ...], new_text_i
     """
     group = group_of(target, group_id)
     if new_text_ids:
-        GroupStore(target.table).found(group, new_secret())
+        GroupStore(target.table).ensure_secret(group, new_secret())
     for persona_id in persona_ids:
         try:
             remove(target.table, group, persona_id)

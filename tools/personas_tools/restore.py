@@ -76,7 +76,7 @@ def restore(
         then = _identified(copied.persona, secret)
         read = partial(personas.find, group_id, then.id)
         bring_back = partial(_brought_back, table, directory, group_id, then, copied.copies, dry_run=dry_run)
-        former = table.read_decide_write(read(), read, bring_back, _ATTEMPTS)
+        former = table.retry_on_conflict(read(), read, bring_back, _ATTEMPTS)
         if former is None:
             told.returned.append(then.name.text)
         elif _same(then, former):
@@ -112,7 +112,7 @@ def _secret(source: Table, table: Table, group_id: str, *, dry_run: bool) -> byt
     former = GroupStore(source).legible_secret(group_id)
     if dry_run:
         return GroupStore(table).legible_secret(group_id) or former
-    return GroupStore(table).found(group_id, former)
+    return GroupStore(table).ensure_secret(group_id, former)
 
 
 def _identified(persona: Persona, secret: bytes | None) -> Persona:

@@ -128,4 +128,4 @@ def recast(
         return True
 
     read = partial(personas.find, group_id, link.id)
-    return table.read_decide_write(read(), read, write, _ATTEMPTS)
+    return table.retry_on_conflict(read(), read, write, _ATTEMPTS)

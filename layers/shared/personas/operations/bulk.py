@@ -53,8 +53,8 @@ def plain_name(field: str, place: str) -> str:
     return name.replace("~1", "/").replace("~0", "~")[:QUOTED_MAX]
 
 
-def quoted(sent: object) -> str:
-    """Return a value of the request for its result: not longer than any valid value."""
+def cut_to_length(sent: object) -> str:
+    """Return a value of the request for its result, cut to the length of the longest valid one."""
     return str(sent)[:QUOTED_MAX]
 
 
@@ -106,16 +106,17 @@ def run_items[I, T](
     """
     outcomes: dict[int, T | PersonasError] = {}
     tries = Tries(services.deadline)
-    pending, late = items, _unbegun
+    pending, error_if_late = items, _unbegun
     while pending:
-        # With a thread for each, none waits for another.
-        most = None if len(pending) <= services.parallel.threads else TRIES
+        # With a thread for each item none waits for another, so each is tried while there is time.
+        tries_per_item = None if len(pending) <= services.parallel.threads else TRIES
         for chunk in batched(pending.items(), CHUNK, strict=False):
-            outcomes |= _run_chunk(services, dict(chunk), prepare, most, late)
-        if most is None or not tries.wait(at_once=True):
+            outcomes |= _run_chunk(services, dict(chunk), prepare, tries_per_item, error_if_late)
+        if tries_per_item is None or not tries.wait(at_once=True):
             break
         pending = {position: item for position, item in pending.items() if isinstance(outcomes[position], Contended)}
-        late = Contended
+        # From the second time on every item was begun, and has lost its races.
+        error_if_late = Contended
     return outcomes
 
 
@@ -127,21 +128,23 @@ def _run_chunk[I, T](
     services: Services,
     chunk: Mapping[int, I],
     prepare: Callable[[Mapping[int, I]], Mapping[int, Attempt[T]]],
-    most: int | None,
-    late: Callable[[], PersonasError],
+    tries_per_item: int | None,
+    error_if_late: Callable[[], PersonasError],
 ) -> Mapping[int, T | PersonasError]:
-    attempts = _guarded(services, partial(prepare, chunk), late)
+    attempts = _guarded(services, partial(prepare, chunk), error_if_late)
     if isinstance(attempts, PersonasError):
         return dict.fromkeys(chunk, attempts)
-    calls = [partial(attempt, most) for attempt in attempts.values()]
-    outcomes = services.parallel.run([partial(_guarded, services, call, late) for call in calls])
+    calls = [partial(attempt, tries_per_item) for attempt in attempts.values()]
+    outcomes = services.parallel.run([partial(_guarded, services, call, error_if_late) for call in calls])
     return dict(zip(attempts, outcomes, strict=True))
 
 
-def _guarded[T](services: Services, call: Callable[[], T], late: Callable[[], PersonasError]) -> T | PersonasError:
-    """Return the result of a call or its error, which is ``late`` where there is no time to begin it."""
+def _guarded[T](
+    services: Services, call: Callable[[], T], error_if_late: Callable[[], PersonasError]
+) -> T | PersonasError:
+    """Return the result of a call or its error, which is ``error_if_late`` where there is no time to begin it."""
     if not services.deadline.has_time_for_another_item():
-        return late()
+        return error_if_late()
     try:
         return call()
     except Unreadable as error:
@@ -174,11 +177,12 @@ def results_of[T, R: BaseModel](
             _refuse(failures[0], results)
         if all(isinstance(failure, Unavailable) for failure in failures):
             _refuse(_unavailable(failures), results)
-    may_have_saved = len(failures) < len(ordered) or any(failure.may_have_saved for failure in failures)
-    if not may_have_saved or any(
-        failure.may_have_saved or isinstance(failure, Unavailable | Contended) for failure in failures
-    ):
-        raise NotRemembered([result.model_dump(mode="json") for result in results], may_have_saved=may_have_saved)
+    outcome_unknown = any(failure.may_have_saved for failure in failures)
+    nothing_saved = len(failures) == len(ordered) and not outcome_unknown
+    repeat_may_save_more = outcome_unknown or any(isinstance(each, Unavailable | Contended) for each in failures)
+    if nothing_saved or repeat_may_save_more:
+        told = [result.model_dump(mode="json") for result in results]
+        raise NotRemembered(told, may_have_saved=not nothing_saved)
     return results
 
 

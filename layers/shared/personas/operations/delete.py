@@ -9,7 +9,7 @@ from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
-from personas.operations.bulk import Attempt, check_items, check_writer, quoted, results_of, run_items
+from personas.operations.bulk import Attempt, check_items, check_writer, cut_to_length, results_of, run_items
 from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.personas import Found
@@ -27,7 +27,7 @@ def delete_personas(
 
     def result_of(position: int, outcome: WriteResult | PersonasError) -> DeletePersonaResult:
         named = request.persona_ids[position]
-        persona_id = quoted(named.raw) if isinstance(named, Rejected) else named
+        persona_id = cut_to_length(named.raw) if isinstance(named, Rejected) else named
         if isinstance(outcome, PersonasError):
             return DeletePersonaResult(success=False, persona_id=persona_id, message=outcome.detail, code=outcome.code)
         return DeletePersonaResult(success=True, persona_id=persona_id, message="The persona was deleted.")

@@ -60,9 +60,9 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     if catalogue is None and draft_id is not None and (request.department_ids or request.parameter_field_ids):
         # What it links to already stays, though the caller is no longer offered it.
         beside.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
-    if not services.drafts.announced(caller.group_id, caller.profile_id):
+    if not services.drafts.was_listed_recently(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.
-        beside.append(partial(services.drafts.announce, caller.group_id, caller.profile_id))
+        beside.append(partial(services.drafts.list_drafter, caller.group_id, caller.profile_id))
     prepared = prepare_writes(services, caller.group_id, [request], beside=beside, catalogue=catalogue)
 
     held = laid_over(Form(), drafts[0]).linked_ids if drafts and drafts[0] else ()

@@ -16,6 +16,7 @@ from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 from personas.store.personas import Stored, name_in
+from personas.store.write_rule import version_written_by
 
 
 def duplicate_persona(
@@ -42,7 +43,7 @@ def duplicate_persona(
         lambda: services.groups.text_secret(caller.group_id),
         lambda: services.groups.mark(caller.group_id),
     )
-    if isinstance(earlier, Stored) and earlier.version_written_by(write_id) is not None:
+    if isinstance(earlier, Stored) and version_written_by(earlier.item, write_id) is not None:
         # Before anything is decided: the source may be gone by now.
         return _answer(copy_id, earlier.persona.name.text if earlier.persona else None)
 

@@ -20,8 +20,8 @@ from personas.operations.bulk import (
     Attempt,
     check_items,
     check_writer,
+    cut_to_length,
     invalid_item,
-    quoted,
     results_of,
     run_items,
 )
@@ -69,7 +69,7 @@ def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
     if not isinstance(item, Rejected):
         return item.persona_id
     sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None
-    return quoted(sent) if isinstance(sent, str) else None
+    return cut_to_length(sent) if isinstance(sent, str) else None
 
 
 def _update(

@@ -35,9 +35,9 @@ from personas.store.write_rule import RECENT_WRITES, WriteResult, is_version, ve
 
 LATEST_MAX: Final = 200
 
-ANNOUNCED_EVERY: Final = timedelta(days=1)
+LISTED_EVERY: Final = timedelta(days=1)
 """An environment lists a profile among its group's drafters at most this often."""
-_ANNOUNCED_MAX: Final = 10_000
+_LISTED_MAX: Final = 10_000
 
 
 class DraftStore:
@@ -45,28 +45,28 @@ class DraftStore:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._announced: dict[tuple[str, str], datetime] = {}
+        self._listed: dict[tuple[str, str], datetime] = {}
 
-    def announced(self, group_id: str, profile_id: str) -> bool:
-        """Return True if this environment has just listed the profile: see ``announce``."""
-        return is_recent(self._announced.get((group_id, profile_id)), ANNOUNCED_EVERY, self._table.now())
+    def was_listed_recently(self, group_id: str, profile_id: str) -> bool:
+        """Return True if this environment has listed the profile within a day: see ``list_drafter``."""
+        return is_recent(self._listed.get((group_id, profile_id)), LISTED_EVERY, self._table.now())
 
-    def announce(self, group_id: str, profile_id: str) -> None:
+    def list_drafter(self, group_id: str, profile_id: str) -> None:
         """List the profile among those of its group that may have drafts.
 
-        So the group's drafts are found without a look at the whole table. The mention outlives every draft that is
-        written until it is put again.
+        The clean-up of texts finds this profile's drafts by that, without a look at the whole table. The entry outlives
+        every draft that is written until it is put again.
 
         Raises:
             Unavailable: it could not be written.
         """
-        announcing = self._table.now()
-        until = announcing + DRAFT_LIFE + 2 * ANNOUNCED_EVERY
-        mention = {"expires_at": int(until.timestamp())}
-        self._table.put_plain(keys.drafter(group_id, profile_id), mention, asked_for=False)
-        if len(self._announced) >= _ANNOUNCED_MAX:
-            self._announced.clear()
-        self._announced[group_id, profile_id] = announcing
+        now = self._table.now()
+        until = now + DRAFT_LIFE + 2 * LISTED_EVERY
+        entry = {"expires_at": int(until.timestamp())}
+        self._table.put_plain(keys.drafter(group_id, profile_id), entry, asked_for=False)
+        if len(self._listed) >= _LISTED_MAX:
+            self._listed.clear()
+        self._listed[group_id, profile_id] = now
 
     def drafters(self, group_id: str) -> list[str]:
         """Return the profiles of the group that may have drafts."""
@@ -197,7 +197,7 @@ def _fields(row: Mapping[str, Value]) -> dict[str, Selection]:
 
 
 def _whole(item: Item) -> Draft:
-    """Read a draft with all that its next change goes by; the feed shows neither."""
+    """Read a whole item, not one from the index, which lacks the texts and the recent writes."""
     for name in ("texts", RECENT_WRITES):
         mapping(item, name)
     return _draft(item)

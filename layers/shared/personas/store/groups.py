@@ -135,11 +135,11 @@ class GroupStore:
         item = self._table.get(keys.group(group_id))
         return readable(item, _record) if item else GroupRecord(group_id, {}, {}, None)
 
-    def found(self, group_id: str, secret: bytes | None = None) -> bytes:
-        """Give the group a record and a secret for the ids of its texts; the one that it has from then on.
+    def ensure_secret(self, group_id: str, secret: bytes | None = None) -> bytes:
+        """Give the group a record and a secret for the ids of its texts, if it has none; return the secret it has then.
 
-        It is the one that it has, or ``secret``, or where there is no record yet, one that is made. Of several that do
-        so at once, one wins by the condition on the record, and all get that one's. A record that cannot be read is
+        That is the one that it had, or ``secret``, or where there is no record yet, one that is made. Of several calls
+        at once, one wins by the condition on the record, and all get that one's. A record that cannot be read is
         written again with all of it that can, so this is for operators alone.
 
         Raises:
@@ -166,7 +166,7 @@ class GroupStore:
             return made
 
         read = partial(self._table.get, keys.group(group_id))
-        return self._table.read_decide_write(read(), read, write, _ATTEMPTS)
+        return self._table.retry_on_conflict(read(), read, write, _ATTEMPTS)
 
     def text_secret(self, group_id: str) -> bytes:
         """Return the secret that the ids of the group's texts follow from. This is one read, and none once it is held.
@@ -225,7 +225,7 @@ class GroupStore:
                 self.swap(group_id, record, changes, write_id)
             return changes is not None
 
-        return self._table.read_decide_write(record, partial(self.read, group_id), write)
+        return self._table.retry_on_conflict(record, partial(self.read, group_id), write)
 
     def swap(self, group_id: str, record: GroupRecord, changes: Mapping[str, Value], write_id: str) -> None:
         """Lay ``changes`` over the record's row, if it is still the one that was read.

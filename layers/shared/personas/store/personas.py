@@ -38,10 +38,6 @@ class Stored:
     num_profiles: int
     item: Item
 
-    def version_written_by(self, write_id: str) -> int | None:
-        """Return the version that this write made of it, or None if the write is not among the recent ones."""
-        return version_written_by(self.item, write_id)
-
 
 type Found = Stored | Unreadable | None
 """The item under a persona's key, or the error if it cannot be read."""
@@ -101,7 +97,7 @@ class PersonaStore:
 
         def write(found: Found) -> WriteResult:
             stored = found if isinstance(found, Stored) else None
-            version = stored.version_written_by(write_id) if stored else None
+            version = version_written_by(stored.item, write_id) if stored else None
             if version is not None:
                 return WriteResult(version, None)
             persona = decide(found)
@@ -114,7 +110,7 @@ class PersonaStore:
             return self.update(group_id, persona, write_id, stored)
 
         try:
-            return self._table.read_decide_write(found, partial(self.find, group_id, persona_id), write, most)
+            return self._table.retry_on_conflict(found, partial(self.find, group_id, persona_id), write, most)
         except ConditionFailed:
             raise Contended from None
 

@@ -65,13 +65,13 @@ class ProfileStore:
             ConditionFailed: the profile or one of the personas was written in between, every time.
             Unreadable: the profile that stands there, or a persona whose count changes, cannot be read.
         """
-        GroupStore(self._table).found(profile.group_id)
+        GroupStore(self._table).ensure_secret(profile.group_id)
         with suppress(ConditionFailed):  # it is listed already
             mention = keys.listed_profile(profile.group_id, profile.id)
             self._table.put(mention, {"seq": 1, "version": 1}, write_id=write_id, based_on=None)
         read = partial(self._table.get, keys.profile(profile.id))
         write = partial(self._put_profile, profile, frozenset(persona_ids), write_id)
-        self._table.read_decide_write(read(), read, write, _ATTEMPTS)
+        self._table.retry_on_conflict(read(), read, write, _ATTEMPTS)
 
     def _put_profile(self, profile: Profile, after: Set[str], write_id: str, stored: Item | None) -> None:
         before = set(strings(stored, "personas", NUMBER_END)) if stored else set()

@@ -69,7 +69,7 @@ class ResourceStore:
             return True
 
         read = partial(self._table.get, key)
-        return self._table.read_decide_write(read(), read, write, _ATTEMPTS)
+        return self._table.retry_on_conflict(read(), read, write, _ATTEMPTS)
 
     @staticmethod
     def _key(group_id: str, kind: str, entry_id: str) -> Key:

@@ -123,14 +123,14 @@ class Table:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
         yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
-    def read_decide_write[S, R](
-        self, found: S, read: Callable[[], S], write: Callable[[S], R], most: int | None = None
+    def retry_on_conflict[S, R](
+        self, found: S, reread: Callable[[], S], decide_and_write: Callable[[S], R], most: int | None = None
     ) -> R:
-        """Return the result of ``write``, which decides by what was ``found`` and writes where that still stands.
+        """Return the result of ``decide_and_write``, which writes only where what was ``found`` still stands.
 
-        Where others have written in between, ``read`` finds what stands there now, and ``write`` decides and writes
-        again: at once, since most conflicts are between two, then with jitter, ``most`` times in all or while there is
-        time.
+        After a conflict, ``reread`` returns what stands there now, and ``decide_and_write`` is called with that: the
+        first time at once, because most conflicts are between two writers, later after a random pause. It stops after
+        ``most`` calls, or, without ``most``, when time runs out.
 
         Raises:
             ConditionFailed: others wrote in between every time.
@@ -139,12 +139,12 @@ class Table:
         conflicts = 0
         while True:
             try:
-                return write(found)
+                return decide_and_write(found)
             except ConditionFailed:
                 conflicts += 1
                 if not tries.wait(at_once=conflicts == 1):
                     raise
-            found = read()
+            found = reread()
 
     def put(
         self,
@@ -243,8 +243,8 @@ class Table:
         """Put an item without a condition: only for one that is the same from every writer.
 
         Raises:
-            OutcomeUnknown: the item is what the caller has ``asked_for``, and may have been put.
-            Unavailable: it was not put, or its outcome is unknown and no caller minds.
+            OutcomeUnknown: it may have been put, and the caller has ``asked_for`` it: it has to know.
+            Unavailable: it was not put; or it may have been, and nobody has asked for it, as for a mark.
         """
         item = encode_item({**key.attributes(), **body})
         self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=asked_for)
@@ -290,7 +290,8 @@ class Table:
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.
 
-        ``maker`` is the attribute that remembers who counted last, so that a lost answer does not count twice.
+        ``maker`` is the attribute that remembers who counted last, so that a lost answer does not count twice. If
+        another write has counted in between, it does count twice: a number is skipped, which harms nothing.
 
         Raises:
             ConditionFailed: there is no such item, or it is deleted.

@@ -4,7 +4,7 @@ A write is made under a condition on what was read, stamps the time of each atte
 in the item's *recent writes*, a ring of the last eight. When an attempt's answer was lost, the next one follows at
 once, and its condition fails on an item whose recent writes hold our own id: that is a success, even when others have
 written since. If they have written eight times and more, the outcome of ours is unknown. A repeat under the same
-Idempotency-Key carries the same id and finds itself the same way.
+Idempotency-Key carries the same id and finds itself the same way, among the last eight writes: after more, it does not.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def own_write(failed: ConditionFailed, item: Item | None, write_id: str, seq: in
     if version is not None:
         return WriteResult(version, item)
     if failed.unsure and item is not None:
-        # An item with fewer entries than slots was never written more often than they say.
+        # An item with fewer entries than slots was never written more often than they say, unless an operator has
+        # buried it (``store.burial``), which leaves no entries.
         full = len(mapping_or_empty(item, RECENT_WRITES)) == RECENT_WRITES_MAX
         if full and integer(item, "seq") >= seq + RECENT_WRITES_MAX:
             raise outcome_unknown()
