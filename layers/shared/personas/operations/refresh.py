@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
-from personas.errors import Unavailable, Unreadable, ViewRebuilding
+from personas.errors import Unavailable, Unreadable
 from personas.observability import logger, record_refresh_age
 from personas.operations.maintenance import clean_texts, left_behind
 from personas.operations.refresh_pass import CLEAN_UP, VIEWS, RefreshPass, follow_feed, read_manifest, rebuild
@@ -30,11 +30,8 @@ def refresh_requested(services: Services, group_id: str) -> list[str]:
         ViewRebuilding: it takes longer than a request may; the group is queued.
         Unavailable: the store cannot be read or written now.
     """
-    try:
+    with services.persona_feed.or_queued(group_id):
         return refresh_group(services, group_id)
-    except ViewRebuilding:
-        services.refresh_queue.send([group_id])
-        raise
 
 
 def refresh_group(services: Services, group_id: str) -> list[str]:
@@ -107,9 +104,10 @@ def _point(work: RefreshPass) -> bool:
     old = mapping_or_empty(work.record.row, SNAPSHOTS)
     new = {**old, **{view: pointer.as_value() for view, pointer in work.pointers.items()}}
 
+    changes: Mapping[str, Value] = {SNAPSHOTS: new} | ({CLEAN_UP: 0} if work.is_weekly_rebuild else {})
+
     def decide(record: GroupRecord) -> Mapping[str, Value] | None:
-        unchanged = mapping_or_empty(record.row, SNAPSHOTS) == old
-        return {SNAPSHOTS: new, **work.maintenance} if unchanged else None
+        return changes if mapping_or_empty(record.row, SNAPSHOTS) == old else None
 
     try:
         return work.services.groups.change(work.group_id, work.record, decide, uuid4().hex[:16])
@@ -138,11 +136,11 @@ def _maintain(work: RefreshPass) -> None:
     The views are up to date with or without it, so a failure is left to the next one.
     """
     services, group_id = work.services, work.group_id
-    first = work.maintenance.get(CLEAN_UP, work.record.row.get(CLEAN_UP))
+    first = 0 if work.is_weekly_rebuild else work.record.row.get(CLEAN_UP)
     if not isinstance(first, int):
         return
     try:
-        if work.maintenance:
+        if work.is_weekly_rebuild:
             pointed = (work.pointers.get(view) or work.record.pointer(view) for view in (*VIEWS, MOST_USED_VIEW))
             needed = {*work.written, *(pointer.key for pointer in pointed if pointer)}
             _supersede(services, left_behind(services, group_id, needed, work.started))

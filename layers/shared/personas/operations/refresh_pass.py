@@ -7,14 +7,13 @@ from functools import partial
 from itertools import batched
 from typing import Final
 
-from personas.errors import ViewRebuilding
 from personas.observability import logger
 from personas.search.index import Index
 from personas.search.object_format import SnapshotDamaged
 from personas.search.snapshot_format import Base, Snapshot, encode
 from personas.services import Services
 from personas.store import keys
-from personas.store.attributes import Item, Value
+from personas.store.attributes import Item
 from personas.store.change_feed import Change, change_in
 from personas.store.decoding import each_readable
 from personas.store.groups import GroupRecord, Pointer
@@ -54,10 +53,9 @@ class RefreshPass:
     texts: TextsView = field(init=False)
 
     @property
-    def maintenance(self) -> dict[str, Value]:
-        """The record's state of the clean-up of the text directory once the weekly rebuild is pointed to."""
-        pointer = self.record.pointer(SEARCH_VIEW)
-        return {CLEAN_UP: 0} if pointer and self.started - pointer.rebuilt_at > REBUILD_EVERY else {}
+    def is_weekly_rebuild(self) -> bool:
+        """True where the views were too old to be carried on: the clean-up of the text directory begins again then."""
+        return _are_too_old(self.record, self.started)
 
     def point(self, view: str, key: str) -> None:
         """Have the record pointed to the object of a view."""
@@ -74,7 +72,7 @@ def follow_feed(
     """Return new views from the old ones and the change feed; None if one of the old ones cannot serve any more."""
     pointer = record.pointer(SEARCH_VIEW)
     pointers = [record.pointer(view) for view in VIEWS]
-    if pointer is None or manifest is None or None in pointers or started - pointer.rebuilt_at > REBUILD_EVERY:
+    if pointer is None or manifest is None or None in pointers or _are_too_old(record, started):
         return None
     snapshot = services.persona_views.snapshot(pointer)
     texts = _read_texts_view(services, record)
@@ -86,6 +84,7 @@ def follow_feed(
     news = apply(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
     if news:
         try:
+            # This fills the texts view, too: `_into_texts` takes each entry on its way to the export view.
             _write_export(work, manifest, _into_texts(work, _changed_personas(services, group_id, news)), len(news))
         except SnapshotDamaged as error:
             logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
@@ -101,6 +100,7 @@ def rebuild(services: Services, group_id: str, record: GroupRecord, started: dat
     work = RefreshPass(services, group_id, record, started, rebuilt_at=started)
     index = Index()
     work.texts = TextsView(group_id)
+    # This fills the index and the texts view, too: they take each entry on its way to the export view.
     _write_export(work, Manifest(), _into_texts(work, _into_index(index, _all_items(services, group_id))), 0)
     _write_search(work, index)
     older = _read_texts_view(services, record)
@@ -111,6 +111,12 @@ def rebuild(services: Services, group_id: str, record: GroupRecord, started: dat
     return work
 
 
+def _are_too_old(record: GroupRecord, started: datetime) -> bool:
+    """Tell whether a group's views are so old that they are rebuilt from the table."""
+    pointer = record.pointer(SEARCH_VIEW)
+    return pointer is not None and started - pointer.rebuilt_at > REBUILD_EVERY
+
+
 def _all_items(services: Services, group_id: str) -> Iterator[Item]:
     """Yield all stored items of the group's personas, in the order of their ids, while there is time.
 
@@ -119,7 +125,7 @@ def _all_items(services: Services, group_id: str) -> Iterator[Item]:
     """
     for number, found in enumerate(services.personas.all(group_id)):
         if number % LOADED_AT_ONCE == 0:
-            _check_time(services)
+            services.persona_feed.check_time()
         yield found
 
 
@@ -141,17 +147,12 @@ def _changed_personas(services: Services, group_id: str, news: Sequence[Change])
         ViewRebuilding: there is no time left.
     """
     for some in batched(sorted((keys.id_of(change.key), change.seq) for change in news), LOADED_AT_ONCE, strict=False):
-        _check_time(services)
+        services.persona_feed.check_time()
         found = load_personas(services.personas, services.parallel, group_id, [persona_id for persona_id, _ in some])
         for persona_id, seq in some:
             stored = found.get(persona_id)
             # A tombstone that is gone by now still stands for its persona's end.
             yield Entry(persona_id, stored.seq, stored.persona) if stored else Entry(persona_id, seq, None)
-
-
-def _check_time(services: Services) -> None:
-    if not services.deadline.has_time_for_another_item():
-        raise ViewRebuilding
 
 
 # ---- The views ---------------------------------------------------------------------------------------------------
