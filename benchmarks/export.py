@@ -47,7 +47,7 @@ from personas.store.table import Table
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.view_objects import SnapshotStore
+from personas.views.view_objects import ViewObjectStore
 from personas_tools.stack import LocalStack, connected
 from personas_tools.target import local_table
 
@@ -114,7 +114,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
         for number in range(count):
             numbered = {name: f"{value} {number}" for name, value in row.items()}
             ResourceStore(table).put(group, Entry(kind, made_id(group, kind, number), numbered), uuid4().hex)
-    snapshots, watermark = SnapshotStore(stack.s3(), stack.names["Bucket"]), table.now()
+    view_objects, watermark = ViewObjectStore(stack.s3(), stack.names["Bucket"]), table.now()
     index = Index()
 
     def entries() -> Iterator[export_segments.Entry]:
@@ -122,14 +122,14 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
             index.upsert(persona.id, persona.seq, row_of(persona))
             yield export_segments.Entry(persona.id, persona.seq, persona)
 
-    store = partial(snapshots.write_parts, group, EXPORT_VIEW, watermark)
-    manifest = export_segments.revise(Manifest(), entries(), size, snapshots.read_range, store)
+    store = partial(view_objects.write_parts, group, EXPORT_VIEW, watermark)
+    manifest = export_segments.revise(Manifest(), entries(), size, view_objects.read_range, store)
     objects = {
         EXPORT_VIEW: export_segments.encode(manifest),
         SEARCH_VIEW: encode(Snapshot(index, watermark.isoformat())),
     }
     pointers = {
-        view: Pointer(snapshots.write(group, view, watermark, content), watermark, watermark).as_value()
+        view: Pointer(view_objects.write(group, view, watermark, content), watermark, watermark).as_value()
         for view, content in objects.items()
     }
     groups = GroupStore(table)

@@ -30,11 +30,11 @@ from personas.search.index import Index
 from personas.search.queries import FACETS, Query
 from personas.search.snapshot_format import decode
 from personas.services import services
+from personas.store.groups import pointer_to
 from personas.views.most_used import OFFERED, MostUsed
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import OPTIONS_MAX, TextsView, Uses, may_be_seen
-from personas.views.view_objects import pointer_to
 
 REPEATS: Final = 7
 PORTION: Final = 8192
@@ -82,7 +82,7 @@ def measure_most_used(group: Group, members: Collection[str]) -> Iterator[str]:
     contents = {}
     for name in (TEXTS_VIEW, MOST_USED_VIEW):
         pointer = pointer_to(catalogue, name)
-        content = pointer and services().snapshots.read(pointer)
+        content = pointer and services().view_objects.read(pointer)
         if content is None:
             raise click.ClickException(f"there is no {name}")
         contents[name] = content
@@ -201,7 +201,7 @@ def main(size: int) -> None:
     for line in measure_most_used(group, group.library.options["departments"][:3]):
         click.echo(line)
     pointer = pointer_to(services().catalogues.current(GROUP), SEARCH_VIEW)
-    content = pointer and services().snapshots.read(pointer)
+    content = pointer and services().view_objects.read(pointer)
     if content is None:
         raise click.ClickException("there is no index")
     index = decode(content).index

@@ -184,7 +184,7 @@ class Group:
     def _views(self) -> None:
         """Make the views as a rebuild does, without the table that a rebuild reads."""
         index, texts = Index(), TextsView(GROUP)
-        snapshots, now = services().snapshots, datetime.now(UTC)
+        view_objects, now = services().view_objects, datetime.now(UTC)
 
         def entries() -> Iterator[Entry]:
             for persona_id, row in sorted(self.library.rows(), key=lambda each: each[0]):
@@ -194,9 +194,9 @@ class Group:
                 yield Entry(persona_id, 1, persona)
 
         def store(parts: Iterator[bytes]) -> str:
-            return snapshots.write_parts(GROUP, EXPORT_VIEW, now, parts)
+            return view_objects.write_parts(GROUP, EXPORT_VIEW, now, parts)
 
-        manifest = export_segments.revise(Manifest(), entries(), 0, snapshots.read_range, store)
+        manifest = export_segments.revise(Manifest(), entries(), 0, view_objects.read_range, store)
         contents = {
             SEARCH_VIEW: encode(Snapshot(index, now.isoformat())),
             TEXTS_VIEW: texts.encode(),
@@ -204,7 +204,7 @@ class Group:
             EXPORT_VIEW: export_segments.encode(manifest),
         }
         pointers = {
-            view: Pointer(GROUP, view, snapshots.write(GROUP, view, now, content), now, now)
+            view: Pointer(GROUP, view, view_objects.write(GROUP, view, now, content), now, now)
             for view, content in contents.items()
         }
         row = {"name": "Group", "snapshots": {view: pointer.as_value() for view, pointer in pointers.items()}}

@@ -21,7 +21,7 @@ from personas.views import most_used
 from personas.views.persona_feed import PersonaFeed
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW, SuggestionViews
 from personas.views.text_views import TextViews
-from personas.views.view_objects import SnapshotStore
+from personas.views.view_objects import ViewObjectStore
 from support.aws import Aws
 from support.house import (
     ACTIVE,
@@ -275,11 +275,11 @@ def test_a_view_of_another_format_is_made_anew(house: House) -> None:
 def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
     house.save(name="Ada", description="One")
     house.refresh()
-    snapshots = SnapshotStore(house.aws.s3, house.aws.names["Bucket"])
+    view_objects = ViewObjectStore(house.aws.s3, house.aws.names["Bucket"])
     side_by_side, groups = Parallel(), GroupStore(house.table)
     feed = PersonaFeed(house.table, groups, lambda: RefreshQueue(sqs(), house.aws.names["RefreshQueue"]), Deadline())
     texts = TextViews(feed, PersonaStore(house.table), side_by_side)
-    views = SuggestionViews(lambda: snapshots, texts, side_by_side, house.table.now, budget_bytes=1)
+    views = SuggestionViews(lambda: view_objects, texts, side_by_side, house.table.now, budget_bytes=1)
     caller = Caller(
         group_id=HOUSE, profile_id="p", name="p", role="superadmin", department_ids=frozenset(), session_id="s"
     )
@@ -289,9 +289,9 @@ def test_what_is_held_is_bounded_by_bytes(house: House) -> None:
         """Return a pointer to the same contents as another group's."""
         pointer = record.pointer(view)
         assert pointer is not None
-        content = snapshots.read(pointer)
+        content = view_objects.read(pointer)
         assert content is not None
-        return replace(pointer, key=snapshots.write(group_id, view, pointer.watermark, bytes(content))).as_value()
+        return replace(pointer, key=view_objects.write(group_id, view, pointer.watermark, bytes(content))).as_value()
 
     for group_id in ("g1", "g2", "g3", "g1"):
         views_at = {view: moved(group_id, view) for view in (TEXTS_VIEW, MOST_USED_VIEW)}

@@ -135,7 +135,7 @@ class TestClocks:
         assert written(capsys) == {}
 
 
-@pytest.mark.parametrize(("operation", "views"), [("search", "persona_views"), ("get", "suggestions")])
+@pytest.mark.parametrize(("operation", "views"), [("search", "search_views"), ("get", "suggestions")])
 def test_views_that_are_dropped_for_want_of_memory_are_counted(
     env: Environment,
     capsys: pytest.CaptureFixture[str],

@@ -723,7 +723,7 @@ class TestMemory:
         self, env: Environment, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given room for one group only,
-        monkeypatch.setattr(env.services.persona_views, "_budget_bytes", 0)
+        monkeypatch.setattr(env.services.search_views, "_budget_bytes", 0)
         dropped: list[int] = []
         monkeypatch.setattr("personas.views.search_views.count_evictions", dropped.append)
         env.save(name="Ada")
@@ -738,10 +738,10 @@ class TestMemory:
 
     def test_what_is_held_is_weighed(self, env: Environment) -> None:
         env.search()
-        empty = env.services.persona_views.size_bytes
+        empty = env.services.search_views.size_bytes
         _many(env, 100)
         env.search()
-        assert env.services.persona_views.size_bytes > empty + 100 * 100
+        assert env.services.search_views.size_bytes > empty + 100 * 100
 
 
 class TestRequests:

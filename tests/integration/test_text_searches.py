@@ -13,7 +13,7 @@ from personas.store import keys
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import PAUSE, TEXTS_VIEW
-from personas.views.view_objects import SnapshotStore
+from personas.views.view_objects import ViewObjectStore
 from support.environments import Environment, Steps, of_the_table, refusing, shifted
 from support.views import Views
 from support.world import GROUP, Clock, World, fault
@@ -65,7 +65,7 @@ def without_s3(world: World) -> Iterator[None]:
         raise Unavailable("S3 is out of reach.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SnapshotStore, "read", out_of_reach)
+        patch.setattr(ViewObjectStore, "read", out_of_reach)
         yield
 
 

@@ -21,7 +21,7 @@ from personas.services import services
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
-from personas.views.catalogues import CatalogueView
+from personas.views.catalogues import CatalogueCache
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.warm import unguarded_world, warm_client
@@ -309,7 +309,7 @@ class TestCold:
 
     @pytest.fixture
     def cold(self, client: Client) -> Client:
-        services().catalogues = CatalogueView(services().table)
+        services().catalogues = CatalogueCache(services().table)
         return client
 
     @pytest.mark.parametrize(("texts", "taken"), [({}, 2), ({"name": "Cold"}, 3)])
@@ -325,7 +325,7 @@ class TestCold:
 
     def test_an_update_without_texts(self, client: Client, rounds: Rounds) -> None:
         (persona_id,) = create(client, persona())
-        services().catalogues = CatalogueView(services().table)
+        services().catalogues = CatalogueCache(services().table)
         with rounds.counting():
             answered(client.call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]}))
         assert rounds.taken == 2

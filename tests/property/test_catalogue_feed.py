@@ -23,7 +23,7 @@ from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.change_feed import Change
 from personas.store.table import Table
-from personas.views.catalogues import CatalogueView
+from personas.views.catalogues import CatalogueCache
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
 PAGE: Final = 1
@@ -122,7 +122,7 @@ class Reader:
         self._skew = skew
         self._meanwhile: list[Commit] = []
         self._fails = False
-        self._view = CatalogueView(cast("Table", self))
+        self._view = CatalogueCache(cast("Table", self))
         self.pages = 0
 
     def read(self, meanwhile: list[Commit], *, fails: bool = False) -> None:
@@ -136,7 +136,7 @@ class Reader:
 
     def seen(self) -> dict[str, int]:
         """Return the seq of every entry that the view shows, as its row says."""
-        catalogue = self._view.held(GROUP)
+        catalogue = self._view.cached(GROUP)
         rows = catalogue.rows("colors") if catalogue else {}
         return {entry_id: cast("int", row["seq"]) for entry_id, row in rows.items()}
 
@@ -307,15 +307,15 @@ class TestWhatIsHandedOut:
         assert reader._view.current(GROUP) is reader._view.current(GROUP)
 
     def test_nothing_is_held_of_a_group_that_was_never_read(self) -> None:
-        assert CatalogueView(cast("Table", None)).held(GROUP) is None
+        assert CatalogueCache(cast("Table", None)).cached(GROUP) is None
 
     def test_the_groups_that_were_not_asked_for_the_longest_are_dropped(self) -> None:
-        view = CatalogueView(cast("Table", Told()))
+        view = CatalogueCache(cast("Table", Told()))
         for number in range(65):
             view.current(f"group {number}")
-        assert view.held("group 0") is None
-        assert view.held("group 1") is not None
-        assert view.held("group 64") is not None
+        assert view.cached("group 0") is None
+        assert view.cached("group 1") is not None
+        assert view.cached("group 64") is not None
 
 
 @dataclass
@@ -340,7 +340,7 @@ told_changes = st.builds(
 
 @given(st.lists(st.lists(told_changes, max_size=6), max_size=4))
 def test_only_a_higher_seq_is_taken_in_whatever_order_and_however_often_changes_come(reads: list[list[Change]]) -> None:
-    view = CatalogueView(cast("Table", Told(list(reads))))
+    view = CatalogueCache(cast("Table", Told(list(reads))))
     highest: dict[str, Change] = {}
     for changes in reads:
         for change in changes:

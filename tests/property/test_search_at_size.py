@@ -20,7 +20,7 @@ from personas.operations.search import search_personas
 from personas.search.index import Index
 from personas.search.queries import Facet
 from personas.services import Services
-from personas.views.search_views import PersonaView
+from personas.views.search_views import SearchView
 
 SIZE: Final = 10_000
 SEARCHES: Final = 200
@@ -105,10 +105,10 @@ def library() -> dict[str, dict[str, Any]]:
 class Held:
     """A source of the group's view, for the operation: the view is held, and nothing has changed."""
 
-    view: PersonaView
+    view: SearchView
     size_bytes: int = 0
 
-    def current(self, _group_id: str) -> PersonaView:
+    def current(self, _group_id: str) -> SearchView:
         return self.view
 
 
@@ -116,7 +116,7 @@ class Held:
 class Acting:
     """The one of the services by which a search acts."""
 
-    persona_views: Held
+    search_views: Held
 
 
 @cache
@@ -126,7 +126,7 @@ def services() -> Services:
         index.upsert(persona_id, 1, row)
         if number == SIZE * 9 // 10:
             index.to_columns()  # the rest is late
-    return cast("Services", Acting(Held(PersonaView(index, CATALOGUE, datetime.now(UTC), None))))
+    return cast("Services", Acting(Held(SearchView(index, CATALOGUE, datetime.now(UTC), None))))
 
 
 def caller(departments: Sequence[str] | None) -> Caller:

@@ -14,7 +14,7 @@ from personas.store.groups import GroupRecord, GroupStore, Pointer
 from personas.store.personas import stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
-from personas.views.search_views import SEARCH_VIEW, apply
+from personas.views.search_views import SEARCH_VIEW, take_changes
 from personas.views.view_objects import contents, label_of
 from support.world import GROUP, World
 
@@ -88,7 +88,9 @@ class Views:
         """Return the rows as the search view has them, with all of the feed if wanted."""
         index: Index = decode(self.contents(self.pointer(SEARCH_VIEW))).index
         if with_feed:
-            apply(index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None))
+            take_changes(
+                index, self._world.table.changes(keys.group_partition(self._group), keys.PERSONA_CHANGES, None)
+            )
         return {each: row for each in index.ids(EVERYTHING, {}) if (row := index.row(each))}
 
     def agree(self) -> None:

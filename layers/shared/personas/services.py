@@ -18,15 +18,15 @@ from personas.store.profiles import ProfileStore
 from personas.store.queue import RefreshQueue
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
-from personas.views.catalogues import CatalogueView
+from personas.views.catalogues import CatalogueCache
 from personas.views.persona_feed import PersonaFeed
-from personas.views.view_objects import SnapshotStore
+from personas.views.view_objects import ViewObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from personas.views.search_views import PersonaViews
+    from personas.views.search_views import SearchViewCache
     from personas.views.suggestion_views import SuggestionViews
 
 
@@ -61,14 +61,14 @@ class Services:
         return TextDirectory(self.table)
 
     @cached_property
-    def persona_views(self) -> PersonaViews:
+    def search_views(self) -> SearchViewCache:
         """The groups' personas, to be searched."""
-        from personas.views.search_views import MEMORY_SHARE, PersonaViews  # noqa: PLC0415  # with the engine, which only four functions need
+        from personas.views.search_views import MEMORY_SHARE, SearchViewCache  # noqa: PLC0415  # with the engine, which only four functions need
 
-        return PersonaViews(
+        return SearchViewCache(
             self.persona_feed,
             self.catalogues,
-            self.snapshots,
+            self.view_objects,
             self.parallel,
             budget_bytes=int(self.settings.memory_mb * 1024 * 1024 * MEMORY_SHARE),
         )
@@ -84,9 +84,9 @@ class Services:
         return GroupStore(self.table)
 
     @cached_property
-    def snapshots(self) -> SnapshotStore:
+    def view_objects(self) -> ViewObjectStore:
         """The snapshots of views."""
-        return SnapshotStore(s3(), self.settings.bucket)
+        return ViewObjectStore(s3(), self.settings.bucket)
 
     @cached_property
     def suggestions(self) -> SuggestionViews:
@@ -94,7 +94,7 @@ class Services:
         from personas.views import suggestion_views, text_views  # noqa: PLC0415  # only `get` needs them and what they import
 
         return suggestion_views.SuggestionViews(
-            lambda: self.snapshots,
+            lambda: self.view_objects,
             text_views.TextViews(self.persona_feed, self.personas, self.parallel),
             self.parallel,
             self.now,
@@ -112,9 +112,9 @@ class Services:
         return RefreshQueue(sqs(), self.settings.refresh_queue_url)
 
     @cached_property
-    def catalogues(self) -> CatalogueView:
+    def catalogues(self) -> CatalogueCache:
         """The groups' catalogues."""
-        return CatalogueView(self.table)
+        return CatalogueCache(self.table)
 
 
 @cache

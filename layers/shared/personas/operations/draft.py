@@ -49,7 +49,7 @@ def patch_draft(
 
 def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
     """Return the changes of the patch, after the round that looks up what this environment does not know yet."""
-    catalogue = services.catalogues.held(caller.group_id)
+    catalogue = services.catalogues.cached(caller.group_id)
     drafts: list[Draft | None] = []
     beside: list[Callable[[], None]] = []
     if catalogue is not None and (

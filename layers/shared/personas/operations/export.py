@@ -20,10 +20,11 @@ from personas.search.queries import Query, Selection
 from personas.services import Services
 from personas.store.change_feed import change_in
 from personas.store.exports import Export
+from personas.store.groups import pointer_to
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
-from personas.views.search_views import PersonaView, apply
-from personas.views.view_objects import pointer_to, read_object
+from personas.views.search_views import SearchView, take_changes
+from personas.views.view_objects import read_object
 
 
 def export_personas(services: Services, caller: Caller, request: ExportPersonasRequest) -> ExportPersonasResponse:
@@ -63,7 +64,7 @@ class _Wanted:
     blocks are lost, all of it comes from the table.
     """
 
-    def __init__(self, services: Services, view: PersonaView, query: Query, only: str | None) -> None:
+    def __init__(self, services: Services, view: SearchView, query: Query, only: str | None) -> None:
         self.view = view
         self._services = services
         self._group_id = view.catalogue.group_id
@@ -97,14 +98,14 @@ class _Wanted:
 
     def _from_blocks(self, selection: Selection) -> Iterator[Persona]:
         """Yield the wanted as of the last refresh, as far as the blocks can be read."""
-        snapshots = self._services.snapshots
+        view_objects = self._services.view_objects
         pointer = pointer_to(self.view.catalogue, EXPORT_VIEW)
         if pointer is None:
             return
-        manifest = read_object(snapshots, pointer, decode)
+        manifest = read_object(view_objects, pointer, decode)
         try:
             if manifest is not None:
-                yield from lookup(manifest, selection, snapshots.read_range)
+                yield from lookup(manifest, selection, view_objects.read_range)
                 return
         except SnapshotDamaged as error:
             logger.warning("the export view cannot be used", extra={"key": pointer.key, "reason": str(error)})
@@ -120,7 +121,7 @@ class _Wanted:
         newer = Index()
         for persona_id, each in stored.items():
             if each.persona is not None and each.seq != seqs[persona_id]:
-                apply(newer, (change_in(each.item),))
+                take_changes(newer, (change_in(each.item),))
         still = frozenset(newer.ids(self._query, self.view.field_of))
         return {
             persona_id: each.persona

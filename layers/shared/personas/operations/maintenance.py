@@ -44,7 +44,7 @@ def left_behind(services: Services, group_id: str, needed: Collection[str], now:
     Raises:
         Unavailable: S3 is busy or out of reach.
     """
-    return set(services.snapshots.older(group_id, now - LEFT_BEHIND)).difference(needed)
+    return set(services.view_objects.older(group_id, now - LEFT_BEHIND)).difference(needed)
 
 
 def _in_drafts(services: Services, group_id: str) -> Iterator[set[Reference]]:

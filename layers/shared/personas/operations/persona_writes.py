@@ -45,7 +45,7 @@ def prepare_writes(
     put before. Those that a failed item leaves are harmless: an entry only tells its text to someone of the group who
     has its id, and the weekly clean-up removes what nobody uses.
     """
-    directory, held = services.texts, services.catalogues.held(group_id)
+    directory, held = services.texts, services.catalogues.cached(group_id)
     references = dict.fromkeys(reference for item in items for reference in text_references(item))
     texts = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
     missing = [each for each in references if each not in texts]

@@ -120,7 +120,7 @@ def _supersede(services: Services, unneeded: Iterable[str]) -> None:
 
     def supersede(key: str) -> None:
         try:
-            services.snapshots.supersede(key)
+            services.view_objects.supersede(key)
         except Unavailable:
             logger.warning("an object stays behind", extra={"key": key})
 

@@ -23,7 +23,7 @@ from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
 from personas.views.persona_feed import snapshot_since
-from personas.views.search_views import SEARCH_VIEW, apply
+from personas.views.search_views import SEARCH_VIEW, take_changes
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object
@@ -74,14 +74,14 @@ def follow_feed(
     pointers = [record.pointer(view) for view in VIEWS]
     if pointer is None or manifest is None or None in pointers or _are_too_old(record, started):
         return None
-    snapshot = services.persona_views.snapshot(pointer)
+    snapshot = services.search_views.snapshot(pointer)
     texts = _read_texts_view(services, record)
     if snapshot is None or texts is None:
         return None
     work = RefreshPass(services, group_id, record, started, pointer.rebuilt_at)
     work.texts = texts
     index = snapshot.index
-    news = apply(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
+    news = take_changes(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
     if news:
         try:
             # This fills the texts view, too: `_into_texts` takes each entry on its way to the export view.
@@ -135,7 +135,7 @@ def _into_index(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
     The index takes of an item what it would take of the feed, so that a search finds the same whoever made its view.
     """
     for item, change in each_readable(found, lambda item: (item, change_in(item))):
-        apply(index, (change,))
+        take_changes(index, (change,))
         stored = next(each_readable((item,), stored_in), None)
         yield Entry(keys.id_of(change.key), change.seq, stored.persona if stored else None)
 
@@ -161,16 +161,17 @@ def _changed_personas(services: Services, group_id: str, news: Sequence[Change])
 def _write_search(work: RefreshPass, index: Index, base: Base | None = None) -> None:
     index.forget_tombstones(int(work.started.timestamp()))
     content = encode(Snapshot(index, work.started.isoformat(), base=base))
-    work.point(SEARCH_VIEW, work.services.snapshots.write(work.group_id, SEARCH_VIEW, work.started, content))
+    work.point(SEARCH_VIEW, work.services.view_objects.write(work.group_id, SEARCH_VIEW, work.started, content))
 
 
 def _write_export(work: RefreshPass, old: Manifest, changes: Iterable[Entry], count: int) -> None:
-    snapshots = work.services.snapshots
-    store = partial(snapshots.write_parts, work.group_id, EXPORT_VIEW, work.started)
-    manifest = export_segments.revise(old, changes, count, snapshots.read_range, store)
+    view_objects = work.services.view_objects
+    store = partial(view_objects.write_parts, work.group_id, EXPORT_VIEW, work.started)
+    manifest = export_segments.revise(old, changes, count, view_objects.read_range, store)
     work.written |= manifest.keys - old.keys
     work.replaced |= old.keys - manifest.keys
-    work.point(EXPORT_VIEW, snapshots.write(work.group_id, EXPORT_VIEW, work.started, export_segments.encode(manifest)))
+    content = export_segments.encode(manifest)
+    work.point(EXPORT_VIEW, view_objects.write(work.group_id, EXPORT_VIEW, work.started, content))
 
 
 def _into_texts(work: RefreshPass, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -188,30 +189,30 @@ def _write_texts(work: RefreshPass) -> None:
     """Write the texts view, and its companion if the suggestions have changed."""
     services, group_id = work.services, work.group_id
     work.texts.settle(int(work.started.timestamp()))
-    key = services.snapshots.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
+    key = services.view_objects.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
     work.point(TEXTS_VIEW, key)
     links = services.catalogues.current(group_id).parameter_fields
     content = MostUsed.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
     old = work.record.pointer(MOST_USED_VIEW)
-    if old is None or read_object(services.snapshots, old, bytes) != content:
-        work.point(MOST_USED_VIEW, services.snapshots.write(group_id, MOST_USED_VIEW, work.started, content))
+    if old is None or read_object(services.view_objects, old, bytes) != content:
+        work.point(MOST_USED_VIEW, services.view_objects.write(group_id, MOST_USED_VIEW, work.started, content))
 
 
 def _read_texts_view(services: Services, record: GroupRecord) -> TextsView | None:
     """Return the texts view, or None if it or its companion cannot be used."""
     pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(MOST_USED_VIEW)
-    if not pointer or not companion or not read_object(services.snapshots, companion, MostUsed.decode):
+    if not pointer or not companion or not read_object(services.view_objects, companion, MostUsed.decode):
         return None
-    return read_object(services.snapshots, pointer, TextsView.decode)
+    return read_object(services.view_objects, pointer, TextsView.decode)
 
 
 def read_manifest(services: Services, record: GroupRecord) -> Manifest | None:
     """Return the manifest of the export view, or None if there is none that can be used with all of its segments."""
     pointer = record.pointer(EXPORT_VIEW)
-    manifest = read_object(services.snapshots, pointer, export_segments.decode) if pointer else None
+    manifest = read_object(services.view_objects, pointer, export_segments.decode) if pointer else None
     if manifest is None:
         return None
-    lengths = services.parallel.run([partial(services.snapshots.length, each.key) for each in manifest.segments])
+    lengths = services.parallel.run([partial(services.view_objects.length, each.key) for each in manifest.segments])
     if lengths != [each.length for each in manifest.segments]:
         logger.warning("the export view lacks a segment", extra={"key": pointer and pointer.key})
         return None

@@ -21,7 +21,7 @@ from personas.observability import add_log_fields
 from personas.search.queries import Facet, FacetQuery, Option, Query
 from personas.search.rows import ListedRow
 from personas.services import Services
-from personas.views.search_views import PersonaView
+from personas.views.search_views import SearchView
 
 
 def search_personas(services: Services, caller: Caller, request: SearchPersonaRequest) -> SearchPersonaResponse:
@@ -67,14 +67,14 @@ def search_personas(services: Services, caller: Caller, request: SearchPersonaRe
     )
 
 
-def current_view(services: Services, group_id: str) -> PersonaView:
+def current_view(services: Services, group_id: str) -> SearchView:
     """Return the group's view, brought up to date by one round.
 
     Raises:
         ViewRebuilding: the view lacks more than can be read in time; the group is queued.
         Unavailable: the store cannot be read.
     """
-    views = services.persona_views
+    views = services.search_views
     view = views.current(group_id)
     add_log_fields(view_bytes=views.size_bytes)
     return view
@@ -92,7 +92,7 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
 
 
 def _facet_query(
-    view: PersonaView, caller: Caller, facet: Facet, search: str | None, selected: Collection[str] | None
+    view: SearchView, caller: Caller, facet: Facet, search: str | None, selected: Collection[str] | None
 ) -> FacetQuery:
     """Return the question for the options of a facet; of the selected ones, those that the caller knows.
 
@@ -114,7 +114,7 @@ def _facet_query(
     )
 
 
-def _option(view: PersonaView, facet: Facet, option: Option) -> ListFilterOption:
+def _option(view: SearchView, facet: Facet, option: Option) -> ListFilterOption:
     row = view.catalogue.rows(facet).get(option.id, {})
     return ListFilterOption(
         id=option.id,
@@ -126,7 +126,7 @@ def _option(view: PersonaView, facet: Facet, option: Option) -> ListFilterOption
     )
 
 
-def _listed(persona_id: str, row: ListedRow, view: PersonaView, caller: Caller) -> ListPersonaApiPersona:
+def _listed(persona_id: str, row: ListedRow, view: SearchView, caller: Caller) -> ListPersonaApiPersona:
     color = view.catalogue.rows("colors").get(row.color_id or "", {})
     icon = view.catalogue.rows("icons").get(row.icon_id or "", {})
     return ListPersonaApiPersona(

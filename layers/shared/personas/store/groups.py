@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from personas.clock import is_recent
-from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, secret_in
+from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Catalogue, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
@@ -57,6 +57,11 @@ class Pointer:
                 times = _moment(watermark), _moment(rebuilt_at)
                 return cls(group_id, view, key, times[0], times[1]) if times[0] and times[1] else None
         return None
+
+
+def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
+    """Return the pointer to a view of the group, as far as the feed has shown it."""
+    return Pointer.read(catalogue.group_id, view, catalogue.group)
 
 
 def _moment(value: str) -> datetime | None:

@@ -16,7 +16,7 @@ from personas.store.table import Table
 _GROUPS_MAX: Final = 64
 
 
-class _Held:
+class _CachedCatalogue:
     """A group's entries by kind and id, each with the seq that it was taken at."""
 
     def __init__(self, group_id: str) -> None:
@@ -25,7 +25,7 @@ class _Held:
         self._rows: dict[str, dict[str, Row]] = {}
         self._seqs: dict[str, int] = {}
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def take_changes(self, changes: Iterable[Change]) -> None:
         changed = False
         for change in changes:
             if change.seq <= self._seqs.get(change.key, -1):
@@ -60,28 +60,28 @@ def is_entry(kind: str, change: Change) -> bool:
     return True
 
 
-class CatalogueView:
+class CatalogueCache:
     """The catalogues of the groups that were asked for last."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._groups: OrderedDict[str, _Held] = OrderedDict()
+        self._groups: OrderedDict[str, _CachedCatalogue] = OrderedDict()
 
     def current(self, group_id: str) -> Catalogue:
-        """Return the group's catalogue as it stands now: one query, a short one where the group is held."""
-        held = self._groups.get(group_id) or _Held(group_id)
+        """Return the group's catalogue as it stands now: one query, a short one where the group is cached."""
+        cached = self._groups.get(group_id) or _CachedCatalogue(group_id)
         started = self._table.now()
-        since = None if held.read_at is None else held.read_at - FEED_WINDOW
-        held.apply(list(self._table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, since)))
-        if self._table.now() >= started:  # else the clock was set back meanwhile, and the mark would lie ahead of it
-            held.read_at = started
-        self._groups[group_id] = held
+        since = None if cached.read_at is None else cached.read_at - FEED_WINDOW
+        cached.take_changes(list(self._table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, since)))
+        if self._table.now() >= started:  # else the clock was set back meanwhile, and read_at would lie ahead of it
+            cached.read_at = started
+        self._groups[group_id] = cached
         self._groups.move_to_end(group_id)
         if len(self._groups) > _GROUPS_MAX:
             self._groups.popitem(last=False)
-        return held.catalogue
+        return cached.catalogue
 
-    def held(self, group_id: str) -> Catalogue | None:
+    def cached(self, group_id: str) -> Catalogue | None:
         """Return the group's catalogue as this environment last read it, without a round trip; None if it never did."""
-        held = self._groups.get(group_id)
-        return held.catalogue if held else None
+        cached = self._groups.get(group_id)
+        return cached.catalogue if cached else None

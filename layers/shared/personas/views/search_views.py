@@ -15,10 +15,10 @@ from personas.search.queries import Facet, OptionNames
 from personas.search.snapshot_format import Snapshot, decode
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.groups import Pointer
-from personas.views.catalogues import CatalogueView
+from personas.store.groups import Pointer, pointer_to
+from personas.views.catalogues import CatalogueCache
 from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
-from personas.views.view_objects import SnapshotStore, pointer_to, read_object
+from personas.views.view_objects import ViewObjectStore, read_object
 
 SEARCH_VIEW: Final = SEARCH.name
 
@@ -36,13 +36,13 @@ _NAME_COLUMNS: Final[Mapping[Facet, str]] = {
 """The column of an entry that names it as an option, by facet."""
 
 
-def apply(index: Index, changes: Iterable[Change]) -> list[Change]:
+def take_changes(index: Index, changes: Iterable[Change]) -> list[Change]:
     """Take changes into an index, and return those that were new to it."""
-    return [change for change in changes if _take(index, change)]
+    return [change for change in changes if _take_change(index, change)]
 
 
-def _take(index: Index, change: Change) -> bool:
-    """Take a change; report a row that is not one of a persona, and drop what is held of its persona."""
+def _take_change(index: Index, change: Change) -> bool:
+    """Take a change; report a row that is not one of a persona, and drop the row of its persona."""
     persona_id = keys.id_of(change.key)
     try:
         if not change.deleted:
@@ -53,7 +53,7 @@ def _take(index: Index, change: Change) -> bool:
     return index.delete(persona_id, change.seq, change.expires_at)
 
 
-class PersonaView:
+class SearchView:
     """One group's index together with the catalogue that names what it counts."""
 
     def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
@@ -61,9 +61,9 @@ class PersonaView:
         self.position = FeedPosition(read_at, pointer)
         self._name(catalogue)
 
-    def apply(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
+    def take_changes(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
         """Bring the view up to a read of the feed."""
-        apply(self.index, changes)
+        take_changes(self.index, changes)
         if catalogue is not self.catalogue:
             self._name(catalogue)
 
@@ -80,33 +80,33 @@ class PersonaView:
         }
 
 
-class PersonaViews:
+class SearchViewCache:
     """The views that this environment holds; the least recently searched group goes when they grow too large."""
 
     def __init__(
         self,
         feed: PersonaFeed,
-        catalogues: CatalogueView,
-        snapshots: SnapshotStore,
+        catalogues: CatalogueCache,
+        view_objects: ViewObjectStore,
         parallel: Parallel,
         budget_bytes: int,
     ) -> None:
         self._feed = feed
         self._catalogues = catalogues
-        self._snapshots = snapshots
+        self._view_objects = view_objects
         self._parallel = parallel
         self._budget_bytes = budget_bytes
-        self._views: OrderedDict[str, PersonaView] = OrderedDict()
+        self._views: OrderedDict[str, SearchView] = OrderedDict()
 
     @property
     def size_bytes(self) -> int:
         """About the bytes of memory that the views take."""
         return sum(view.index.size_bytes() for view in self._views.values())
 
-    def current(self, group_id: str) -> PersonaView:
-        """Return the group's personas as they stand now: one round of two short queries where the group is held.
+    def current(self, group_id: str) -> SearchView:
+        """Return the group's personas as they stand now: one round of two short queries where the group is cached.
 
-        A group that is not held is loaded from its snapshot and the feed since; one without a snapshot from the feed.
+        A group that is not cached is loaded from its snapshot and the feed since; one without a snapshot from the feed.
 
         Raises:
             ViewRebuilding: the view lacks more than can be read in time; the group is queued.
@@ -123,17 +123,17 @@ class PersonaViews:
                 self._views.move_to_end(group_id)
         return view
 
-    def _follow(self, group_id: str, view: PersonaView) -> None:
+    def _follow(self, group_id: str, view: SearchView) -> None:
         started = self._feed.now()
         catalogue, news = self._parallel.gather(
             lambda: self._catalogues.current(group_id),
             lambda: self._feed.news(group_id, view.position),
         )
         pointer = pointer_to(catalogue, SEARCH_VIEW)
-        view.apply(catalogue, self._feed.with_refresh(group_id, view.position, pointer, news))
+        view.take_changes(catalogue, self._feed.with_refresh(group_id, view.position, pointer, news))
         self._feed.advance(view.position, started, pointer)
 
-    def _load(self, group_id: str) -> PersonaView:
+    def _load(self, group_id: str) -> SearchView:
         catalogue = self._catalogues.current(group_id)
         started = self._feed.now()
         pointer = pointer_to(catalogue, SEARCH_VIEW)
@@ -142,8 +142,8 @@ class PersonaViews:
         changes = self._feed.changes(group_id, since)
         if len(changes) > FEED_BOUND or (pointer and not snapshot):
             self._feed.queue_if_possible(group_id)
-        view = PersonaView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
-        view.apply(catalogue, changes)
+        view = SearchView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
+        view.take_changes(catalogue, changes)
         return view
 
     def snapshot(self, pointer: Pointer) -> Snapshot | None:
@@ -152,12 +152,12 @@ class PersonaViews:
         It cannot when it is missing, damaged, of another format or another than the pointer says, or when the feed does
         not carry it on.
         """
-        return read_object(self._snapshots, pointer, decode) if self._feed.carries_on(pointer) else None
+        return read_object(self._view_objects, pointer, decode) if self._feed.carries_on(pointer) else None
 
     def _evict(self) -> None:
         sizes = {group_id: view.index.size_bytes() for group_id, view in self._views.items()}
-        total, held = sum(sizes.values()), len(sizes)
+        total, before = sum(sizes.values()), len(sizes)
         while total > self._budget_bytes and len(self._views) > 1:
             group_id, _ = self._views.popitem(last=False)
             total -= sizes[group_id]
-        count_evictions(held - len(self._views))
+        count_evictions(before - len(self._views))

@@ -21,11 +21,11 @@ from personas.domain.text import identified
 from personas.errors import Unavailable
 from personas.observability import count_evictions, logger
 from personas.runtime import Parallel, deadline
-from personas.store.groups import Pointer
+from personas.store.groups import Pointer, pointer_to
 from personas.views.most_used import MostUsed
 from personas.views.text_usage import TextsView
 from personas.views.text_views import News, TextViews
-from personas.views.view_objects import SnapshotStore, pointer_to, read_object
+from personas.views.view_objects import ViewObjectStore, read_object
 
 TEXTS_VIEW: Final = TEXTS.name
 MOST_USED_VIEW: Final = "personas_texts_top"
@@ -40,7 +40,7 @@ PAUSE: Final = timedelta(seconds=30)
 """The time for which S3 is not asked again after it could not be read."""
 
 
-class _Held(NamedTuple):
+class _CachedMostUsed(NamedTuple):
     """An object under its key, and about how much memory it takes."""
 
     key: str
@@ -53,19 +53,19 @@ class SuggestionViews:
 
     def __init__(
         self,
-        snapshots: Callable[[], SnapshotStore],
+        view_objects: Callable[[], ViewObjectStore],
         texts: TextViews,
         parallel: Parallel,
         clock: Callable[[], datetime],
         budget_bytes: int,
     ) -> None:
-        self._snapshots = snapshots
+        self._view_objects = view_objects
         self._texts = texts
         self._parallel = parallel
         self._budget_bytes = budget_bytes
         self._clock = clock
         self._failed_at: datetime | None = None
-        self._most_used: OrderedDict[str, _Held] = OrderedDict()
+        self._most_used: OrderedDict[str, _CachedMostUsed] = OrderedDict()
 
     def news(self, group_id: str) -> News | None:
         """Read what a search for texts needs besides the catalogue, in the same round.
@@ -84,7 +84,7 @@ class SuggestionViews:
         Where the group's record has lost the secret of the ids of texts, there is nothing.
 
         ``searches``, by kind, are looked for in all texts of the personas that the caller may see, as they stand now.
-        A round only where an object is not held, or where a search is on and ``news`` say that a persona has changed.
+        A round only where an object is not cached, or where a search is on and ``news`` say that a persona has changed.
 
         Raises:
             ViewRebuilding: the texts that are searched lack more than can be read in time; the group is queued.
@@ -123,7 +123,7 @@ class SuggestionViews:
             content = self._read(pointer, MostUsed.decode)
             if content is None:
                 return None
-            own = self._most_used[catalogue.group_id] = _Held(pointer.key, content, content.size_bytes())
+            own = self._most_used[catalogue.group_id] = _CachedMostUsed(pointer.key, content, content.size_bytes())
         self._most_used.move_to_end(catalogue.group_id)
         return own.content
 
@@ -132,7 +132,7 @@ class SuggestionViews:
         if pointer is None or is_recent(self._failed_at, PAUSE, self._clock()):
             return None
         try:
-            return read_object(self._snapshots(), pointer, decode)
+            return read_object(self._view_objects(), pointer, decode)
         except Unavailable as error:
             self._failed_at = self._clock()
             logger.warning("a form offers only what is selected", extra={"key": pointer.key, "reason": str(error)})
@@ -141,9 +141,9 @@ class SuggestionViews:
     def _evict(self) -> None:
         """Drop views until the rest fit; whole views go first, because every call needs a companion."""
         most_used = sum(each.size_bytes for each in self._most_used.values())
-        held = len(self._texts) + len(self._most_used)
+        before = len(self._texts) + len(self._most_used)
         while most_used + self._texts.size_bytes > self._budget_bytes and len(self._texts) > 1:
             self._texts.drop_oldest()
         while most_used + self._texts.size_bytes > self._budget_bytes and len(self._most_used) > 1:
             most_used -= self._most_used.popitem(last=False)[1].size_bytes
-        count_evictions(held - len(self._texts) - len(self._most_used))
+        count_evictions(before - len(self._texts) - len(self._most_used))

@@ -1,4 +1,4 @@
-"""The texts views that this environment holds, kept true by the change feed.
+"""The texts views that this environment has in memory, kept true by the change feed.
 
 The feed does not show the longer texts, so personas that have changed are read whole. A view that was loaded or read
 once follows the feed from there on: after a refresh it only reads the feed further back.
@@ -15,12 +15,11 @@ from personas.domain.catalogue import Catalogue
 from personas.runtime import Parallel
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.groups import Pointer
+from personas.store.groups import Pointer, pointer_to
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import PersonaStore
 from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
 from personas.views.text_usage import TextsView
-from personas.views.view_objects import pointer_to
 
 _REFRESH: Final = SEARCH.name
 """The view whose pointer tells how far the last refresh has read: the texts view's own stays where no text changed."""
@@ -33,7 +32,7 @@ class News(NamedTuple):
     changes: list[Change]
 
 
-class _Held:
+class _CachedTexts:
     def __init__(self, view: TextsView, position: FeedPosition) -> None:
         self.view = view
         self.position = position
@@ -47,27 +46,27 @@ class TextViews:
         self._feed = feed
         self._personas = personas
         self._parallel = parallel
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._cached: OrderedDict[str, _CachedTexts] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._held)
+        return len(self._cached)
 
     @property
     def size_bytes(self) -> int:
         """The bytes of memory, about, that they take."""
-        return sum(each.size_bytes for each in self._held.values())
+        return sum(each.size_bytes for each in self._cached.values())
 
     def holds(self, group_id: str) -> bool:
-        """Tell whether the group's is held."""
-        return group_id in self._held
+        """Tell whether the group's is cached."""
+        return group_id in self._cached
 
     def drop_oldest(self) -> None:
         """Let the view go that was searched longest ago."""
-        self._held.popitem(last=False)
+        self._cached.popitem(last=False)
 
     def news(self, group_id: str) -> News | None:
-        """Read what was written of the group since its view was read last, or return None where it is not held.
+        """Read what was written of the group since its view was read last, or return None where it is not cached.
 
         To be read side by side with the catalogue that the view is brought up to date with.
 
@@ -75,17 +74,17 @@ class TextViews:
             ViewRebuilding: there is more than can be read in time; the group is queued.
             Unavailable: the store cannot be read.
         """
-        held = self._held.get(group_id)
-        if held is None:
+        cached = self._cached.get(group_id)
+        if cached is None:
             return None
         started = self._feed.now()
         with self._feed.or_queued(group_id):
-            return News(started, self._feed.news(group_id, held.position))
+            return News(started, self._feed.news(group_id, cached.position))
 
     def current(self, catalogue: Catalogue, news: News | None, loaded: TextsView | None) -> TextsView:
         """Return the group's texts as they stand now.
 
-        A view that is held takes the ``news``; otherwise it is what was ``loaded`` of the last refresh and the feed
+        A view that is cached takes the ``news``; otherwise it is what was ``loaded`` of the last refresh and the feed
         since, or the feed alone. No round where nothing is new, one where something is, one more after a refresh.
 
         Raises:
@@ -94,36 +93,36 @@ class TextViews:
         """
         group_id = catalogue.group_id
         pointer = pointer_to(catalogue, _REFRESH)
-        held = self._held.get(group_id)
+        cached = self._cached.get(group_id)
         with self._feed.or_queued(group_id):
-            if held is None or news is None:
-                held = self._begun(group_id, pointer, loaded)
+            if cached is None or news is None:
+                cached = self._begun(group_id, pointer, loaded)
             else:
-                self._follow(group_id, held, pointer, news)
-        self._held[group_id] = held
-        self._held.move_to_end(group_id)
-        return held.view
+                self._follow(group_id, cached, pointer, news)
+        self._cached[group_id] = cached
+        self._cached.move_to_end(group_id)
+        return cached.view
 
-    def _follow(self, group_id: str, held: _Held, pointer: Pointer | None, news: News) -> None:
-        changes = self._feed.with_refresh(group_id, held.position, pointer, news.changes)
-        self._take(group_id, held, changes)
-        self._feed.advance(held.position, news.started, pointer)
+    def _follow(self, group_id: str, cached: _CachedTexts, pointer: Pointer | None, news: News) -> None:
+        changes = self._feed.with_refresh(group_id, cached.position, pointer, news.changes)
+        self._take_changes(group_id, cached, changes)
+        self._feed.advance(cached.position, news.started, pointer)
 
-    def _begun(self, group_id: str, pointer: Pointer | None, loaded: TextsView | None) -> _Held:
+    def _begun(self, group_id: str, pointer: Pointer | None, loaded: TextsView | None) -> _CachedTexts:
         started = self._feed.now()
         if pointer is None or not self._feed.carries_on(pointer):
             loaded = None
         changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and loaded else None)
         if len(changes) > FEED_BOUND:
             self._feed.queue_if_possible(group_id)
-        held = _Held(TextsView(group_id) if loaded is None else loaded, FeedPosition(started, pointer))
-        self._take(group_id, held, changes)
-        held.size_bytes = held.view.size_bytes()
-        return held
+        cached = _CachedTexts(TextsView(group_id) if loaded is None else loaded, FeedPosition(started, pointer))
+        self._take_changes(group_id, cached, changes)
+        cached.size_bytes = cached.view.size_bytes()
+        return cached
 
-    def _take(self, group_id: str, held: _Held, changes: Sequence[Change]) -> None:
+    def _take_changes(self, group_id: str, cached: _CachedTexts, changes: Sequence[Change]) -> None:
         """Take changes into a view. A persona that cannot be read has no texts."""
-        view, changed = held.view, dict[str, Change]()
+        view, changed = cached.view, dict[str, Change]()
         for change in changes:
             persona_id = keys.id_of(change.key)
             if change.seq <= view.seq_of(persona_id):
@@ -142,4 +141,4 @@ class TextViews:
                 else:
                     view.delete(persona_id, stored.seq if stored else change.seq, change.expires_at)
         if changed:
-            held.size_bytes = view.size_bytes()
+            cached.size_bytes = view.size_bytes()

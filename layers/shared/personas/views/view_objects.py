@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from personas.domain.catalogue import Catalogue
 from personas.observability import logger
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.store.groups import Pointer
@@ -72,7 +71,7 @@ def contents(label: Label, data: Buffer) -> memoryview:
     return content
 
 
-class SnapshotStore:
+class ViewObjectStore:
     """The snapshots of all groups, below ``views/``."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
@@ -169,24 +168,19 @@ def _unless_absent[T](call: Callable[[], T]) -> T | None:
         raise
 
 
-def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
-    """Return the pointer to a view of the group, as far as the feed has shown it."""
-    return Pointer.read(catalogue.group_id, view, catalogue.group)
-
-
 def label_of(pointer: Pointer) -> Label:
     """Return the label that the object must have that a pointer names."""
     return Label(pointer.group_id, pointer.view, pointer.watermark.isoformat())
 
 
-def read_object[T](snapshots: SnapshotStore, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
+def read_object[T](view_objects: ViewObjectStore, pointer: Pointer, decode: Callable[[memoryview], T]) -> T | None:
     """Return the object that a pointer names, or None, and log it, where it is missing or cannot be used.
 
     Raises:
         Unavailable: S3 is busy or out of reach.
     """
     try:
-        content = snapshots.read(pointer)
+        content = view_objects.read(pointer)
         if content is not None:
             return decode(content)
         logger.warning("a snapshot is missing", extra={"key": pointer.key})
