@@ -229,6 +229,9 @@ class ExportUnfinished(Unavailable):
 class NotRemembered(PersonasError):
     """A call of several items whose ``results`` are answered, but not kept under its Idempotency-Key.
 
+    Its answer is 200 and never a problem: ``Api.write`` catches it. It is raised, not returned, because Powertools
+    keeps no answer of a call that raises.
+
     Nothing was saved; or for some items there was no time or no room, or nobody knows, and a repeat finds what was
     saved and completes the rest.
     """

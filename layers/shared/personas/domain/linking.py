@@ -54,12 +54,12 @@ def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Ca
 
 
 class Links:
-    """The entries that a caller may link to; ``held`` are the ids that the persona or the draft links to already."""
+    """The entries that a caller may link to; ``already_linked`` are the ids that the persona or the draft has."""
 
-    def __init__(self, catalogue: Catalogue, caller: Caller, held: Collection[str] = ()) -> None:
+    def __init__(self, catalogue: Catalogue, caller: Caller, already_linked: Collection[str] = ()) -> None:
         self.catalogue = catalogue
         self._caller = caller
-        self._held = frozenset(held)
+        self._already_linked = frozenset(already_linked)
 
     def resolves(self, kind: LinkKind, entry_id: str) -> bool:
         """Tell whether an id stands for one entry, whatever a persona or a draft links to already."""
@@ -100,7 +100,7 @@ class Links:
             "parameter_fields": self._may_link,
         }
         try:
-            return self.catalogue.find(kind, value, rules.get(kind), self._held)
+            return self.catalogue.find(kind, value, rules.get(kind), self._already_linked)
         except Unresolved as unresolved:
             if kind == "departments" and self._caller.role != SUPERADMIN:
                 raise ForeignDepartment(_FOREIGN) from unresolved
@@ -110,13 +110,13 @@ class Links:
         return (
             self._caller.role == SUPERADMIN
             or department_id in self._caller.department_ids
-            or department_id in self._held
+            or department_id in self._already_linked
         )
 
     def _may_link(self, link_id: str) -> bool:
         return (
             self._caller.role == SUPERADMIN
-            or link_id in self._held
+            or link_id in self._already_linked
             or is_offered_link(self.catalogue, self.catalogue.parameter_fields[link_id], self._caller)
         )
 
@@ -125,7 +125,7 @@ class Links:
         links = self.catalogue.links_of_fields.get(field_id, ())
         left = [each for each in links if self._may_link(each.id)]
         narrower: tuple[Callable[[ParameterField], bool], ...] = (
-            lambda link: link.id in self._held,
+            lambda link: link.id in self._already_linked,
             lambda link: is_offered_link(self.catalogue, link, self._caller),
         )
         for preferred in narrower:

@@ -12,7 +12,7 @@ from personas.errors import Forbidden, NotFound, PersonasError
 from personas.operations.bulk import Attempt, check_items, check_writer, cut_to_length, results_of, run_items
 from personas.operations.persona_reads import visible_to
 from personas.services import Services
-from personas.store.personas import Found
+from personas.store.personas import Deletion, Found
 from personas.store.write_rule import WriteResult
 
 
@@ -56,7 +56,7 @@ def delete_personas(
     return DeletePersonaResponse(results=results_of(outcomes, result_of))
 
 
-def _decide(caller: Caller, persona_id: str, found: Found) -> None:
+def _decide(caller: Caller, persona_id: str, found: Found) -> Deletion:
     """Let a tombstone take the place of what was found, if the caller may delete it."""
     stored = visible_to(caller, found)
     if stored is None or stored.persona is None or not may_see(caller, stored.persona.department_ids):
@@ -64,3 +64,4 @@ def _decide(caller: Caller, persona_id: str, found: Found) -> None:
     verdict = may_delete(caller, stored.persona)
     if verdict.reason is not None:
         raise Forbidden(verdict.reason, code=verdict.code)
+    return Deletion.TOMBSTONE

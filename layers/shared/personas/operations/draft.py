@@ -5,6 +5,7 @@ from functools import partial
 
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.contract.results import DraftFormState
+from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
 from personas.domain.intent import Intent
 from personas.domain.linking import Links
@@ -49,15 +50,12 @@ def patch_draft(
 
 def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
     """Return the changes of the patch, after the round that looks up what this environment does not know yet."""
-    catalogue = services.catalogues.cached(caller.group_id)
+    catalogue = _sufficient_catalogue(services, caller, request)
     drafts: list[Draft | None] = []
     beside: list[Callable[[], None]] = []
-    if catalogue is not None and (
-        catalogue.text_secret_or_none is None or links_unknown_to(Links(catalogue, caller), request)
-    ):
-        catalogue = None
     draft_id = request.input_draft_id
-    if catalogue is None and draft_id is not None and (request.department_ids or request.parameter_field_ids):
+    sends_restricted_links = bool(request.department_ids or request.parameter_field_ids)
+    if catalogue is None and draft_id is not None and sends_restricted_links:
         # What it links to already stays, though the caller is no longer offered it.
         beside.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if not services.drafts.was_listed_recently(caller.group_id, caller.profile_id):
@@ -65,12 +63,24 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
         beside.append(partial(services.drafts.list_drafter, caller.group_id, caller.profile_id))
     prepared = prepare_writes(services, caller.group_id, [request], beside=beside, catalogue=catalogue)
 
-    held = laid_over(Form(), drafts[0]).linked_ids if drafts and drafts[0] else ()
-    selected = select(request, Links(prepared.catalogue, caller, held), prepared.texts)
+    already_linked = laid_over(Form(), drafts[0]).linked_ids if drafts and drafts[0] else ()
+    selected = select(request, Links(prepared.catalogue, caller, already_linked), prepared.texts)
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in Form.of(selected.changes).texts)]
     if faults:
         raise invalid_item("", [_as_sent(request, fault) for fault in faults])
     return selected.changes
+
+
+def _sufficient_catalogue(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Catalogue | None:
+    """Return the catalogue that this environment remembers, if it knows all that the patch links to; else None.
+
+    It may be of any age: a draft that links to what was withdrawn since does no harm, because create and update check
+    all links by the current catalogue.
+    """
+    catalogue = services.catalogues.cached(caller.group_id)
+    if catalogue is None or catalogue.text_secret_or_none is None:
+        return None
+    return None if links_unknown_to(Links(catalogue, caller), request) else catalogue
 
 
 def _as_sent(request: PatchPersonaDraftRequest, fault: Fault) -> Fault:

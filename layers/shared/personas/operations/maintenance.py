@@ -30,11 +30,11 @@ def clean_texts(services: Services, group_id: str, view: TextsView, first: int) 
     if not services.deadline.has_time_for_another_item():
         return first
     used = view.used_texts()
-    held = set[Reference]().union(*_in_drafts(services, group_id))
+    in_drafts = set[Reference]().union(*_in_drafts(services, group_id))
     for shards in batched(range(first, TEXT_SHARDS), THREADS, strict=False):
         if not services.deadline.has_time_for_another_item():
             return shards[0]
-        services.parallel.run([partial(services.texts.clean, group_id, shard, used, held) for shard in shards])
+        services.parallel.run([partial(services.texts.clean, group_id, shard, used, in_drafts) for shard in shards])
     return None
 
 

@@ -38,14 +38,14 @@ def prepare_writes(
 ) -> Prepared:
     """Look up what the items name and put their texts into the directory, in one round with the calls ``beside``.
 
-    A cold environment takes a second one, for the ids of the texts. ``catalogue`` is a held one that knows what the
+    A cold environment takes a second one, for the ids of the texts. ``catalogue`` is a cached one that knows what the
     items name, or None, and it is brought up to date.
 
     The ids of the texts are given out as soon as a persona or a draft that holds them is stored, so their entries are
     put before. Those that a failed item leaves are harmless: an entry only tells its text to someone of the group who
     has its id, and the weekly clean-up removes what nobody uses.
     """
-    directory, held = services.texts, services.catalogues.cached(group_id)
+    directory, cached = services.texts, services.catalogues.cached(group_id)
     references = dict.fromkeys(reference for item in items for reference in text_references(item))
     texts = {each: text for each in references if (text := directory.known(group_id, *each)) is not None}
     missing = [each for each in references if each not in texts]
@@ -65,12 +65,12 @@ def prepare_writes(
     if persona_ids:
         calls.append(lambda: stored.update(services.personas.get_many(group_id, persona_ids)))
     calls += [partial(read_texts, some) for some in batched(missing, BATCH_READ_MAX, strict=False)]
-    if held is not None:
-        calls += puts(held)
+    if cached is not None:
+        calls += puts(cached)
     services.parallel.run(calls)
 
     (known,) = [catalogue] if catalogue is not None else current
-    if held is None or held.text_secret_or_none != known.text_secret_or_none:
+    if cached is None or cached.text_secret_or_none != known.text_secret_or_none:
         # The ids of texts follow from the group's secret, which came with the catalogue.
         services.parallel.run(puts(known))
     return Prepared(known, texts, stored)

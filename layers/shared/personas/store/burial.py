@@ -1,4 +1,4 @@
-"""The removal of a persona that cannot be read."""
+"""The removal of a persona that cannot be read, for the command line."""
 
 from collections.abc import Callable, Mapping
 

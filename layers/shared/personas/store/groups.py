@@ -155,10 +155,10 @@ class GroupStore:
         write_id = uuid4().hex[:16]
 
         def write(item: Item | None) -> bytes:
-            held = None if item is None else _secret_of(item)
-            if item is not None and held is not None and _is_record(item):
-                return held
-            made = held or secret or (new_secret() if item is None else None)
+            stored = None if item is None else _secret_of(item)
+            if item is not None and stored is not None and _is_record(item):
+                return stored
+            made = stored or secret or (new_secret() if item is None else None)
             if made is None:
                 raise Unreadable(key_of(item or {}), UNFOUNDED)
             self._table.put(
@@ -174,14 +174,16 @@ class GroupStore:
         return self._table.retry_on_conflict(read(), read, write, _ATTEMPTS)
 
     def text_secret(self, group_id: str) -> bytes:
-        """Return the secret that the ids of the group's texts follow from. This is one read, and none once it is held.
+        """Return the secret that the ids of the group's texts follow from.
+
+        This is one read, and none once this environment knows the secret.
 
         Raises:
             Unreadable: the group's record is damaged.
         """
-        held = self._secrets.get(group_id)
-        if held is not None:
-            return held
+        known = self._secrets.get(group_id)
+        if known is not None:
+            return known
         secret = self.read(group_id).text_secret
         if secret is None:
             raise Unreadable(key_of(keys.group(group_id).attributes()), UNFOUNDED)
@@ -191,7 +193,10 @@ class GroupStore:
         return secret
 
     def legible_secret(self, group_id: str) -> bytes | None:
-        """Read the secret in the group's record, whatever else of that is damaged; None where there is none."""
+        """Read the secret in the group's record, whatever else of that is damaged; None where there is none.
+
+        This is for the command line.
+        """
         return _secret_of(self._table.get(keys.group(group_id)) or {})
 
     def _founded(self, item: Item, secret: bytes) -> dict[str, Value]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import partial
 from typing import Final
 
@@ -37,6 +38,12 @@ class Stored:
     copies: int
     num_profiles: int
     item: Item
+
+
+class Deletion(Enum):
+    """The decision of an operation that deletes, where others decide for a persona."""
+
+    TOMBSTONE = "tombstone"
 
 
 type Found = Stored | Unreadable | None
@@ -83,10 +90,10 @@ class PersonaStore:
         persona_id: str,
         write_id: str,
         found: Found,
-        decide: Callable[[Found], Persona | None],
+        decide: Callable[[Found], Persona | Deletion],
         most: int | None = None,
     ) -> WriteResult:
-        """Store in the place of what was ``found`` what ``decide`` makes of it: a persona, or None for a tombstone.
+        """Store in the place of what was ``found`` what ``decide`` makes of it: a persona or a tombstone.
 
         Where others have written in between, it is read and decided on again, ``most`` times in all or while there is
         time. Where the write has been made already, nothing is decided: an earlier call of its Idempotency-Key made it.
@@ -100,14 +107,14 @@ class PersonaStore:
             version = version_written_by(stored.item, write_id) if stored else None
             if version is not None:
                 return WriteResult(version, None)
-            persona = decide(found)
-            if persona is not None and (stored is None or stored.persona is None):
-                return self.insert(group_id, persona, write_id, stored)
+            decision = decide(found)
+            if isinstance(decision, Persona) and (stored is None or stored.persona is None):
+                return self.insert(group_id, decision, write_id, stored)
             if stored is None:
                 raise AssertionError("what does not exist is not deleted")
-            if persona is None:
+            if decision is Deletion.TOMBSTONE:
                 return self.delete(group_id, persona_id, write_id, stored)
-            return self.update(group_id, persona, write_id, stored)
+            return self.update(group_id, decision, write_id, stored)
 
         try:
             return self._table.retry_on_conflict(found, partial(self.find, group_id, persona_id), write, most)
@@ -119,7 +126,8 @@ class PersonaStore:
     ) -> WriteResult:
         """Store a new persona, or one in the place of a tombstone, whose version and counts then go on.
 
-        ``copies`` is how many copies are known to have been made of it, should the tombstone know of fewer.
+        ``copies`` is how many copies are known to have been made of it, should the tombstone know of fewer: the command
+        line gives it.
 
         Raises:
             ConditionFailed: the id is taken, or the tombstone is no longer the one that was read.
@@ -185,6 +193,8 @@ class PersonaStore:
         version: int,
     ) -> WriteResult:
         """Store which scenarios use a persona that was read at ``seq``: a new seq for the feed, the same version.
+
+        This is for the command line.
 
         That it is part of the same item makes "not while an active scenario uses it" a part of every write's condition.
 

@@ -63,7 +63,7 @@ class Table:
         self._client = client
 
     def named(self, name: str) -> Table:
-        """Return another table, by the same client and clock."""
+        """Return another table, by the same client and clock: for the command line."""
         return Table(self._client, name, self.now, self.deadline)
 
     def get(self, key: Key) -> Item | None:

@@ -91,18 +91,18 @@ class TextDirectory:
         for kind, text in batch:
             self._remember(group_id, Reference(kind, text.id), _Known(text.text, now))
 
-    def clean(self, group_id: str, shard: int, used: Container[Fingerprint], held: Container[Reference]) -> int:
+    def clean(self, group_id: str, shard: int, used: Container[Fingerprint], in_drafts: Container[Reference]) -> int:
         """Remove the entries of one of the directory's 256 parts that are long untouched and in no use; count them.
 
-        ``used`` are the texts of personas, ``held`` the ids in drafts. Both may be as old as an entry counts as fresh:
-        who uses an entry has touched it no longer ago.
+        ``used`` are the texts of personas, ``in_drafts`` the ids in drafts. Both may be as old as an entry counts as
+        fresh: who uses an entry has touched it no longer ago.
         """
         untouched_since = int((self._table.now() - KEPT_UNUSED).timestamp())
         removed = 0
         for key, entry in each_readable(self._table.partition(keys.texts_partition(group_id, shard)), _entry):
             kind, _, entry_id = key.sk.partition("#")
             reference = Reference(cast("TextKind", kind), entry_id)
-            if entry.used_at >= untouched_since or reference in held:
+            if entry.used_at >= untouched_since or reference in in_drafts:
                 continue
             if fingerprint(reference.kind, entry.text) not in used:
                 # Under a condition: whoever touches it in between keeps it.
