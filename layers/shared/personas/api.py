@@ -171,22 +171,25 @@ class Api(APIGatewayHttpResolver):
             return work(OneTime())
         from personas.store.idempotency import answer_once
 
+        ran = False
+
         def run(intent: Intent) -> dict[str, object]:
-            self.replayed = False
+            nonlocal ran
+            ran = True
             return work(intent).model_dump(mode="json")
 
-        caller, self.replayed = self.caller, True
+        caller = self.caller
         sent = {"body": read_body(self.current_event, self.operation.body_max), "if": self.header("if-match")}
-        return response.model_validate(
-            answer_once(
-                table=services().settings.idempotency_table,
-                scope=f"{caller.group_id}/{caller.profile_id}/{self.operation.name}",
-                key=key.strip(),
-                body=json.dumps(sent, sort_keys=True),
-                context=self.lambda_context,
-                work=run,
-            )
+        answer = answer_once(
+            table=services().settings.idempotency_table,
+            scope=f"{caller.group_id}/{caller.profile_id}/{self.operation.name}",
+            key=key.strip(),
+            body=json.dumps(sent, sort_keys=True),
+            context=self.lambda_context,
+            work=run,
         )
+        self.replayed = not ran
+        return response.model_validate(answer)
 
     def problem(self, error: PersonasError) -> Response[str]:
         """Return the answer to an error, logged with its code.
@@ -303,12 +306,12 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
 def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
     """Decorate a function of one message of a queue, a JSON object; messages at which it raises stay on the queue."""
 
-    def decorate(take: Callable[[dict[str, str]], None]) -> Handler:
-        def take_record(record: SQSRecord) -> None:
-            take(record.json_body)
+    def decorate(handle_message: Callable[[dict[str, str]], None]) -> Handler:
+        def handle_record(record: SQSRecord) -> None:
+            handle_message(record.json_body)
 
         @background_function(name)
-        @functools.wraps(take)
+        @functools.wraps(handle_message)
         def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
             from aws_lambda_powertools.utilities.batch import (
                 BatchProcessor,
@@ -322,7 +325,7 @@ def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Ha
                 raise_on_entire_batch_failure=False,
                 logger=logging.getLogger(logger.name),
             )
-            return dict(process_partial_response(event, take_record, processor, context))
+            return dict(process_partial_response(event, handle_record, processor, context))
 
         return handler
 

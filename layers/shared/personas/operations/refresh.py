@@ -80,7 +80,7 @@ def refresh_queued(services: Services, group_id: str) -> None:
 
 
 def queue_marked(services: Services) -> int:
-    """Leave a message for every group that has changed since its last refresh, and return their number."""
+    """Queue every group that has changed since its last refresh, and return their number."""
     waiting = services.groups.marked()
     # A mark of another environment's clock may lie ahead of this one's.
     record_refresh_age(max(services.now() - waiting[0].since, timedelta()) if waiting else timedelta())

@@ -121,11 +121,11 @@ class PersonaFeed:
 
     @contextmanager
     def or_queued(self, group_id: str) -> Iterator[None]:
-        """Have a group refreshed soon where it has more than can be read in time.
+        """Queue a group for its refresh if more of it has changed than can be read in time.
 
         Raises:
-            ViewRebuilding: it has.
-            Unavailable: it has, and the queue did not take it.
+            ViewRebuilding: more has changed.
+            Unavailable: more has changed, and the queue did not take the group.
         """
         try:
             yield
@@ -134,7 +134,7 @@ class PersonaFeed:
             raise
 
     def queue_if_possible(self, group_id: str) -> None:
-        """Have a group refreshed soon, unless the queue is out of reach."""
+        """Queue a group for its refresh, unless the queue is out of reach."""
         try:
             self._queue().send([group_id])
         except Unavailable:
