@@ -112,7 +112,7 @@ def run_items[I, T](
         tries_per_item = None if len(pending) <= services.parallel.threads else TRIES
         for chunk in batched(pending.items(), CHUNK, strict=False):
             outcomes |= _run_chunk(services, dict(chunk), prepare, tries_per_item, error_if_late)
-        if tries_per_item is None or not tries.wait(at_once=True):
+        if tries_per_item is None or not tries.may_try_again(at_once=True):
             break
         pending = {position: item for position, item in pending.items() if isinstance(outcomes[position], Contended)}
         # From the second time on every item was begun, and has lost its races.

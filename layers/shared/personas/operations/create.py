@@ -44,28 +44,18 @@ def create_personas(
         prepared = prepare_personas(services, caller.group_id, list(chunk.values()), to_read)
         return {
             position: partial(
-                _create, services, caller, item, ids[position], intent.write_id(position), prepared, position
+                services.personas.read_decide_write,
+                caller.group_id,
+                ids[position],
+                intent.write_id(position),
+                prepared.stored.get(ids[position]),
+                partial(_decide, services, caller, item, ids[position], prepared, place_of(position)),
             )
             for position, item in chunk.items()
         }
 
     outcomes = faulty | run_items(services, sound, prepare)
     return CreatePersonaResponse(results=results_of(outcomes, result_of))
-
-
-def _create(
-    services: Services,
-    caller: Caller,
-    item: CreatePersonaItem,
-    persona_id: str,
-    write_id: str,
-    prepared: Prepared,
-    position: int,
-    most: int | None,
-) -> WriteResult:
-    decide = partial(_decide, services, caller, item, persona_id, prepared, place_of(position))
-    found = prepared.stored.get(persona_id)
-    return services.personas.read_decide_write(caller.group_id, persona_id, write_id, found, decide, most)
 
 
 def _decide(

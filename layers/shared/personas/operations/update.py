@@ -56,7 +56,14 @@ def update_personas(
         items = list(chunk.values())
         prepared = prepare_personas(services, caller.group_id, items, [item.persona_id for item in items])
         return {
-            position: partial(_update, services, caller, item, intent.write_id(position), prepared, tags, position)
+            position: partial(
+                services.personas.read_decide_write,
+                caller.group_id,
+                item.persona_id,
+                intent.write_id(position),
+                prepared.stored.get(item.persona_id),
+                partial(_decide, services, caller, item, prepared, tags, place_of(position)),
+            )
             for position, item in chunk.items()
         }
 
@@ -70,21 +77,6 @@ def _id_sent(item: UpdatePersonaItem | Rejected) -> str | None:
         return item.persona_id
     sent = item.raw.get("persona_id") if isinstance(item.raw, Mapping) else None
     return cut_to_length(sent) if isinstance(sent, str) else None
-
-
-def _update(
-    services: Services,
-    caller: Caller,
-    item: UpdatePersonaItem,
-    write_id: str,
-    prepared: Prepared,
-    tags: frozenset[str] | None,
-    position: int,
-    most: int | None,
-) -> WriteResult:
-    decide = partial(_decide, services, caller, item, prepared, tags, place_of(position))
-    found = prepared.stored.get(item.persona_id)
-    return services.personas.read_decide_write(caller.group_id, item.persona_id, write_id, found, decide, most)
 
 
 def _decide(

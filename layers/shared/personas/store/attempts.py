@@ -54,7 +54,7 @@ def attempted[T](
     tries = Tries(deadline, most)
     lost = 0
     while True:
-        tries.begin(unknown=lost > 0, busy=busy)
+        tries.check_time(unknown=lost > 0, busy=busy)
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
@@ -66,7 +66,7 @@ def attempted[T](
             lost += writes and what is Meaning.UNKNOWN
             # A write that may have taken effect is looked for at once: every other write hides it more.
             at_once = writes and what is Meaning.UNKNOWN and lost <= _LOOKS_AT_ONCE
-            tries.pause(unknown=lost > 0, at_once=at_once, cause=error, busy=busy)
+            tries.pause_or_give_up(unknown=lost > 0, at_once=at_once, cause=error, busy=busy)
 
 
 class Tries:
@@ -78,7 +78,7 @@ class Tries:
         self._began = time.monotonic()
         self._made = 0
 
-    def begin(self, *, unknown: bool, busy: str = _BUSY) -> None:
+    def check_time(self, *, unknown: bool, busy: str = _BUSY) -> None:
         """Ensure that there is time for a call at all: what is not sent is not saved either.
 
         Raises:
@@ -88,7 +88,7 @@ class Tries:
         if left is not None and left <= timedelta():
             raise _given_up(unknown, busy)
 
-    def wait(self, *, at_once: bool = False) -> bool:
+    def may_try_again(self, *, at_once: bool = False) -> bool:
         """Pause before the next attempt, or not if it comes ``at_once``; return False if it could not end in time."""
         self._made += 1
         longest = 0.0 if at_once else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
@@ -101,7 +101,7 @@ class Tries:
         time.sleep(pause)
         return True
 
-    def pause(
+    def pause_or_give_up(
         self, *, unknown: bool, at_once: bool = False, cause: BaseException | None = None, busy: str = _BUSY
     ) -> None:
         """Wait for the next attempt of a call; ``unknown``: an earlier one may have taken effect.
@@ -109,7 +109,7 @@ class Tries:
         Raises:
             OutcomeUnknown, Unavailable: there is no time for another.
         """
-        if not self.wait(at_once=at_once):
+        if not self.may_try_again(at_once=at_once):
             raise _given_up(unknown, busy) from cause
 
 

@@ -87,7 +87,7 @@ class Table:
             unread = answer.get("UnprocessedKeys", {}).get(self.name, {"Keys": []})["Keys"]
             wanted = [*unread, *wanted[BATCH_READ_MAX:]]
             if unread:
-                tries.pause(unknown=False)
+                tries.pause_or_give_up(unknown=False)
         return found
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
@@ -98,7 +98,7 @@ class Table:
             answer = self._attempt(partial(self._write_batch, wanted))
             wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
             if wanted:
-                tries.pause(unknown=False)
+                tries.pause_or_give_up(unknown=False)
 
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
         """Read the changes of one range of a partition since then, oldest first, tombstones included."""
@@ -142,7 +142,7 @@ class Table:
                 return decide_and_write(found)
             except ConditionFailed:
                 conflicts += 1
-                if not tries.wait(at_once=conflicts == 1):
+                if not tries.may_try_again(at_once=conflicts == 1):
                     raise
             found = reread()
 
