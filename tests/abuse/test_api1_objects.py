@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from personas.contract.registry import ROUTES
-from personas.store.personas import PersonaStore, Stored
+from personas.store.personas import Found, PersonaStore
 from personas_tools import library
 from personas_tools.library_file import Library
 from support.client import Answer
@@ -249,12 +249,12 @@ class TestPlanted:
     """The matrix finds a leak that is there."""
 
     def test_a_store_that_looks_into_all_groups(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        get = PersonaStore.get
+        find = PersonaStore.find
 
-        def anywhere(store: PersonaStore, group_id: str, persona_id: str) -> Stored | None:
-            return get(store, group_id, persona_id) or get(store, OTHER_GROUP, persona_id)
+        def anywhere(store: PersonaStore, group_id: str, persona_id: str) -> Found:
+            return find(store, group_id, persona_id) or find(store, OTHER_GROUP, persona_id)
 
-        monkeypatch.setattr(PersonaStore, "get", anywhere)
+        monkeypatch.setattr(PersonaStore, "find", anywhere)
 
         found = leaks(world, "root", owned_by_others(world), ["get", "docs"])
 
