@@ -1,11 +1,7 @@
 """get: a persona, or the blank form of one, with all that a form needs to edit it."""
 
-from collections.abc import Callable
-
 from personas.contract.get import GetPersonaRequest, GetPersonaResponse
 from personas.contract.persona_fields import TextKind
-from personas.domain.catalogue import Catalogue
-from personas.domain.draft import Draft
 from personas.domain.permissions import may_edit, may_see, may_write
 from personas.domain.persona import Form, laid_over
 from personas.domain.profile import Caller
@@ -13,8 +9,6 @@ from personas.domain.sections import build_form
 from personas.errors import NotFound
 from personas.operations.persona_reads import read_persona
 from personas.services import Services
-from personas.store.personas import Stored
-from personas.views.text_views import News
 
 
 def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
@@ -28,30 +22,22 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
         Unreadable: the stored persona or draft cannot be read.
         ViewRebuilding: the texts that are searched lack more than can be read in time; the group is queued.
     """
-    catalogues: list[Catalogue] = []
-    personas: list[Stored | None] = []
-    drafts: list[Draft | None] = []
-    news: list[News | None] = []
     persona_id, draft_id, searches = request.persona_id, request.draft_id, _searches(request)
-    calls: list[Callable[[], None]] = [lambda: catalogues.append(services.catalogues.current(caller.group_id))]
-    if persona_id:
-        calls.append(lambda: personas.append(read_persona(services, caller, persona_id)))
-    if draft_id:
-        calls.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
-    if searches:
-        calls.append(lambda: news.append(services.suggestions.news(caller.group_id)))
-    services.parallel.run(calls)
-
-    persona = personas[0].persona if personas and personas[0] else None
+    catalogue, stored, draft, news = services.parallel.gather(
+        lambda: services.catalogues.current(caller.group_id),
+        lambda: read_persona(services, caller, persona_id) if persona_id else None,
+        lambda: services.drafts.get(caller.group_id, caller.profile_id, draft_id) if draft_id else None,
+        lambda: services.suggestions.news(caller.group_id) if searches else None,
+    )
+    persona = stored.persona if stored else None
     if persona_id and (persona is None or not may_see(caller, persona.department_ids)):
         raise NotFound(f"There is no persona {persona_id}.")
-    draft = drafts[0] if drafts else None
     if draft_id and draft is None:
         raise NotFound(f"You have no draft {draft_id}.")
 
-    suggestions = services.suggestions.current(catalogues[0], caller, searches, news[0] if news else None)
+    suggestions = services.suggestions.current(catalogue, caller, searches, news)
     form = persona.form if persona else Form()
-    layout = build_form(laid_over(form, draft) if draft else form, catalogues[0], caller, request, suggestions)
+    layout = build_form(laid_over(form, draft) if draft else form, catalogue, caller, request, suggestions)
     verdict = may_edit(caller, persona) if persona else may_write(caller)
     return GetPersonaResponse.model_validate(
         {
