@@ -20,6 +20,7 @@ import pytest
 
 from personas.contract.problems import Problem
 from personas.contract.registry import OPERATIONS
+from personas.contract.visible import is_visible
 from support.client import Answer, Client, Handler
 from support.hostile import Gun, Json, Shot
 from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, NOBODY, STAR, TEAL, World, load_once
@@ -148,9 +149,9 @@ class Range:
         for name, section, inner in TEXTS:
             if name in sent and not sent.get(f"{name}_id"):
                 resource = form[section]["resource"]
-                assert (resource[inner] if resource else None) == tidied(sent[name])
+                assert (resource[inner] if resource else None) == kept(name, sent[name])
         if "examples" in sent and not sent.get("example_ids"):
-            wanted = list(dict.fromkeys(tidied(each) for each in sent["examples"] or () if each.strip()))
+            wanted = list(dict.fromkeys(kept("examples", each) for each in sent["examples"] or () if each.strip()))
             assert [each["example"] for each in form["examples"]["current"]] == wanted
         for name, section in (("color_id", "colors"), ("icon_id", "icons")):
             if sent.get(name):
@@ -165,9 +166,12 @@ TEXTS: Final = (
 )
 
 
-def tidied(text: str | None) -> str | None:
-    """Return a text in the form in which the contract says that it is kept."""
-    return normalize("NFC", text.strip()) or None if text else None
+def kept(field: str, text: str | None) -> str | None:
+    """Return a text of a field as the contract says that it is kept; empty instructions alone are a text."""
+    if text is None or (field == "name" and not is_visible(text)):
+        return None
+    tidied = normalize("NFC", text.strip())
+    return tidied if field == "instructions" else tidied or None
 
 
 def check_answer(operation: str, answer: Answer) -> None:
