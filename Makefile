@@ -1,4 +1,4 @@
-# Everything a developer runs. What is installed lies in .venv and under .local/, never elsewhere; a stamp file beside
+# Everything a developer runs. It installs into .venv and .local/, never elsewhere; a stamp file beside
 # each environment keeps a second run from installing anything again.
 
 SHELL := bash
@@ -158,7 +158,7 @@ openapi: $(DEV) ## Write docs/openapi.json and the answer of docs, from the mode
 monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
 	@.venv/bin/python -m personas_tools.monitoring template.yaml
 
-# Deployed is arm64. What runs on this machine is built for its own processor, beside it.
+# Deployed is arm64. The bundle that runs on this machine is built for its own processor, beside it.
 HOST := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 LOCAL_BUILD := .aws-sam/local/build
 # sam has pip fetch wheels for another processor by name, once more: the constraint holds those to the locked hashes too.

@@ -255,7 +255,7 @@ class Bench:
     def measure(self, name: str, operation: str, bodies: Callable[[], Iterator[object]], **headers: str) -> Cost:
         """Call the operation once to warm it up and then once for each further body."""
         cost = Cost(name, operation)
-        # What went before has left the caches of who is calling, and the window of the feed.
+        # By then the caches of callers and the window of the feed hold nothing of the calls before.
         self.passed += timedelta(seconds=61)
         for number, body in enumerate(bodies()):
             sent = {key: f"{value}-{next(self.numbers)}" for key, value in headers.items()}

@@ -303,7 +303,7 @@ def soak(connect: Connect, library: list[str], minutes: float) -> bool:
 def gateway() -> Iterator[Connect]:
     """Run the service as `make run` starts it, in a folder of its own, for a superadmin."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (process, port):
-        # What it logs would fill the pipe, and then it would wait.
+        # Its log lines would fill the pipe, and then it would wait.
         if process.stdout is None:
             raise RuntimeError("the server has no output")
         reading = Thread(target=lambda out: [None for _ in out], args=(process.stdout,), daemon=True)

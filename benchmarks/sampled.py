@@ -180,7 +180,7 @@ def main(seconds: float) -> None:
                 os.environ.update(named[function])
         connect = partial(InProcess, {}, demo_key(Path(name), "superadmin"))
         # Python has the main thread alone see to signals, and until that gets in, a short call in another has ended.
-        # What is missing is what handing over to threads takes.
+        # The time of handing over to threads is missing from the figures.
         services().parallel = InOrder()
         library = fill(connect)
         for number, operation in enumerate(OPERATIONS):

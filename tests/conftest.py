@@ -93,7 +93,7 @@ def aws(
         s3 = boto3.client("s3", region_name=REGION)
         sqs = boto3.client("sqs", region_name=REGION)
         create_tables(dynamodb, table_definitions, names)
-        # What Ref gives of a queue is its address.
+        # Ref of a queue is its address.
         names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
         s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
         function = next(iter(deployed_functions.values()))

@@ -659,7 +659,7 @@ class TestClocks:
             fast.save(name=f"fast {number}")
             names.add(f"fast {number}")
             assert set(warm.found()) == set(Environment(world, clock).found()) == names
-            # What it wrote, others write again, with an earlier time.
+            # Others write the same again, with an earlier time.
             persona_id = next(each for each, row in views.table_rows().items() if row["n"] == f"fast {number}")
             clock.passes(seconds=1)
             env.change(persona_id, name=f"right {number}")

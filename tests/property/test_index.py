@@ -183,7 +183,7 @@ class Model:
         )
 
 
-# What the index decides by measured costs, decided by the test instead, so that every way is taken in a small index.
+# The choices that the index makes by measured costs, made by the test instead: a small index takes every way.
 ways = st.fixed_dictionaries(
     {
         "_PAIR_COST": st.sampled_from((0.0, 1e9)),

@@ -92,7 +92,7 @@ def test_comes_out_as_it_went_in(
     assert after.counts == before.counts
     assert encode(snapshot) == data
     for persona_id, seq, _ in writes:
-        # What is remembered of each persona is remembered: nothing as old or older is taken.
+        # The index knows the last write of each persona: nothing as old or older is taken.
         assert not snapshot.index.delete(persona_id, seq)
 
 

@@ -116,7 +116,7 @@ def cloud(
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
         sqs = boto3.client("sqs")
-        # What Ref gives of a queue is its address, which is the same whenever it is made.
+        # Ref of a queue is its address, which is the same whenever it is made.
         names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
         function = next(iter(deployed_functions.values()))
         environment = function.environment_with(names) | lambda_environment(function)

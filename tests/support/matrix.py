@@ -752,7 +752,7 @@ def _selected(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPatch) -> Lab:
     """Create a lab on empty tables."""
-    # What a weekly clean-up does with texts has tests of its own, and would be most of a case.
+    # The weekly clean-up of texts has tests of its own, and would be most of a case.
     patching.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
     world = unguarded_world(aws)
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)

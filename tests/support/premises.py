@@ -71,7 +71,7 @@ class Premises:
         personas = {"PersonasTable": self.definitions["PersonasTable"]}
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
-        # Who calls is found out before an environment of ours is asked for its services.
+        # The caller is looked up before an environment of ours is asked for its services.
         known_by = services()
         known_by.authenticator = Authenticator(ProfileStore(self.table), known_by.settings, self._clock)
         self.environments = [self._environment() for _ in range(3)]

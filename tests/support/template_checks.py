@@ -147,7 +147,7 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
         [("AWS/SQS", name) for name in ("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible")],
         (("QueueName",),),
     ),
-    # What personas.observability writes; tests/integration/test_metrics.py looks at what comes out.
+    # The metrics that personas.observability writes; tests/integration/test_metrics.py checks the lines.
     **dict.fromkeys(
         [("Personas", name) for name in ("ClocksOff", "Conflicts", "RefreshAge", "UnreadableItems", "ViewEvictions")],
         (("service",),),
@@ -212,7 +212,7 @@ def functions_run_alike(deployed: Deployed) -> Iterator[str]:
 
 def environment_is_what_the_settings_read(deployed: Deployed) -> Iterator[str]:
     """Check that every function has the variables that ``Settings`` and Powertools read, and no others."""
-    # What begins with AWS_ is given by Lambda itself and cannot be set.
+    # Lambda itself sets the variables that begin with AWS_.
     aliases = {str(field.alias) for field in Settings.model_fields.values() if not str(field.alias).startswith("AWS_")}
     for name, function in deployed.functions.items():
         variables = mapping(mapping(function.get("Environment", {})).get("Variables", {}))

@@ -119,7 +119,7 @@ def test_the_tables_are_those_of_the_design(table_definitions: Mapping[str, Tabl
     assert personas.arguments["GlobalSecondaryIndexes"] == [
         {"IndexName": "due", "KeySchema": _keys("due_shard", "due"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
     ]
-    # What Powertools' DynamoDBPersistenceLayer expects where nothing else is said.
+    # The names that Powertools' DynamoDBPersistenceLayer expects by default.
     idempotency = table_definitions["IdempotencyTable"]
     assert idempotency.ttl_attribute == "expiration"
     assert idempotency.partition_key == "id"

@@ -1,7 +1,8 @@
-"""Tests that docstrings are statements: none of them, and none of their sentences, begins as a question does."""
+"""Tests that docstrings and comments are statements: no sentence of them begins as a question does."""
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -26,16 +27,25 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, text.strip()
 
 
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the comments of a module, line by line, with their lines; headings, which name a part, are left out."""
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT and not token.string.startswith("# ----"):
+                yield token.start[0], token.string.lstrip("# ")
+
+
 def questions(path: Path) -> Iterator[str]:
-    """Yield the docstrings of a module that begin as a question, and such sentences in them, with their lines."""
+    """Yield the docstrings that begin as a question, and such sentences in docstrings and comments, by line."""
     for line, text in docstrings(path):
-        for found in [FIRST_WORD.match(text), *QUESTION.finditer(text)]:
-            if found is not None:
-                yield f"{path.name}:{line}: {found[0].strip()}"
+        if FIRST_WORD.match(text):
+            yield f"{path.name}:{line}: {text}"
+    for line, text in (*docstrings(path), *comments(path)):
+        yield from (f"{path.name}:{line}: {found[1]}" for found in QUESTION.finditer(text))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_docstring_asks(folder: str) -> None:
+def test_nothing_asks(folder: str) -> None:
     assert [each for path in sorted((ROOT / folder).rglob("*.py")) for each in questions(path)] == []
 
 
@@ -47,6 +57,12 @@ def test_a_question_is_found(text: str, tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(f'"""{text}"""\n', encoding="utf-8")
     assert list(questions(path))
+
+
+def test_a_comment_that_asks_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("x = 1  # What it is.\n# One. How it is done.\n# The rest.\n", encoding="utf-8")
+    assert len(list(questions(path))) == 2
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def profile_put(
         raise click.ClickException(f"{error}.") from error
     assigned = _personas(target.table, group, personas)
     new = Profile(id=profile_id, group_id=group, name=name, role=role, department_ids=department_ids)
-    # How many profiles a persona has is part of it: the next refresh takes that in.
+    # A persona's row counts its profiles: the next refresh takes the new count in.
     GroupStore(target.table).mark(group)
     profiles.put_profile(new, assigned, str(uuid4()))
     click.echo(profile_id)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-# What may stand between the beginning of a cell and its formula.
+# The characters that may stand between the beginning of a cell and its formula.
 _BEFORE: Final = (
     # Apostrophes that stand there already: one more is put before them, and taken away.
     "'*+"
-    # What a spreadsheet skips: spaces of any kind, control characters, characters without a width; and quotes, for one
-    # that splits the cell takes what is left of it for a quoted cell.
+    # Characters that a spreadsheet skips: spaces of any kind, control characters, characters without a width; and
+    # quotes, for one that splits the cell takes what is left of it for a quoted cell.
     '[\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"]*+'
 )
 # = + - @ and their compatibility forms (NFKC), of which the full-width ones are a known danger; the minus sign.

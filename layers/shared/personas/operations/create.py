@@ -30,7 +30,7 @@ def create_personas(
     ids: dict[int, str] = {}
 
     def result_of(position: int, outcome: WriteResult | PersonasError) -> PersonaResultItem:
-        # What is not stored has no id. What may be stored goes by the one that it would have.
+        # A persona that is not stored has no id. One that may be stored goes by the id that it would have.
         unsaved = isinstance(outcome, PersonasError) and not outcome.may_have_saved
         return persona_result(position, None if unsaved else ids[position], outcome, "The persona was created.")
 

@@ -56,7 +56,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     draft_id = request.input_draft_id
     sends_restricted_links = bool(request.department_ids or request.parameter_field_ids)
     if catalogue is None and draft_id is not None and sends_restricted_links:
-        # What it links to already stays, though the caller is no longer offered it.
+        # The draft keeps its links, also those that the caller is no longer offered.
         beside.append(lambda: drafts.append(services.drafts.get(caller.group_id, caller.profile_id, draft_id)))
     if not services.drafts.was_listed_recently(caller.group_id, caller.profile_id):
         # Before the draft, as its texts are: the clean-up of the directory must not miss a draft that is stored.

@@ -108,7 +108,7 @@ def persona_result(
     if isinstance(outcome, PersonasError):
         place = place_of(position)
         named = {(plain_name(fault.field, place), fault.message): None for fault in outcome.errors}
-        # What is wrong with an item as a whole lies in no field of it.
+        # A fault of an item as a whole lies in no field of it.
         errors = [ItemError(field=field, message=message) for field, message in named if field]
         return PersonaResultItem(
             success=False,

@@ -58,7 +58,7 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
             work.replaced |= manifest.keys
         _supersede(services, work.replaced)
     try:
-        # What an older mark stands for was written before this refresh began to read.
+        # All writes that an older mark stands for took effect before this refresh began to read.
         services.groups.unmark(group_id, started - MARK_COVERS)
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.

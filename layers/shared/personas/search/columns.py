@@ -9,7 +9,7 @@ from typing import Final
 type Runs = Sequence[tuple[int, int]]
 """Docs from the first of each pair up to, and without, the second."""
 
-# What CPython and CRoaring take beside the data, as measured.
+# The bytes that CPython and CRoaring take beside the data, as measured.
 ENTRY_BYTES: Final = 220
 BITMAP_BYTES: Final = 180
 

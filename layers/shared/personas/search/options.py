@@ -95,8 +95,8 @@ class Options:
         elif sparse < dense or 2 * size > in_use:
             counts = list(map(docs.intersection_cardinality, bitmaps))
         else:
-            # What an id has in common with the docs is what it does not have in common with all the others, and those
-            # are so many that Roaring keeps them as bits: to test bits is faster than to merge with a long list.
+            # An id has in common with the docs all that it does not have in common with the others, and these are so
+            # many that Roaring keeps them as bits: to test bits is faster than to merge with a long list.
             counts = list(map(BitMap.difference_cardinality, bitmaps, repeat(docs.flip(0, end))))
         counted = dict(zip(compress(ids, counts), filter(None, counts), strict=True))
         counted.pop("", None)

@@ -194,7 +194,7 @@ def decode(data: Buffer) -> Snapshot:
     try:
         header: _Header = json.loads(zlib.decompress(view[start : start + length]))
         if header["unicode"] != unicodedata.unidata_version:
-            # What other tables folded is not what these would: what is equal now may not have been.
+            # Other tables of Unicode fold otherwise: texts that are equal now may not have been.
             raise SnapshotVersionUnknown(f"the snapshot was folded with Unicode {header['unicode']}")
         sections = _split(view[start + length :], header["sections"])
         gone, rows = json.loads(zlib.decompress(sections["late"]))

@@ -41,7 +41,7 @@ def readable[T](item: Item, decode: Callable[[Item], T]) -> T:
     try:
         return decode(item)
     except Unreadable as error:
-        # What is wrong may lie in a map of the item, which does not know where it is.
+        # The fault may lie in a map of the item, which does not know the item's key.
         raise Unreadable(key_of(item), error.reason) from None
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise Unreadable(key_of(item), type(error).__name__) from error

@@ -275,7 +275,7 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
                     own[entry] = own.get(entry, 0) + times
 
     def firsts() -> dict[str | None, _First]:
-        # What is not among the first everywhere is among the first of a department only where that uses it itself.
+        # An entry that is not among the first everywhere is among those of a department only if that uses it itself.
         everyone = nsmallest(OPTIONS_MAX, ((-times, entry) for entry, times in everywhere.items()))
         found: dict[str | None, _First] = {None: everyone}
         for department, own in within.items():

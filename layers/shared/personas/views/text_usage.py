@@ -248,7 +248,7 @@ class TextsView:
         column, (_, set_of) = self._columns[kind], self._department_sets()
         wholes = sorted({group_of[value] for value in column.values if value in group_of})
         place_of = dict(zip(wholes, count(), strict=False))
-        # What is a part of nothing has a place of its own, behind the others.
+        # A value that is part of no other has a place of its own, behind the others.
         step = len(wholes) + 1
         places = [place_of.get(group_of.get(value, ""), len(wholes)) for value in column.values]
         firsts = range(0, step * len(column.lengths), step)
