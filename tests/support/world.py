@@ -5,6 +5,7 @@ when a test first asks for them.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -403,15 +404,17 @@ class World:
         return cast("list[dict[str, Any]]", self.aws.dynamodb.scan(TableName=self._idempotency_table)["Items"])
 
     def expire_idempotency(self, attribute: str, moment: int) -> None:
-        """Set a time of every record of an Idempotency-Key."""
+        """Set a time of every record of an Idempotency-Key; one that is deleted meanwhile stays deleted."""
         for record in self.idempotency_records():
-            self.aws.dynamodb.update_item(
-                TableName=self._idempotency_table,
-                Key={"id": record["id"]},
-                UpdateExpression="SET #name = :moment",
-                ExpressionAttributeNames={"#name": attribute},
-                ExpressionAttributeValues={":moment": {"N": str(moment)}},
-            )
+            with suppress(self.aws.dynamodb.exceptions.ConditionalCheckFailedException):
+                self.aws.dynamodb.update_item(
+                    TableName=self._idempotency_table,
+                    Key={"id": record["id"]},
+                    UpdateExpression="SET #name = :moment",
+                    ConditionExpression="attribute_exists(id)",
+                    ExpressionAttributeNames={"#name": attribute},
+                    ExpressionAttributeValues={":moment": {"N": str(moment)}},
+                )
 
     # ---- How it runs -------------------------------------------------------------------------------------------------
 
