@@ -208,7 +208,7 @@ def test_raw_bodies(
             if answer.status == 200:
                 target.check_accepted(operation, shot, answer)
             assert took < SECONDS_MAX, f"{took:.1f} s"
-        except Exception as error:  # whatever it is, it says by which shot
+        except Exception as error:  # raised again, with the shot that led to it
             error.add_note(f"FUZZ_SEED={SEED}, shot {number} of part {part}: {ascii(shot.event)[:3_000]}")
             raise
         statuses[answer.status] += 1

@@ -437,8 +437,10 @@ class TestFailures:
             deadline().start(timedelta(0))
             raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
 
-        among: Callable[[Request], bool] = lambda each: each.operation == "PutItem" and of_the_table(each)  # noqa: E731  # as the others
-        with env.stepping(Steps.interrupted(0, refuse, among)) as steps:
+        def puts_the_record(request: Request) -> bool:
+            return request.operation == "PutItem" and of_the_table(request)
+
+        with env.stepping(Steps.interrupted(0, refuse, puts_the_record)) as steps:
             answer = env.call("export", {})
 
         assert steps.met == 1

@@ -16,7 +16,6 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
-import personas.api  # noqa: F401  # or its first import would find the services patched
 from personas.runtime import deadline, dynamodb, s3, sqs, utc_now
 from personas.services import Services
 from personas.settings import Settings
@@ -34,7 +33,8 @@ _running: Final[list[Services]] = []
 @cache
 def _handler(operation: str) -> Handler:
     """Return a handler that takes its services from the environment that runs."""
-    import_module("personas.api")  # first, or what is meant for this handler would be everyone's services
+    # Imported for the first time below, it would take the services of this handler for everyone's.
+    import_module("personas.api")
     with patch("personas.services.services", lambda: _running[-1]):
         return load_handler(operation)
 

@@ -124,7 +124,7 @@ class Api(APIGatewayHttpResolver):
         self.operation = operation
         self.replayed = False
         """True while the request under way is a repeat that got the first answer."""
-        self._request_validation_middleware = Admission()  # type: ignore[no-untyped-call]  # Powertools leaves it untyped
+        self._request_validation_middleware = Admission()  # type: ignore[no-untyped-call]  # its constructor is Powertools', without annotations
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
         self.exception_handler(ResponseValidationError)(self._invalid_response)
@@ -224,7 +224,7 @@ class Api(APIGatewayHttpResolver):
         return self.problem(Invalid(detail, errors=faults))
 
     def _invalid_response(self, error: ResponseValidationError) -> Response[str]:
-        # What was found may hold a persona's texts: only where and what kind is logged.
+        # The input of an error may hold a persona's texts: only its place and type are logged.
         places = [{"loc": each["loc"], "type": each["type"]} for each in error.errors()]
         logger.error("the answer breaks the contract", extra={"places": places})
         return self.problem(internal())

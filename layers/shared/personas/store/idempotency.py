@@ -70,7 +70,7 @@ class _Records(BasePersistenceLayer):
     """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Powertools leaves it without types
+        super().__init__()  # type: ignore[no-untyped-call]  # Powertools gives this constructor no annotations
         self._client = client
         self._table = table
         self._attempt_id = uuid4().hex
