@@ -1,13 +1,12 @@
 """The modules of the layer that a warm search and a warm update go through, on moto within this process.
 
-    .venv/bin/python benchmarks/modules.py               # of this checkout
-    .venv/bin/python benchmarks/modules.py --root DIR    # of another one
+    PYTHONPATH=tests .venv/bin/python benchmarks/modules.py
+    PYTHONPATH=DIR/layers/shared:DIR/tools:DIR/tests .venv/bin/python benchmarks/modules.py    # of the checkout DIR
 
 A module counts if code of it runs: a function, a method or a property, in any thread. Earlier work (imports,
 the first call of an environment) does not count. The group was refreshed, and nobody has written for five minutes.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,34 +17,37 @@ from types import CodeType
 from typing import Any
 from unittest.mock import patch
 
+os.environ.update(
+    {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "POWERTOOLS_SERVICE_NAME": "personas",
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+    }
+)
+
 import boto3
 from moto import mock_aws
 
+import personas
+from personas_tools import template
+from support.aws import Aws, create_tables, lambda_environment
+from support.client import Answer, Client
+from support.house import House
+from support.iam import Guard
+
+REGION = os.environ["AWS_DEFAULT_REGION"]
 MONITORING = sys.monitoring
-REGION = "eu-central-1"
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_SESSION_TOKEN": "testing",
-    "AWS_REGION": REGION,
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "POWERTOOLS_SERVICE_NAME": "personas",
-    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-}
+PACKAGE = Path(personas.__file__).parent
 SEARCH = {"search": "calm"}
 """A search for a text, with the first page and all filters."""
 
 
 @contextmanager
-def house(root: Path) -> Iterator[Any]:
-    """Give the tests' small group, in tables that the template of that checkout describes."""
-    from personas_tools import template  # noqa: PLC0415  # of the checkout that is looked at
-    from support.aws import Aws, create_tables, lambda_environment  # noqa: PLC0415  # of the checkout that is looked at
-    from support.house import House  # noqa: PLC0415  # of the checkout that is looked at
-    from support.iam import Guard  # noqa: PLC0415  # of the checkout that is looked at
-
-    file = root / "template.yaml"
+def house() -> Iterator[Any]:
+    """Give the tests' small group, in tables that the template of the checkout describes."""
+    file = PACKAGE.parents[2] / "template.yaml"
     tables, functions = template.table_requests(file), template.functions(file)
     with mock_aws():
         names = {**{logical_id: f"test-{logical_id}" for logical_id in tables}, "Bucket": "test-bucket"}
@@ -62,10 +64,8 @@ def house(root: Path) -> Iterator[Any]:
             yield group
 
 
-def modules_of(call: Callable[[], object], package: Path) -> dict[str, list[str]]:
-    """Return what begins to run of a package while a function answers an event: names by module, in their order."""
-    from support.client import Answer, Client  # noqa: PLC0415  # of the checkout that is looked at
-
+def modules_of(call: Callable[[], object]) -> dict[str, list[str]]:
+    """Return the functions of the layer that run while a function answers an event: names by module, in their order."""
     began: list[CodeType] = []
     invoke = Client.invoke
 
@@ -87,20 +87,14 @@ def modules_of(call: Callable[[], object], package: Path) -> dict[str, list[str]
         call()
     found: dict[str, list[str]] = {}
     for code in began:
-        if Path(code.co_filename).is_relative_to(package):
-            found.setdefault(Path(code.co_filename).relative_to(package).as_posix(), []).append(code.co_qualname)
+        if Path(code.co_filename).is_relative_to(PACKAGE):
+            found.setdefault(Path(code.co_filename).relative_to(PACKAGE).as_posix(), []).append(code.co_qualname)
     return found
 
 
 def main() -> None:
     """Print both ways."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="The checkout to look at.")
-    root = parser.parse_args().root.resolve()
-    os.environ.update(CREDENTIALS)
-    sys.path[:0] = [str(root / each) for each in ("layers/shared", "tools", "tests")]
-    package = root / "layers" / "shared" / "personas"
-    with house(root) as group:
+    with house() as group:
         persona_id, *_ = [group.save(name=name, description=f"{name} is calm") for name in ("Ada", "Bea", "Cyd")]
         update = {"personas": [{"persona_id": persona_id, "description": "She is calm and quick."}]}
         group.refresh()
@@ -108,7 +102,7 @@ def main() -> None:
         for operation, body in (("search", SEARCH), ("update", update)):
             for _ in range(2):
                 group.call(operation, body)
-            found = modules_of(partial(group.call, operation, body), package)
+            found = modules_of(partial(group.call, operation, body))
             print(f"A warm {operation} goes through {len(found)} modules:")
             for module, functions in sorted(found.items()):
                 print(f"  {module:<30} {', '.join(dict.fromkeys(functions))}")
