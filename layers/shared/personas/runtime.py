@@ -186,11 +186,18 @@ def dynamodb() -> DynamoDBClient:
     return cast("DynamoDBClient", _client("dynamodb"))
 
 
+# Unless told otherwise botocore signs addresses by version 2 in us-east-1, which S3 takes for old buckets only, and
+# everywhere for the host without a region, which redirects for a day after the bucket is made, so that the signature
+# fails, and never serves newer regions. An emulator is named by its IP address, which botocore asks by path.
+_S3: Final = Config(
+    signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+)
+
+
 @cache
 def s3() -> S3Client:
     """Return a client for the bucket."""
-    # In us-east-1 botocore signs addresses by version 2 unless told otherwise, which S3 takes for old buckets only.
-    return cast("S3Client", _client("s3", signature_version="s3v4"))
+    return cast("S3Client", _client("s3", _S3))
 
 
 @cache
@@ -258,16 +265,15 @@ def _session() -> Session:
     return session
 
 
-def _client(service: str, signature_version: str | None = None) -> object:
+def _client(service: str, special: Config | None = None) -> object:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT.total_seconds(),
         read_timeout=READ_TIMEOUT.total_seconds(),
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=THREADS,
         parameter_validation=False,
-        signature_version=signature_version,
     )
-    client = _session().create_client(service, config=config)
+    client = _session().create_client(service, config=config.merge(special) if special else config)
     pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # botocore has no option for the class of its connections: docs/adr/0037
     pools.update(http=_HttpPool, https=_HttpsPool)
     return client
