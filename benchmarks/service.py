@@ -30,6 +30,8 @@ os.environ.update(
     {
         "PERSONAS_TABLE": "personas",
         "IDEMPOTENCY_TABLE": "idempotency",
+        "HISTORY_TABLE": "history",
+        "HISTORY_DAYS": "365",
         "BUCKET": "bucket",
         "REFRESH_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/queue",
         "STAGE": "benchmark",

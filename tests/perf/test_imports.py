@@ -50,7 +50,7 @@ def imported(logical_id: str) -> dict[str, Any]:
     """Import a function's handler in a process, and return its modules and the AWS clients that it has made."""
     function = functions()[logical_id]
     names = dict.fromkeys(("RefreshQueue",), "https://localhost/queue")
-    names |= {each: f"test-{each.lower()}" for each in ("PersonasTable", "IdempotencyTable", "Bucket")}
+    names |= {each: f"test-{each.lower()}" for each in ("PersonasTable", "IdempotencyTable", "HistoryTable", "Bucket")}
     ran = subprocess.run(
         [sys.executable, "-P", "-c", IMPORT],
         env={

@@ -576,17 +576,19 @@ def _tls_only(bucket: str) -> dict[str, Node]:
 
 
 def what_people_made_outlives_the_stack(deployed: Deployed) -> Iterator[str]:
-    """Check that the table and the bucket outlive the stack; the table has recovery and deletion protection."""
-    for name in ("PersonasTable", "Bucket"):
+    """Check that tables and bucket outlive the stack; the tables have recovery and deletion protection."""
+    kept = ("PersonasTable", "HistoryTable")
+    for name in (*kept, "Bucket"):
         resource = deployed.resources.get(name, {})
         if (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
             yield f"{name} goes with the stack"
-    table = deployed.of_type("AWS::DynamoDB::Table").get("PersonasTable", {})
-    recovery = mapping(table.get("PointInTimeRecoverySpecification", {}))
-    if recovery.get("PointInTimeRecoveryEnabled") is not True:
-        yield "PersonasTable cannot be restored"
-    if table.get("DeletionProtectionEnabled") is not True:
-        yield "PersonasTable can be deleted by mistake"
+    for name in kept:
+        table = deployed.of_type("AWS::DynamoDB::Table").get(name, {})
+        recovery = mapping(table.get("PointInTimeRecoverySpecification", {}))
+        if recovery.get("PointInTimeRecoveryEnabled") is not True:
+            yield f"{name} cannot be restored"
+        if table.get("DeletionProtectionEnabled") is not True:
+            yield f"{name} can be deleted by mistake"
 
 
 def everything_at_rest_is_encrypted(deployed: Deployed) -> Iterator[str]:

@@ -37,13 +37,15 @@ def test_the_defaults_of_the_parameters_make_valid_settings(deployed_functions: 
     names = {
         "PersonasTable": "personas",
         "IdempotencyTable": "idempotency",
+        "HistoryTable": "history",
         "Bucket": "bucket",
         "RefreshQueue": "https://sqs.test/queue",
     }
     function = deployed_functions["GetFunction"]
     settings = Settings.read(function.environment_with(names) | lambda_environment(function))
-    stated = (settings.personas_table, settings.idempotency_table, settings.bucket, settings.refresh_queue_url)
-    assert stated == tuple(names.values())
+    stated = (settings.personas_table, settings.idempotency_table, settings.history_table, settings.bucket)
+    assert (*stated, settings.refresh_queue_url) == tuple(names.values())
+    assert settings.history_days == 365
     assert not settings.accepts_tokens
 
 
@@ -119,6 +121,9 @@ def test_the_tables_are_those_of_the_design(table_definitions: Mapping[str, Tabl
     assert personas.arguments["GlobalSecondaryIndexes"] == [
         {"IndexName": "due", "KeySchema": _keys("due_shard", "due"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
     ]
+    history = table_definitions["HistoryTable"]
+    assert history.ttl_attribute == "expires_at"
+    assert history.arguments["KeySchema"] == _keys("pk", "sk")
     # The names that Powertools' DynamoDBPersistenceLayer expects by default.
     idempotency = table_definitions["IdempotencyTable"]
     assert idempotency.ttl_attribute == "expiration"

@@ -24,6 +24,7 @@ SAME_THING: Final = {
     **dict.fromkeys(ROUTES, "an operation: its models in contract/, its work in operations/"),
     "draft": "an operation, and in domain/ the rules of what it writes",
     "drafts": "an operation, and in store/ the items that it lists",
+    "history": "the versions of a persona: a record of one in domain/, as items in store/",
     "resources": "the entries of a catalogue: on the wire in contract/, as items in store/",
     "sections": "the sections of a form: on the wire in contract/, laid out in domain/",
 }

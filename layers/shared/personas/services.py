@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from personas.store.history import HistoryStore
     from personas.views.search_views import SearchViewCache
     from personas.views.suggestion_views import SuggestionViews
 
@@ -49,6 +50,14 @@ class Services:
     def personas(self) -> PersonaStore:
         """The personas."""
         return PersonaStore(self.table)
+
+    @cached_property
+    def history(self) -> HistoryStore:
+        """The versions of the personas."""
+        from personas.store.history import HistoryStore, HistoryTable  # noqa: PLC0415  # only functions that show or record versions need them
+
+        table = HistoryTable(dynamodb(), self.settings.history_table, self.now, self.deadline)
+        return HistoryStore(table)
 
     @cached_property
     def drafts(self) -> DraftStore:

@@ -17,6 +17,8 @@ class Settings(BaseModel):
 
     personas_table: str = Field(alias="PERSONAS_TABLE", min_length=3, description="Table of everything but locks.")
     idempotency_table: str = Field(alias="IDEMPOTENCY_TABLE", min_length=3, description="Table of Idempotency-Keys.")
+    history_table: str = Field(alias="HISTORY_TABLE", min_length=3, description="Table of personas' versions.")
+    history_days: int = Field(alias="HISTORY_DAYS", ge=0, description="Days of a replaced version; 0: no history.")
     bucket: str = Field(alias="BUCKET", min_length=3, description="Bucket of exports and views.")
     refresh_queue_url: str = Field(alias="REFRESH_QUEUE_URL", min_length=1, description="Queue of groups to refresh.")
     stage: str = Field(alias="STAGE", min_length=1, description="Name of the deployment, such as dev.")

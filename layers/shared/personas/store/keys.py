@@ -1,4 +1,4 @@
-"""The keys of PersonasTable. No other module spells one.
+"""The keys of PersonasTable and HistoryTable. No other module spells one.
 
 A group's keys are built from the caller's own group, never from a request, so crossing groups cannot be written.
 """
@@ -18,6 +18,11 @@ PERSONAS: Final = "persona#"
 PERSONA_CHANGES: Final = "p#"
 RESOURCE_CHANGES: Final = "r#"
 DRAFT_CHANGES: Final = "d#"
+
+VERSION_RECORDS: Final = "v#"
+"""The prefix of the sort keys of the records of versions; the version follows, in nine digits: so it sorts."""
+WHOLE_VERSIONS: Final = "w#"
+"""The same for the personas as they were."""
 
 TEXT_SHARDS: Final = 256
 
@@ -121,6 +126,16 @@ def profiles_partition(group_id: str) -> str:
 def listed_profile(group_id: str, profile_id: str) -> Key:
     """Return the key of a group's mention of one of its profiles."""
     return Key(profiles_partition(group_id), f"profile#{profile_id}")
+
+
+def history_partition(group_id: str, persona_id: str) -> str:
+    """Return the partition of the versions of a persona."""
+    return f"history#{group_id}#{persona_id}"
+
+
+def version(group_id: str, persona_id: str, prefix: str, number: int) -> Key:
+    """Return the key of an item of a version: of its record or of the whole persona, by its ``prefix``."""
+    return Key(history_partition(group_id, persona_id), f"{prefix}{number:09d}")
 
 
 def id_of(sort_key: str) -> str:

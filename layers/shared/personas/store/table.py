@@ -92,13 +92,7 @@ class Table:
 
     def put_many(self, items: Sequence[Mapping[str, Value]]) -> None:
         """Put up to 25 items without a condition: only for items that are the same from every writer."""
-        wanted: Sequence[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": encode_item(item)}} for item in items]
-        tries = Tries(self.deadline)
-        while wanted:
-            answer = self._attempt(partial(self._write_batch, wanted))
-            wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
-            if wanted:
-                tries.pause_or_give_up(unknown=False)
+        self._write_all([{"PutRequest": {"Item": encode_item(item)}} for item in items])
 
     def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
         """Read the changes of one range of a partition since then, oldest first, tombstones included."""
@@ -316,6 +310,14 @@ class Table:
 
     def _read_batch(self, keys: Sequence[Mapping[str, AttributeValueTypeDef]]) -> BatchGetItemOutputTypeDef:
         return self._client.batch_get_item(RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
+
+    def _write_all(self, wanted: Sequence[WriteRequestUnionTypeDef]) -> None:
+        tries = Tries(self.deadline)
+        while wanted:
+            answer = self._attempt(partial(self._write_batch, wanted))
+            wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
+            if wanted:
+                tries.pause_or_give_up(unknown=False)
 
     def _write_batch(self, requests: Sequence[WriteRequestUnionTypeDef]) -> BatchWriteItemOutputTypeDef:
         return self._client.batch_write_item(RequestItems={self.name: requests})

@@ -1,0 +1,202 @@
+"""The versions of personas: two items each, a record and the whole persona, so that a page of many is one query.
+
+They are put by what the stream of PersonasTable shows, which may come twice, late, or not at all. So a put takes effect
+only where it tells more than what stands there: see ``HistoryTable.put_newer``.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from itertools import batched
+from typing import TYPE_CHECKING, Final, cast, get_args
+
+from personas.domain.history import Author, PastVersion, VersionKind, VersionRecord
+from personas.domain.persona import Persona
+from personas.errors import Unreadable
+from personas.store import keys
+from personas.store.attempts import ConditionFailed
+from personas.store.attributes import Item, Value, decode_item, encode_item
+from personas.store.decoding import (
+    NUMBER_END,
+    each_readable,
+    expired,
+    flag,
+    inflated,
+    integer,
+    key_of,
+    mapping,
+    readable,
+    strings,
+    text,
+    text_or_none,
+)
+from personas.store.keys import Key
+from personas.store.persona_rows import packed_texts, persona_in, row_of
+from personas.store.table import BATCH_WRITE_MAX, Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
+
+_VERSION_END: Final = 10**9
+_ROW_MAX: Final = 400 * 1024
+"""The bytes of a row as JSON: it was part of an item."""
+
+
+class HistoryTable(Table):
+    """HistoryTable: the calls to it that PersonasTable does not need."""
+
+    def latest_up_to(self, last: Key, prefix: str, most: int) -> list[Item]:
+        """Read the items up to that one whose sort keys begin with ``prefix``, the latest first, by one query.
+
+        They are at most ``most``, and no more than fit into 1 MB.
+        """
+        answer = self._attempt(
+            lambda: self._client.query(
+                TableName=self.name,
+                ConsistentRead=True,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues=encode_item({":pk": last.pk, ":first": prefix, ":last": last.sk}),
+                ScanIndexForward=False,
+                Limit=most,
+            )
+        )
+        return [decode_item(raw) for raw in answer["Items"]]
+
+    def put_newer(self, key: Key, body: Mapping[str, Value]) -> bool:
+        """Put an item where nothing stands, or what stands tells less; return True if it was put.
+
+        An item tells less that has an earlier ``at``, or the same and no end or an earlier one, ``expires_at``. So the
+        order of the puts does not matter, nor how often each is made.
+        """
+        names, values = {"#at": "at"}, {":at": body["at"]}
+        condition = "attribute_not_exists(pk) OR #at < :at"
+        if "expires_at" in body:
+            names["#end"], values[":end"] = "expires_at", body["expires_at"]
+            condition += " OR (#at = :at AND (attribute_not_exists(#end) OR #end < :end))"
+        request: PutItemInputTypeDef = {
+            "TableName": self.name,
+            "Item": encode_item({**key.attributes(), **body}),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": encode_item(values),
+        }
+        try:
+            self._attempt(lambda: self._client.put_item(**request))
+        except ConditionFailed:
+            return False
+        return True
+
+    def delete_partition(self, partition: str) -> int:
+        """Delete all items of a partition, for the command line; return how many there were."""
+        found = [Key(text(item, "pk"), text(item, "sk")) for item in self.partition(partition)]
+        for some in batched(found, BATCH_WRITE_MAX, strict=False):
+            self._write_all([{"DeleteRequest": {"Key": encode_item(key.attributes())}} for key in some])
+        return len(found)
+
+
+class HistoryStore:
+    """The versions of all personas; every call names the group of its caller.
+
+    A version that has reached its end counts as gone, though DynamoDB removes it days later.
+    """
+
+    def __init__(self, table: HistoryTable) -> None:
+        self._table = table
+
+    def page(self, group_id: str, persona_id: str, before_version: int | None, limit: int) -> list[VersionRecord]:
+        """Return the records of the latest versions, or of the latest before one, at most ``limit``: one round.
+
+        A page with fewer than ``limit`` is the last one, unless a record could not be read: the log says so.
+        """
+        last = keys.version(group_id, persona_id, keys.VERSION_RECORDS, (before_version or _VERSION_END) - 1)
+        now = self._table.now()
+        items = self._table.latest_up_to(last, keys.VERSION_RECORDS, limit)
+        return list(each_readable([item for item in items if not expired(item, now)], _record_in))
+
+    def version(self, group_id: str, persona_id: str, version: int) -> PastVersion | None:
+        """Return a version with its persona, or None if it is not there: one round.
+
+        Raises:
+            Unreadable: it is there, but cannot be read.
+        """
+        record_key = keys.version(group_id, persona_id, keys.VERSION_RECORDS, version)
+        whole_key = keys.version(group_id, persona_id, keys.WHOLE_VERSIONS, version)
+        items = self._table.get_many([record_key, whole_key])
+        item, whole = items.get(record_key), items.get(whole_key)
+        if item is None or expired(item, self._table.now()):
+            return None
+        record = readable(item, _record_in)
+        if record.kind == "deleted":
+            return PastVersion(record, None)
+        if whole is None or whole.get("at") != item.get("at"):
+            # One of the two is about to be put, or removed.
+            return None
+        return PastVersion(record, readable(whole, lambda found: _persona_in(found, persona_id)))
+
+    def put(
+        self, group_id: str, persona_id: str, record: VersionRecord, persona: Persona | None, ends_at: int | None
+    ) -> None:
+        """Store a version where none is stored that tells more; it has no end, or one in unix seconds.
+
+        ``persona`` is None for a deletion.
+
+        Raises:
+            Unavailable: the table cannot be written now. The record is there only if the persona is.
+        """
+        common: dict[str, Value] = {"at": record.at, "version": record.version}
+        if ends_at is not None:
+            common["expires_at"] = ends_at
+        if persona is not None:
+            key = keys.version(group_id, persona_id, keys.WHOLE_VERSIONS, record.version)
+            packed: dict[str, Value] = {"row": _packed(row_of(persona)), "texts": packed_texts(persona)}
+            self._table.put_newer(key, {**common, **packed})
+        key = keys.version(group_id, persona_id, keys.VERSION_RECORDS, record.version)
+        self._table.put_newer(key, {**common, **_body(record)})
+
+    def purge(self, group_id: str, persona_id: str) -> int:
+        """Erase the versions of a persona, for the command line; return how many items that were."""
+        return self._table.delete_partition(keys.history_partition(group_id, persona_id))
+
+
+def _packed(row: Mapping[str, Value]) -> bytes:
+    return zlib.compress(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _persona_in(item: Item, persona_id: str) -> Persona:
+    row = json.loads(inflated(item.get("row"), _ROW_MAX))
+    version = integer(item, "version")
+    return persona_in({**item, "sk": keys.PERSONAS + persona_id, "row": row}, version, seq=0)
+
+
+def _body(record: VersionRecord) -> dict[str, Value]:
+    author = record.changed_by
+    return {
+        "kind": record.kind,
+        "by": None if author is None else {"id": author.profile_id, "name": author.name},
+        "mcp": record.mcp,
+        "changed": record.changed,
+        "restored_from": record.restored_from,
+        "departments": record.department_ids,
+    }
+
+
+def _record_in(item: Item) -> VersionRecord:
+    kind = text(item, "kind")
+    if kind not in get_args(VersionKind):
+        raise Unreadable(key_of(item), "kind is none that a version has")
+    return VersionRecord(
+        version=integer(item, "version"),
+        kind=cast("VersionKind", kind),
+        at=text(item, "at"),
+        changed_by=None if item.get("by") is None else _author_in(mapping(item, "by")),
+        mcp=flag(item, "mcp"),
+        changed=strings(item, "changed", NUMBER_END),
+        restored_from=None if item.get("restored_from") is None else integer(item, "restored_from"),
+        department_ids=strings(item, "departments", NUMBER_END),
+    )
+
+
+def _author_in(by: Mapping[str, Value]) -> Author:
+    return Author(text(by, "id"), text_or_none(by, "name"))
