@@ -11,7 +11,7 @@ import pytest
 
 from personas.clock import machine_time
 from personas.runtime import CLOCK_SKEW, clock
-from personas.store.decoding import text
+from personas.store.attributes import text
 from personas.store.personas import PersonaStore
 from personas.views.search_views import SEARCH_VIEW
 from personas_tools.template import Function, TableRequest

@@ -19,7 +19,7 @@ from personas.errors import Unavailable
 from personas.runtime import LAST_CALL, Deadline, dynamodb, utc_now
 from personas.services import services
 from personas.store import keys
-from personas.store.decoding import integer
+from personas.store.attributes import integer
 from personas.store.drafts import DraftStore
 from personas.store.personas import PersonaStore, Stored
 from personas.store.resources import Entry, ResourceStore

@@ -26,7 +26,7 @@ from personas.runtime import CLOCK_SKEW, deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.decoding import mapping, text
+from personas.store.attributes import mapping, text
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from support import background

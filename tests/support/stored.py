@@ -23,8 +23,7 @@ from personas.contract.persona_fields import TextKind
 from personas.domain.text import Reference
 from personas.runtime import utc_now
 from personas.store import keys
-from personas.store.attributes import Item, Value, decode_item
-from personas.store.decoding import integer, mapping, mapping_or_empty, text
+from personas.store.attributes import Item, Value, decode_item, integer, mapping, mapping_or_empty, text
 from support.aws import Aws
 from support.world import GROUP, text_id
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from personas.store import keys
-from personas.store.decoding import mapping
+from personas.store.attributes import mapping
 from personas.store.groups import Pointer
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW

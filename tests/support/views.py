@@ -8,8 +8,7 @@ from personas.search.index import Index
 from personas.search.queries import Query
 from personas.search.snapshot_format import decode
 from personas.store import keys
-from personas.store.attributes import Value
-from personas.store.decoding import each_readable, mapping
+from personas.store.attributes import Value, each_readable, mapping
 from personas.store.groups import GroupRecord, GroupStore, Pointer
 from personas.store.personas import stored_in
 from personas.views import export_segments

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from personas.errors import OutcomeUnknown, Unavailable, Unreadable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
-from personas.store.attributes import Item, encode_item
-from personas.store.decoding import expired, integer, mapping, mapping_or_empty, text
+from personas.store.attributes import Item, encode_item, expired, integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES_MAX, is_version, recent_write, recent_write_slot, version_written_by

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from personas.errors import Unreadable
 from personas.store import burial, keys
-from personas.store.decoding import readable, text
+from personas.store.attributes import readable, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, stored_in
 from personas.store.profiles import ProfileStore

@@ -15,7 +15,7 @@ from uuid import uuid4
 from personas.contract.persona_fields import TEXT_FIELDS, one_or_many
 from personas.domain.text import identified
 from personas.errors import Unreadable
-from personas.store.decoding import readable
+from personas.store.attributes import readable
 from personas.store.groups import GroupStore
 from personas.store.personas import Found, PersonaStore, Stored, stored_in
 from personas.store.table import Table

@@ -14,8 +14,7 @@ from personas.operations.maintenance import clean_texts, left_behind
 from personas.operations.refresh_pass import CLEAN_UP, VIEWS, RefreshPass, follow_feed, read_manifest, rebuild
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Value
-from personas.store.decoding import mapping_or_empty
+from personas.store.attributes import Value, mapping_or_empty
 from personas.store.groups import MARK_COVERS, GroupRecord
 from personas.views.suggestion_views import MOST_USED_VIEW
 

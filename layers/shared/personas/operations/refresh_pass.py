@@ -13,9 +13,8 @@ from personas.search.object_format import SnapshotDamaged
 from personas.search.snapshot_format import Base, Snapshot, encode
 from personas.services import Services
 from personas.store import keys
-from personas.store.attributes import Item
+from personas.store.attributes import Item, each_readable
 from personas.store.change_feed import Change, change_in
-from personas.store.decoding import each_readable
 from personas.store.groups import GroupRecord, Pointer
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import TOMBSTONE_LIFE, stored_in

@@ -1,15 +1,27 @@
-"""DynamoDB's attribute values to Python's and back: strings, whole numbers, booleans, null, bytes, lists and maps.
+"""The attributes of an item: DynamoDB's values to Python's and back, and reading them by name and type.
 
-boto3's own serializer works in Decimal and takes three times as long to encode (docs/adr); nothing here is a fraction.
+They are strings, whole numbers, booleans, null, bytes, lists and maps. boto3's own serializer works in Decimal and
+takes three times as long to encode (docs/adr); nothing here is a fraction.
+
+An item that holds something else than it must is `Unreadable`. Whatever reads items one by one raises it. Whatever
+reads many, a feed or a listing, goes through ``each_readable`` and leaves such an item out: one of them must never keep
+the others from being read.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
+
+from personas.contract.names import TEXTS_MAX
+from personas.errors import Unreadable
+from personas.observability import count_unreadable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -25,7 +37,19 @@ class Foreign:
 type Value = str | int | bool | bytes | Sequence[Value] | Mapping[str, Value] | Foreign | None
 type Item = dict[str, Value]
 
+NUMBER_END: Final = 1 << 63
+"""The end of the numbers that are stored: none is negative, or as high as this."""
+
+NEVER: Final = 1 << 62
+"""A time in unix seconds that does not come."""
+
+_JSON_MAX: Final = 8 * TEXTS_MAX
+"""The bytes of all texts of a persona as JSON, which writes a control character in six."""
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _WHOLE: Final = re.compile(r"-?\d{1,38}").fullmatch
+
+
+# ---- The wire format ---------------------------------------------------------------------------------------------
 
 
 def encode(value: Value) -> AttributeValueTypeDef:
@@ -81,3 +105,161 @@ def decode(value: Mapping[str, object]) -> Value:
 def decode_item(item: Mapping[str, Mapping[str, object]]) -> Item:
     """Return a whole item from DynamoDB's wire format."""
     return {name: decode(value) for name, value in item.items()}
+
+
+# ---- Reading by name and type ------------------------------------------------------------------------------------
+
+
+def key_of(item: Mapping[str, Value]) -> str:
+    """Return the key of an item, as the log tells it."""
+    return f"{item.get('pk')} {item.get('sk')}"
+
+
+def readable[T](item: Item, read: Callable[[Item], T]) -> T:
+    """Return what ``read`` makes of an item.
+
+    Raises:
+        Unreadable: the item is not one that it can read.
+    """
+    try:
+        return read(item)
+    except Unreadable as error:
+        # The fault may lie in a map of the item, which does not know the item's key.
+        raise Unreadable(key_of(item), error.reason) from None
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise Unreadable(key_of(item), type(error).__name__) from error
+
+
+def each_readable[T](items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """Yield what ``read`` makes of each item; what it cannot read is left out, counted and logged."""
+    for item in items:
+        try:
+            found = readable(item, read)
+        except Unreadable as error:
+            count_unreadable(error)
+            continue
+        yield found
+
+
+def integer(item: Mapping[str, Value], name: str, absent: int | None = None) -> int:
+    """Return a whole number of an item, from 0.
+
+    Raises:
+        Unreadable: it is absent, and no value for that was given, or is something else.
+    """
+    value = item.get(name, absent)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < NUMBER_END:
+        raise Unreadable(key_of(item), f"{name} is not a number")
+    return value
+
+
+def expired(item: Mapping[str, Value], now: datetime) -> bool:
+    """Tell whether the item's time is over; DynamoDB removes such items days later."""
+    return integer(item, "expires_at", absent=NEVER) <= now.timestamp()
+
+
+def mapping(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """Return a map of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, Mapping):
+        raise Unreadable(key_of(item), f"{name} is not a map")
+    return value
+
+
+def mapping_or_empty(item: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """Return a map of an item; an absent one is empty.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    return mapping(item, name) if name in item else {}
+
+
+def text(item: Mapping[str, Value], name: str) -> str:
+    """Return a string of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise Unreadable(key_of(item), f"{name} is not a string")
+    return value
+
+
+def text_or_none(item: Mapping[str, Value], name: str) -> str | None:
+    """Return a string of an item, or None where it is absent or null.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    return None if item.get(name) is None else text(item, name)
+
+
+def flag(item: Mapping[str, Value], name: str) -> bool:
+    """Return a boolean of an item.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, bool):
+        raise Unreadable(key_of(item), f"{name} is not true or false")
+    return value
+
+
+def strings(item: Mapping[str, Value], name: str, most: int) -> tuple[str, ...]:
+    """Return a list of strings of an item, no more than ``most``.
+
+    Raises:
+        Unreadable: it is absent or something else.
+    """
+    value = item.get(name)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) > most:
+        raise Unreadable(key_of(item), f"{name} is not a list of at most {most}")
+    found = tuple(each for each in value if isinstance(each, str))
+    if len(found) < len(value):
+        raise Unreadable(key_of(item), f"{name} is not a list of strings")
+    return found
+
+
+def sound_id(value: str) -> str:
+    """Return an id as every view takes it.
+
+    Raises:
+        Unreadable: it is not a UUID in its usual form.
+    """
+    if _ID(value) is None:
+        raise Unreadable("", "an id is not a UUID in its usual form")
+    return value
+
+
+def inflated(value: Value, most: int) -> str:
+    """Return the text of a compressed value, no more than ``most`` bytes of it.
+
+    Raises:
+        Unreadable: it is no compressed text, is cut off, or longer.
+    """
+    if not isinstance(value, bytes):
+        raise Unreadable("", "a text is not compressed")
+    stream = zlib.decompressobj()
+    content = stream.decompress(value, most)
+    if not stream.eof:
+        raise Unreadable("", "a compressed text is cut off or too long")
+    return content.decode()
+
+
+def inflated_json(value: Value) -> object:
+    """Return the texts of a persona or of one patch, which a compressed value holds as JSON.
+
+    Raises:
+        Unreadable: it is no compressed text, is cut off, or longer.
+        ValueError: it is not JSON, or holds half of a surrogate pair, which no answer can.
+    """
+    content = json.loads(inflated(value, _JSON_MAX))
+    json.dumps(content, ensure_ascii=False).encode()
+    return content

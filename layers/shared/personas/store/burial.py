@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attributes import Value
-from personas.store.decoding import integer
+from personas.store.attributes import Value, integer
 from personas.store.persona_rows import PROFILES
 from personas.store.personas import tombstone_end
 from personas.store.table import Table

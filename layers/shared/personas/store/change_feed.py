@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
-from personas.store.decoding import NEVER, integer, mapping_or_empty, sound_id, text
+from personas.store.attributes import NEVER, integer, mapping_or_empty, sound_id, text
 from personas.store.keys import PERSONAS, id_of
 
 if TYPE_CHECKING:

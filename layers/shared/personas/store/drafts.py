@@ -15,8 +15,9 @@ from personas.domain.text import Reference, Text
 from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value
-from personas.store.decoding import (
+from personas.store.attributes import (
+    Item,
+    Value,
     each_readable,
     expired,
     flag,

@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from personas.store import keys
-from personas.store.attributes import Value
-from personas.store.decoding import expired, integer, text
+from personas.store.attributes import Value, expired, integer, text
 from personas.store.objects import put_parts
 from personas.store.table import Table
 

@@ -15,8 +15,7 @@ from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
 from personas.store import keys
-from personas.store.attributes import Item, Value
-from personas.store.decoding import integer, key_of, mapping, readable, text
+from personas.store.attributes import Item, Value, integer, key_of, mapping, readable, text
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES
 

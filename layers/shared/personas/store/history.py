@@ -17,10 +17,13 @@ from personas.domain.persona import Persona
 from personas.errors import Unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value, decode_item, encode_item
-from personas.store.decoding import (
+from personas.store.attributes import (
     NUMBER_END,
+    Item,
+    Value,
+    decode_item,
     each_readable,
+    encode_item,
     expired,
     flag,
     inflated,

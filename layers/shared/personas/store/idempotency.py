@@ -38,8 +38,7 @@ from personas.errors import Conflict, Invalid, PersonasError, Unavailable
 from personas.observability import logger
 from personas.runtime import clock, deadline, dynamodb
 from personas.store.attempts import ConditionFailed, attempted
-from personas.store.attributes import Item, Value, decode_item, encode_item
-from personas.store.decoding import integer, text
+from personas.store.attributes import Item, Value, decode_item, encode_item, integer, text
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

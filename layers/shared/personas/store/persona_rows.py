@@ -15,8 +15,18 @@ from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, LinkField, one
 from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
 from personas.domain.text import Text
 from personas.store import keys
-from personas.store.attributes import Item, Value
-from personas.store.decoding import NUMBER_END, flag, inflated_json, integer, mapping, sound_id, strings, text
+from personas.store.attributes import (
+    NUMBER_END,
+    Item,
+    Value,
+    flag,
+    inflated_json,
+    integer,
+    mapping,
+    sound_id,
+    strings,
+    text,
+)
 
 PROFILES: Final = "np"
 """The field in which a row, a tombstone's too, counts the profiles that name the persona."""

@@ -11,13 +11,7 @@ from personas.domain.persona import Persona
 from personas.errors import Contended, Unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value
-from personas.store.decoding import (
-    integer,
-    mapping,
-    mapping_or_empty,
-    readable,
-)
+from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES, WriteResult, is_unchanged, version_written_by

@@ -8,9 +8,10 @@ from typing import Final
 from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value
-from personas.store.decoding import (
+from personas.store.attributes import (
     NUMBER_END,
+    Item,
+    Value,
     each_readable,
     flag,
     integer,

@@ -10,8 +10,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attributes import Item, Value
-from personas.store.decoding import integer, mapping
+from personas.store.attributes import Item, Value, integer, mapping
 from personas.store.keys import Key
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES

@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from personas.runtime import Deadline
 from personas.store.attempts import ConditionFailed, Tries, attempted
-from personas.store.attributes import Item, Value, decode_item, encode, encode_item
+from personas.store.attributes import (
+    Item,
+    Value,
+    decode_item,
+    each_readable,
+    encode,
+    encode_item,
+    expired,
+    integer,
+    text,
+)
 from personas.store.change_feed import Change, change_in
-from personas.store.decoding import each_readable, expired, integer, text
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
 from personas.store.write_rule import (
     Condition,
@@ -33,8 +42,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
-        BatchGetItemOutputTypeDef,
-        BatchWriteItemOutputTypeDef,
+        KeysAndAttributesTypeDef,
         TransactWriteItemTypeDef,
         WriteRequestUnionTypeDef,
     )
@@ -80,7 +88,8 @@ class Table:
         found: dict[Key, Item] = {}
         tries = Tries(self.deadline)
         while wanted:
-            answer = self._attempt(partial(self._read_batch, wanted[:BATCH_READ_MAX]))
+            batch: KeysAndAttributesTypeDef = {"Keys": wanted[:BATCH_READ_MAX], "ConsistentRead": True}
+            answer = self._attempt(partial(self._client.batch_get_item, RequestItems={self.name: batch}))
             for raw in answer["Responses"].get(self.name, []):
                 item = decode_item(raw)
                 found[Key(text(item, "pk"), text(item, "sk"))] = item
@@ -308,19 +317,13 @@ class Table:
                 raise
             return ours
 
-    def _read_batch(self, keys: Sequence[Mapping[str, AttributeValueTypeDef]]) -> BatchGetItemOutputTypeDef:
-        return self._client.batch_get_item(RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
-
     def _write_all(self, wanted: Sequence[WriteRequestUnionTypeDef]) -> None:
         tries = Tries(self.deadline)
         while wanted:
-            answer = self._attempt(partial(self._write_batch, wanted))
+            answer = self._attempt(partial(self._client.batch_write_item, RequestItems={self.name: wanted}))
             wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
             if wanted:
                 tries.pause_or_give_up(unknown=False)
-
-    def _write_batch(self, requests: Sequence[WriteRequestUnionTypeDef]) -> BatchWriteItemOutputTypeDef:
-        return self._client.batch_write_item(RequestItems={self.name: requests})
 
     def _query(self, partition: str, first: str, last: str, *, forward: bool) -> Iterator[Item]:
         yield from self._pages(

@@ -16,9 +16,8 @@ from personas.contract.names import TEXTS_MAX
 from personas.contract.persona_fields import TextKind
 from personas.domain.text import Fingerprint, Reference, Text, fingerprint
 from personas.store import keys
-from personas.store.attributes import Item
-from personas.store.decoding import each_readable, inflated, integer
-from personas.store.decoding import text as text_of
+from personas.store.attributes import Item, each_readable, inflated, integer
+from personas.store.attributes import text as text_of
 from personas.store.keys import Key
 from personas.store.table import BATCH_WRITE_MAX, Table
 

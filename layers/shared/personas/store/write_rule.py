@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from personas.store.attempts import ConditionFailed, outcome_unknown
-from personas.store.attributes import encode_item
-from personas.store.decoding import integer, mapping_or_empty
+from personas.store.attributes import encode_item, integer, mapping_or_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
