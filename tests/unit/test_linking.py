@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from personas.domain.catalogue import Unresolved
-from personas.domain.linking import ForeignDepartment, Links
+from personas.domain.selection import ForeignDepartment, Links
 from support.world import (
     ANGRY,
     CALM,

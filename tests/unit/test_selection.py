@@ -7,8 +7,8 @@ import pytest
 from personas.contract.create import CreatePersonaItem
 from personas.contract.draft import PatchPersonaDraftRequest
 from personas.contract.update import UpdatePersonaItem
-from personas.domain.linking import Links
 from personas.domain.selection import (
+    Links,
     Selected,
     links_unknown_to,
     select,

@@ -12,8 +12,7 @@ from personas.contract.persona_fields import TextKind
 from personas.domain import resources
 from personas.domain.catalogue import Catalogue, ParameterField
 from personas.domain.folding import fold
-from personas.domain.linking import is_for, is_offered_for_personas, is_offered_link
-from personas.domain.permissions import SUPERADMIN
+from personas.domain.permissions import SUPERADMIN, is_for, is_offered_for_personas, is_offered_link
 from personas.domain.persona import Form
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions

@@ -1,9 +1,10 @@
-"""The rules of permission, each with the reason that a person reads."""
+"""The rules of permission, each with the reason that a person reads, and what `get` offers to a caller by them."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
+from personas.domain.catalogue import Catalogue, ParameterField, Row
 from personas.domain.profile import Caller
 
 SUPERADMIN: Final = "superadmin"
@@ -104,6 +105,39 @@ def departments_of_copy(caller: Caller, persona: Guarded) -> tuple[str, ...]:
     if not persona.department_ids:
         return tuple(sorted(caller.department_ids))
     return tuple(each for each in persona.department_ids if each in caller.department_ids)
+
+
+def is_for(row: Row, caller: Caller) -> bool:
+    """Tell whether a parameter or a field is for this caller: for everyone, or for one of its departments."""
+    return may_see(caller, cast("Collection[str]", row["department_ids"]))
+
+
+def is_offered(row: Row, caller: Caller) -> bool:
+    """Tell whether a parameter or a field is there for new selections of this caller."""
+    return row["active"] is True and is_for(row, caller)
+
+
+def is_offered_for_personas(parameter: Row, caller: Caller) -> bool:
+    """Tell whether a parameter is there for new selections of this caller in a persona."""
+    return parameter["persona_parameter"] is True and is_offered(parameter, caller)
+
+
+def is_offered_link(catalogue: Catalogue, link: ParameterField, caller: Caller) -> bool:
+    """Tell whether `get` offers a parameter field to this caller: the parameter and the field, both."""
+    parameter, field = catalogue.rows("parameters")[link.parameter_id], catalogue.rows("fields")[link.field_id]
+    return is_offered_for_personas(parameter, caller) and is_offered(field, caller)
+
+
+def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Caller) -> bool:
+    """Tell whether `get` offers an entry to this caller for new selections; of a field, one of its parameter fields."""
+    if kind == "fields":
+        links = catalogue.links_of_fields.get(entry_id, ())
+        return any(is_offered_link(catalogue, link, caller) for link in links)
+    if catalogue.rows(kind).get(entry_id, {}).get("active") is False:
+        return False
+    if kind == "departments":
+        return caller.role == SUPERADMIN or entry_id in caller.department_ids
+    return kind in {"colors", "icons", "voices"}
 
 
 def _may_touch(caller: Caller, persona: Guarded) -> Verdict:

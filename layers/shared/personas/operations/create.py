@@ -6,10 +6,9 @@ from functools import partial
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.results import PersonaResultItem
 from personas.domain.intent import Intent
-from personas.domain.linking import Links
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import Caller
-from personas.domain.selection import select, too_long
+from personas.domain.selection import Links, select, too_long
 from personas.errors import Conflict, Fault, PersonasError, Unreadable
 from personas.operations.bulk import Attempt, check_items, check_writer, invalid_item, results_of, run_items
 from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas

@@ -8,11 +8,10 @@ from personas.contract.results import DraftFormState
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
 from personas.domain.intent import Intent
-from personas.domain.linking import Links
 from personas.domain.permissions import may_write
 from personas.domain.persona import Changes, Form, fields_of, laid_over
 from personas.domain.profile import Caller
-from personas.domain.selection import links_unknown_to, select, too_long
+from personas.domain.selection import Links, links_unknown_to, select, too_long
 from personas.errors import Fault, Forbidden, NotFound, VersionConflict
 from personas.operations.bulk import invalid_item
 from personas.operations.persona_writes import prepare_writes

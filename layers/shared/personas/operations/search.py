@@ -13,8 +13,7 @@ from personas.contract.search import (
     SearchPersonaResponse,
 )
 from personas.domain.importing import IMPORT_FIELDS
-from personas.domain.linking import is_offered_option
-from personas.domain.permissions import SUPERADMIN, may_delete, may_edit, may_write
+from personas.domain.permissions import SUPERADMIN, is_offered_option, may_delete, may_edit, may_write
 from personas.domain.persona import HEAD_CHARACTERS
 from personas.domain.profile import Caller
 from personas.observability import add_log_fields

@@ -10,11 +10,10 @@ from personas.contract.names import Rejected
 from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.intent import Intent
-from personas.domain.linking import Links
 from personas.domain.permissions import may_edit, may_see
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
-from personas.domain.selection import select, too_long
+from personas.domain.selection import Links, select, too_long
 from personas.errors import Fault, Forbidden, Invalid, NotFound, PersonasError, PreconditionFailed, VersionConflict
 from personas.operations.bulk import (
     Attempt,
