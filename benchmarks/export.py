@@ -31,14 +31,14 @@ from uuid import UUID, uuid4, uuid5
 import click
 
 from personas import api
-from personas.domain.catalogue import SNAPSHOTS
+from personas.domain.catalogue import SNAPSHOTS, Pointer
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text
 from personas.runtime import dynamodb, s3, sqs
 from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode
-from personas.store.groups import GroupStore, Pointer
+from personas.store.groups import GroupStore
 from personas.store.persona_rows import row_of
 from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore

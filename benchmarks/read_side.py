@@ -30,7 +30,6 @@ from personas.search.index import Index
 from personas.search.queries import FACETS, Query
 from personas.search.snapshot_format import decode
 from personas.services import services
-from personas.store.groups import pointer_to
 from personas.views.most_used import OFFERED, MostUsed
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
@@ -81,7 +80,7 @@ def measure_most_used(group: Group, members: Collection[str]) -> Iterator[str]:
     catalogue = services().catalogues.current(GROUP)
     contents = {}
     for name in (TEXTS_VIEW, MOST_USED_VIEW):
-        pointer = pointer_to(catalogue, name)
+        pointer = catalogue.pointer(name)
         content = pointer and services().view_objects.read(pointer)
         if content is None:
             raise click.ClickException(f"there is no {name}")
@@ -205,7 +204,7 @@ def main(size: int) -> None:
     click.echo(f"## {size:,} personas\n")
     for line in measure_most_used(group, group.library.options["departments"][:3]):
         click.echo(line)
-    pointer = pointer_to(services().catalogues.current(GROUP), SEARCH_VIEW)
+    pointer = services().catalogues.current(GROUP).pointer(SEARCH_VIEW)
     content = pointer and services().view_objects.read(pointer)
     if content is None:
         raise click.ClickException("there is no index")

@@ -55,13 +55,13 @@ from silence import quiet
 
 from personas import runtime
 from personas.contract.registry import OPERATIONS
+from personas.domain.catalogue import Pointer
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import ApiKey, Profile, digest_of, new_key
 from personas.domain.text import Text, resource_id
 from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode
 from personas.services import services
-from personas.store.groups import Pointer
 from personas.store.profiles import ProfileStore
 from personas.store.resources import Entry as CatalogueEntry
 from personas.store.resources import ResourceStore

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from personas.domain.catalogue import Pointer
 from personas.store import keys
 from personas.store.attributes import mapping
-from personas.store.groups import Pointer
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from personas.domain.catalogue import Pointer
 from personas.domain.persona import Persona
 from personas.search.index import Index
 from personas.search.queries import Query
 from personas.search.snapshot_format import decode
 from personas.store import keys
 from personas.store.attributes import Value, each_readable, mapping
-from personas.store.groups import GroupRecord, GroupStore, Pointer
+from personas.store.groups import GroupRecord, GroupStore
 from personas.store.personas import stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest

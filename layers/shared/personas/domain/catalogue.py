@@ -1,9 +1,11 @@
 """The catalogue of a group: the entries that a persona can link to, and the values that name them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from types import UnionType
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Self, cast
 
 from personas.contract.names import is_sound
 from personas.contract.persona_fields import LinkKind
@@ -103,6 +105,43 @@ class ParameterField(NamedTuple):
     field_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The object of a view of a group, and the time up to which it has read the change feed."""
+
+    group_id: str
+    view: str
+    key: str
+    watermark: datetime
+    rebuilt_at: datetime
+
+    def as_value(self) -> dict[str, str]:
+        """Return the pointer in the form of the group's record."""
+        return {
+            "key": self.key,
+            "watermark": self.watermark.isoformat(),
+            "rebuilt_at": self.rebuilt_at.isoformat(),
+        }
+
+    @classmethod
+    def read(cls, group_id: str, view: str, record: Mapping[str, object]) -> Self | None:
+        """Return a pointer of a group's record, or None if there is none that can be read: its view is rebuilt."""
+        snapshots = record.get(SNAPSHOTS)
+        match snapshots.get(view) if isinstance(snapshots, Mapping) else None:
+            case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
+                times = _moment(watermark), _moment(rebuilt_at)
+                return cls(group_id, view, key, times[0], times[1]) if times[0] and times[1] else None
+        return None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 class Catalogue:
     """The catalogue of one group at one moment. It never changes; the view makes a new one."""
 
@@ -125,6 +164,10 @@ class Catalogue:
     def group(self) -> Row:
         """The group's own record: its settings, and the places of its views."""
         return self.rows("group").get(self.group_id, {})
+
+    def pointer(self, view: str) -> Pointer | None:
+        """Return the pointer to a view of the group, as far as the feed has shown it."""
+        return Pointer.read(self.group_id, view, self.group)
 
     @cached_property
     def ai_kinds(self) -> frozenset[str]:

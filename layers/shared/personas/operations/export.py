@@ -20,7 +20,6 @@ from personas.search.queries import Query, Selection
 from personas.services import Services
 from personas.store.change_feed import change_in
 from personas.store.exports import Export
-from personas.store.groups import pointer_to
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.views.export_segments import EXPORT_VIEW, decode, lookup
 from personas.views.search_views import SearchView, take_changes
@@ -99,7 +98,7 @@ class _Wanted:
     def _from_blocks(self, selection: Selection) -> Iterator[Persona]:
         """Yield the wanted as of the last refresh, as far as the blocks can be read."""
         view_objects = self._services.view_objects
-        pointer = pointer_to(self.view.catalogue, EXPORT_VIEW)
+        pointer = self.view.catalogue.pointer(EXPORT_VIEW)
         if pointer is None:
             return
         manifest = read_object(view_objects, pointer, decode)

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import batched
 from typing import Final
 
+from personas.domain.catalogue import Pointer
 from personas.observability import logger
 from personas.search.index import Index
 from personas.search.object_format import SnapshotDamaged
@@ -15,7 +16,7 @@ from personas.services import Services
 from personas.store import keys
 from personas.store.attributes import Item, each_readable
 from personas.store.change_feed import Change, change_in
-from personas.store.groups import GroupRecord, Pointer
+from personas.store.groups import GroupRecord
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import TOMBSTONE_LIFE, stored_in
 from personas.views import export_segments

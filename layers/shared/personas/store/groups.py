@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from personas.clock import is_recent
-from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Catalogue, secret_in
+from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Pointer, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
 from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
@@ -27,48 +27,6 @@ group again, and that writes until it is cut off."""
 _GROUPS_MAX: Final = 1_000
 _ATTEMPTS: Final = 5
 """The number of attempts at a write that loses the race against others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """The object of a view of a group, and the time up to which it has read the change feed."""
-
-    group_id: str
-    view: str
-    key: str
-    watermark: datetime
-    rebuilt_at: datetime
-
-    def as_value(self) -> dict[str, Value]:
-        """Return the pointer in the form of the group's record."""
-        return {
-            "key": self.key,
-            "watermark": self.watermark.isoformat(),
-            "rebuilt_at": self.rebuilt_at.isoformat(),
-        }
-
-    @classmethod
-    def read(cls, group_id: str, view: str, record: Mapping[str, object]) -> Pointer | None:
-        """Return a pointer of a group's record, or None if there is none that can be read: its view is rebuilt."""
-        snapshots = record.get(SNAPSHOTS)
-        match snapshots.get(view) if isinstance(snapshots, Mapping) else None:
-            case {"key": str() as key, "watermark": str() as watermark, "rebuilt_at": str() as rebuilt_at}:
-                times = _moment(watermark), _moment(rebuilt_at)
-                return cls(group_id, view, key, times[0], times[1]) if times[0] and times[1] else None
-        return None
-
-
-def pointer_to(catalogue: Catalogue, view: str) -> Pointer | None:
-    """Return the pointer to a view of the group, as far as the feed has shown it."""
-    return Pointer.read(catalogue.group_id, view, catalogue.group)
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from personas.domain.catalogue import Pointer
 from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
 from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Deadline
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.groups import GroupStore, Pointer
+from personas.store.groups import GroupStore
 from personas.store.personas import TOMBSTONE_LIFE
 from personas.store.queue import RefreshQueue
 from personas.store.table import Table

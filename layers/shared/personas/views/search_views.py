@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, cast
 
 from personas.contract.views import SEARCH
-from personas.domain.catalogue import Catalogue
+from personas.domain.catalogue import Catalogue, Pointer
 from personas.errors import Unreadable
 from personas.observability import count_evictions, count_unreadable
 from personas.runtime import Parallel
@@ -15,7 +15,6 @@ from personas.search.queries import Facet, OptionNames
 from personas.search.snapshot_format import Snapshot, decode
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.groups import Pointer, pointer_to
 from personas.views.catalogues import CatalogueCache
 from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
 from personas.views.view_objects import ViewObjectStore, read_object
@@ -129,14 +128,14 @@ class SearchViewCache:
             lambda: self._catalogues.current(group_id),
             lambda: self._feed.news(group_id, view.position),
         )
-        pointer = pointer_to(catalogue, SEARCH_VIEW)
+        pointer = catalogue.pointer(SEARCH_VIEW)
         view.take_changes(catalogue, self._feed.with_refresh(group_id, view.position, pointer, news))
         self._feed.advance(view.position, started, pointer)
 
     def _load(self, group_id: str) -> SearchView:
         catalogue = self._catalogues.current(group_id)
         started = self._feed.now()
-        pointer = pointer_to(catalogue, SEARCH_VIEW)
+        pointer = catalogue.pointer(SEARCH_VIEW)
         snapshot = self.snapshot(pointer) if pointer else None
         since = snapshot_since(pointer) if pointer and snapshot else None
         changes = self._feed.changes(group_id, since)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from personas.clock import is_recent
 from personas.contract.persona_fields import TextKind
 from personas.contract.views import TEXTS
-from personas.domain.catalogue import Catalogue
+from personas.domain.catalogue import Catalogue, Pointer
 from personas.domain.permissions import SUPERADMIN
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
@@ -21,7 +21,6 @@ from personas.domain.text import identified
 from personas.errors import Unavailable
 from personas.observability import count_evictions, logger
 from personas.runtime import Parallel, deadline
-from personas.store.groups import Pointer, pointer_to
 from personas.views.most_used import MostUsed
 from personas.views.text_usage import TextsView
 from personas.views.text_views import News, TextViews
@@ -96,7 +95,7 @@ class SuggestionViews:
         with deadline().within(PATIENCE):
             most_used, loaded = self._parallel.gather(
                 lambda: self._load_most_used(catalogue),
-                lambda: self._read(pointer_to(catalogue, TEXTS_VIEW), TextsView.decode) if loads else None,
+                lambda: self._read(catalogue.pointer(TEXTS_VIEW), TextsView.decode) if loads else None,
             )
         departments = None if caller.role == SUPERADMIN else caller.department_ids
         suggestions = (
@@ -115,7 +114,7 @@ class SuggestionViews:
         return suggestions
 
     def _load_most_used(self, catalogue: Catalogue) -> MostUsed | None:
-        pointer = pointer_to(catalogue, MOST_USED_VIEW)
+        pointer = catalogue.pointer(MOST_USED_VIEW)
         if pointer is None:
             return None
         own = self._most_used.get(catalogue.group_id)

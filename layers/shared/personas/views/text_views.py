@@ -11,11 +11,10 @@ from itertools import batched
 from typing import Final, NamedTuple
 
 from personas.contract.views import SEARCH
-from personas.domain.catalogue import Catalogue
+from personas.domain.catalogue import Catalogue, Pointer
 from personas.runtime import Parallel
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.groups import Pointer, pointer_to
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
 from personas.store.personas import PersonaStore
 from personas.views.persona_feed import FEED_BOUND, FeedPosition, PersonaFeed, snapshot_since
@@ -92,7 +91,7 @@ class TextViews:
             Unavailable: the store cannot be read.
         """
         group_id = catalogue.group_id
-        pointer = pointer_to(catalogue, _REFRESH)
+        pointer = catalogue.pointer(_REFRESH)
         cached = self._cached.get(group_id)
         with self._feed.or_queued(group_id):
             if cached is None or news is None:

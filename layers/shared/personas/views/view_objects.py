@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from personas.domain.catalogue import Pointer
 from personas.observability import logger
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
-from personas.store.groups import Pointer
 from personas.store.objects import asked_of_s3, put_parts
 
 if TYPE_CHECKING:
