@@ -8,13 +8,15 @@ import pytest
 
 from personas_tools import template
 from personas_tools.template_nodes import Node
-from support import template_checks
+from support import deployment_checks, template_checks
 from support.deployed import Deployed, transform
-from support.template_checks import CHECKS, Check
+from support.template_checks import Check
 
 TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 WHOLE: Final = "the template as it is"
 TRACED: Final = "the template with tracing"
+
+CHECKS: Final = (*template_checks.CHECKS, *deployment_checks.CHECKS)
 
 pytestmark = pytest.mark.sam
 
@@ -182,6 +184,36 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         "",
         template_checks.functions_run_alike,
         "GetFunction has no Timeout",
+    ),
+    "a long call without a throttle": Mutation(
+        "        POST /api/v5/artifacts/personas/export: { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }\n",
+        "",
+        deployment_checks.long_calls_have_throttles_of_their_own,
+        "does not throttle POST /api/v5/artifacts/personas/export",
+    ),
+    "a throttle for a route that does not exist": Mutation(
+        "POST /api/v5/artifacts/personas/delete: {",
+        "POST /api/v5/artifacts/personas/remove: {",
+        deployment_checks.long_calls_have_throttles_of_their_own,
+        "has settings for POST /api/v5/artifacts/personas/remove, which is no route",
+    ),
+    "a throttle by a parameter": Mutation(
+        "refresh: { ThrottlingRateLimit: 5,",
+        "refresh: { ThrottlingRateLimit: !Ref RequestsPerSecond,",
+        deployment_checks.long_calls_have_throttles_of_their_own,
+        "does not throttle POST /api/v5/artifacts/personas/refresh",
+    ),
+    "exports that are bounded by default": Mutation(
+        '  ExportConcurrency:\n    Type: String\n    Default: ""\n',
+        '  ExportConcurrency:\n    Type: String\n    Default: "10"\n',
+        deployment_checks.exports_may_be_bounded,
+        "ExportConcurrency is not empty by default",
+    ),
+    "exports that nothing can bound": Mutation(
+        "      ReservedConcurrentExecutions: !If [HasExportConcurrency, !Ref ExportConcurrency, !Ref AWS::NoValue]\n",
+        "",
+        deployment_checks.exports_may_be_bounded,
+        "ExportFunction has another bound",
     ),
     "a reference to nothing": Mutation(
         "    Value: !Ref AccessLogs\n",
