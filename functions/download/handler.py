@@ -1,10 +1,13 @@
 """The function behind GET /api/v5/uploads/{upload_id}/download."""
 
+from typing import Annotated, Literal
+
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from personas.api import build_app, lambda_function, redirect
-from personas.contract.download import OPERATION
+from personas.api import build_app, lambda_function, unstored
+from personas.contract.download import OPERATION, DownloadResponse
 from personas.operations.download import file_address
 from personas.services import services
 
@@ -12,9 +15,12 @@ app = build_app(OPERATION)
 
 
 @app.get(app.rule)
-def download(upload_id: str) -> Response[None]:
-    """Redirect to the file of an export."""
-    return redirect(file_address(services(), app.caller, upload_id))
+def download(
+    upload_id: str, as_: Annotated[Literal["json"] | None, Query(alias="as")] = None
+) -> Response[DownloadResponse | None]:
+    """Redirect to the file of an export, or tell its address."""
+    found = file_address(services(), app.caller, upload_id)
+    return unstored(200, found) if as_ else unstored(302, None, Location=found.url)
 
 
 @lambda_function(app)

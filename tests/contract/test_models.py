@@ -27,6 +27,7 @@ from personas.contract import (
     update,
 )
 from personas.contract.base import ReadRequest, WireModel, WriteItem, WriteRequest
+from personas.contract.download import DownloadResponse
 from personas.contract.names import Rejected
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
 from personas.contract.registry import OPERATIONS, PREFIX, ROUTES
@@ -347,7 +348,8 @@ def test_the_registry_is_the_reference() -> None:
 def test_the_twelfth_route_is_the_download() -> None:
     (download,) = (ROUTES[name] for name in ROUTES.keys() - OPERATIONS.keys())
     assert (download.method, download.path) == ("GET", "/api/v5/uploads/{upload_id}/download")
-    assert (download.success, download.request, download.response) == (302, None, None)
+    assert (download.success, download.request, download.response) == (302, None, DownloadResponse)
+    assert fields_of(DownloadResponse) == {"url": "string", "expires_at": "time"}
     assert list(download.path_parameters) == ["upload_id"]
 
 

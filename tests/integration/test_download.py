@@ -1,6 +1,6 @@
 """download: where an export can be fetched, for whom, and for how long."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -24,8 +24,8 @@ def made(env: Environment, who: str = "coach") -> dict[str, str]:
     return answer.body
 
 
-def asked(env: Environment, upload_id: str, who: str = "coach") -> Answer:
-    return env.call("download", {"upload_id": upload_id}, who=who)
+def asked(env: Environment, upload_id: str, who: str = "coach", **query: str) -> Answer:
+    return env.call("download", {"upload_id": upload_id, **query}, who=who)
 
 
 @pytest.mark.parametrize("who", ["coach", "root"])
@@ -76,3 +76,32 @@ def test_a_profile_that_has_changed_its_group_takes_nothing_along(env: Environme
     world.set(keys.export(upload_id), "group", NOBODY)
     for who in ("coach", "root"):
         assert fault(asked(env, upload_id, who)) == (404, "not_found")
+
+
+def test_it_can_be_answered_as_json_to_clients_that_send_their_token_wherever_they_are_led(
+    env: Environment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("personas.runtime.utc_now", clock)  # signatures, too, are of that time
+    clock.moment = clock.moment.replace(microsecond=900_000)
+    upload_id = made(env)["upload_id"]
+
+    answer = asked(env, upload_id, **{"as": "json"})
+
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Location" not in answer.headers
+    assert answer.body.keys() == {"url", "expires_at"}
+    signed = query(answer.body["url"])
+    until = datetime.strptime(signed["X-Amz-Date"], "%Y%m%dT%H%M%S%z") + timedelta(seconds=int(signed["X-Amz-Expires"]))
+    assert datetime.fromisoformat(answer.body["expires_at"]) == until
+
+
+def test_as_json_nobody_else_learns_more(env: Environment) -> None:
+    upload_id = made(env)["upload_id"]
+    assert fault(asked(env, upload_id, "stranger", **{"as": "json"})) == (404, "not_found")
+
+
+def test_there_is_no_other_form_of_it(env: Environment) -> None:
+    answer = asked(env, made(env)["upload_id"], **{"as": "xml"})
+    assert fault(answer) == (422, "invalid")
+    assert [each["field"] for each in answer.body["errors"]] == ["/as"]

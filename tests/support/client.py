@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from personas.contract.registry import ROUTES
 
@@ -60,20 +61,22 @@ def load_handler(operation: str) -> Handler:
 def event(operation: str, body: object = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return an event of API Gateway's HTTP API, payload version 2.0; a string body is sent as it is.
 
-    A route with parameters in its path has no body: ``body`` holds the values of these parameters.
+    A route with parameters in its path has no body: ``body`` holds the values of these and of those of its query.
     """
     described = ROUTES[operation]
     path = described.path
-    parameters = dict.fromkeys(described.path_parameters, "")
+    parameters, query = dict.fromkeys(described.path_parameters, ""), dict[str, str]()
     if parameters:
-        parameters |= cast("Mapping[str, str]", body)
-        path, body = path.format_map(parameters), None
+        given, body = cast("Mapping[str, str]", body), None
+        query = {name: value for name, value in given.items() if name not in parameters}
+        parameters |= {name: value for name, value in given.items() if name in parameters}
+        path = path.format_map(parameters)
     sent = {"content-type": "application/json", **{name.lower(): value for name, value in (headers or {}).items()}}
     return {
         "version": "2.0",
         "routeKey": f"{described.method} {described.path}",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": urlencode(query),
         "headers": sent,
         "requestContext": {
             "accountId": "123456789012",
@@ -95,6 +98,7 @@ def event(operation: str, body: object = None, headers: Mapping[str, str] | None
         },
         "isBase64Encoded": False,
         **({"pathParameters": parameters} if parameters else {}),
+        **({"queryStringParameters": query} if query else {}),
         **({} if body is None else {"body": body if isinstance(body, str) else json.dumps(body)}),
     }
 

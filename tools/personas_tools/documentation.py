@@ -77,7 +77,7 @@ def _operation(operation: Operation) -> OperationInfo:
         name=operation.name,
         description=f"{operation.description} ({operation.method} {operation.path})",
         params=[_param(param) for param in params_of(operation.request)],
-        returns=returns_of(operation.response) if operation.response else None,
+        returns=returns_of(operation.response),
     )
 
 

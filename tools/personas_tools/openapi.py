@@ -111,10 +111,11 @@ def _operation(
         "description": operation.description,
         "parameters": [
             *_path_parameters(operation),
+            *_query_parameters(operation),
             *_sent(operation),
         ],
         "responses": {
-            str(operation.success): _success(operation, examples),
+            **_successes(operation, examples),
             **{
                 str(status): _problem(operation, status, failures, gateway, examples)
                 for status in sorted({*operation.errors, *gateway})
@@ -135,6 +136,12 @@ def _path_parameters(operation: Operation) -> Iterator[Part]:
         yield {"name": name, "in": "path", "required": True, "description": about, "schema": schema}
 
 
+def _query_parameters(operation: Operation) -> Iterator[Part]:
+    for name, choice in operation.query_parameters.items():
+        schema: Part = {"type": "string", "enum": [*choice.values]}
+        yield {"name": name, "in": "query", "description": choice.description, "schema": schema}
+
+
 def _sent(operation: Operation) -> Iterator[Part]:
     """Yield the header parameters of an operation."""
     sent = {"X-MCP": True, "Idempotency-Key": operation.idempotent_header, "If-Match": operation.if_match}
@@ -143,15 +150,18 @@ def _sent(operation: Operation) -> Iterator[Part]:
             yield {"$ref": f"#/components/parameters/{name}"}
 
 
+def _successes(operation: Operation, examples: Sequence[Example]) -> Part:
+    if operation.success != HTTPStatus.FOUND:
+        return {str(operation.success): _success(operation, examples)}
+    redirect: Part = {
+        "description": "Where the file is: `text/csv`, which a client that follows redirects gets at once.",
+        "headers": _headers(["apigw-requestid", "Location"]),
+    }
+    return {str(HTTPStatus.OK.value): _success(operation, examples), str(HTTPStatus.FOUND.value): redirect}
+
+
 def _success(operation: Operation, examples: Sequence[Example]) -> Part:
     headers = ["apigw-requestid"]
-    if operation.success == HTTPStatus.FOUND:
-        return {
-            "description": "Where the file is: `text/csv`, which a client that follows redirects gets at once.",
-            "headers": _headers([*headers, "Location"]),
-        }
-    if operation.response is None:
-        return {"description": HTTPStatus(operation.success).phrase, "headers": _headers(headers)}
     if operation.name == "get":
         headers.append("ETag")
     if operation.idempotent_header:
@@ -159,14 +169,28 @@ def _success(operation: Operation, examples: Sequence[Example]) -> Part:
     content: Part = {"schema": reference_to(operation.response.__name__)}
     links: Part = {"links": _LINKS[operation.name]} if operation.name in _LINKS else {}
     answers = _named((each, each["response"]) for each in examples if each["status"] == operation.success)
-    if answers:
-        content["examples"] = answers
+    if answers or operation.name in _MADE_UP:
+        content["examples"] = answers or _MADE_UP[operation.name]
     return {
         "description": _first_line(operation.response),
         "headers": _headers(headers),
         "content": {_JSON: content},
         **links,
     }
+
+
+_MADE_UP: Final[Mapping[str, Part]] = {
+    "download": {
+        "as_json": {
+            "summary": "The address as JSON",
+            "value": {
+                "url": "https://bucket.s3.eu-central-1.amazonaws.com/exports/…?X-Amz-Signature=…",
+                "expires_at": "2026-11-28T09:05:00+00:00",
+            },
+        }
+    }
+}
+"""The answers that no recorded call has: an address is a secret, and another one each time."""
 
 
 def _problem(

@@ -133,7 +133,7 @@ def _schemas() -> Part:
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for operation in ROUTES.values():
         models += [(operation.request, "validation")] if operation.request else []
-        models += [(operation.response, "serialization")] if operation.response else []
+        models.append((operation.response, "serialization"))
     _, schemas = models_json_schema(models, ref_template=_REF, schema_generator=_Schemas)
     _, requests = models_json_schema(
         [each for each in models if each[1] == "validation"], ref_template=_REF, schema_generator=_Schemas

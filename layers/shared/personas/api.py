@@ -249,9 +249,9 @@ def build_app(operation: Operation) -> Api:
     return Api(operation)
 
 
-def redirect(address: str) -> Response[None]:
-    """Return an answer that leads elsewhere, once: the address is a secret of its caller for as long as it works."""
-    return Response(302, headers={"Location": address, "Cache-Control": "no-store"})
+def unstored[T](status: int, answer: T, **headers: str) -> Response[T]:
+    """Return an answer that nobody may keep on the way: it holds a secret of its caller."""
+    return Response(status, _JSON if answer else None, answer, {"Cache-Control": "no-store", **headers})
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:

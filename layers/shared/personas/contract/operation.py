@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -15,25 +15,34 @@ BARE_ERRORS: Final = (401, 413, 429, 500, 503)
 WRITE_ERRORS: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 
 
+class Choice(NamedTuple):
+    """A parameter of a query, and the values that it may have."""
+
+    description: str
+    values: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One of the operations under ``PREFIX``, or one with a path of its own.
 
-    ``request`` is None if no field of a body is read, ``response`` if none is answered. ``errors`` are the
-    statuses that it may answer with besides ``success``, those of API Gateway among them. ``path_parameters`` describes
-    each ``{name}`` in ``own_path``. ``body_max`` is the number of bytes of a body that are read at most.
+    ``request`` is None if no field of a body is read. ``response`` of one that redirects is what it answers with 200 to
+    who asks for that instead. ``errors`` are the statuses that it may answer with besides these, those of API Gateway
+    among them. ``path_parameters`` describes each ``{name}`` in ``own_path``, ``query_parameters`` what may come behind
+    it. ``body_max`` is the number of bytes of a body that are read at most.
     """
 
     name: str
     summary: str
     description: str
     request: type[BaseModel] | None
-    response: type[BaseModel] | None
+    response: type[BaseModel]
     errors: tuple[int, ...]
     method: Literal["GET", "POST", "PATCH"] = "POST"
     success: int = 200
     own_path: str | None = None
     path_parameters: Mapping[str, str] = field(default_factory=dict)
+    query_parameters: Mapping[str, Choice] = field(default_factory=dict)
     writes: bool = False
     body_max: int = BODY_MAX
     idempotent_header: bool = False

@@ -2,6 +2,7 @@
 
 from pydantic_core import PydanticCustomError
 
+from personas.contract.download import DownloadResponse
 from personas.contract.names import canonical_id
 from personas.domain.permissions import may_download
 from personas.domain.profile import Caller
@@ -9,7 +10,7 @@ from personas.errors import NotFound
 from personas.services import Services
 
 
-def file_address(services: Services, caller: Caller, upload_id: str) -> str:
+def file_address(services: Services, caller: Caller, upload_id: str) -> DownloadResponse:
     """Return an address that needs no key and works for five minutes. One round.
 
     Raises:
@@ -22,4 +23,5 @@ def file_address(services: Services, caller: Caller, upload_id: str) -> str:
         export = None
     if export is None or not may_download(caller, export.group_id, export.profile_id):
         raise NotFound("There is no such upload, or it is no longer kept.")
-    return services.exports.address(export)
+    url, expires_at = services.exports.address(export)
+    return DownloadResponse(url=url, expires_at=expires_at.isoformat())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from personas.store import keys
@@ -89,9 +89,11 @@ class ExportStore:
             row_count=integer(item, "row_count"),
         )
 
-    def address(self, export: Export) -> str:
-        """Return an address that gives anyone the file for five minutes. It is signed here, without a request."""
-        return self._client.generate_presigned_url(
+    def address(self, export: Export) -> tuple[str, datetime]:
+        """Return an address that gives anyone the file, and when it ends; it is signed here, without a request."""
+        # A signature has whole seconds.
+        signed_at = self._table.now().replace(microsecond=0)
+        url = self._client.generate_presigned_url(
             "get_object",
             Params={
                 "Bucket": self._bucket,
@@ -101,3 +103,4 @@ class ExportStore:
             },
             ExpiresIn=int(ADDRESS_LIFE.total_seconds()),
         )
+        return url, signed_at + ADDRESS_LIFE
