@@ -1,0 +1,52 @@
+"""The fields of a persona as history, compare and conflicts show them: texts, and entries with their names."""
+
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import Field
+
+from personas.contract.base import WireModel
+from personas.contract.names import WireId
+from personas.contract.persona_fields import FIELDS, PersonaField
+
+FieldName = Literal[
+    "name",
+    "description",
+    "instructions",
+    "color",
+    "icon",
+    "active",
+    "departments",
+    "parameter_fields",
+    "examples",
+    "voices",
+]
+"""The ten fields of a form."""
+
+SHOWN_FIELDS: Final[tuple[tuple[FieldName, PersonaField], ...]] = tuple(zip(get_args(FieldName), FIELDS, strict=True))
+"""Each field by the name that it is shown by."""
+
+
+class NamedEntry(WireModel):
+    """An entry of the catalogue."""
+
+    id: Annotated[WireId, Field(description="The id.")]
+    name: Annotated[str | None, Field(description="The present name; null where the catalogue has no such entry now.")]
+
+
+FieldValue = str | NamedEntry | list[str] | list[NamedEntry] | None
+"""The value of any field: a text or an entry, several of them, or nothing."""
+
+
+class FieldValues(WireModel):
+    """All fields of a persona in one version."""
+
+    name: Annotated[str | None, Field(description="The name.")]
+    description: Annotated[str | None, Field(description="The description.")]
+    instructions: Annotated[str | None, Field(description="The instructions.")]
+    color: Annotated[NamedEntry | None, Field(description="The color.")]
+    icon: Annotated[NamedEntry | None, Field(description="The icon.")]
+    active: Annotated[NamedEntry | None, Field(description="The active flag; null for an inactive persona.")]
+    departments: Annotated[list[NamedEntry], Field(description="The departments.")]
+    parameter_fields: Annotated[list[NamedEntry], Field(description="The parameter fields.")]
+    examples: Annotated[list[str], Field(description="The examples.")]
+    voices: Annotated[list[NamedEntry], Field(description="The voices.")]

@@ -1,0 +1,22 @@
+"""The fields of a form as people read them: texts, and entries by the names that the catalogue has now."""
+
+from typing import cast
+
+from personas.contract.field_values import SHOWN_FIELDS, FieldValue, FieldValues, NamedEntry
+from personas.contract.persona_fields import PersonaField, TextField, one_or_many
+from personas.domain.catalogue import Catalogue
+from personas.domain.persona import Form
+
+
+def value_of(field: PersonaField, form: Form, catalogue: Catalogue) -> FieldValue:
+    """Return what a form has in a field."""
+    if isinstance(field, TextField):
+        texts = [text.text for text in form.texts_in(field)]
+        return cast("FieldValue", texts if field.many else one_or_many(field, texts))
+    entries = [NamedEntry(id=each, name=catalogue.label(field.kind, each)) for each in form.ids_in(field)]
+    return cast("FieldValue", entries if field.many else one_or_many(field, entries))
+
+
+def values_of(form: Form, catalogue: Catalogue) -> FieldValues:
+    """Return what a form has in all its fields."""
+    return FieldValues.model_validate({name: value_of(field, form, catalogue) for name, field in SHOWN_FIELDS})
