@@ -13,7 +13,7 @@ from personas.domain.text import Text
 from personas.errors import Unreadable
 from personas.runtime import Deadline, dynamodb
 from personas.store import keys
-from personas.store.history import HistoryStore, HistoryTable
+from personas.store.history import HistoryStore, HistoryTable, RecordPage
 from support.aws import Aws
 
 GROUP: Final = "00000000-0000-4000-8000-000000000001"
@@ -95,19 +95,21 @@ def test_a_version_comes_back_as_it_was_put(history: HistoryStore) -> None:
     )
     put(history, what)
     assert found(history, 3) == (what, replace(PERSONA, version=3))
-    assert history.page(GROUP, ID, None, 10) == [what]
+    assert history.page(GROUP, ID, None, 10) == RecordPage([what], None)
 
 
 def test_a_page_shows_the_latest_first_and_goes_on_before_a_version(history: HistoryStore) -> None:
     for version in (1, 2, 9, 10, 11, 100):
         put(history, record(version))
     pages = [history.page(GROUP, ID, before, 3) for before in (None, 10, 1)]
-    assert [[each.version for each in page] for page in pages] == [[100, 11, 10], [9, 2, 1], []]
+    assert [[each.version for each in page.records] for page in pages] == [[100, 11, 10], [9, 2, 1], []]
+    assert [page.below for page in pages[:1]] == [10]
+    assert history.page(GROUP, ID, pages[0].below, 4).below is None
 
 
 def test_versions_of_others_are_not_shown(history: HistoryStore) -> None:
     put(history, record(1))
-    assert history.page(LINK, ID, None, 10) == []
+    assert history.page(LINK, ID, None, 10).records == []
     assert history.version(LINK, ID, 1) is None
     assert history.version(GROUP, LINK, 1) is None
 
@@ -154,7 +156,7 @@ def test_a_version_is_gone_at_its_end_and_the_last_one_stays(history: HistorySto
     put(history, record(1), ends=timedelta(days=365))
     put(history, record(2))
     clock.moment = NOW + timedelta(days=396)
-    assert [each.version for each in history.page(GROUP, ID, None, 10)] == [2]
+    assert [each.version for each in history.page(GROUP, ID, None, 10).records] == [2]
     assert history.version(GROUP, ID, 1) is None
     assert history.version(GROUP, ID, 2) is not None
 
@@ -164,7 +166,7 @@ def test_what_cannot_be_read_is_left_out_of_a_page_and_told_of_by_itself(
 ) -> None:
     put(history, record(1))
     table.put_plain(keys.version(GROUP, ID, keys.VERSION_RECORDS, 2), {"at": NOW.isoformat()}, asked_for=True)
-    assert [each.version for each in history.page(GROUP, ID, None, 10)] == [1]
+    assert [each.version for each in history.page(GROUP, ID, None, 10).records] == [1]
     with pytest.raises(Unreadable):
         history.version(GROUP, ID, 2)
 
@@ -183,5 +185,5 @@ def test_a_purge_erases_one_history_alone(history: HistoryStore) -> None:
         put(history, record(version))
     history.put(GROUP, LINK, record(1), PERSONA, None)
     assert history.purge(GROUP, ID) == 60
-    assert history.page(GROUP, ID, None, 100) == []
+    assert history.page(GROUP, ID, None, 100).records == []
     assert history.version(GROUP, LINK, 1) is not None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, get_args
 
 from personas.domain.history import Author, PastVersion, VersionKind, VersionRecord
 from personas.domain.persona import Persona
@@ -50,10 +50,11 @@ _ROW_MAX: Final = 400 * 1024
 class HistoryTable(Table):
     """HistoryTable: the calls to it that PersonasTable does not need."""
 
-    def latest_up_to(self, last: Key, prefix: str, most: int) -> list[Item]:
+    def latest_up_to(self, last: Key, prefix: str, most: int) -> tuple[list[Item], Key | None]:
         """Read the items up to that one whose sort keys begin with ``prefix``, the latest first, by one query.
 
-        They are at most ``most``, and no more than fit into 1 MB.
+        They are at most ``most``, and no more than fit into 1 MB. The key is that of the last one, where there may be
+        more behind it.
         """
         answer = self._attempt(
             lambda: self._client.query(
@@ -65,7 +66,9 @@ class HistoryTable(Table):
                 Limit=most,
             )
         )
-        return [decode_item(raw) for raw in answer["Items"]]
+        end = answer.get("LastEvaluatedKey")
+        behind = Key(**{name: text(decode_item(end), name) for name in Key._fields}) if end else None
+        return [decode_item(raw) for raw in answer["Items"]], behind
 
     def put_newer(self, key: Key, body: Mapping[str, Value]) -> bool:
         """Put an item where nothing stands, or what stands tells less; return True if it was put.
@@ -99,6 +102,13 @@ class HistoryTable(Table):
         return len(found)
 
 
+class RecordPage(NamedTuple):
+    """Records of versions, the latest first; where there may be more, the version below which they are."""
+
+    records: Sequence[VersionRecord]
+    below: int | None
+
+
 class HistoryStore:
     """The versions of all personas; every call names the group of its caller.
 
@@ -108,15 +118,40 @@ class HistoryStore:
     def __init__(self, table: HistoryTable) -> None:
         self._table = table
 
-    def page(self, group_id: str, persona_id: str, before_version: int | None, limit: int) -> list[VersionRecord]:
+    def page(self, group_id: str, persona_id: str, before_version: int | None, limit: int) -> RecordPage:
         """Return the records of the latest versions, or of the latest before one, at most ``limit``: one round.
 
-        A page with fewer than ``limit`` is the last one, unless a record could not be read: the log says so.
+        Those that have reached their end, or cannot be read, are left out.
         """
-        last = keys.version(group_id, persona_id, keys.VERSION_RECORDS, (before_version or _VERSION_END) - 1)
+        before = _VERSION_END if before_version is None else before_version
+        last = keys.version(group_id, persona_id, keys.VERSION_RECORDS, before - 1)
         now = self._table.now()
-        items = self._table.latest_up_to(last, keys.VERSION_RECORDS, limit)
-        return list(each_readable([item for item in items if not expired(item, now)], _record_in))
+        items, behind = self._table.latest_up_to(last, keys.VERSION_RECORDS, limit)
+        records = list(each_readable([item for item in items if not expired(item, now)], _record_in))
+        return RecordPage(records, keys.number_of(behind.sk) if behind else None)
+
+    def versions(self, group_id: str, persona_id: str, versions: Iterable[int]) -> dict[int, PastVersion | Unreadable]:
+        """Return those of the versions that are there, with their personas: one round.
+
+        For one that cannot be read, its error.
+        """
+        wanted = {
+            version: [
+                keys.version(group_id, persona_id, prefix, version)
+                for prefix in (keys.VERSION_RECORDS, keys.WHOLE_VERSIONS)
+            ]
+            for version in versions
+        }
+        items = self._table.get_many(key for both in wanted.values() for key in both)
+        found: dict[int, PastVersion | Unreadable] = {}
+        for version, (record_key, whole_key) in wanted.items():
+            try:
+                past = self._past(persona_id, items.get(record_key), items.get(whole_key))
+            except Unreadable as error:
+                found[version] = error
+            else:
+                found |= {version: past} if past else {}
+        return found
 
     def version(self, group_id: str, persona_id: str, version: int) -> PastVersion | None:
         """Return a version with its persona, or None if it is not there: one round.
@@ -124,10 +159,12 @@ class HistoryStore:
         Raises:
             Unreadable: it is there, but cannot be read.
         """
-        record_key = keys.version(group_id, persona_id, keys.VERSION_RECORDS, version)
-        whole_key = keys.version(group_id, persona_id, keys.WHOLE_VERSIONS, version)
-        items = self._table.get_many([record_key, whole_key])
-        item, whole = items.get(record_key), items.get(whole_key)
+        found = self.versions(group_id, persona_id, [version]).get(version)
+        if isinstance(found, Unreadable):
+            raise found
+        return found
+
+    def _past(self, persona_id: str, item: Item | None, whole: Item | None) -> PastVersion | None:
         if item is None or expired(item, self._table.now()):
             return None
         record = readable(item, _record_in)

@@ -138,6 +138,11 @@ def version(group_id: str, persona_id: str, prefix: str, number: int) -> Key:
     return Key(history_partition(group_id, persona_id), f"{prefix}{number:09d}")
 
 
+def number_of(sort_key: str) -> int:
+    """Return the version at the end of a sort key."""
+    return int(id_of(sort_key))
+
+
 def id_of(sort_key: str) -> str:
     """Return the id at the end of a sort key."""
     return sort_key.rpartition("#")[2]
