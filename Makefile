@@ -74,6 +74,11 @@ soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes again
 histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, checked (HISTORY_SEED=... begins elsewhere)
 	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable
 
+# git stamps the entries by the machine's zone, so this has one; the archive names its commit (unzip -z).
+.PHONY: keep-release
+keep-release: ## Keep the functions of a release, for the tests that run them beside the present ones (COMMIT=vX.Y.Z)
+	@TZ=UTC git archive -9 --format=zip --output tests/releases/last.zip $(COMMIT) layers functions template.yaml
+
 # WALKS_SEED=... walks elsewhere, and repeats a run; a failure prints its steps, shrunk to few.
 .PHONY: walks
 walks: $(DEV) ## 100,000 steps across all that writes, compared with a plain model (WALKS_STEPS=... takes fewer)

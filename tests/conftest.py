@@ -20,7 +20,7 @@ from support.aws import REGION, Aws, create_tables, forget, lambda_environment
 from support.faults import Waiting
 from support.iam import Guard
 
-pytest_plugins = ["support.fixtures"]
+pytest_plugins = ["support.fixtures", "support.releases"]
 
 ROOT: Final = Path(__file__).parents[1]
 TEMPLATE: Final = ROOT / "template.yaml"
