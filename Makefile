@@ -163,7 +163,8 @@ openapi: $(DEV) ## Write docs/openapi.json and the answer of docs, from the mode
 monitoring: $(DEV) ## Write the log groups, alarms and dashboard of template.yaml, from its list of functions
 	@.venv/bin/python -m personas_tools.monitoring template.yaml
 
-# Deployed is arm64. The bundle that runs on this machine is built for its own processor, beside it.
+# Deployed is this; CloudFormation refuses to deploy it as another. The bundle that runs on this machine is built for its own processor, beside it.
+ARCHITECTURE ?= arm64
 HOST := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 LOCAL_BUILD := .aws-sam/local/build
 # sam has pip fetch wheels for another processor by name, once more: the constraint holds those to the locked hashes too.
@@ -171,11 +172,11 @@ SAM_BUILD := PATH="$(CURDIR)/.local/sam/bin:$$PATH" PIP_CONSTRAINT="$(CURDIR)/la
 FINISH := PYTHONPATH=tools .local/sam/bin/python -m personas_tools.bundle
 
 .PHONY: build
-build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say what it weighs
+build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say what it weighs (ARCHITECTURE=x86_64: not arm64)
 	@mkdir -p .local/logs
-	@$(SAM_BUILD) --parameter-overrides Architecture=arm64 >.local/logs/sam-build.log 2>&1 \
+	@$(SAM_BUILD) --parameter-overrides Architecture=$(ARCHITECTURE) >.local/logs/sam-build.log 2>&1 \
 		|| { cat .local/logs/sam-build.log; exit 1; }
-	@$(FINISH) .aws-sam/build --architecture arm64
+	@$(FINISH) .aws-sam/build --architecture $(ARCHITECTURE)
 
 .PHONY: build-local
 build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam/local/build

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from personas_tools import template
 from personas_tools.bundle import native_architecture
@@ -101,14 +102,20 @@ def computes(resource: object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def deployed(address: str, deployable: Path) -> Deployed:
-    """Deploy the stack by `sam deploy`."""
-    region = os.environ["AWS_REGION"]
-    boto3.client("s3").create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": region})
-    words = ["--template-file", deployable, "--stack-name", STACK, "--s3-bucket", ARTIFACTS, "--region", region]
+def artifacts(address: str) -> str:
+    """Make the bucket that SAM uploads the code to."""
+    where = {"LocationConstraint": os.environ["AWS_REGION"]}
+    boto3.client("s3").create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration=where)
+    return ARTIFACTS
+
+
+def deploy(template: Path, bucket: str, stack: str, *parameters: str) -> subprocess.CompletedProcess[str]:
+    """Run `sam deploy` with these parameters, and return how it ended."""
+    words = ["--template-file", template, "--stack-name", stack, "--s3-bucket", bucket]
+    words += ["--region", os.environ["AWS_REGION"]]
     words += ["--config-env", "none", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"]
-    words += ["--parameter-overrides", f"Architecture={native_architecture()}"]
-    done = subprocess.run(
+    words += ["--parameter-overrides", *parameters] if parameters else []
+    return subprocess.run(
         [SAM, "deploy", *words],
         env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
         stdout=subprocess.PIPE,
@@ -116,6 +123,12 @@ def deployed(address: str, deployable: Path) -> Deployed:
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def deployed(artifacts: str, deployable: Path) -> Deployed:
+    """Deploy the stack by `sam deploy`."""
+    done = deploy(deployable, artifacts, STACK)
     assert done.returncode == 0, done.stdout
     cloudformation = boto3.client("cloudformation")
     resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
@@ -135,6 +148,25 @@ def walk(deployed: Deployed) -> Walk:
 @pytest.mark.parametrize("name", targets())
 def test_a_deployed_function_answers_its_event(walk: Walk, name: str) -> None:
     assert succeeded(name, walk.answers[name]), walk.answers[name]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        (f"Architecture={'x86_64' if native_architecture() == 'arm64' else 'arm64'}", "Architecture"),
+        ("Stage=prod", "AlarmTopicArn"),
+    ],
+)
+def test_a_deployment_that_could_not_work_is_refused(
+    artifacts: str, deployable: Path, parameter: str, said: str
+) -> None:
+    # Given a build for this processor, when it is deployed for another one, or to prod with nobody to hear alarms,
+    done = deploy(deployable, artifacts, "personas-refused", parameter)
+    # then nothing is made, and the parameter is named.
+    assert done.returncode != 0
+    assert said in done.stdout
+    with pytest.raises(ClientError, match="does not exist"):
+        boto3.client("cloudformation").describe_stack_resources(StackName="personas-refused")
 
 
 def test_what_was_saved_lies_in_the_stack_s_own_table_and_bucket(walk: Walk, deployed: Deployed) -> None:

@@ -3,12 +3,13 @@
 As in ``template_checks``, a check yields a sentence for each fault, and nothing if the rule holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from personas.contract.names import ITEMS_MAX
 from personas.contract.registry import ROUTES
-from support.deployed import Deployed, mapping
+from personas_tools.template_nodes import Node, TemplateError
+from support.deployed import Deployed, items, mapping
 from support.template_checks import Check
 
 LONG: Final = frozenset({"export", "refresh"})
@@ -49,6 +50,46 @@ def exports_may_be_bounded(deployed: Deployed) -> Iterator[str]:
         yield "ExportConcurrency is not empty by default"
 
 
+def prod_has_somebody_who_hears_it(deployed: Deployed) -> Iterator[str]:
+    """Check that prod is refused without a topic that pages, that it is accepted with one, and all else without."""
+    topic = {"AlarmTopicArn": "arn:aws:sns:xx-test-1::pages"}
+    if not list(refusals(deployed, {"Stage": "prod"})):
+        yield "prod is deployed without AlarmTopicArn"
+    yield from (f"prod is refused: {why}" for why in refusals(deployed, {"Stage": "prod", **topic}))
+    yield from (f"dev is refused: {why}" for why in refusals(deployed, {"Stage": "dev"}))
+
+
+def refusals(deployed: Deployed, given: Mapping[str, str]) -> Iterator[str]:
+    """Yield the descriptions of the rules that refuse these parameters; the others have their defaults."""
+    declared = {name: mapping(each) for name, each in mapping(deployed.document.get("Parameters", {})).items()}
+    values = {name: str(each.get("Default", "")) for name, each in declared.items()} | dict(given)
+    for node in mapping(deployed.document.get("Rules", {})).values():
+        rule = mapping(node)
+        if "RuleCondition" in rule and not _holds(rule["RuleCondition"], values):
+            continue
+        for each in items(rule["Assertions"]):
+            assertion = mapping(each)
+            if not _holds(assertion["Assert"], values):
+                yield str(assertion["AssertDescription"])
+
+
+def _holds(node: Node, values: Mapping[str, str]) -> bool:
+    match node:
+        case {"Fn::Equals": [left, right]}:
+            return _value(left, values) == _value(right, values)
+        case {"Fn::Not": [inner]}:
+            return not _holds(inner, values)
+        case {"Fn::And": [*inner]}:
+            return all(_holds(each, values) for each in inner)
+        case {"Fn::Or": [*inner]}:
+            return any(_holds(each, values) for each in inner)
+    raise TemplateError(f"a rule says {node}")
+
+
+def _value(node: Node, values: Mapping[str, str]) -> Node:
+    return values[str(node["Ref"])] if isinstance(node, dict) else node
+
+
 def _takes_many(schema: dict[str, object]) -> bool:
     properties = schema.get("properties", {})
     assert isinstance(properties, dict)
@@ -58,4 +99,5 @@ def _takes_many(schema: dict[str, object]) -> bool:
 CHECKS: Final[tuple[Check, ...]] = (
     long_calls_have_throttles_of_their_own,
     exports_may_be_bounded,
+    prod_has_somebody_who_hears_it,
 )

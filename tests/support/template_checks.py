@@ -163,6 +163,9 @@ DIMENSIONS: Final[Mapping[str, tuple[str, Node]]] = {
 }
 """The source of a dimension's value: the type of the resource, and Ref or the attribute."""
 
+PAGING: Final = frozenset({"LatencyAlarm", "ServerErrorsAlarm", "ThrottlesAlarm"})
+"""The alarms that wake somebody: callers are not served, or not in time."""
+
 WATCHED: Final = frozenset(
     {
         ("AWS/ApiGateway", "5xx"),
@@ -388,10 +391,13 @@ def alarms_look_at_what_exists(deployed: Deployed) -> Iterator[str]:
 
 def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
     """Check that an alarm notifies the topic if there is one, and needs no more periods than it evaluates."""
-    told = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
     for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
-        if (alarm.get("AlarmActions"), alarm.get("OKActions")) != (told, told):
-            yield f"{name} does not tell the topic of the parameter"
+        topic = "Alarm" if name in PAGING else "Notice"
+        told = {"Fn::If": [f"Has{topic}Topic", [{"Ref": f"{topic}TopicArn"}], {"Ref": "AWS::NoValue"}]}
+        if alarm.get("AlarmActions") != told:
+            yield f"{name} does not tell the topic {topic}TopicArn"
+        if alarm.get("OKActions") != (told if name in PAGING else None):
+            yield f"{name} {'does not tell' if name in PAGING else 'tells'} that it is over"
         if alarm.get("ActionsEnabled", True) is not True:
             yield f"{name} tells nobody"
         needed, looked_at = alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods")
@@ -400,8 +406,9 @@ def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
         if not isinstance(alarm.get("Threshold"), int | float):
             yield f"{name} has no threshold"
     conditions = mapping(deployed.document.get("Conditions", {}))
-    if conditions.get("HasAlarmTopic") != {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}:
-        yield "HasAlarmTopic is not: AlarmTopicArn is given"
+    for topic in ("Alarm", "Notice"):
+        if conditions.get(f"Has{topic}Topic") != {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{topic}TopicArn"}, ""]}]}:
+            yield f"Has{topic}Topic is not: {topic}TopicArn is given"
 
 
 def everything_is_watched(deployed: Deployed) -> Iterator[str]:

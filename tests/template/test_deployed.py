@@ -100,6 +100,24 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.alarms_can_go_on,
         "ServerErrorsAlarm does not tell the topic",
     ),
+    "an alarm that pages and never says that it is over": Mutation(
+        "      OKActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]\n",
+        "",
+        template_checks.alarms_can_go_on,
+        "ServerErrorsAlarm does not tell that it is over",
+    ),
+    "a notice that pages": Mutation(
+        "      AlarmActions: !If [HasNoticeTopic, [!Ref NoticeTopicArn], !Ref AWS::NoValue]\n",
+        "      AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]\n",
+        template_checks.alarms_can_go_on,
+        "does not tell the topic NoticeTopicArn",
+    ),
+    "a prod that nobody hears": Mutation(
+        "    RuleCondition: !Equals [!Ref Stage, prod]\n",
+        "    RuleCondition: !Equals [!Ref Stage, production]\n",
+        deployment_checks.prod_has_somebody_who_hears_it,
+        "prod is deployed without AlarmTopicArn",
+    ),
     "dead letters that nobody looks at": Mutation(
         "Value: !GetAtt ScheduleDeadLetters.QueueName",
         "Value: !GetAtt RefreshDeadLetters.QueueName",

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
+from personas_tools.built_template import pin_architecture
 from personas_tools.bundle import BundleError, Weight, report, strip, weights
 
 ARM64: Final = 183
@@ -52,6 +54,23 @@ def test_machine_code_for_another_machine_is_refused(tmp_path: Path, content: by
     file.write_bytes(content)
     with pytest.raises(BundleError, match=r"library\.so is not machine code for x86_64"):
         strip(file, "x86_64")
+
+
+def test_what_was_built_for_one_processor_is_deployed_for_that_one(tmp_path: Path) -> None:
+    # Given the parameters of a template, beside a build for x86_64
+    declared = {"Type": "String", "Default": "arm64", "AllowedValues": ["arm64", "x86_64"]}
+    template = tmp_path / "template.yaml"
+    template.write_text(yaml.safe_dump({"Parameters": {"Stage": {"Type": "String"}, "Architecture": declared}}))
+
+    # When it is pinned, twice
+    pin_architecture(tmp_path, "x86_64")
+    pin_architecture(tmp_path, "x86_64")
+
+    # Then it has that processor by default and allows no other; all else is as it was
+    assert yaml.safe_load(template.read_text())["Parameters"] == {
+        "Stage": {"Type": "String"},
+        "Architecture": {"Type": "String", "Default": "x86_64", "AllowedValues": ["x86_64"]},
+    }
 
 
 def test_every_byte_is_counted_once_and_by_its_kind(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Finishes what `sam build` made: drops what no function can reach, compiles byte code, and says what the rest weighs.
 
+The template beside it is held to the architecture that was built.
+
     python -m personas_tools.bundle .aws-sam/build --architecture arm64
 
 Lambda unpacks and imports this at every cold start. SAM ships neither byte code, so that every start would compile
@@ -20,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Final
+
+from personas_tools.built_template import pin_architecture
 
 LAYER_LIMIT: Final = 16_000_000
 """Bytes of the zipped layer that are too many."""
@@ -81,6 +85,7 @@ def finish(build: Path, architecture: str) -> None:
         compile_all(layer, "/opt")
     for function in functions(build):
         compile_all(function, "/var/task")
+    pin_architecture(build, architecture)
 
 
 def native_architecture() -> str:

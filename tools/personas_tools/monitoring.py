@@ -91,7 +91,8 @@ def _alarm(alarm: Alarm) -> Node:
             stat: Node = {"Metric": _metric(metric), "Stat": metric.statistic, "Period": alarm.period}
             queries.append({"Id": name, "MetricStat": stat, "ReturnData": False})
         watched = {"Metrics": queries}
-    told: Node = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    condition, topic = ("HasAlarmTopic", "AlarmTopicArn") if alarm.pages else ("HasNoticeTopic", "NoticeTopicArn")
+    told: Node = {"Fn::If": [condition, [{"Ref": topic}], {"Ref": "AWS::NoValue"}]}
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
@@ -103,7 +104,8 @@ def _alarm(alarm: Alarm) -> Node:
             "DatapointsToAlarm": alarm.breaches,
             "TreatMissingData": alarm.missing,
             "AlarmActions": told,
-            "OKActions": told,
+            # That a notice is over can be read where it is worked on.
+            **({"OKActions": told} if alarm.pages else {}),
         },
     }
 

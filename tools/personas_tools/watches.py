@@ -24,7 +24,8 @@ class Metric:
 class Alarm:
     """An alarm that goes on if the metric, or the ``expression`` of several, lies above ``threshold``.
 
-    ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it.
+    ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it. ``pages`` is
+    True where callers are not served: somebody is woken, and told when it is over. The others wait until the morning.
     """
 
     logical_id: str
@@ -36,6 +37,7 @@ class Alarm:
     of: int = 1
     expression: str | None = None
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
+    pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ _API: Final = (
                 "Callers get 500 or 503: more than four in five minutes",
                 {"errors": _of_api("5xx", "Sum")},
                 threshold=4,
+                pages=True,
             )
         ],
     ),
@@ -86,6 +89,7 @@ _API: Final = (
                 threshold=3000,
                 breaches=3,
                 of=3,
+                pages=True,
             )
         ],
     ),
@@ -104,6 +108,7 @@ _REST: Final = (
                 threshold=0,
                 breaches=2,
                 of=3,
+                pages=True,
             )
         ],
     ),
