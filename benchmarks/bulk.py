@@ -28,7 +28,7 @@ from cost import REGION, Bench, Output
 from moto import mock_aws
 
 from personas import runtime, services
-from personas.contract.names import BULK_BODY_MAX, ITEMS_MAX
+from personas.contract.base import BULK_BODY_MAX, ITEMS_MAX
 from personas_tools import template
 from personas_tools.emulator import Emulator
 from support.aws import Aws

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from personas.contract.names import BODY_MAX, ITEMS_MAX, PAGE_SIZE_MAX
+from personas.contract.base import BODY_MAX, ITEMS_MAX, PAGE_SIZE_MAX
 from personas.contract.registry import OPERATIONS
 from support.client import event
 from support.world import NEEDED, World, fault

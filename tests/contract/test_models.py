@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from personas.contract import (
+    base,
     create,
     delete,
     docs,
@@ -18,7 +19,6 @@ from personas.contract import (
     duplicate,
     export,
     get,
-    names,
     refresh,
     resources,
     results,
@@ -26,9 +26,8 @@ from personas.contract import (
     sections,
     update,
 )
-from personas.contract.base import ReadRequest, WireModel, WriteItem, WriteRequest
+from personas.contract.base import ReadRequest, Rejected, WireModel, WriteItem, WriteRequest
 from personas.contract.download import DownloadResponse
-from personas.contract.names import Rejected
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
 from personas.contract.registry import OPERATIONS, PREFIX, ROUTES
 
@@ -648,7 +647,7 @@ def test_numbers_have_limits_and_defaults() -> None:
     assert faults(lambda: search.SearchPersonaRequest(page_size=101)) == {"/page_size": "must be at most 100"}
     assert faults(lambda: patched(expected_version=-1)) == {"/expected_version": "must be at least 0"}
     assert faults(lambda: patched(expected_version=10**40)) == {
-        "/expected_version": f"must be at most {names.NUMBER_MAX}"
+        "/expected_version": f"must be at most {base.NUMBER_MAX}"
     }
 
 

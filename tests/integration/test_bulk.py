@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from personas.contract.names import BODY_MAX, BULK_BODY_MAX, ITEMS_MAX, QUOTED_MAX
+from personas.contract.base import BODY_MAX, BULK_BODY_MAX, ITEMS_MAX, QUOTED_MAX
 from personas.operations.bulk import TRIES
 from personas.runtime import FINISHING_TIME
 from personas.services import services

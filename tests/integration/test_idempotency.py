@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from personas.contract.names import ITEMS_MAX
+from personas.contract.base import ITEMS_MAX
 from personas.domain.persona import Persona
 from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailable
 from personas.store import keys

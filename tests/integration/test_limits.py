@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
-from personas.contract.names import (
+from personas.contract.base import (
     DESCRIPTION_MAX,
     EXAMPLE_MAX,
     EXAMPLES_MAX,

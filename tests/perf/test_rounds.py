@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from personas.contract.names import ITEMS_MAX
+from personas.contract.base import ITEMS_MAX
 from personas.identity import CACHE_LIFE, Authenticator
 from personas.operations.bulk import CHUNK
 from personas.runtime import THREADS, Deadline, Parallel, dynamodb, s3

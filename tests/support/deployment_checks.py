@@ -6,7 +6,7 @@ As in ``template_checks``, a check yields a sentence for each fault, and nothing
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from personas.contract.names import ITEMS_MAX
+from personas.contract.base import ITEMS_MAX
 from personas.contract.registry import ROUTES
 from personas_tools.template_nodes import Node, TemplateError
 from support.deployed import Deployed, items, mapping

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from unicodedata import normalize
 
-from personas.contract.names import INSTRUCTIONS_MAX
+from personas.contract.base import INSTRUCTIONS_MAX
 from personas.contract.visible import is_visible
 
 LIBRARY: Final = r"""

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from personas.contract.names import canonical_id
+from personas.contract.base import canonical_id
 from personas.domain.folding import fold
 from personas.store import keys
 from personas.store.attributes import Value

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from personas.contract.names import DESCRIPTION_MAX, ListedName, tidy_text
+from personas.contract.base import DESCRIPTION_MAX, ListedName, tidy_text
 from personas.contract.visible import is_visible
 from personas.domain.folding import fold
 from personas.store.resources import ResourceKind

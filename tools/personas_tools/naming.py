@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import click
 
-from personas.contract.names import PAGE_SIZE_MAX, SEARCH_MAX
+from personas.contract.base import PAGE_SIZE_MAX, SEARCH_MAX
 from personas.contract.search import ListFilterOption, ListPersonaApiPersona, SearchPersonaResponse
 from personas.domain.folding import fold
 from personas_tools.http_api import Api, NotThere

@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 
 from pydantic import BaseModel
 
-from personas.contract.names import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
+from personas.contract.base import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
 from personas.contract.operation import Operation
 from personas.contract.problems import Problem
 from personas.contract.registry import ABOUT, ROUTES

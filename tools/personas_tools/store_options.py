@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic_core import PydanticCustomError
 
-from personas.contract.names import canonical_id
+from personas.contract.base import canonical_id
 from personas.errors import PersonasError, Unreadable
 from personas.observability import on_a_terminal
 from personas.store.attempts import ConditionFailed

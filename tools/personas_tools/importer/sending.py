@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import pydantic_core
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from personas.contract.names import BODY_MAX
+from personas.contract.base import BODY_MAX
 from personas.domain.text import resource_id
 from personas_tools.http_api import Answer, Api, ApiError
 from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Item, Operation

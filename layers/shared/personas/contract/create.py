@@ -5,8 +5,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected
+from personas.contract.base import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected, WireModel, WriteRequest
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
 from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues

@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import ITEMS_MAX, Id, OnItsOwn, Rejected
+from personas.contract.base import ITEMS_MAX, Id, OnItsOwn, Rejected, WireModel, WriteRequest
 from personas.contract.operation import WRITE_ERRORS, Operation
 from personas.contract.results import DeletePersonaResult
 

@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import ReadRequest, WireModel
-from personas.contract.names import Id
+from personas.contract.base import Id, ReadRequest, WireModel
 from personas.contract.operation import READ_ERRORS, Operation
 
 

@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireTime
+from personas.contract.base import WireModel, WireTime
 from personas.contract.operation import Choice, Operation
 
 

@@ -5,8 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import (
+from personas.contract.base import (
     DescriptionText,
     ExampleIds,
     Examples,
@@ -16,6 +15,8 @@ from personas.contract.names import (
     NameText,
     VersionOrZero,
     WireId,
+    WireModel,
+    WriteRequest,
 )
 from personas.contract.operation import WRITE_ERRORS, Operation
 from personas.contract.persona_fields import TEXT_FIELDS

@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireId, WireTime
+from personas.contract.base import WireId, WireModel, WireTime
 from personas.contract.operation import BARE_ERRORS, Operation
 
 NONE_OR_ONE = "of none or one."

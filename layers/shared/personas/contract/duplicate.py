@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel, WriteRequest
-from personas.contract.names import Id, WireId
+from personas.contract.base import Id, WireId, WireModel, WriteRequest
 from personas.contract.operation import WRITE_ERRORS, Operation
 
 

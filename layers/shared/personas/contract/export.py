@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
+from personas.contract.base import Id, WireId, WireModel
 from personas.contract.filters import PersonaFilter
-from personas.contract.names import Id, WireId
 from personas.contract.operation import READ_ERRORS, Operation
 
 

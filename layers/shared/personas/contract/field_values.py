@@ -4,8 +4,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireId
+from personas.contract.base import WireId, WireModel
 from personas.contract.persona_fields import FIELDS, PersonaField
 
 FieldName = Literal[

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from personas.contract.base import ReadRequest
-from personas.contract.names import FilterIds, SearchText
+from personas.contract.base import FilterIds, ReadRequest, SearchText
 
 
 class PersonaFilter(ReadRequest):

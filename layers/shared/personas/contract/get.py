@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import AliasChoices, Field
 
-from personas.contract.base import ReadRequest, WireModel
-from personas.contract.names import FilterIds, Id, SearchText, Switch, WireId
+from personas.contract.base import FilterIds, Id, ReadRequest, SearchText, Switch, WireId, WireModel
 from personas.contract.operation import READ_ERRORS, Operation
 from personas.contract.resources import Field as FieldResource
 from personas.contract.sections import (

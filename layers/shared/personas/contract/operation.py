@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from personas.contract.names import BODY_MAX
+from personas.contract.base import BODY_MAX
 
 PREFIX: Final = "/api/v5/artifacts/personas"
 

@@ -6,8 +6,6 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from personas.contract.base import WireModel
-
 FAULTS_MAX: Final = 100
 """The most fields at fault that one answer names: a body of unknown fields alone must not be echoed whole."""
 POINTER_PART_MAX: Final = 200
@@ -41,8 +39,10 @@ _LIMIT_MESSAGES: Final[Mapping[str, str]] = {
 }
 
 
-class FieldError(WireModel):
+class FieldError(BaseModel):
     """One field at fault and the reason."""
+
+    model_config = ConfigDict(extra="forbid")
 
     field: Annotated[str, Field(description="The place of the fault: a JSON pointer (RFC 6901) into the request body.")]
     message: Annotated[str, Field(description="The reason, as a phrase on which a person can act.")]

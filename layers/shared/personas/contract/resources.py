@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field as About  # the contract has a resource named Field
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireId, WireTime
+from personas.contract.base import WireId, WireModel, WireTime
 
 Generated = Annotated[bool | None, About(description="True if it was written by a machine rather than a person.")]
 

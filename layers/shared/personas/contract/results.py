@@ -4,8 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, JsonValue, WithJsonSchema
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireId
+from personas.contract.base import WireId, WireModel
 
 _CODE: Final = Field(description="Of a failed item: the kind of failure for programs, as a problem's code.")
 

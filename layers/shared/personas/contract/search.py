@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
+from personas.contract.base import PAGE_SIZE_DEFAULT, PageOffset, PageSize, SearchText, WireId, WireModel, WireTime
 from personas.contract.filters import PersonaFilter
-from personas.contract.names import PAGE_SIZE_DEFAULT, PageOffset, PageSize, SearchText, WireId, WireTime
 from personas.contract.operation import Operation
 
 

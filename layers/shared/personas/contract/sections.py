@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from personas.contract.base import WireModel
-from personas.contract.names import WireId
+from personas.contract.base import WireId, WireModel
 from personas.contract.resources import (
     Color,
     Department,

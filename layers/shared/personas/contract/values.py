@@ -5,8 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from personas.contract.base import WriteItem
-from personas.contract.names import (
+from personas.contract.base import (
     CatalogueValue,
     DescriptionText,
     ExampleIds,
@@ -17,6 +16,7 @@ from personas.contract.names import (
     ListedNames,
     NameText,
     Switch,
+    WriteItem,
 )
 from personas.contract.persona_fields import FIELDS
 

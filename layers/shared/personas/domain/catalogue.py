@@ -7,7 +7,7 @@ from functools import cached_property
 from types import UnionType
 from typing import Final, NamedTuple, Self, cast
 
-from personas.contract.names import is_sound
+from personas.contract.base import is_sound
 from personas.contract.persona_fields import LinkKind
 from personas.domain.folding import fold
 from personas.domain.text import quoted, resource_id

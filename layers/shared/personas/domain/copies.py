@@ -1,6 +1,6 @@
 """The names of copies."""
 
-from personas.contract.names import NAME_MAX
+from personas.contract.base import NAME_MAX
 
 
 def copy_name(name: str, number: int) -> str:

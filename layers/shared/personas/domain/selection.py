@@ -8,7 +8,7 @@ in one way, whether it exists or not: ids of a catalogue can be computed from na
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from personas.contract.names import EXAMPLES_MAX, TEXTS_MAX
+from personas.contract.base import EXAMPLES_MAX, TEXTS_MAX
 from personas.contract.persona_fields import (
     LINK_FIELDS,
     TEXT_FIELDS,

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 import pydantic_core
 
-from personas.contract.names import QUOTED_MAX
+from personas.contract.base import QUOTED_MAX
 from personas.contract.persona_fields import TextKind
 
 NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")

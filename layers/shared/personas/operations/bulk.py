@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 
 from pydantic import BaseModel
 
-from personas.contract.names import QUOTED_MAX, Rejected
+from personas.contract.base import QUOTED_MAX, Rejected
 from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
 from personas.errors import (

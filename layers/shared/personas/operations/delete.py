@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
+from personas.contract.base import Rejected
 from personas.contract.delete import DeletePersonaRequest, DeletePersonaResponse, DeletePersonaResult
-from personas.contract.names import Rejected
 from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller

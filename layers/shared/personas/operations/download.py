@@ -2,8 +2,8 @@
 
 from pydantic_core import PydanticCustomError
 
+from personas.contract.base import canonical_id
 from personas.contract.download import DownloadResponse
-from personas.contract.names import canonical_id
 from personas.domain.permissions import may_download
 from personas.domain.profile import Caller
 from personas.errors import NotFound

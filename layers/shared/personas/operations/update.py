@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from personas.contract.names import Rejected
+from personas.contract.base import Rejected
 from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.domain.intent import Intent

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
-from personas.contract.names import TEXTS_MAX
+from personas.contract.base import TEXTS_MAX
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from personas.clock import is_recent
-from personas.contract.names import LIST_MAX
+from personas.contract.base import LIST_MAX
 from personas.contract.persona_fields import TEXT_FIELDS
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from personas.contract.names import LIST_MAX, is_sound
+from personas.contract.base import LIST_MAX, is_sound
 from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, LinkField, one_or_many
 from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
 from personas.domain.text import Text

@@ -12,7 +12,7 @@ from itertools import batched
 from threading import Lock
 from typing import Final, NamedTuple, cast
 
-from personas.contract.names import TEXTS_MAX
+from personas.contract.base import TEXTS_MAX
 from personas.contract.persona_fields import TextKind
 from personas.domain.text import Fingerprint, Reference, Text, fingerprint
 from personas.store import keys
