@@ -19,7 +19,6 @@ from click.testing import CliRunner, Result
 
 from personas.clock import Clock, machine_time
 from personas.contract.create import CreatePersonaRequest
-from personas.domain.intent import OneTime
 from personas.domain.profile import Caller
 from personas.domain.text import resource_id
 from personas.errors import Unauthenticated, Unavailable
@@ -32,6 +31,7 @@ from personas.store import keys
 from personas.store.change_feed import Change
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
+from personas.store.write_rule import OneTime
 from personas_tools import demo, library, target
 from personas_tools import stack as local
 from personas_tools.cli import main

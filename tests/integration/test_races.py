@@ -17,12 +17,12 @@ from uuid import uuid4
 import pytest
 
 from personas.contract.update import UpdatePersonaRequest
-from personas.domain.intent import OneTime
 from personas.domain.profile import Caller, Profile
 from personas.errors import PersonasError
 from personas.operations.update import update_personas
 from personas.services import services
 from personas.store.attempts import ConditionFailed
+from personas.store.write_rule import OneTime
 from personas_tools.template import Function, TableRequest
 from support.client import Answer, Client
 from support.emulated import emulated_aws

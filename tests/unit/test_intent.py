@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from personas.domain.intent import Keyed, OneTime
+from personas.store.idempotency import Keyed
+from personas.store.write_rule import OneTime
 
 SCOPE = "group/profile/create"
 

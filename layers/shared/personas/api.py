@@ -22,7 +22,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import BaseModel, ValidationError
 
 from personas.contract.problems import field_errors
-from personas.domain.intent import Intent, OneTime
 from personas.domain.profile import Caller
 from personas.errors import (
     Fault,
@@ -41,6 +40,7 @@ from personas.negotiation import VARY, compressed, names
 from personas.observability import add_log_fields, logger, record_error
 from personas.runtime import GATEWAY_WAITS, clock, deadline
 from personas.services import services
+from personas.store.write_rule import Intent, OneTime
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware

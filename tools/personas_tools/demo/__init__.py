@@ -14,7 +14,6 @@ import yaml
 from personas.clock import machine_time
 from personas.contract.create import CreatePersonaRequest
 from personas.domain.folding import fold
-from personas.domain.intent import OneTime
 from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
 from personas.domain.text import resource_id
 from personas.errors import Unavailable
@@ -25,6 +24,7 @@ from personas.settings import Settings
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
+from personas.store.write_rule import OneTime
 from personas_tools.library import load
 from personas_tools.library_catalogue import Catalogue, stored_catalogue
 from personas_tools.library_file import Library, parse

@@ -5,7 +5,6 @@ from functools import partial
 
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.results import PersonaResultItem
-from personas.domain.intent import Intent
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import Links, select, too_long
@@ -14,7 +13,7 @@ from personas.operations.bulk import Attempt, check_items, check_writer, invalid
 from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas
 from personas.services import Services
 from personas.store.personas import Found
-from personas.store.write_rule import WriteResult
+from personas.store.write_rule import Intent, WriteResult
 
 
 def create_personas(

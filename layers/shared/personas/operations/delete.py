@@ -5,7 +5,6 @@ from functools import partial
 
 from personas.contract.base import Rejected
 from personas.contract.delete import DeletePersonaRequest, DeletePersonaResponse, DeletePersonaResult
-from personas.domain.intent import Intent
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
@@ -13,7 +12,7 @@ from personas.operations.bulk import Attempt, check_items, check_writer, cut_to_
 from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.personas import Deletion, Found
-from personas.store.write_rule import WriteResult
+from personas.store.write_rule import Intent, WriteResult
 
 
 def delete_personas(

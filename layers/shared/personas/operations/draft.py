@@ -7,7 +7,6 @@ from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftR
 from personas.contract.results import DraftFormState
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
-from personas.domain.intent import Intent
 from personas.domain.permissions import may_write
 from personas.domain.persona import Changes, Form, fields_of, laid_over
 from personas.domain.profile import Caller
@@ -17,6 +16,7 @@ from personas.operations.bulk import invalid_item
 from personas.operations.persona_writes import prepare_writes
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
+from personas.store.write_rule import Intent
 
 
 def patch_draft(

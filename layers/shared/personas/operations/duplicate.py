@@ -5,7 +5,6 @@ from functools import partial
 
 from personas.contract.duplicate import DuplicatePersonaRequest, DuplicatePersonaResponse
 from personas.domain.copies import copy_name
-from personas.domain.intent import Intent
 from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
@@ -16,7 +15,7 @@ from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 from personas.store.personas import Stored, name_in
-from personas.store.write_rule import version_written_by
+from personas.store.write_rule import Intent, version_written_by
 
 
 def duplicate_persona(

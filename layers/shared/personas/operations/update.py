@@ -9,7 +9,6 @@ from typing import Final
 from personas.contract.base import Rejected
 from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
-from personas.domain.intent import Intent
 from personas.domain.permissions import may_edit, may_see
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
@@ -28,7 +27,7 @@ from personas.operations.persona_reads import visible_to
 from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas
 from personas.services import Services
 from personas.store.personas import Found
-from personas.store.write_rule import WriteResult
+from personas.store.write_rule import Intent, WriteResult
 
 _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
 """RFC 9110, section 8.8.3."""

@@ -3,7 +3,7 @@
 The record's key is group, profile, operation and header; the body and ``If-Match`` go into payload validation. An
 error removes the record, so it is not remembered, unless something may have been saved, by this attempt or by one whose
 record it took over. A record that a killed function left behind is free again when that function's time would have been
-over; the repeat then finds what was saved by its write ids (``domain.intent``).
+over; the repeat then finds what was saved by its write ids (``Keyed``).
 
 The times in the records are AWS's, as all times of the service (``personas.clock``). Powertools knows only the
 machine's: ``_Records`` converts in both directions.
@@ -11,12 +11,13 @@ machine's: ``_Records`` converts in both directions.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from uuid import uuid4
+from uuid import uuid4, uuid5
 
 from aws_lambda_powertools.utilities.idempotency import (
     BasePersistenceLayer,
@@ -33,12 +34,13 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import STATUS_CONSTANTS, DataRecord
 
-from personas.domain.intent import Intent, Keyed
+from personas.domain.text import NAMESPACE
 from personas.errors import Conflict, Invalid, PersonasError, Unavailable
 from personas.observability import logger
 from personas.runtime import clock, deadline, dynamodb
 from personas.store.attempts import ConditionFailed, attempted
 from personas.store.attributes import Item, Value, decode_item, encode_item, integer, text
+from personas.store.write_rule import Intent
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -54,6 +56,31 @@ ANSWER_MAX: Final = 400_000
 _SECONDS: Final = timedelta(seconds=1)
 _MILLISECONDS: Final = timedelta(milliseconds=1)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Keyed:
+    """The intent behind one use of an Idempotency-Key.
+
+    Its ids follow from the key, so that a repeat after a crash finds what the first attempt did and completes the rest.
+    A write's id also depends on the body: another body under the same key cannot pass for a repeat.
+
+    ``scope`` is group, profile and operation; ``key`` the header and the mark that distinguishes this use of it from
+    an earlier one that is forgotten by now; ``body`` the body that was sent; ``may_be_done`` says that the call takes
+    over the record of an earlier one.
+    """
+
+    def __init__(self, scope: str, key: str, body: str, *, may_be_done: bool = False) -> None:
+        self.may_be_done = may_be_done
+        self._seed = uuid5(NAMESPACE, f"idempotency/{scope}/{key}")
+        self._write = hashlib.sha256(f"{self._seed}/{body}".encode()).hexdigest()[:16]
+
+    def new_id(self, item: int = 0) -> str:
+        """Return the id that follows from the key and the position."""
+        return str(uuid5(self._seed, str(item)))
+
+    def write_id(self, item: int = 0) -> str:
+        """Return the id that follows from the key, the body and the position."""
+        return f"{self._write}.{item}"
 
 
 class _Records(BasePersistenceLayer):

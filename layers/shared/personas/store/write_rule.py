@@ -5,11 +5,14 @@ in the item's *recent writes*, a ring of the last eight. When an attempt's answe
 once, and its condition fails on an item whose recent writes hold our own id: that is a success, even when others have
 written since. If they have written eight times and more, the outcome of ours is unknown. A repeat under the same
 Idempotency-Key carries the same id and finds itself the same way, among the last eight writes: after more, it does not.
+
+A call's intent gives its writes their ids, and the things that it makes theirs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from uuid import uuid4
 
 from personas.store.attempts import ConditionFailed, outcome_unknown
 from personas.store.attributes import encode_item, integer, mapping_or_empty
@@ -26,6 +29,37 @@ if TYPE_CHECKING:
 RECENT_WRITES: Final = "trail"
 """The attribute that holds the ids and versions of an item's last eight writes, a ring."""
 RECENT_WRITES_MAX: Final = 8
+
+
+class Intent(Protocol):
+    """The intent of a call that writes. ``item`` is the position in a bulk call."""
+
+    @property
+    def may_be_done(self) -> bool:
+        """True if an earlier call with this intent may have written: its writes are looked for before any decision."""
+
+    def new_id(self, item: int = 0) -> str:
+        """Return the id of the thing that an item makes."""
+
+    def write_id(self, item: int = 0) -> str:
+        """Return the id of an item's write: always the same for the same item of this intent."""
+
+
+class OneTime:
+    """The intent of a call that carries no Idempotency-Key: every attempt is a new one."""
+
+    may_be_done = False
+
+    def __init__(self) -> None:
+        self._nonce = uuid4().hex[:16]
+
+    def new_id(self, item: int = 0) -> str:
+        """Return a random id."""
+        return str(uuid4())
+
+    def write_id(self, item: int = 0) -> str:
+        """Return a random id for this call, then the position."""
+        return f"{self._nonce}.{item}"
 
 
 class WriteResult(NamedTuple):
