@@ -33,8 +33,9 @@ import click
 from personas import api
 from personas.domain.catalogue import SNAPSHOTS, Pointer
 from personas.domain.persona import Form, Persona
-from personas.domain.profile import ApiKey, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Profile
 from personas.domain.text import Text
+from personas.identity import digest_of, new_key
 from personas.runtime import dynamodb, s3, sqs
 from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode

@@ -57,8 +57,9 @@ from personas import runtime
 from personas.contract.registry import OPERATIONS
 from personas.domain.catalogue import Pointer
 from personas.domain.persona import Form, Persona
-from personas.domain.profile import ApiKey, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Profile
 from personas.domain.text import Text, resource_id
+from personas.identity import digest_of, new_key
 from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode
 from personas.services import services

@@ -13,7 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from personas.domain.profile import new_key
+from personas.identity import new_key
 from personas.runtime import dynamodb
 from personas.tokens import ALGORITHMS
 from support.issuer import AUDIENCE, ISSUER, Issuer, private_key, public_jwk

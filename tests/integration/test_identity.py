@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from personas.domain.profile import Caller, digest_of
+from personas.domain.profile import Caller
 from personas.errors import Unauthenticated, Unavailable
-from personas.identity import Authenticator
+from personas.identity import Authenticator, digest_of
 from personas.settings import Settings
 from personas.store import keys
 from support.issuer import AUDIENCE, ISSUER, Issuer, public_jwk

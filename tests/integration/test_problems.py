@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from personas.domain.profile import digest_of
+from personas.identity import digest_of
 from support.client import Answer, event
 from support.world import GROUP, NEEDED, NOBODY, World, fault, pointers
 

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from personas import observability
 from personas.domain.catalogue import TEXT_IDS
-from personas.domain.profile import Profile, digest_of
+from personas.domain.profile import Profile
 from personas.domain.text import Reference
+from personas.identity import digest_of
 from personas.store import keys
 from personas.store.groups import GroupStore
 from personas.store.keys import Key

@@ -8,8 +8,9 @@ from itertools import count
 from typing import Any, Final
 from unittest.mock import patch
 
-from personas.domain.profile import ApiKey, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Profile
 from personas.domain.text import resource_id
+from personas.identity import digest_of, new_key
 from personas.runtime import Deadline, dynamodb, s3, utc_now
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore

@@ -17,9 +17,10 @@ from personas.contract.persona_fields import TextKind
 from personas.contract.registry import ROUTES
 from personas.domain.catalogue import TEXT_IDS, Catalogue
 from personas.domain.persona import Persona
-from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Caller, Profile
 from personas.domain.text import resource_id
 from personas.domain.text import text_id as id_of_text
+from personas.identity import digest_of, new_key
 from personas.runtime import Deadline, utc_now
 from personas.store import keys
 from personas.store.attributes import Item, Value, encode

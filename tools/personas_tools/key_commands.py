@@ -8,7 +8,8 @@ from uuid import uuid4
 import click
 
 from personas.domain.folding import fold
-from personas.domain.profile import KEY_PREFIX, ApiKey, digest_of, new_key
+from personas.domain.profile import ApiKey
+from personas.identity import KEY_PREFIX, digest_of, is_valid, new_key
 from personas.store.profiles import ProfileStore
 from personas_tools.library_catalogue import id_in
 from personas_tools.naming import one_named
@@ -83,7 +84,7 @@ def key_list(target: Target, group_id: str | None) -> None:
     table = Grid("ID", "LABEL", "PROFILE", "CREATED", "EXPIRES", "STATE")
     for each in issued:
         person = people.get(each.profile_id or "")
-        state = "revoked" if each.revoked else ("valid" if each.holds(moment) else "expired")
+        state = "revoked" if each.revoked else ("valid" if is_valid(each, moment) else "expired")
         table.add_row(
             each.digest[:_SHORT_ID],
             each.label,

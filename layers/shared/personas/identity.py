@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from personas.clock import is_recent
-from personas.domain.profile import ApiKey, Caller, Profile, digest_of, profile_hint
+from personas.domain.profile import ApiKey, Caller, Profile
 from personas.domain.text import resource_id
 from personas.errors import Unauthenticated
 from personas.settings import Settings
@@ -24,6 +29,9 @@ _CACHE_MAX: Final = 1_000
 CHALLENGE: Final = 'Bearer realm="personas", ApiKey realm="personas"'
 """The value of ``WWW-Authenticate`` in every 401."""
 
+KEY_PREFIX: Final = "psk"
+_SECRET_BYTES: Final = 32
+_NO_PROFILE: Final = "group"
 _CREDENTIAL_MAX: Final = 8_192
 _TRUE_WORDS: Final = frozenset({"true", "1", "yes"})
 
@@ -73,7 +81,7 @@ class Authenticator:
         digest = digest_of(key) if key else None
 
         api_key, profiles = self._look_up(digest, {each for each in (subject, profile_hint(key)) if each})
-        if digest is not None and (api_key is None or not api_key.holds(self._clock().timestamp())):
+        if digest is not None and (api_key is None or not is_valid(api_key, self._clock().timestamp())):
             raise Unauthenticated("The API key is unknown, expired or revoked.")
         profile_id = subject or (api_key.profile_id if api_key else None)
         if profile_id is None:
@@ -124,3 +132,30 @@ class Authenticator:
         from personas.tokens import TokenVerifier
 
         return TokenVerifier(self._settings, self._clock)
+
+
+def new_key(profile_id: str | None) -> str:
+    """Return a new API key: 256 random bits, and the profile's id in clear so that one round trip can read both."""
+    hint = urlsafe_b64encode(UUID(profile_id).bytes).decode().rstrip("=") if profile_id else _NO_PROFILE
+    return f"{KEY_PREFIX}.{hint}.{secrets.token_urlsafe(_SECRET_BYTES)}"
+
+
+def digest_of(key: str) -> str:
+    """Return the SHA-256 of an API key in hex, which is stored. A key is random: it needs no salt and no stretching."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def profile_hint(key: str) -> str | None:
+    """Return the profile that a key claims to name: a hint for the read, trusted for nothing."""
+    match key.split("."):
+        case [prefix, hint, _] if prefix == KEY_PREFIX and hint != _NO_PROFILE:
+            try:
+                return str(UUID(bytes=urlsafe_b64decode(hint + "==")))
+            except (NotBase64, ValueError):
+                return None
+    return None
+
+
+def is_valid(key: ApiKey, now: float) -> bool:
+    """Tell whether an API key is neither revoked nor past its time."""
+    return not key.revoked and (key.expires_at is None or now < key.expires_at)

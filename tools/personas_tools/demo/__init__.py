@@ -14,9 +14,10 @@ import yaml
 from personas.clock import machine_time
 from personas.contract.create import CreatePersonaRequest
 from personas.domain.folding import fold
-from personas.domain.profile import ApiKey, Caller, Profile, digest_of, new_key
+from personas.domain.profile import ApiKey, Caller, Profile
 from personas.domain.text import resource_id
 from personas.errors import Unavailable
+from personas.identity import digest_of, is_valid, new_key
 from personas.operations.create import create_personas
 from personas.runtime import Deadline, parallel
 from personas.services import Services
@@ -185,7 +186,7 @@ def _keys(path: Path, profiles: ProfileStore, table: Table) -> dict[str, str]:
     fresh = {
         person.role: new_key(person.id)
         for person in PEOPLE
-        if person.role not in kept or ((known := stored[person.role]) is not None and not known.holds(moment))
+        if person.role not in kept or ((known := stored[person.role]) is not None and not is_valid(known, moment))
     }
     keys = kept | fresh
     if fresh:
