@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from personas.contract.persona_fields import TEXT_FIELDS, one_or_many
+from personas.contract.persona_fields import TEXT_FIELDS
+from personas.domain.persona import one_or_many
 from personas.domain.text import identified
 from personas.errors import Unreadable
 from personas.store.attributes import readable

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
 )
@@ -20,6 +21,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from personas.contract.composing import composed
+from personas.contract.persona_fields import FIELDS
 from personas.contract.problems import FieldError, field_errors
 from personas.contract.visible import is_visible
 
@@ -53,6 +55,12 @@ NUMBER_MAX: Final = 2**53 - 1
 
 NFC_SHRINKS_BY: Final = 4
 """Composing takes at most four code points into one, so a text longer than this many limits is too long as it is."""
+
+ID_FIELDS: Final = {field.name: field.id_name for field in FIELDS}
+"""For every field that takes a value, the one that takes an id instead."""
+
+NEEDED: Final = tuple(field.name for field in FIELDS if field.needed)
+"""The fields that no persona can be without."""
 
 _UUID: Final = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
@@ -213,6 +221,25 @@ IgnoredGroup = Annotated[
     object,
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "deprecated": True}),
 ]
+
+
+def id_or_value[T](value: T, info: ValidationInfo) -> T | None:
+    """Return a value, unless its id was given before it. Beside an id, null, ``[]`` and ``""`` give nothing.
+
+    Raises:
+        PydanticCustomError: both are given.
+    """
+    if info.field_name is None or not info.data.get(id_field := ID_FIELDS[info.field_name]):
+        return value
+    if value == "":
+        return None
+    if value is None or value == []:
+        return value
+    raise PydanticCustomError(
+        "contract_both",
+        "give {value_field} or {id_field}, not both",
+        {"value_field": info.field_name, "id_field": id_field},
+    )
 
 
 class WireModel(BaseModel):

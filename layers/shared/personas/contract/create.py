@@ -5,10 +5,20 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from personas.contract.base import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected, WireModel, WriteRequest
+from personas.contract.base import (
+    BULK_BODY_MAX,
+    ID_FIELDS,
+    ITEMS_MAX,
+    NEEDED,
+    Id,
+    OnItsOwn,
+    Rejected,
+    WireModel,
+    WriteRequest,
+)
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
-from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
+from personas.contract.values import PersonaValues
 
 __all__ = ["OPERATION", "CreatePersonaItem", "CreatePersonaRequest", "CreatePersonaResponse", "PersonaResultItem"]
 

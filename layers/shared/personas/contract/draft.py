@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from personas.contract.base import (
@@ -17,11 +17,11 @@ from personas.contract.base import (
     WireId,
     WireModel,
     WriteRequest,
+    id_or_value,
 )
 from personas.contract.operation import WRITE_ERRORS, Operation
 from personas.contract.persona_fields import TEXT_FIELDS
 from personas.contract.results import DraftFormState
-from personas.contract.values import id_or_value
 
 __all__ = ["OPERATION", "DraftFormState", "PatchPersonaDraftRequest", "PatchPersonaDraftResponse"]
 
@@ -65,10 +65,7 @@ class PatchPersonaDraftRequest(WriteRequest):
             return value
         return [entry for entry in value if not (isinstance(entry, str) and not entry.strip())]
 
-    @field_validator(*(field.name for field in TEXT_FIELDS if not field.many))
-    @classmethod
-    def _id_or_value(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return id_or_value(value, info)
+    _id_or_value = field_validator(*(field.name for field in TEXT_FIELDS if not field.many))(id_or_value)
 
     @model_validator(mode="after")
     def _one_flag(self) -> Self:

@@ -78,8 +78,3 @@ TEXT_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, TextFi
 LINK_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, LinkField))
 TEXTS_THEN_LINKS: Final[Sequence[PersonaField]] = (*TEXT_FIELDS, *LINK_FIELDS)
 """All fields, in the order in which an answer tells of faults and differences."""
-
-
-def one_or_many[T](field: PersonaField, values: Sequence[T]) -> tuple[T, ...] | T | None:
-    """Return values as a field holds them: all of them, or the first one, or None."""
-    return tuple(values) if field.many else values[0] if values else None

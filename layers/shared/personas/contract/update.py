@@ -5,10 +5,21 @@ from typing import Annotated, Final, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from personas.contract.base import BULK_BODY_MAX, ITEMS_MAX, Id, OnItsOwn, Rejected, Version, WireModel, WriteRequest
+from personas.contract.base import (
+    BULK_BODY_MAX,
+    ID_FIELDS,
+    ITEMS_MAX,
+    NEEDED,
+    Id,
+    OnItsOwn,
+    Rejected,
+    Version,
+    WireModel,
+    WriteRequest,
+)
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
-from personas.contract.values import ID_FIELDS, NEEDED, PersonaValues
+from personas.contract.values import PersonaValues
 
 __all__ = ["OPERATION", "PersonaResultItem", "UpdatePersonaItem", "UpdatePersonaRequest", "UpdatePersonaResponse"]
 

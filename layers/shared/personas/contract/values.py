@@ -1,11 +1,11 @@
 """The values from which a persona is saved: each thing by its id, or by its value."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator
 
 from personas.contract.base import (
+    ID_FIELDS,
     CatalogueValue,
     DescriptionText,
     ExampleIds,
@@ -17,33 +17,8 @@ from personas.contract.base import (
     NameText,
     Switch,
     WriteItem,
+    id_or_value,
 )
-from personas.contract.persona_fields import FIELDS
-
-ID_FIELDS: Final = {field.name: field.id_name for field in FIELDS}
-"""For every field that takes a value, the one that takes an id instead."""
-
-NEEDED: Final = tuple(field.name for field in FIELDS if field.needed)
-"""The fields that no persona can be without."""
-
-
-def id_or_value[T](value: T, info: ValidationInfo) -> T | None:
-    """Return a value, unless its id was given before it. Beside an id, null, ``[]`` and ``""`` give nothing.
-
-    Raises:
-        PydanticCustomError: both are given.
-    """
-    if info.field_name is None or not info.data.get(id_field := ID_FIELDS[info.field_name]):
-        return value
-    if value == "":
-        return None
-    if value is None or value == []:
-        return value
-    raise PydanticCustomError(
-        "contract_both",
-        "give {value_field} or {id_field}, not both",
-        {"value_field": info.field_name, "id_field": id_field},
-    )
 
 
 class PersonaValues(WriteItem):
@@ -80,7 +55,4 @@ class PersonaValues(WriteItem):
         None
     )
 
-    @field_validator(*ID_FIELDS)
-    @classmethod
-    def _id_or_value[T](cls, value: T, info: ValidationInfo) -> T | None:
-        return id_or_value(value, info)
+    _id_or_value = field_validator(*ID_FIELDS)(id_or_value)

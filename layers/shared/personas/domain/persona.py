@@ -4,7 +4,7 @@ A persona has a form, a draft is laid over one, and a request changes one. Chang
 they do not name stays.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from operator import attrgetter
@@ -18,7 +18,6 @@ from personas.contract.persona_fields import (
     PersonaField,
     TextField,
     TextKind,
-    one_or_many,
 )
 from personas.domain.draft import Draft, Selection
 from personas.domain.text import Text
@@ -63,15 +62,13 @@ class Form:
 
     def texts_in(self, field: TextField) -> tuple[Text, ...]:
         """Return the texts of a field."""
-        held = getattr(self, field.name)
-        return held if field.many else () if held is None else (held,)
+        return as_many(field, getattr(self, field.name))
 
     def ids_in(self, field: PersonaField) -> tuple[str, ...]:
         """Return the ids of what is selected in a field."""
         if isinstance(field, TextField):
             return tuple([text.id for text in self.texts_in(field)])
-        held = getattr(self, field.id_name)
-        return held if field.many else () if held is None else (held,)
+        return as_many(field, getattr(self, field.id_name))
 
     @property
     def texts(self) -> list[tuple[TextKind, Text]]:
@@ -118,6 +115,16 @@ class Persona:
     def department_ids(self) -> tuple[str, ...]:
         """The departments that it is assigned to."""
         return self.form.department_ids
+
+
+def one_or_many[T](field: PersonaField, values: Sequence[T]) -> tuple[T, ...] | T | None:
+    """Return values as a field holds them: all of them, or the first one, or None."""
+    return tuple(values) if field.many else values[0] if values else None
+
+
+def as_many(field: PersonaField, held: Any) -> tuple[Any, ...]:
+    """Return the values that a field of a form holds, one or many."""
+    return held if field.many else () if held is None else (held,)
 
 
 def laid_over(form: Form, draft: Draft) -> Form:

@@ -18,11 +18,10 @@ from personas.contract.persona_fields import (
     PersonaField,
     TextField,
     TextKind,
-    one_or_many,
 )
 from personas.domain.catalogue import Catalogue, ParameterField, Unresolved
 from personas.domain.permissions import SUPERADMIN, is_offered_link
-from personas.domain.persona import Changes
+from personas.domain.persona import Changes, one_or_many
 from personas.domain.profile import Caller
 from personas.domain.text import Reference, Text, identified, utf8_bytes
 from personas.errors import Fault
@@ -207,9 +206,9 @@ def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected
         # A draft patch has links by id only.
         by_id, by_value = getattr(sent, field.id_name), getattr(sent, field.name, None)
         if isinstance(field, TextField):
-            changes[field.attribute] = one_or_many(field, list(dict.fromkeys(texts_of(field, by_id, by_value))))
+            changes[field.name] = one_or_many(field, list(dict.fromkeys(texts_of(field, by_id, by_value))))
         else:
-            changes[field.attribute] = one_or_many(field, list(dict.fromkeys(links_of(field, by_id, by_value))))
+            changes[field.id_name] = one_or_many(field, list(dict.fromkeys(links_of(field, by_id, by_value))))
     return Selected(changes, faults, foreign)
 
 

@@ -3,9 +3,9 @@
 from typing import cast
 
 from personas.contract.field_values import SHOWN_FIELDS, FieldValue, FieldValues, NamedEntry
-from personas.contract.persona_fields import PersonaField, TextField, one_or_many
+from personas.contract.persona_fields import PersonaField, TextField
 from personas.domain.catalogue import Catalogue
-from personas.domain.persona import Form
+from personas.domain.persona import Form, one_or_many
 
 
 def value_of(field: PersonaField, form: Form, catalogue: Catalogue) -> FieldValue:

@@ -9,9 +9,8 @@ from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
 from personas.operations.bulk import Attempt, check_items, check_writer, cut_to_length, results_of, run_items
-from personas.operations.persona_reads import visible_to
 from personas.services import Services
-from personas.store.personas import Deletion, Found
+from personas.store.personas import Deletion, Found, visible_to
 from personas.store.write_rule import Intent, WriteResult
 
 

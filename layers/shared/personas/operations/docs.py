@@ -12,8 +12,8 @@ from personas.contract.docs import DocsApiResponse, PersonaDocsRequest, PersonaD
 from personas.domain.permissions import may_see
 from personas.domain.profile import Caller
 from personas.errors import NotFound
-from personas.operations.persona_reads import read_persona
 from personas.services import Services
+from personas.store.personas import visible_to
 
 _COMPOSED: Final = Path(__file__).with_name("documentation.json")
 
@@ -26,7 +26,7 @@ def describe(services: Services, caller: Caller, request: PersonaDocsRequest) ->
     """
     if not request.entity_id:
         return _documentation()
-    stored = read_persona(services, caller, request.entity_id)
+    stored = visible_to(caller, services.personas.find(caller.group_id, request.entity_id))
     persona = stored.persona if stored else None
     if persona is None or not may_see(caller, persona.department_ids):
         raise NotFound(f"There is no persona {request.entity_id}.")

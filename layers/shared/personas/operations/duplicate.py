@@ -11,10 +11,9 @@ from personas.domain.profile import Caller
 from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import new_persona
-from personas.operations.persona_reads import visible_to
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
-from personas.store.personas import Stored, name_in
+from personas.store.personas import Stored, name_in, visible_to
 from personas.store.write_rule import Intent, version_written_by
 
 

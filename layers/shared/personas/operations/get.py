@@ -7,8 +7,8 @@ from personas.domain.persona import Form, laid_over
 from personas.domain.profile import Caller
 from personas.domain.sections import build_form
 from personas.errors import NotFound
-from personas.operations.persona_reads import read_persona
 from personas.services import Services
+from personas.store.personas import visible_to
 
 
 def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) -> GetPersonaResponse:
@@ -25,7 +25,7 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     persona_id, draft_id, searches = request.persona_id, request.draft_id, _searches(request)
     catalogue, stored, draft, news = services.parallel.gather(
         lambda: services.catalogues.current(caller.group_id),
-        lambda: read_persona(services, caller, persona_id) if persona_id else None,
+        lambda: visible_to(caller, services.personas.find(caller.group_id, persona_id)) if persona_id else None,
         lambda: services.drafts.get(caller.group_id, caller.profile_id, draft_id) if draft_id else None,
         lambda: services.suggestions.news(caller.group_id) if searches else None,
     )

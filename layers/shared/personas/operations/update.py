@@ -23,10 +23,9 @@ from personas.operations.bulk import (
     results_of,
     run_items,
 )
-from personas.operations.persona_reads import visible_to
 from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas
 from personas.services import Services
-from personas.store.personas import Found
+from personas.store.personas import Found, visible_to
 from personas.store.write_rule import Intent, WriteResult
 
 _ENTITY_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')

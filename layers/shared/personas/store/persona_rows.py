@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from personas.contract.base import LIST_MAX, is_sound
-from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, LinkField, one_or_many
-from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
+from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, LinkField
+from personas.domain.persona import HEAD_CHARACTERS, Form, Persona, one_or_many
 from personas.domain.text import Text
 from personas.store import keys
 from personas.store.attributes import (

@@ -7,8 +7,11 @@ from enum import Enum
 from functools import partial
 from typing import Final
 
+from personas.domain.permissions import SUPERADMIN
 from personas.domain.persona import Persona
+from personas.domain.profile import Caller
 from personas.errors import Contended, Unreadable
+from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable
@@ -42,6 +45,22 @@ class Deletion(Enum):
 
 type Found = Stored | Unreadable | None
 """The item under a persona's key, or the error if it cannot be read."""
+
+
+def visible_to(caller: Caller, found: Found) -> Stored | None:
+    """Return what was found, or None where the caller may not know of it.
+
+    Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.
+
+    Raises:
+        Unreadable: it cannot be read, and the caller is a superadmin.
+    """
+    if not isinstance(found, Unreadable):
+        return found
+    if caller.role == SUPERADMIN:
+        raise found
+    count_unreadable(found)
+    return None
 
 
 class PersonaStore:
