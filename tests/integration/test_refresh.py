@@ -395,6 +395,48 @@ class TestMarks:
         # Then the schedule knows that the group has changed
         assert views.marked
 
+    def test_a_mark_that_comes_late_leaves_a_later_one(
+        self, env: Environment, views: Views, world: World, clock: Clock
+    ) -> None:
+        # Given an environment whose mark is throttled while another one marks the group
+        persona_id = env.save()
+        env.services.groups.unmark(GROUP, env.clock() + timedelta(days=1))
+        throttled, other = Environment(world, clock), Environment(world, clock)
+
+        def mark_meanwhile() -> None:
+            clock.passes(seconds=19)
+            other.change(persona_id, description="This goes by the later mark.")
+
+        with throttled.stepping(Steps.interrupted(0, mark_meanwhile, lambda request: "due" in str(request.params))):
+            throttled.save(name="Bob")
+
+        # When a refresh begins while the other environment still goes by its own mark
+        clock.passes(seconds=MARK_COVERS.total_seconds() - 1)
+        env.refresh()
+
+        # Then the mark stays
+        assert views.marked
+
+    def test_scenarios_that_are_loaded_for_long_are_not_forgotten(
+        self, env: Environment, views: Views, clock: Clock
+    ) -> None:
+        # Given a persona that a scenario is to name
+        env.save(name="Ada")
+        casting = Library.model_validate({"scenarios": [{"name": "Triage", "personas": ["Ada"]}]})
+
+        # When a refresh takes the mark of the load away before the persona is written
+        def be_slow(done: int, total: int) -> None:
+            if done == total:
+                return
+            clock.passes(seconds=MARK_COVERS.total_seconds() + 1)
+            env.refresh()
+            assert not views.marked
+
+        library.load(env.services.table, GROUP, casting, progress=be_slow)
+
+        # Then the schedule knows that it was written
+        assert views.marked
+
     def test_an_environment_marks_once_a_minute(self, env: Environment, clock: Clock) -> None:
         for number, seconds in enumerate((0, 30, 29, 2, 1, 63)):
             clock.passes(seconds=seconds)

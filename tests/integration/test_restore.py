@@ -1,19 +1,23 @@
 """`personas restore`: personas as a restored copy of the table has them, for every reader to see."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from personas.domain.text import identified
+from personas.runtime import Deadline
 from personas.store import keys
 from personas.store.groups import GroupStore
+from personas.store.table import Table
 from personas_tools.cli import main
+from personas_tools.restore import restore
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables
 from support.client import Client
 from support.warm import unguarded_world, warm_client
-from support.world import GROUP, NEEDED, World, result, secret_of
+from support.world import GROUP, NEEDED, Clock, World, result, secret_of
 
 COPY = "restored-copy"
 
@@ -93,6 +97,28 @@ def test_one_persona_alone(aws: Aws, client: Client, table_definitions: Mapping[
 
     # Then only that one is back
     assert list(shown(client)) == ["Bea"]
+
+
+def test_a_restoration_that_takes_long_is_not_forgotten(
+    aws: Aws, world: World, client: Client, table_definitions: Mapping[str, TableRequest]
+) -> None:
+    # Given a copy of a table whose personas were deleted since
+    ids = [save(client, name) for name in ("Ada", "Bea")]
+    take_copy(aws, table_definitions)
+    client.call("delete", {"persona_ids": ids})
+    clock, groups = Clock(), GroupStore(world.table)
+    source, table = (Table(aws.dynamodb, name, clock, Deadline()) for name in (COPY, world.table.name))
+
+    # When the mark of the restoration is taken away while it is at work
+    def be_slow(_persona_id: str) -> bool:
+        clock.passes(minutes=2)
+        groups.unmark(GROUP, clock() + timedelta(seconds=1))
+        return True
+
+    restore(source, table, GROUP, be_slow)
+
+    # Then the schedule knows of what was written since
+    assert groups.is_marked(GROUP)
 
 
 def test_the_ids_of_texts_stay_those_of_the_group(

@@ -55,7 +55,8 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
         LibraryError: a reference stands for nothing, a name is stored under another id, or names several personas.
         ConditionFailed: somebody else keeps writing the same entries.
     """
-    GroupStore(table).ensure_secret(group_id)
+    groups = GroupStore(table)
+    groups.ensure_secret(group_id)
     catalogue = stored_catalogue(table, group_id)
     entries = rows(library, group_id, stored=catalogue, moment=table.now())
     links = stored_links(table, group_id)
@@ -68,9 +69,6 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
     active = _active_scenarios(catalogue, entries)
     to_recast = [link for link in links if cast_of(link, casts, active) != link.cast]
 
-    if to_recast:
-        # Before any of them changes, as every write of personas does: so the next refresh takes them in.
-        GroupStore(table).mark(group_id)
     store, threads, total, done = ResourceStore(table), parallel(), len(differing) + len(to_recast), 0
     progress(done, total)
     for kind in (*WRITE_ORDER, "group"):
@@ -82,7 +80,7 @@ def load(table: Table, group_id: str, library: Library, *, progress: Progress = 
             report.note(kind, name, existed=existed)
         done += len(of_kind)
         progress(done, total)
-    were_readable = threads.run([partial(recast, table, group_id, link, casts, active) for link in to_recast])
+    were_readable = threads.run([partial(recast, table, groups, group_id, link, casts, active) for link in to_recast])
     report.recast.extend(sorted(link.name for link, was in zip(to_recast, were_readable, strict=True) if was))
     report.unreadable.extend(link.id for link, was in zip(to_recast, were_readable, strict=True) if not was)
     progress(total, total)

@@ -62,10 +62,8 @@ def restore(
         ConditionFailed: somebody keeps saving one of them meanwhile.
         Unavailable: a table cannot be read or written now.
     """
-    told, personas = Restored(), PersonaStore(table)
+    told, personas, groups = Restored(), PersonaStore(table), GroupStore(table)
     secret, directory = _secret(source, table, group_id, dry_run=dry_run), TextDirectory(table)
-    if not dry_run:
-        GroupStore(table).mark(group_id)
     for item in PersonaStore(source).all(group_id):
         try:
             copied = readable(item, stored_in)
@@ -75,6 +73,9 @@ def restore(
         if copied.persona is None or not wanted(copied.persona.id):
             continue
         then = _identified(copied.persona, secret)
+        if not dry_run:
+            # Before every one, as all writes of personas do: a refresh may have taken the former mark away.
+            groups.mark(group_id)
         read = partial(personas.find, group_id, then.id)
         bring_back = partial(_brought_back, table, directory, group_id, then, copied.copies, dry_run=dry_run)
         former = table.retry_on_conflict(read(), read, bring_back, _ATTEMPTS)

@@ -11,6 +11,7 @@ from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.change_feed import Change
+from personas.store.groups import GroupStore
 from personas.store.persona_rows import cast_in
 from personas.store.personas import Found, PersonaStore
 from personas.store.table import Table
@@ -107,10 +108,16 @@ def cast_of(link: Link, casts: Mapping[str, frozenset[str]], active: frozenset[s
 
 
 def recast(
-    table: Table, group_id: str, link: Link, casts: Mapping[str, frozenset[str]], active: frozenset[str]
+    table: Table,
+    groups: GroupStore,
+    group_id: str,
+    link: Link,
+    casts: Mapping[str, frozenset[str]],
+    active: frozenset[str],
 ) -> bool:
     """Store a persona's scenarios: a new ``seq`` for the feed, the same version for its editors.
 
+    The group is marked before each, as before every write of a persona, so that the next refresh takes it in.
     False: it cannot be read, so it is left as it is. The feed does not show all of it.
     """
     personas, write_id = PersonaStore(table), str(uuid4())
@@ -124,6 +131,7 @@ def recast(
         now = found.persona
         standing = Link(now.id, now.name.text, now.scenario_ids, now.active_scenario_ids)
         scenarios, actives = cast_of(standing, casts, active)
+        groups.mark(group_id)
         personas.cast(group_id, link.id, scenarios, actives, write_id, seq=found.seq, version=found.version)
         return True
 

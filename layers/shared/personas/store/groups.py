@@ -69,9 +69,9 @@ class GroupStore:
         if is_recent(self._marked.get(group_id), MARK_PAUSE, marking):
             return
         due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking)}#{group_id}"}
-        marked_at = int(marking.timestamp() * 1000)
-        # Whoever puts the mark last, it says the same and a later time.
-        self._table.put_plain(keys.mark(group_id), {**due, "marked_at": marked_at}, asked_for=False)
+        body: dict[str, Value] = {**due, "marked_at": int(marking.timestamp() * 1000)}
+        # An attempt that comes late, after another environment's mark, must not shorten the time that this covers.
+        self._table.put_plain(keys.mark(group_id), body, asked_for=False, latest="marked_at")
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()
         self._marked[group_id] = marking

@@ -7,6 +7,7 @@ jitter for as long as the invocation lasts, then becomes ``Unavailable``. Writes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -34,6 +35,7 @@ from personas.store.write_rule import (
     count_request,
     next_number_request,
     own_write,
+    plain_put_request,
     put_request,
     update_request,
 )
@@ -242,33 +244,32 @@ class Table:
 
         return self._write(once, write_id, seq=seq, version=version)
 
-    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool) -> None:
-        """Put an item without a condition: only for one that is the same from every writer.
+    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool, latest: str | None = None) -> None:
+        """Put an item whatever stands there, unless that has a later time in the attribute ``latest``.
 
         Raises:
             OutcomeUnknown: it may have been put, and the caller has ``asked_for`` it: it has to know.
             Unavailable: it was not put; or it may have been, and nobody has asked for it, as for a mark.
         """
-        item = encode_item({**key.attributes(), **body})
-        self._attempt(lambda: self._client.put_item(TableName=self.name, Item=item), writes=asked_for)
+        request = plain_put_request(self.name, key, body, latest)
+        with suppress(ConditionFailed):
+            self._attempt(lambda: self._client.put_item(**request), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
         """Delete an item if the time in ``attribute`` is an earlier one; return True if it was.
 
         One that is not, or is gone, is left as it is.
         """
-
-        def once() -> None:
-            self._client.delete_item(
-                TableName=self.name,
-                Key=encode_item(key.attributes()),
-                ConditionExpression="#attribute < :before",
-                ExpressionAttributeNames={"#attribute": attribute},
-                ExpressionAttributeValues=encode_item({":before": before}),
-            )
-
+        delete = partial(
+            self._client.delete_item,
+            TableName=self.name,
+            Key=encode_item(key.attributes()),
+            ConditionExpression="#attribute < :before",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=encode_item({":before": before}),
+        )
         try:
-            self._attempt(once, writes=True)
+            self._attempt(delete, writes=True)
         except ConditionFailed:
             return False
         return True
@@ -335,9 +336,8 @@ class Table:
 
     def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
         while True:
-            answer = self._attempt(
-                lambda: self._client.query(TableName=self.name, ConsistentRead=consistent, **arguments)
-            )
+            query = partial(self._client.query, TableName=self.name, ConsistentRead=consistent, **arguments)
+            answer = self._attempt(query)
             for raw in answer["Items"]:
                 yield decode_item(raw)
             following = answer.get("LastEvaluatedKey")

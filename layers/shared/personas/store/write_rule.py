@@ -102,7 +102,7 @@ def own_write(failed: ConditionFailed, item: Item | None, write_id: str, seq: in
         return WriteResult(version, item)
     if failed.unsure and item is not None:
         # An item with fewer entries than slots was never written more often than they say, unless an operator has
-        # buried it (``store.burial``), which leaves no entries.
+        # buried it (``store.burial``), which leaves no entry but its own.
         full = len(mapping_or_empty(item, RECENT_WRITES)) == RECENT_WRITES_MAX
         if full and integer(item, "seq") >= seq + RECENT_WRITES_MAX:
             raise outcome_unknown()
@@ -162,6 +162,17 @@ def put_request(
     else:
         stood = based_on["seq"] if isinstance(based_on, dict) else based_on
         request["ExpressionAttributeValues"] = encode_item({":based_on": stood})
+    return request
+
+
+def plain_put_request(table: str, key: Key, body: Mapping[str, Value], latest: str | None) -> PutItemInputTypeDef:
+    """Return the request that puts an item, unless one stands there with a later time in that attribute."""
+    request: PutItemInputTypeDef = {"TableName": table, "Item": encode_item({**key.attributes(), **body})}
+    if latest is not None:
+        # In this form the condition holds for an item that is absent or damaged.
+        request["ConditionExpression"] = "NOT #time > :own"
+        request["ExpressionAttributeNames"] = {"#time": latest}
+        request["ExpressionAttributeValues"] = encode_item({":own": body[latest]})
     return request
 
 
