@@ -16,9 +16,21 @@ from personas.errors import Unauthenticated, Unavailable
 from personas.identity import Authenticator, digest_of
 from personas.settings import Settings
 from personas.store import keys
+from support.clocks import FREEZES, TwoClocks
 from support.issuer import AUDIENCE, ISSUER, Issuer, public_jwk
 from support.warm import warm_client
-from support.world import CARE, GROUP, NEEDED, NOBODY, OTHER_GROUP, PEOPLE, SALES, Clock, World, fault
+from support.world import (
+    CARE,
+    GROUP,
+    NEEDED,
+    NOBODY,
+    OTHER_GROUP,
+    PEOPLE,
+    SALES,
+    Clock,
+    World,
+    fault,
+)
 
 COACH = PEOPLE["coach"].id
 
@@ -361,6 +373,17 @@ class TestPublishedKeys:
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
 
+    @pytest.mark.parametrize("frozen", FREEZES)
+    def test_one_that_was_withdrawn_is_refused_after_ten_minutes_by_either_clock(
+        self, frozen: str, token_door: Door, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clocks = TwoClocks(token_door.clock, monkeypatch)
+        token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
+        issuer.publish("ec-1")
+        clocks.pass_by(timedelta(seconds=600), frozen)
+
+        assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
+
     def test_one_that_was_withdrawn_is_refused_as_soon_as_they_are_fetched_again(
         self, token_door: Door, issuer: Issuer
     ) -> None:
@@ -476,6 +499,45 @@ class TestWithinAMinute:
 
         door.clock.moment += timedelta(seconds=0.1)
         assert door.refuses(x_api_key=key)
+
+    @pytest.mark.parametrize("frozen", FREEZES)
+    def test_a_revoked_key_is_refused_though_a_clock_stands_still(
+        self, frozen: str, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.admit(x_api_key=key)
+        world.profiles.revoke(digest_of(key), "revoke.1")
+
+        clocks.pass_by(timedelta(seconds=60), frozen)
+
+        assert door.refuses(x_api_key=key)
+
+    @pytest.mark.parametrize("frozen", FREEZES)
+    def test_another_role_takes_effect_though_a_clock_stands_still(
+        self, frozen: str, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.admit(x_api_key=key)
+        world.profile("coach", role="learner")
+
+        clocks.pass_by(timedelta(seconds=60), frozen)
+
+        assert door.admit(x_api_key=key).role == "learner"
+
+    def test_a_revoked_key_that_is_polled_every_second_is_refused_after_sixty(
+        self, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a key that is revoked as soon as it was read
+        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.admit(x_api_key=key)
+        world.profiles.revoke(digest_of(key), "revoke.1")
+        # When an answer of AWS sets the time back by a second, as far as it may be off
+        door.clock.moment -= timedelta(seconds=1)
+        for _ in range(60):
+            clocks.pass_by(timedelta(seconds=1))
+            refused = door.refuses(x_api_key=key)
+        # Then
+        assert refused
 
     def test_a_revoked_key_is_refused_by_an_environment_that_stood_still(self, world: World, clock: Clock) -> None:
         # Given an environment that has seen the key, and is then frozen, its monotonic clock too

@@ -16,6 +16,7 @@ from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
 from support import background
 from support.background import EVENTS, batch, failed, messages
+from support.clocks import FREEZES, TwoClocks
 from support.environments import Environment, Request, Steps
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
@@ -187,6 +188,20 @@ class TestSchedule:
         # When it thaws and writes, then the schedule knows of it
         frozen.save(name="Bob")
         assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
+
+    @pytest.mark.parametrize("frozen", FREEZES)
+    def test_an_environment_marks_again_though_a_clock_stands_still(
+        self, frozen: str, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given an environment that has marked a group, which has been refreshed since
+        clocks, env = TwoClocks(clock, monkeypatch), Environment(world, clock)
+        env.save(name="Ada")
+        env.services.groups.unmark(GROUP, clock.moment + timedelta(seconds=1))
+        # When a minute passes by one of its clocks
+        clocks.pass_by(timedelta(minutes=1), frozen)
+        env.save(name="Bob")
+        # Then
+        assert env.services.groups.is_marked(GROUP)
 
     def test_what_the_queue_does_not_take_fails_the_invocation(
         self, env: Environment, world: World, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from personas.observability import count_clock_off, logger
 
@@ -31,14 +32,25 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
-def is_recent(moment: datetime | None, life: timedelta, now: datetime) -> bool:
-    """Tell whether a moment, if there was one, is less than ``life`` ago.
+class Moment(NamedTuple):
+    """A moment of an environment by both of its clocks, to tell later how long ago it was."""
 
-    The memory of an environment from one call to the next goes by the time of the wall, for the monotonic clock may
-    stand still while Lambda has the environment frozen. A moment that is still to come, because the clock was set back
-    since, is not recent either.
-    """
-    return moment is not None and moment <= now < moment + life
+    wall: datetime
+    running: float
+
+    @classmethod
+    def at(cls, wall: datetime) -> Moment:
+        """Return the present moment, which the clock on the wall says is ``wall``."""
+        return cls(wall, monotonic())
+
+    def is_recent(self, life: timedelta, now: datetime) -> bool:
+        """Tell whether it is less than ``life`` ago, by the clock on the wall, which says ``now``, and by the other.
+
+        Either may stand still while Lambda has the environment frozen, and an answer of AWS may set the wall's back. A
+        moment that is still to come, because the clock was set back since, is not recent either.
+        """
+        passed = monotonic() - self.running
+        return self.wall <= now < self.wall + life and passed < life.total_seconds()
 
 
 class Clock:

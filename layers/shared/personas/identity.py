@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from personas.clock import is_recent
+from personas.clock import Moment
 from personas.domain.profile import ApiKey, Caller, Profile
 from personas.domain.text import resource_id
 from personas.errors import Unauthenticated
@@ -41,13 +41,13 @@ class _TtlCache[T]:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[datetime, T]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[Moment, T]] = OrderedDict()
 
     def get(self, key: str) -> T | None:
         read_at, value = self._entries.get(key, (None, None))
-        return value if is_recent(read_at, CACHE_LIFE, self._clock()) else None
+        return value if read_at and read_at.is_recent(CACHE_LIFE, self._clock()) else None
 
-    def put(self, key: str, value: T, read_at: datetime) -> None:
+    def put(self, key: str, value: T, read_at: Moment) -> None:
         self._entries[key] = (read_at, value)
         self._entries.move_to_end(key)
         if len(self._entries) > _CACHE_MAX:
@@ -108,7 +108,7 @@ class Authenticator:
         missing = profile_ids - profiles.keys()
         unread = digest if digest and api_key is None else None
         if unread or missing:
-            read_at = self._clock()
+            read_at = Moment.at(self._clock())
             read_key, read_profiles = self._profiles.read(unread, missing)
             if read_key is not None:
                 self._recent_keys.put(read_key.digest, read_key, read_at)

@@ -15,7 +15,7 @@ from uuid import UUID
 import jwt
 from jwt import PyJWKClient, PyJWKClientError, PyJWKSet, PyJWTError
 
-from personas.clock import is_recent
+from personas.clock import Moment
 from personas.connections import Bounded
 from personas.errors import Unauthenticated, Unavailable
 from personas.runtime import deadline
@@ -125,7 +125,7 @@ def _seconds(time: object) -> int:
 
 
 class Jwks(PyJWKClient):
-    """The issuer's public keys, remembered by the time of the wall, and used on while the issuer is out of reach.
+    """The issuer's public keys, remembered by both clocks, and used on while the issuer is out of reach.
 
     PyJWT's client finds a key by its id and asks again for an unknown one. Its own way of fetching waits for one sign
     of life after the other, reads an answer of any size, and forgets by the monotonic clock: these parts are replaced.
@@ -135,7 +135,7 @@ class Jwks(PyJWKClient):
         super().__init__(url, cache_jwk_set=False)
         self._clock = clock
         self._held: PyJWKSet | None = None
-        self._fetched_at: datetime | None = None
+        self._fetched_at: Moment | None = None
 
     def fetch_data(self) -> object:
         """Return the JSON of the issuer's document.
@@ -154,8 +154,9 @@ class Jwks(PyJWKClient):
         Raises:
             Unavailable: the issuer's keys cannot be fetched, and none are held.
         """
-        if not is_recent(self._fetched_at, JWKS_PAUSE if refresh else JWKS_LIFE, self._clock()):
-            self._fetched_at = self._clock()
+        now, life = self._clock(), JWKS_PAUSE if refresh else JWKS_LIFE
+        if self._fetched_at is None or not self._fetched_at.is_recent(life, now):
+            self._fetched_at = Moment.at(now)
             try:
                 self._held = super().get_jwk_set()
             except (OSError, HTTPException, ValueError, PyJWTError) as error:

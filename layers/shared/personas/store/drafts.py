@@ -3,11 +3,11 @@
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from typing import Final
 
-from personas.clock import is_recent
+from personas.clock import Moment
 from personas.contract.base import LIST_MAX
 from personas.contract.persona_fields import TEXT_FIELDS
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
@@ -46,11 +46,12 @@ class DraftStore:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._listed: dict[tuple[str, str], datetime] = {}
+        self._listed: dict[tuple[str, str], Moment] = {}
 
     def was_listed_recently(self, group_id: str, profile_id: str) -> bool:
         """Return True if this environment has listed the profile within a day: see ``list_drafter``."""
-        return is_recent(self._listed.get((group_id, profile_id)), LISTED_EVERY, self._table.now())
+        listed = self._listed.get((group_id, profile_id))
+        return listed is not None and listed.is_recent(LISTED_EVERY, self._table.now())
 
     def list_drafter(self, group_id: str, profile_id: str) -> None:
         """List the profile among those of its group that may have drafts.
@@ -61,8 +62,8 @@ class DraftStore:
         Raises:
             Unavailable: it could not be written.
         """
-        now = self._table.now()
-        until = now + DRAFT_LIFE + 2 * LISTED_EVERY
+        now = Moment.at(self._table.now())
+        until = now.wall + DRAFT_LIFE + 2 * LISTED_EVERY
         entry = {"expires_at": int(until.timestamp())}
         self._table.put_plain(keys.drafter(group_id, profile_id), entry, asked_for=False)
         if len(self._listed) >= _LISTED_MAX:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from personas.clock import is_recent
+from personas.clock import Moment
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Pointer, secret_in
 from personas.domain.text import new_secret
 from personas.errors import Unreadable
@@ -60,16 +60,16 @@ class GroupStore:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._marked: dict[str, datetime] = {}
+        self._marked: dict[str, Moment] = {}
         self._secrets: dict[str, bytes] = {}
 
     def mark(self, group_id: str) -> None:
         """Say that the group's views are behind, unless this environment has just said so."""
-        marking = self._table.now()
-        if is_recent(self._marked.get(group_id), MARK_PAUSE, marking):
+        marking, before = Moment.at(self._table.now()), self._marked.get(group_id)
+        if before and before.is_recent(MARK_PAUSE, marking.wall):
             return
-        due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking)}#{group_id}"}
-        body: dict[str, Value] = {**due, "marked_at": int(marking.timestamp() * 1000)}
+        due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking.wall)}#{group_id}"}
+        body: dict[str, Value] = {**due, "marked_at": int(marking.wall.timestamp() * 1000)}
         # An attempt that comes late, after another environment's mark, must not shorten the time that this covers.
         self._table.put_plain(keys.mark(group_id), body, asked_for=False, latest="marked_at")
         if len(self._marked) >= _GROUPS_MAX:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from personas.clock import is_recent
+from personas.clock import Moment
 from personas.contract.persona_fields import TextKind
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue, Pointer
@@ -63,7 +63,7 @@ class SuggestionViews:
         self._parallel = parallel
         self._budget_bytes = budget_bytes
         self._clock = clock
-        self._failed_at: datetime | None = None
+        self._failed_at: Moment | None = None
         self._most_used: OrderedDict[str, _CachedMostUsed] = OrderedDict()
 
     def news(self, group_id: str) -> News | None:
@@ -128,12 +128,12 @@ class SuggestionViews:
 
     def _read[T](self, pointer: Pointer | None, decode: Callable[[memoryview], T]) -> T | None:
         """Read an object from S3. After a failure S3 is left alone for a while, so that not every form waits for it."""
-        if pointer is None or is_recent(self._failed_at, PAUSE, self._clock()):
+        if pointer is None or (self._failed_at and self._failed_at.is_recent(PAUSE, self._clock())):
             return None
         try:
             return read_object(self._view_objects(), pointer, decode)
         except Unavailable as error:
-            self._failed_at = self._clock()
+            self._failed_at = Moment.at(self._clock())
             logger.warning("a form offers only what is selected", extra={"key": pointer.key, "reason": str(error)})
             return None
 
