@@ -28,6 +28,7 @@ from personas.contract import (
 )
 from personas.contract.base import ReadRequest, Rejected, WireModel, WriteItem, WriteRequest
 from personas.contract.download import DownloadResponse
+from personas.contract.persona_fields import FIELDS
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
 from personas.contract.registry import OPERATIONS, PREFIX, ROUTES
 
@@ -304,6 +305,12 @@ def test_every_type_and_field_is_described(model: type[BaseModel]) -> None:
     assert model.__doc__
     for name, part in model.model_json_schema()["properties"].items():
         assert part.get("description"), name
+
+
+def test_the_list_of_drafts_has_each_field_of_the_form() -> None:
+    # The reference's names are its own here, such as flag_ids: so they can only be counted.
+    ids = {name for name in drafts.GetPersonaDraftResponse.model_fields if name.endswith("_ids")} - {"profile_ids"}
+    assert len(ids) == len(FIELDS)
 
 
 def test_requests_are_tolerant_or_strict_by_what_they_do() -> None:
