@@ -11,6 +11,7 @@ from typing import Final
 from personas.contract.registry import ROUTES
 from personas.settings import Settings
 from personas.store.exports import EXPORT_LIFE
+from personas.store.keys import PERSONAS
 from personas.views.view_objects import SUPERSEDED
 from personas_tools.template_nodes import Node
 from support.deployed import ROOT, Deployed, items, mapping, references, target
@@ -26,6 +27,8 @@ IDEMPOTENCY: Final = (LOCKS, "DeleteItem GetItem PutItem UpdateItem", ())
 TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
 VIEWS: Final = "Bucket/views/*"
 FILES: Final = "Bucket/exports/*"
+STREAM: Final = ("PersonasTable/stream/*", "DescribeStream GetRecords GetShardIterator ListStreams", ())
+FAILURES: Final = ("Bucket/aws/lambda/*", "s3:PutObject", ())
 LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
 
 ALLOWED: Final = {
@@ -87,8 +90,17 @@ ALLOWED: Final = {
         (VIEWS, "s3:AbortMultipartUpload s3:GetObject s3:PutObject s3:PutObjectTagging", ()),
         ("RefreshQueue", "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage", ()),
     },
+    "RecordHistoryFunction": {
+        STREAM,
+        FAILURES,
+        ("Bucket", "s3:ListBucket", ("aws/lambda/*",)),
+        ("HistoryTable", "PutItem UpdateItem", ("history#*",)),
+    },
 }
 """All that each function may do: resource, actions, patterns of partition keys or of what is listed of a bucket."""
+
+PERSONAS_ALONE: Final = {"dynamodb": {"Keys": {"sk": {"S": [{"prefix": PERSONAS}]}}}}
+"""The pattern that keeps drafts, keys and profiles from a function that is sent what is written."""
 
 BASIC: Final = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 MANAGED: Final = {BASIC: "SAM attaches it to every role: to write logs, of any group, and nothing else"}
@@ -139,6 +151,12 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
         [("AWS/Lambda", name) for name in ("ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles")],
         ((), ("FunctionName",)),
     ),
+    ("AWS/Lambda", "IteratorAge"): (("FunctionName",),),
+    # Those of a mapping, if it is told to count events.
+    **dict.fromkeys(
+        [("AWS/Lambda", name) for name in ("DroppedEventCount", "OnFailureDestinationDeliveredEventCount")],
+        (("EventSourceMappingUUID",),),
+    ),
     **dict.fromkeys(
         [("AWS/DynamoDB", name) for name in ("ReadThrottleEvents", "WriteThrottleEvents")],
         (("TableName",), ("GlobalSecondaryIndexName", "TableName")),
@@ -157,6 +175,7 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
 
 DIMENSIONS: Final[Mapping[str, tuple[str, Node]]] = {
     "ApiId": ("AWS::ApiGatewayV2::Api", "Ref"),
+    "EventSourceMappingUUID": ("AWS::Lambda::EventSourceMapping", "Ref"),
     "FunctionName": ("AWS::Lambda::Function", "Ref"),
     "QueueName": ("AWS::SQS::Queue", "QueueName"),
     "TableName": ("AWS::DynamoDB::Table", "Ref"),
@@ -170,6 +189,9 @@ WATCHED: Final = frozenset(
     {
         ("AWS/ApiGateway", "5xx"),
         ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "DroppedEventCount"),
+        ("AWS/Lambda", "IteratorAge"),
+        ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/DynamoDB", "ReadThrottleEvents"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
@@ -193,7 +215,7 @@ def functions_and_folders(deployed: Deployed) -> Iterator[str]:
     for name, function in deployed.functions.items():
         folder = str(mapping(function["Code"]).get("S3Key"))
         taken.add(folder)
-        if name != f"{folder.strip('/').rpartition('/')[2].capitalize()}Function":
+        if name != f"{folder.strip('/').rpartition('/')[2].title().replace('_', '')}Function":
             yield f"{name} is not named after its folder {folder}"
         if function.get("Handler") != "handler.lambda_handler":
             yield f"{name} is not entered at handler.lambda_handler"
@@ -349,11 +371,43 @@ def what_fails_unseen_is_kept(deployed: Deployed) -> Iterator[str]:
         if kept.get(function) not in queues:
             yield f"{function} is invoked asynchronously and has no on-failure destination"
     for name, source in deployed.of_type("AWS::Lambda::EventSourceMapping").items():
+        if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} gives up a whole batch for one message"
+        if _is_stream(source):
+            yield from _faults_of_stream(deployed, name, source)
+            continue
         queue = queues.get(str(target(source.get("EventSourceArn"))), {})
         if target(mapping(queue.get("RedrivePolicy", {})).get("deadLetterTargetArn")) not in queues:
             yield f"{name} reads a queue without a dead-letter queue"
-        if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name} gives up a whole batch for one message"
+
+
+def _is_stream(source: Mapping[str, Node]) -> bool:
+    match source.get("EventSourceArn"):
+        case {"Fn::GetAtt": [_, "StreamArn"]}:
+            return True
+    return False
+
+
+def _faults_of_stream(deployed: Deployed, name: str, source: Mapping[str, Node]) -> Iterator[str]:
+    """Check that a stream's records are tried again for a time, one alone in the end, and then kept whole: in S3."""
+    failure = mapping(mapping(source.get("DestinationConfig", {})).get("OnFailure", {}))
+    if deployed.type_of(str(target(failure.get("Destination")))) != "AWS::S3::Bucket":
+        yield f"{name} does not leave what fails in a bucket: a queue would be sent no records"
+    if source.get("BisectBatchOnFunctionError") is not True:
+        yield f"{name} gives up a whole batch where the function fails"
+    for bound in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds"):
+        value = source.get(bound)
+        if not isinstance(value, int) or value <= 0:
+            yield f"{name} has no {bound}: one record may hold up all that come after it"
+    if source.get("StartingPosition") != "TRIM_HORIZON":
+        yield f"{name} does not begin at the beginning"
+    if source.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
+        yield f"{name} does not count what it gives up"
+    match source.get("FilterCriteria"):
+        case {"Filters": [{"Pattern": str(pattern)}]} if json.loads(pattern) == PERSONAS_ALONE:
+            pass
+        case _:
+            yield f"{name} hands over more than what is written of personas"
 
 
 def _dead_letter_queues(deployed: Deployed) -> set[str]:
@@ -560,8 +614,8 @@ def the_bucket_is_closed(deployed: Deployed) -> Iterator[str]:
             yield f"{name} may be spoken to without TLS, or its policy allows something"
         rules = [mapping(rule) for rule in items(mapping(bucket.get("LifecycleConfiguration", {})).get("Rules"))]
         expires = {str(rule.get("Prefix")): rule for rule in rules if "ExpirationInDays" in rule}
-        if expires.keys() != {"exports/", "views/"}:
-            yield f"{name}: other things expire than exports and superseded views: {sorted(expires)}"
+        if expires.keys() != {"aws/lambda/", "exports/", "views/"}:
+            yield f"{name}: other things expire than exports, superseded views and failures: {sorted(expires)}"
             continue
         if expires["exports/"]["ExpirationInDays"] != EXPORT_LIFE.days:
             yield f"{name}: exports do not expire with their records"

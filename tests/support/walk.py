@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from personas_tools import template
 from personas_tools.cli import main
 from personas_tools.template import Function
+from personas_tools.template_sources import queue_sources, stream_sources
 from support.client import event
 
 ROOT: Final = Path(__file__).parents[2]
@@ -54,6 +55,7 @@ ORDER: Final = (
     "delete",
     "scheduled",
     "queue",
+    "stream",
 )
 """The order in which what an event needs is there."""
 
@@ -75,7 +77,8 @@ def targets(template_file: Path = TEMPLATE) -> dict[str, str]:
     }
     others = {
         "scheduled": next((each.function for each in template.schedules(template_file)), None),
-        "queue": next((each.function for each in template.queue_sources(template_file)), None),
+        "queue": next((each.function for each in queue_sources(template_file)), None),
+        "stream": next((each.function for each in stream_sources(template_file)), None),
     }
     found = {name: others.get(name) or routes.get(_read(name).get("routeKey", "")) for name in ORDER}
     return {name: function for name, function in found.items() if function is not None}
@@ -171,7 +174,7 @@ class Walk:
 def succeeded(name: str, answer: Any) -> bool:
     """Return True if an answer is the one that its sender hopes for."""
     match name:
-        case "queue":
+        case "queue" | "stream":
             return bool(answer == {"batchItemFailures": []})
         case "scheduled":
             return bool(answer["queued"] >= 0)

@@ -76,6 +76,30 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.what_fails_unseen_is_kept,
         "RefreshQueueMapping reads a queue without a dead-letter queue",
     ),
+    "a stream whose failures go to a queue": Mutation(
+        "          Destination: !GetAtt Bucket.Arn\n",
+        "          Destination: !GetAtt RefreshDeadLetters.Arn\n",
+        template_checks.what_fails_unseen_is_kept,
+        "RecordHistoryMapping does not leave what fails in a bucket",
+    ),
+    "a stream that hands over drafts and keys": Mutation(
+        '[{"prefix": "persona#"}]',
+        '[{"prefix": ""}]',
+        template_checks.what_fails_unseen_is_kept,
+        "RecordHistoryMapping hands over more than what is written of personas",
+    ),
+    "a record that holds up the others for a day": Mutation(
+        "      MaximumRetryAttempts: 10\n",
+        "      MaximumRetryAttempts: -1\n",
+        template_checks.what_fails_unseen_is_kept,
+        "RecordHistoryMapping has no MaximumRetryAttempts",
+    ),
+    "failures that nobody counts": Mutation(
+        "      MetricsConfig:\n        Metrics: [EventCount]\n",
+        "",
+        template_checks.what_fails_unseen_is_kept,
+        "RecordHistoryMapping does not count what it gives up",
+    ),
     "an alarm by another dimension": Mutation(
         "MetricName: 5xx\n      Dimensions: [{Name: ApiId, Value: !Ref Api}]",
         "MetricName: 5xx\n      Dimensions: [{Name: ApiName, Value: !Ref Api}]",

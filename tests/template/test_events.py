@@ -1,4 +1,4 @@
-"""The example events: one an operation and one each from the schedule and the queue, as the real senders make them."""
+"""The example events: one an operation; one each from the schedule, the queue and the stream, as the senders make them."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from personas.contract.registry import ROUTES
 
 EVENTS: Final = Path(__file__).parents[2] / "events"
-OTHERS: Final = frozenset({"scheduled", "queue"})
+OTHERS: Final = frozenset({"scheduled", "queue", "stream"})
 
 
 def test_there_is_one_for_every_operation() -> None:

@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from personas_tools.gateway import Invoker
 from personas_tools.invocation import Answer, Failure, Json
-from personas_tools.template import QueueSource, Schedule
+from personas_tools.template import Schedule
+from personas_tools.template_sources import QueueSource
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -6,6 +6,7 @@ import json
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from jwt.algorithms import ECAlgorithm
 from personas_tools import template
 from personas_tools.emulator import Emulator, running
 from personas_tools.invocation import Function, Json
+from personas_tools.template_sources import QueueSource, StreamSource, queue_sources, stream_sources
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,11 +99,19 @@ class LocalStack:
         )
 
     @cached_property
-    def queue_sources(self) -> tuple[template.QueueSource, ...]:
+    def queue_sources(self) -> tuple[QueueSource, ...]:
         """The queues that feed functions: their addresses, and the physical names of the functions."""
         return tuple(
-            template.QueueSource(self._named(each.function), self.names[each.queue], each.batch_size)
-            for each in template.queue_sources(self._file)
+            replace(each, function=self._named(each.function), queue=self.names[each.queue])
+            for each in queue_sources(self._file)
+        )
+
+    @cached_property
+    def stream_sources(self) -> tuple[StreamSource, ...]:
+        """The tables that feed functions with what is written, by the physical names of both."""
+        return tuple(
+            replace(each, function=self._named(each.function), table=self.names[each.table])
+            for each in stream_sources(self._file)
         )
 
     @cached_property

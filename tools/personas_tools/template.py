@@ -102,15 +102,6 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueSource:
-    """A queue whose messages go to a function, so many at a time."""
-
-    function: str
-    queue: str
-    batch_size: int
-
-
-@dataclass(frozen=True, slots=True)
 class TableRequest:
     """The request for a table: the arguments of ``create_table`` but its name, and the attribute that expires items."""
 
@@ -162,8 +153,12 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
     requests = {}
     for logical_id, properties in of_type(load(path), "AWS::DynamoDB::Table").items():
         ttl = properties.get("TimeToLiveSpecification")
+        arguments: dict[str, Node] = {name: properties[name] for name in _TABLE_PROPERTIES if name in properties}
+        if "StreamSpecification" in properties:
+            stream = as_mapping(properties["StreamSpecification"], f"{logical_id}.StreamSpecification")
+            arguments["StreamSpecification"] = {"StreamEnabled": True, **stream}
         requests[logical_id] = TableRequest(
-            arguments={name: properties[name] for name in _TABLE_PROPERTIES if name in properties},
+            arguments=arguments,
             ttl_attribute=None
             if ttl is None
             else text_in(as_mapping(ttl, f"{logical_id}.TimeToLiveSpecification"), "AttributeName", logical_id),
@@ -186,22 +181,6 @@ def schedules(path: Path) -> tuple[Schedule, ...]:
             if event.get("Type") == "ScheduleV2":
                 settings = as_mapping(event.get("Properties"), place)
                 found.append(Schedule(logical_id, json.loads(text_in(settings, "Input", place))))
-    return tuple(found)
-
-
-def queue_sources(path: Path) -> tuple[QueueSource, ...]:
-    """Return the queues that feed functions; both go by their logical ids."""
-    found = []
-    for logical_id, properties in of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
-        match properties:
-            case {
-                "FunctionName": {"Ref": str(function)},
-                "EventSourceArn": {"Fn::GetAtt": [str(queue), "Arn"]},
-                "BatchSize": int(size),
-            }:
-                found.append(QueueSource(function, queue, size))
-            case _:
-                raise TemplateError(f"{logical_id} does not lead from a queue to a function of this template")
     return tuple(found)
 
 

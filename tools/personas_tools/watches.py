@@ -60,6 +60,10 @@ def _own(name: str, statistic: str) -> Metric:
     return Metric(NAMESPACE, name, statistic, {"service": "AWS::StackName"})
 
 
+def _of_mapping(name: str, mapping: str) -> Metric:
+    return Metric("AWS/Lambda", name, "Sum", {"EventSourceMappingUUID": mapping})
+
+
 def _dead_letters(queue: str, says: str) -> Alarm:
     visible = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {"QueueName": f"{queue}.QueueName"})
     return Alarm(f"{queue}Alarm", says, {"letters": visible}, threshold=0)
@@ -149,6 +153,32 @@ _REST: Final = (
                 "RefreshDeadLetters", "Groups could not be refreshed; their searches stay exact, but slow down"
             ),
             _dead_letters("ScheduleDeadLetters", "A scheduled refresh did not run, or failed, in spite of retries"),
+        ],
+    ),
+    Watch(
+        "Age of what is recorded (ms)",
+        [
+            Alarm(
+                "RecordHistoryAgeAlarm",
+                "Versions are recorded a quarter of an hour after they were made, or later",
+                {"age": Metric("AWS/Lambda", "IteratorAge", "Maximum", {"FunctionName": "RecordHistoryFunction"})},
+                threshold=900_000,
+            )
+        ],
+    ),
+    Watch(
+        "Versions that were not recorded",
+        [
+            Alarm(
+                "RecordHistoryFailuresAlarm",
+                "Versions could not be recorded: they lie in the bucket and wait for `personas history replay`",
+                {
+                    "kept": _of_mapping("OnFailureDestinationDeliveredEventCount", "RecordHistoryMapping"),
+                    "dropped": _of_mapping("DroppedEventCount", "RecordHistoryMapping"),
+                },
+                expression="FILL(kept, 0) + FILL(dropped, 0)",
+                threshold=0,
+            )
         ],
     ),
     Watch(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
     from aws_lambda_powertools.event_handler.types import EventHandlerInstance
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from personas.contract.operation import Operation
@@ -299,35 +297,6 @@ def background_function(name: str) -> Callable[[Handler], Handler]:
             return answer
 
         return _observed(timed, correlation_id_path=None)
-
-    return decorate
-
-
-def queue_function(name: str) -> Callable[[Callable[[dict[str, str]], None]], Handler]:
-    """Decorate a function of one message of a queue, a JSON object; messages at which it raises stay on the queue."""
-
-    def decorate(handle_message: Callable[[dict[str, str]], None]) -> Handler:
-        def handle_record(record: SQSRecord) -> None:
-            handle_message(record.json_body)
-
-        @background_function(name)
-        @functools.wraps(handle_message)
-        def handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
-            from aws_lambda_powertools.utilities.batch import (
-                BatchProcessor,
-                EventType,
-                process_partial_response,
-            )
-
-            processor = BatchProcessor(
-                EventType.SQS,
-                # Where no message succeeds, an invocation that fails would tell no more than its answer does.
-                raise_on_entire_batch_failure=False,
-                logger=logging.getLogger(logger.name),
-            )
-            return dict(process_partial_response(event, handle_record, processor, context))
-
-        return handler
 
     return decorate
 

@@ -40,7 +40,7 @@ from personas.store.persona_rows import packed_texts, persona_in, row_of
 from personas.store.table import BATCH_WRITE_MAX, Table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, UpdateItemInputTypeDef
 
 _VERSION_END: Final = 10**9
 _ROW_MAX: Final = 400 * 1024
@@ -90,6 +90,22 @@ class HistoryTable(Table):
         }
         try:
             self._attempt(lambda: self._client.put_item(**request))
+        except ConditionFailed:
+            return False
+        return True
+
+    def set_end(self, key: Key, at: str, expires_at: int) -> bool:
+        """Give the item of that ``at`` an end, unless it has one as late; return True if it was given."""
+        request: UpdateItemInputTypeDef = {
+            "TableName": self.name,
+            "Key": encode_item(key.attributes()),
+            "UpdateExpression": "SET #end = :end",
+            "ConditionExpression": "#at = :at AND (attribute_not_exists(#end) OR #end < :end)",
+            "ExpressionAttributeNames": {"#at": "at", "#end": "expires_at"},
+            "ExpressionAttributeValues": encode_item({":at": at, ":end": expires_at}),
+        }
+        try:
+            self._attempt(lambda: self._client.update_item(**request))
         except ConditionFailed:
             return False
         return True
@@ -194,6 +210,18 @@ class HistoryStore:
             self._table.put_newer(key, {**common, **packed})
         key = keys.version(group_id, persona_id, keys.VERSION_RECORDS, record.version)
         self._table.put_newer(key, {**common, **_body(record)})
+
+    def end(self, group_id: str, persona_id: str, record: VersionRecord, ends_at: int) -> bool:
+        """Give a stored version its end, in unix seconds; return False where all of it is not stored, or has that end.
+
+        Raises:
+            Unavailable: the table cannot be written now.
+        """
+        halves = [keys.VERSION_RECORDS] if record.kind == "deleted" else [keys.VERSION_RECORDS, keys.WHOLE_VERSIONS]
+        return all(
+            self._table.set_end(keys.version(group_id, persona_id, half, record.version), record.at, ends_at)
+            for half in halves
+        )
 
     def purge(self, group_id: str, persona_id: str) -> int:
         """Erase the versions of a persona, for the command line; return how many items that were."""

@@ -26,6 +26,8 @@ WHOLE_VERSIONS: Final = "w#"
 
 TEXT_SHARDS: Final = 256
 
+_GROUPS: Final = "group#"
+
 
 class Key(NamedTuple):
     """The primary key of an item."""
@@ -40,7 +42,7 @@ class Key(NamedTuple):
 
 def group_partition(group_id: str) -> str:
     """Return the partition of a group's personas and catalogue, with the one local index over both."""
-    return f"group#{group_id}"
+    return f"{_GROUPS}{group_id}"
 
 
 def drafts_partition(group_id: str, profile_id: str) -> str:
@@ -51,6 +53,13 @@ def drafts_partition(group_id: str, profile_id: str) -> str:
 def persona(group_id: str, persona_id: str) -> Key:
     """Return the key of a persona or its tombstone."""
     return Key(group_partition(group_id), f"{PERSONAS}{persona_id}")
+
+
+def persona_of(key: Key) -> tuple[str, str] | None:
+    """Return the group and the id of the persona that has this key, or None if it is another item's."""
+    if key.pk.startswith(_GROUPS) and key.sk.startswith(PERSONAS):
+        return key.pk.removeprefix(_GROUPS), key.sk.removeprefix(PERSONAS)
+    return None
 
 
 def resource(group_id: str, kind: str, entry_id: str) -> Key:
@@ -151,6 +160,11 @@ def id_of(sort_key: str) -> str:
 def stamp(prefix: str, moment: datetime) -> str:
     """Return a value of ``changed``: the prefix of its range, then the time in UTC with microseconds: so it sorts."""
     return f"{prefix}{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def moment_of(stamp: str) -> datetime:
+    """Return the time in a value of ``changed``."""
+    return datetime.fromisoformat(stamp.partition("#")[2])
 
 
 def range_of(prefix: str, since: datetime | None) -> tuple[str, str]:

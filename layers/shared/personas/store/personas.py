@@ -14,7 +14,7 @@ from personas.errors import Contended, Unreadable
 from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable
+from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable, text
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES, WriteResult, is_unchanged, version_written_by
@@ -35,6 +35,11 @@ class Stored:
     copies: int
     num_profiles: int
     item: Item
+
+    @property
+    def expires_at(self) -> int | None:
+        """The end of a tombstone, in unix seconds, or None where it has none."""
+        return integer(self.item, "expires_at") if "expires_at" in self.item else None
 
 
 class Deletion(Enum):
@@ -258,6 +263,13 @@ class PersonaStore:
 def tombstone_end(now: datetime) -> int:
     """Return the end of a tombstone that is left now, in unix seconds."""
     return int((now + TOMBSTONE_LIFE).timestamp())
+
+
+def last_written(stored: Stored) -> str:
+    """Return the time at which a version was made; of a tombstone, that of the last write of its item."""
+    if stored.persona is not None:
+        return stored.persona.updated_at
+    return keys.moment_of(text(stored.item, "changed")).isoformat()
 
 
 def name_in(written: WriteResult) -> str | None:

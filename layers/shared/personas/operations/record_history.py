@@ -1,0 +1,66 @@
+"""The recording of versions: each write of a persona puts the version that it made, and ends the one before.
+
+A record of the stream may come twice, late, or not at all: a version that was never recorded is put when the next one
+ends it. So the version that stands has no end, and is never lost to its age.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from personas.domain.history import FIELD_NAMES, VersionKind, VersionRecord, changed_fields
+from personas.services import Services
+from personas.store.personas import Stored, last_written
+from personas.store.stream import PersonaWrite, persona_write_in
+
+
+def record_version(services: Services, record: Mapping[str, object]) -> None:
+    """Record what one record of the stream tells of versions.
+
+    Raises:
+        Unavailable: HistoryTable cannot be written now.
+    """
+    kept = timedelta(days=services.settings.history_days)
+    write = persona_write_in(record) if kept else None
+    if write is None:
+        return
+    if write.after is not None:
+        _put(services, write, write.after)
+    if write.before is not None:
+        _end(services, write, write.before, int((write.moment + kept).timestamp()))
+
+
+def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
+    """Put the version that stands now, without an end.
+
+    A tombstone is removed at an end of its own, and its record with it: nothing stands there then.
+    """
+    before = None if write.before is None else write.before.persona
+    if after.persona is not None:
+        kind: VersionKind = "created" if before is None else "updated"
+        record = _record_of(after, kind, changed_fields(before.form if before else None, after.persona.form))
+        services.history.put(write.group_id, write.persona_id, record, after.persona, None)
+    elif before is not None:
+        record = _record_of(after, "deleted", FIELD_NAMES, before.department_ids)
+        services.history.put(write.group_id, write.persona_id, record, None, after.expires_at)
+    # Of a deletion alone nobody could tell who may know of it: what was deleted could not be read.
+
+
+def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) -> None:
+    """Give the version that stood there its end, and put it where it was not recorded: then all may have changed."""
+    record = _record_of(before, "updated" if before.persona else "deleted", FIELD_NAMES)
+    ended = services.history.end(write.group_id, write.persona_id, record, ends_at)
+    if not ended and before.persona is not None:
+        services.history.put(write.group_id, write.persona_id, record, before.persona, ends_at)
+
+
+def _record_of(
+    stored: Stored, kind: VersionKind, changed: tuple[str, ...], department_ids: tuple[str, ...] = ()
+) -> VersionRecord:
+    return VersionRecord(
+        version=stored.version,
+        kind=kind,
+        at=last_written(stored),
+        mcp=stored.persona is not None and stored.persona.mcp,
+        changed=changed,
+        department_ids=stored.persona.department_ids if stored.persona else department_ids,
+    )
