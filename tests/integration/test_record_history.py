@@ -26,7 +26,7 @@ class Recorded:
         self.store = HistoryStore(self.table)
 
     def records(self, persona_id: str) -> list[VersionRecord]:
-        return self.store.page(GROUP, persona_id, None, 100)
+        return self.store.page(GROUP, persona_id, None, 100).records
 
     def versions(self, persona_id: str) -> list[int]:
         return [each.version for each in self.records(persona_id)]

@@ -1,4 +1,4 @@
-"""The example events: one an operation; one each from the schedule, the queue and the stream, as the senders make them."""
+"""The example events: one an operation, and one each of schedule, queue and stream, as the real senders make them."""
 
 import json
 import re

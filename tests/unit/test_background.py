@@ -13,7 +13,8 @@ from moto import mock_aws
 from personas_tools import background
 from personas_tools.background import Background
 from personas_tools.invocation import Answer, Failure, Json
-from personas_tools.template import QueueSource, Schedule
+from personas_tools.template import Schedule
+from personas_tools.template_sources import QueueSource
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -171,7 +171,7 @@ _REST: Final = (
         [
             Alarm(
                 "RecordHistoryFailuresAlarm",
-                "Versions could not be recorded: they lie in the bucket and wait for `personas history replay`",
+                "Versions could not be recorded: what is to be replayed lies in the bucket",
                 {
                     "kept": _of_mapping("OnFailureDestinationDeliveredEventCount", "RecordHistoryMapping"),
                     "dropped": _of_mapping("DroppedEventCount", "RecordHistoryMapping"),
