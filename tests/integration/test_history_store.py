@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from personas.domain.history import Author, PastVersion, VersionRecord
+from personas.domain.authorship import Author
+from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.errors import Unreadable

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from personas.domain.history import FIELD_NAMES, PastVersion, VersionRecord
+from personas.domain.authorship import FIELD_NAMES
+from personas.domain.history import PastVersion, VersionRecord
 from personas.runtime import Deadline, dynamodb
 from personas.store import keys
 from personas.store.attributes import encode

@@ -22,6 +22,7 @@ ROOM_MAX: Final = 10
 
 SAME_THING: Final = {
     **dict.fromkeys(ROUTES, "an operation: its models in contract/, its work in operations/"),
+    "authorship": "who changed what: the rules in domain/, the attribute in store/",
     "draft": "an operation, and in domain/ the rules of what it writes",
     "drafts": "an operation, and in store/ the items that it lists",
     "history": "the versions of a persona: a record of one in domain/, as items in store/",

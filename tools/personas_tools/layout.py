@@ -2,6 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
+from personas.store.authorship import AUTHORSHIP
 from personas.store.write_rule import RECENT_WRITES
 
 TABLE: Final = "PersonasTable"
@@ -25,6 +26,7 @@ PERSONA: Final = (
     *_FED,
     Attribute("texts", "binary", always=False),
     *_WRITTEN,
+    Attribute(AUTHORSHIP, "binary", always=False),
     Attribute("copies", "number", always=False),
     Attribute("copied_by", "string", always=False),
     Attribute("deleted", "boolean", always=False),

@@ -133,9 +133,9 @@ def _identified(persona: Persona, secret: bytes | None) -> Persona:
 def _save(personas: PersonaStore, group_id: str, then: Persona, copies: int, now: Stored | None) -> None:
     write_id = uuid4().hex[:16]
     if now is None or now.persona is None:
-        personas.insert(group_id, then, write_id, now, copies)
+        personas.insert(group_id, then, write_id, now, copies, restored_from=then.version)
     else:
-        personas.update(group_id, _with_links_of(then, now.persona), write_id, now)
+        personas.update(group_id, _with_links_of(then, now.persona), write_id, now, restored_from=then.version)
 
 
 def _with_links_of(then: Persona, now: Persona) -> Persona:

@@ -49,7 +49,7 @@ class Services:
     @cached_property
     def personas(self) -> PersonaStore:
         """The personas."""
-        return PersonaStore(self.table)
+        return PersonaStore(self.table, self.settings.history)
 
     @cached_property
     def history(self) -> HistoryStore:

@@ -1,9 +1,12 @@
 """The settings of a function, read from its environment once, before anything else can go wrong."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from personas.contract.base import HISTORY_DAYS_MAX
 
 
 class SettingsError(Exception):
@@ -18,7 +21,9 @@ class Settings(BaseModel):
     personas_table: str = Field(alias="PERSONAS_TABLE", min_length=3, description="Table of everything but locks.")
     idempotency_table: str = Field(alias="IDEMPOTENCY_TABLE", min_length=3, description="Table of Idempotency-Keys.")
     history_table: str = Field(alias="HISTORY_TABLE", min_length=3, description="Table of personas' versions.")
-    history_days: int = Field(alias="HISTORY_DAYS", ge=0, description="Days of a replaced version; 0: no history.")
+    history_days: int = Field(
+        alias="HISTORY_DAYS", ge=0, le=HISTORY_DAYS_MAX, description="Days of a replaced version; 0: no history."
+    )
     bucket: str = Field(alias="BUCKET", min_length=3, description="Bucket of exports and views.")
     refresh_queue_url: str = Field(alias="REFRESH_QUEUE_URL", min_length=1, description="Queue of groups to refresh.")
     stage: str = Field(alias="STAGE", min_length=1, description="Name of the deployment, such as dev.")
@@ -38,6 +43,11 @@ class Settings(BaseModel):
     def accepts_tokens(self) -> bool:
         """True if bearer tokens can be verified at all."""
         return bool(self.jwt_issuer)
+
+    @property
+    def history(self) -> timedelta:
+        """The time for which former versions are kept."""
+        return timedelta(days=self.history_days)
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:

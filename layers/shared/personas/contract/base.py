@@ -50,6 +50,8 @@ QUOTED_MAX: Final = 60
 """Characters that a result quotes of what was sent."""
 TEXTS_MAX: Final = 256 * 1024
 """Bytes of UTF-8 of all texts of a persona together."""
+HISTORY_DAYS_MAX: Final = 3_650
+"""The longest time for which a deployment may keep the history of personas."""
 NUMBER_MAX: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from personas.contract.create import CreatePersonaItem, CreatePersonaRequest, CreatePersonaResponse
 from personas.contract.results import PersonaResultItem
+from personas.domain.authorship import writer_of
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import Caller
 from personas.domain.selection import Links, select, too_long
@@ -48,6 +49,7 @@ def create_personas(
                 intent.write_id(position),
                 prepared.stored.get(ids[position]),
                 partial(_decide, services, caller, item, ids[position], prepared, place_of(position)),
+                writer_of(caller),
             )
             for position, item in chunk.items()
         }

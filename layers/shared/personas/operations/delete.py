@@ -5,6 +5,7 @@ from functools import partial
 
 from personas.contract.base import Rejected
 from personas.contract.delete import DeletePersonaRequest, DeletePersonaResponse, DeletePersonaResult
+from personas.domain.authorship import writer_of
 from personas.domain.permissions import may_delete, may_see
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, NotFound, PersonasError
@@ -46,6 +47,7 @@ def delete_personas(
                 intent.write_id(position),
                 stored.get(persona_id),
                 partial(_decide, caller, persona_id),
+                writer_of(caller),
             )
             for position, persona_id in chunk.items()
         }

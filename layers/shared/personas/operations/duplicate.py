@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from personas.contract.duplicate import DuplicatePersonaRequest, DuplicatePersonaResponse
+from personas.domain.authorship import writer_of
 from personas.domain.copies import copy_name
 from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
 from personas.domain.persona import Persona
@@ -74,7 +75,7 @@ def duplicate_persona(
         updated_at=now,
     )
     decide = partial(new_persona, copy, "/persona_id")
-    written = services.personas.read_decide_write(caller.group_id, copy.id, write_id, None, decide)
+    written = services.personas.read_decide_write(caller.group_id, copy.id, write_id, None, decide, writer_of(caller))
     # A write whose answer was lost finds the copy that it made, which may have another number.
     return _answer(copy_id, name_in(written) or copy.name.text)
 

@@ -7,9 +7,11 @@ ends it. So the version that stands has no end, and is never lost to its age.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from personas.domain.history import FIELD_NAMES, VersionKind, VersionRecord, changed_fields
+from personas.domain.authorship import FIELD_NAMES, VersionKind, changed_fields
+from personas.domain.history import VersionRecord
 from personas.services import Services
-from personas.store.personas import Stored, last_written
+from personas.store.authorship import last_written
+from personas.store.personas import Stored
 from personas.store.stream import PersonaWrite, persona_write_in
 
 
@@ -59,7 +61,7 @@ def _record_of(
     return VersionRecord(
         version=stored.version,
         kind=kind,
-        at=last_written(stored),
+        at=last_written(stored.item),
         mcp=stored.persona is not None and stored.persona.mcp,
         changed=changed,
         department_ids=stored.persona.department_ids if stored.persona else department_ids,

@@ -15,10 +15,10 @@ from personas.search.snapshot_format import Base, Snapshot, encode
 from personas.services import Services
 from personas.store import keys
 from personas.store.attributes import Item, each_readable
-from personas.store.change_feed import Change, change_in
+from personas.store.change_feed import DELETION_REMEMBERED, Change, change_in
 from personas.store.groups import GroupRecord
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
-from personas.store.personas import TOMBSTONE_LIFE, stored_in
+from personas.store.personas import stored_in
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
@@ -176,7 +176,7 @@ def _write_export(work: RefreshPass, old: Manifest, changes: Iterable[Entry], co
 
 def _into_texts(work: RefreshPass, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield the entries for the export view, and take them into the texts view on their way."""
-    forgotten = int((work.started + TOMBSTONE_LIFE).timestamp())
+    forgotten = int((work.started + DELETION_REMEMBERED).timestamp())
     for entry in entries:
         if entry.persona is None:
             work.texts.delete(entry.id, entry.seq, forgotten)

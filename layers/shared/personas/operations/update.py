@@ -9,6 +9,7 @@ from typing import Final
 from personas.contract.base import Rejected
 from personas.contract.results import PersonaResultItem
 from personas.contract.update import UpdatePersonaItem, UpdatePersonaRequest, UpdatePersonaResponse
+from personas.domain.authorship import writer_of
 from personas.domain.permissions import may_edit, may_see
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
@@ -60,6 +61,7 @@ def update_personas(
                 intent.write_id(position),
                 prepared.stored.get(item.persona_id),
                 partial(_decide, services, caller, item, prepared, tags, place_of(position)),
+                writer_of(caller),
             )
             for position, item in chunk.items()
         }

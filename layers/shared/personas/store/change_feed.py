@@ -7,17 +7,21 @@ behind it; a reader takes an item only if its ``seq`` is higher than the one tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.store.attributes import NEVER, integer, mapping_or_empty, sound_id, text
-from personas.store.keys import PERSONAS, id_of
+from personas.store.keys import PERSONAS, id_of, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from personas.store.attributes import Item, Value
+
+DELETION_REMEMBERED: Final = timedelta(days=30)
+"""The time for which views remember a deletion. Its tombstone stays as much longer as the history is kept."""
 
 
 class Change(NamedTuple):
@@ -28,8 +32,8 @@ class Change(NamedTuple):
     row: Mapping[str, Value]
     deleted: bool
     version: int
-    expires_at: int = 0
-    """The time at which a tombstone may be removed, in unix seconds."""
+    forgotten_at: int = 0
+    """The time at which a view may forget a tombstone, in unix seconds."""
     partition: str = ""
 
 
@@ -49,9 +53,9 @@ def change_in(item: Item) -> Change:
             row=mapping_or_empty(item, "row"),
             deleted=item.get("deleted") is True,
             version=integer(item, "version", absent=0),
-            expires_at=integer(item, "expires_at", absent=NEVER),
+            forgotten_at=int((moment_of(text(item, "changed")) + DELETION_REMEMBERED).timestamp()),
             partition=text(item, "pk"),
         )
     except Unreadable as error:
         count_unreadable(error)
-        return Change(key, seq, {}, deleted=True, version=0, expires_at=NEVER)
+        return Change(key, seq, {}, deleted=True, version=0, forgotten_at=NEVER)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, get_args
 
-from personas.domain.history import Author, PastVersion, VersionKind, VersionRecord
+from personas.domain.authorship import Author, VersionKind
+from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.persona import Persona
 from personas.errors import Unreadable
 from personas.store import keys

@@ -2,24 +2,32 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from functools import partial
-from typing import Final
 
+from personas.domain.authorship import (
+    TOOL,
+    Stamps,
+    Write,
+    Writer,
+    changed_fields,
+    next_stamps,
+    stamped_alike,
+)
 from personas.domain.permissions import SUPERADMIN
-from personas.domain.persona import Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.profile import Caller
 from personas.errors import Contended, Unreadable
 from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable, text
+from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable
+from personas.store.authorship import AUTHORSHIP, packed_authorship, stamps_in, unrecorded
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
+from personas.store.tombstones import HISTORY_LONGEST, tombstone_end
 from personas.store.write_rule import RECENT_WRITES, WriteResult, is_unchanged, version_written_by
-
-TOMBSTONE_LIFE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,26 @@ class Stored:
     def expires_at(self) -> int | None:
         """The end of a tombstone, in unix seconds, or None where it has none."""
         return integer(self.item, "expires_at") if "expires_at" in self.item else None
+
+    @property
+    def stamps(self) -> Stamps:
+        """The stamps of its fields. Where what is stored of them cannot be read, all count as changed in its version.
+
+        That is counted and logged, and is no obstacle to a write, which records them anew.
+        """
+        try:
+            return readable(self.item, stamps_in)
+        except Unreadable as error:
+            count_unreadable(error)
+            return unrecorded(self.item)
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """The decision of an operation that brings a former version back, in place of what stands there."""
+
+    persona: Persona
+    restored_from: int
 
 
 class Deletion(Enum):
@@ -69,10 +97,14 @@ def visible_to(caller: Caller, found: Found) -> Stored | None:
 
 
 class PersonaStore:
-    """The personas of all groups; every call names the group of its caller."""
+    """The personas of all groups; every call names the group of its caller.
 
-    def __init__(self, table: Table) -> None:
+    ``history`` is how long the history of a persona is kept after its deletion.
+    """
+
+    def __init__(self, table: Table, history: timedelta = HISTORY_LONGEST) -> None:
         self._table = table
+        self._history = history
 
     def get(self, group_id: str, persona_id: str) -> Stored | None:
         """Read a persona or its tombstone, or None.
@@ -108,7 +140,8 @@ class PersonaStore:
         persona_id: str,
         write_id: str,
         found: Found,
-        decide: Callable[[Found], Persona | Deletion],
+        decide: Callable[[Found], Persona | Restoration | Deletion],
+        writer: Writer,
         most: int | None = None,
     ) -> WriteResult:
         """Store in the place of what was ``found`` what ``decide`` makes of it: a persona or a tombstone.
@@ -126,13 +159,16 @@ class PersonaStore:
             if version is not None:
                 return WriteResult(version, None)
             decision = decide(found)
-            if isinstance(decision, Persona) and (stored is None or stored.persona is None):
-                return self.insert(group_id, decision, write_id, stored)
-            if stored is None:
-                raise AssertionError("what does not exist is not deleted")
             if decision is Deletion.TOMBSTONE:
-                return self.delete(group_id, persona_id, write_id, stored)
-            return self.update(group_id, decision, write_id, stored)
+                if stored is None:
+                    raise AssertionError("what does not exist is not deleted")
+                return self.delete(group_id, persona_id, write_id, stored, writer)
+            persona, restored_from = (
+                (decision.persona, decision.restored_from) if isinstance(decision, Restoration) else (decision, None)
+            )
+            if stored is None or stored.persona is None:
+                return self.insert(group_id, persona, write_id, stored, writer=writer, restored_from=restored_from)
+            return self.update(group_id, persona, write_id, stored, writer, restored_from)
 
         try:
             return self._table.retry_on_conflict(found, partial(self.find, group_id, persona_id), write, most)
@@ -140,12 +176,20 @@ class PersonaStore:
             raise Contended from None
 
     def insert(
-        self, group_id: str, persona: Persona, write_id: str, tombstone: Stored | None = None, copies: int = 0
+        self,
+        group_id: str,
+        persona: Persona,
+        write_id: str,
+        tombstone: Stored | None = None,
+        copies: int = 0,
+        *,
+        writer: Writer = TOOL,
+        restored_from: int | None = None,
     ) -> WriteResult:
         """Store a new persona, or one in the place of a tombstone, whose version and counts then go on.
 
         ``copies`` is how many copies are known to have been made of it, should the tombstone know of fewer: the command
-        line gives it.
+        line gives it. ``restored_from`` is the version that it brings back, if it does.
 
         Raises:
             ConditionFailed: the id is taken, or the tombstone is no longer the one that was read.
@@ -157,6 +201,7 @@ class PersonaStore:
         else:
             seq, version, num_profiles = tombstone.seq + 1, tombstone.version + 1, tombstone.num_profiles
             copies = max(copies, tombstone.copies)
+        write = writer.write("created", self._table.now(), restored_from)
         body: dict[str, Value] = {
             "row": {**row_of(persona), PROFILES: num_profiles},
             "texts": packed_texts(persona),
@@ -164,6 +209,7 @@ class PersonaStore:
             "version": version,
             RECENT_WRITES: mapping(tombstone.item, RECENT_WRITES) if tombstone else {},
             "copies": copies,
+            AUTHORSHIP: packed_authorship(write, stamped_alike(write.stamp(version, write_id))),
         }
         return self._table.put(
             keys.persona(group_id, persona.id),
@@ -173,31 +219,40 @@ class PersonaStore:
             based_on=None if tombstone is None else tombstone.seq,
         )
 
-    def update(self, group_id: str, persona: Persona, write_id: str, based_on: Stored) -> WriteResult:
+    def update(
+        self,
+        group_id: str,
+        persona: Persona,
+        write_id: str,
+        based_on: Stored,
+        writer: Writer = TOOL,
+        restored_from: int | None = None,
+    ) -> WriteResult:
         """Store a persona's next version where it is still the one that was read.
 
         Raises:
             ConditionFailed: it was written in between.
         """
-        return self._replace(
-            group_id,
-            persona.id,
-            {"row": row_of(persona), "texts": packed_texts(persona)},
-            write_id,
-            based_on,
-            removes=(),
-        )
+        write = writer.write("updated", self._table.now(), restored_from)
+        sets: dict[str, Value] = {"row": row_of(persona), "texts": packed_texts(persona)}
+        return self._replace(group_id, persona.id, sets, write_id, based_on, write, persona.form)
 
-    def delete(self, group_id: str, persona_id: str, write_id: str, based_on: Stored) -> WriteResult:
-        """Leave a tombstone without any of the persona's contents, for 30 days, or as long as profiles name it.
+    def delete(
+        self, group_id: str, persona_id: str, write_id: str, based_on: Stored, writer: Writer = TOOL
+    ) -> WriteResult:
+        """Leave a tombstone without any of the persona's contents.
+
+        It stays for 30 days more than the history, or as long as profiles name it: versions do not begin anew while
+        former ones are told.
 
         Raises:
             ConditionFailed: it was written in between.
         """
         sets: dict[str, Value] = {"row": {PROFILES: based_on.num_profiles}, "deleted": True}
         if based_on.num_profiles == 0:
-            sets["expires_at"] = tombstone_end(self._table.now())
-        return self._replace(group_id, persona_id, sets, write_id, based_on, removes=("texts",))
+            sets["expires_at"] = tombstone_end(self._table.now(), self._history)
+        write = writer.write("deleted", self._table.now())
+        return self._replace(group_id, persona_id, sets, write_id, based_on, write, None, removes=("texts",))
 
     def cast(
         self,
@@ -244,32 +299,25 @@ class PersonaStore:
         sets: Mapping[str, Value],
         write_id: str,
         based_on: Stored,
-        removes: Sequence[str],
+        write: Write,
+        form: Form | None,
+        removes: Sequence[str] = (),
     ) -> WriteResult:
+        version = based_on.version + 1
+        changed = changed_fields(based_on.persona.form if based_on.persona else None, form)
+        stamps = next_stamps(based_on.stamps, changed, write.stamp(version, write_id))
         written = self._table.update(
             keys.persona(group_id, persona_id),
-            sets,
+            {**sets, AUTHORSHIP: packed_authorship(write, stamps)},
             prefix=keys.PERSONA_CHANGES,
             write_id=write_id,
             seq=based_on.seq + 1,
-            version=based_on.version + 1,
+            version=version,
             condition=is_unchanged(based_on.seq),
             removes=removes,
         )
         # A thousand of these are held at a time, and a persona may have 256 KB.
         return written._replace(item=None)
-
-
-def tombstone_end(now: datetime) -> int:
-    """Return the end of a tombstone that is left now, in unix seconds."""
-    return int((now + TOMBSTONE_LIFE).timestamp())
-
-
-def last_written(stored: Stored) -> str:
-    """Return the time at which a version was made; of a tombstone, that of the last write of its item."""
-    if stored.persona is not None:
-        return stored.persona.updated_at
-    return keys.moment_of(text(stored.item, "changed")).isoformat()
 
 
 def name_in(written: WriteResult) -> str | None:
@@ -292,4 +340,11 @@ def stored_in(item: Item) -> Stored:
     mapping(item, RECENT_WRITES)  # Every write leaves its id there.
     persona = None if item.get("deleted") is True else persona_in(item, version, seq)
     num_profiles = integer(row, PROFILES, absent=0)
-    return Stored(persona, version, seq, integer(item, "copies", absent=0), num_profiles, item)
+    return Stored(
+        persona=persona,
+        version=version,
+        seq=seq,
+        copies=integer(item, "copies", absent=0),
+        num_profiles=num_profiles,
+        item=item,
+    )

@@ -23,8 +23,8 @@ from personas.store.attributes import (
 )
 from personas.store.groups import GroupStore
 from personas.store.persona_rows import PROFILES
-from personas.store.personas import tombstone_end
 from personas.store.table import Table
+from personas.store.tombstones import tombstone_end
 from personas.store.write_rule import RECENT_WRITES, Counted
 
 _ATTEMPTS: Final = 3

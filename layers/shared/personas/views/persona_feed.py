@@ -10,9 +10,8 @@ from personas.errors import Unavailable, ViewRebuilding
 from personas.observability import logger
 from personas.runtime import CLOCK_SKEW, FEED_WINDOW, Deadline
 from personas.store import keys
-from personas.store.change_feed import Change
+from personas.store.change_feed import DELETION_REMEMBERED, Change
 from personas.store.groups import GroupStore
-from personas.store.personas import TOMBSTONE_LIFE
 from personas.store.queue import RefreshQueue
 from personas.store.table import Table
 
@@ -94,7 +93,7 @@ class PersonaFeed:
             logger.warning("a snapshot is of the future", extra={"key": pointer.key})
             return False
         age = self._table.now() - pointer.watermark
-        return age <= TOMBSTONE_LIFE - LOOK_BACK or not self._groups.is_marked(pointer.group_id)
+        return age <= DELETION_REMEMBERED - LOOK_BACK or not self._groups.is_marked(pointer.group_id)
 
     def changes(self, group_id: str, since: datetime | None) -> list[Change]:
         """Read what was written of the group's personas since then.

@@ -49,7 +49,7 @@ def _take_change(index: Index, change: Change) -> bool:
     except ValueError as error:
         count_unreadable(Unreadable(f"{change.partition} {change.key}", type(error).__name__))
     # Items that are left out are remembered until the views are rebuilt: the feed shows them again and again.
-    return index.delete(persona_id, change.seq, change.expires_at)
+    return index.delete(persona_id, change.seq, change.forgotten_at)
 
 
 class SearchView:

@@ -127,7 +127,7 @@ class TextViews:
             if change.seq <= view.seq_of(persona_id):
                 continue
             if change.deleted:
-                view.delete(persona_id, change.seq, change.expires_at)
+                view.delete(persona_id, change.seq, change.forgotten_at)
             changed[persona_id] = change
         living = [persona_id for persona_id, change in changed.items() if not change.deleted]
         for some in batched(living, LOADED_AT_ONCE, strict=False):
@@ -138,6 +138,6 @@ class TextViews:
                 if stored and stored.persona:
                     view.upsert(stored.persona)
                 else:
-                    view.delete(persona_id, stored.seq if stored else change.seq, change.expires_at)
+                    view.delete(persona_id, stored.seq if stored else change.seq, change.forgotten_at)
         if changed:
             cached.size_bytes = view.size_bytes()

@@ -1,0 +1,172 @@
+"""Tests of the fields that a write changes, of their stamps, and of the attribute that keeps them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personas.contract.persona_fields import FIELDS
+from personas.domain.authorship import (
+    FIELD_NAMES,
+    Author,
+    Stamp,
+    Stamps,
+    VersionKind,
+    Write,
+    changed_fields,
+    next_stamps,
+    stamped_alike,
+)
+from personas.domain.persona import Form
+from personas.domain.text import Text
+from personas.errors import Unreadable
+from personas.store.attributes import Item, readable
+from personas.store.authorship import AUTHORSHIP, packed_authorship, stamps_in, write_in
+
+ANNA, BEN = Author("0b0e8a0e-5a44-4e39-a9a4-6d5a3a3f1c01", "Anna"), Author("x", "Ben 𝄞")
+FIRST = Stamp(1, "2026-11-24T12:00:00+00:00", ANNA, "aaaa.0")
+SECOND = Stamp(2, "2026-11-24T12:00:00.000001+00:00", BEN, "bbbb.7")
+FORM = Form(
+    name=Text("n", "Otto"),
+    instructions=Text("i", ""),
+    color_id="c",
+    icon_id="o",
+    department_ids=("a", "b"),
+    examples=(Text("1", "Hello"), Text("2", "Bye")),
+)
+
+
+def item_with(write: Write, stamps: Stamps, version: int | None = None) -> Item:
+    """Return an item that carries these, at the version that they are as of or at another one."""
+    return {
+        "version": stamps.as_of if version is None else version,
+        "row": {"ut": "2026-11-20T00:00:00+00:00"},
+        AUTHORSHIP: packed_authorship(write, stamps),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({}, ()),
+        ({"name": Text("n", "Ada")}, ("name",)),
+        ({"name": Text("another id", "Otto")}, ()),
+        ({"description": Text("d", "")}, ("description",)),
+        ({"instructions": None}, ("instructions",)),
+        ({"voice_ids": ("v",), "color_id": "d"}, ("color", "voices")),
+        ({"department_ids": ("b", "a")}, ("departments",)),
+        ({"examples": (Text("2", "Bye"), Text("1", "Hello"))}, ("examples",)),
+        ({"active_flag_id": "f", "icon_id": None}, ("icon", "active")),
+    ],
+)
+def test_a_field_has_changed_where_its_value_differs(changes: dict[str, Any], changed: tuple[str, ...]) -> None:
+    assert changed_fields(FORM, FORM.changed(changes)) == changed
+
+
+def test_every_field_changes_when_a_persona_begins_or_ends() -> None:
+    assert changed_fields(None, FORM) == FIELD_NAMES
+    assert changed_fields(FORM, None) == FIELD_NAMES
+    assert changed_fields(None, None) == ()
+
+
+def test_the_next_version_stamps_what_it_changes_and_keeps_the_rest() -> None:
+    stamps = next_stamps(stamped_alike(FIRST), ["color", "voices"], SECOND)
+
+    assert stamps.as_of == 2
+    assert {name for name in FIELD_NAMES if stamps.fields[name] == SECOND} == {"color", "voices"}
+    assert stamps.fields["name"] == FIRST
+    assert stamps.changed_since(1, ["name", "voices", "color"]) == ["color", "voices"]
+    assert stamps.changed_since(2, FIELD_NAMES) == []
+
+
+_authors = st.none() | st.builds(Author, st.uuids().map(str), st.text(max_size=200))
+_times = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)  # noqa: DTZ001  # bounds are naive by hypothesis' rule
+_stamps = st.builds(
+    Stamp, st.integers(1, 9), _times, _authors, st.none() | st.text("abcdef0123456789.", min_size=1, max_size=36)
+)
+
+
+@given(
+    write=st.builds(
+        Write,
+        st.sampled_from(get_args(VersionKind)),
+        _times,
+        _authors,
+        st.booleans(),
+        st.none() | st.integers(1, 2**53 - 1),
+    ),
+    stamps=st.builds(Stamps, st.integers(1, 2**53 - 1), st.fixed_dictionaries(dict.fromkeys(FIELD_NAMES, _stamps))),
+)
+def test_an_item_tells_what_was_packed(write: Write, stamps: Stamps) -> None:
+    item = item_with(write, stamps)
+
+    assert write_in(item) == write
+    assert stamps_in(item) == stamps
+
+
+def test_what_is_as_of_another_version_does_not_count() -> None:
+    # An earlier release wrote version 3, and left standing what was told of version 2.
+    stamps = next_stamps(stamped_alike(FIRST), ["color"], SECOND)
+    item = item_with(Write("updated", SECOND.at, BEN), stamps, version=3)
+
+    assert write_in(item) is None
+    assert stamps_in(item) == stamped_alike(Stamp(3, "2026-11-20T00:00:00+00:00"))
+
+
+def test_an_item_from_before_tells_nobody() -> None:
+    item: Item = {"version": 7, "row": {"ut": "2026-11-20T00:00:00+00:00"}}
+
+    assert write_in(item) is None
+    assert stamps_in(item) == stamped_alike(Stamp(7, "2026-11-20T00:00:00+00:00"))
+
+
+def test_a_tombstone_from_before_has_the_time_of_its_stamp_in_the_feed() -> None:
+    item: Item = {"version": 8, "row": {"np": 0}, "deleted": True, "changed": "p#2026-11-21T01:02:03.000004Z"}
+
+    assert stamps_in(item).fields["name"].at == "2026-11-21T01:02:03.000004+00:00"
+
+
+def test_a_field_that_the_writer_did_not_know_counts_as_changed_in_its_version() -> None:
+    # Given what a release wrote whose personas had no voices
+    known = {field.column: name for field, name in zip(FIELDS, FIELD_NAMES, strict=True) if name != "voices"}
+    stamps = next_stamps(stamped_alike(FIRST), ["color"], SECOND)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("personas.store.authorship._COLUMNS", known)
+        item = item_with(Write("updated", SECOND.at, BEN), stamps)
+
+    found = stamps_in(item).fields
+
+    assert found["voices"].version == 2
+    assert found["name"] == FIRST
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_what_is_cut_off_is_unreadable(cut: int) -> None:
+    item = item_with(Write("created", FIRST.at, ANNA), stamped_alike(FIRST))
+    packed = item[AUTHORSHIP]
+    assert isinstance(packed, bytes)
+
+    with pytest.raises(Unreadable):
+        readable({**item, AUTHORSHIP: packed[:-cut]}, stamps_in)
+
+
+@pytest.mark.parametrize("value", ["text", 7, None, b"", {}, b"x\x9c\x8b\x8e\x05\x00\x01\x15\x00\xb9"])
+def test_what_is_something_else_is_unreadable(value: Any) -> None:
+    item = item_with(Write("created", FIRST.at, ANNA), stamped_alike(FIRST))
+
+    with pytest.raises(Unreadable):
+        readable({**item, AUTHORSHIP: value}, write_in)
+
+
+def test_the_usual_attribute_is_short() -> None:
+    """Three writes by two people: a persona is edited a field or two at a time."""
+    stamps = stamped_alike(replace(FIRST, write_id="9f86d081884c7d65.0"))
+    by_ben = Author("7d793037-a076-4a2b-9d0c-1b4b0a0e5f11", "Ben")
+    stamps = next_stamps(stamps, ["name", "color"], replace(SECOND, changed_by=by_ben, write_id="9b871512327c09ce.0"))
+    third = Stamp(3, "2026-11-27T23:59:59.123456+00:00", ANNA, "d7a8fbb307d78094.12")
+    stamps = next_stamps(stamps, ["instructions"], third)
+
+    assert len(packed_authorship(Write("updated", third.at, ANNA), stamps)) <= 260
