@@ -1,5 +1,7 @@
 """The export view against a dict: what is read is what was last said, whatever was changed, deleted and merged."""
 
+import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -321,6 +323,15 @@ class TestReading:
         objects.content[key] = content[:-1]
         with pytest.raises(SnapshotDamaged, match="checksum"):
             list(lookup(manifest, None, objects.fetch))
+
+    @pytest.mark.parametrize("fields", [3, 10, 20, 23, 25])
+    def test_a_record_of_another_length_is_told(self, fields: int) -> None:
+        """The records are counted, for a stream that ends too soon would pass for all of them."""
+        record = [IDS[0], 1, 1, *([[]] * (fields - 3))]
+        content = zlib.compress(json.dumps([record]).encode())
+        manifest = Manifest((Segment("a", (Block(IDS[0], 1, len(content), zlib.crc32(content)),)),))
+        with pytest.raises(SnapshotDamaged, match="fields"):
+            list(lookup(manifest, None, Objects({"a": content}).fetch))
 
 
 class TestManifest:

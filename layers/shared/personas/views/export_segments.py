@@ -297,16 +297,20 @@ def _record(entry: Entry) -> _Record:
 
 def _persona(record: _Record) -> Persona:
     values = cast("Iterator[Any]", iter(record))
-    persona_id, seq, version = next(values), next(values), next(values)
     form: dict[str, Any] = {}
-    for field in FIELDS:
-        ids = next(values)
-        if isinstance(field, LinkField):
-            form[field.id_name] = tuple(ids) if field.many else ids
-            continue
-        texts = next(values)
-        form[field.name] = tuple(map(Text, ids, texts)) if field.many else None if ids is None else Text(ids, texts)
-    scenario_ids, active_scenario_ids, num_profiles, generated, mcp, created_at, updated_at = values
+    try:
+        persona_id, seq, version = next(values), next(values), next(values)
+        for field in FIELDS:
+            ids = next(values)
+            if isinstance(field, LinkField):
+                form[field.id_name] = tuple(ids) if field.many else ids
+                continue
+            texts = next(values)
+            form[field.name] = tuple(map(Text, ids, texts)) if field.many else None if ids is None else Text(ids, texts)
+        scenario_ids, active_scenario_ids, num_profiles, generated, mcp, created_at, updated_at = values
+    except (StopIteration, ValueError) as error:
+        # A StopIteration would end the stream of the personas as if they were all.
+        raise SnapshotDamaged("a record has another number of fields") from error
     return Persona(
         id=persona_id,
         form=Form(**form),
