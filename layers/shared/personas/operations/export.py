@@ -11,7 +11,7 @@ from personas.domain.exporting import HEADER, Rows
 from personas.domain.permissions import may_see
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
-from personas.errors import ExportUnfinished, NotFound, Unavailable
+from personas.errors import ExportUnfinished, NotFound
 from personas.observability import logger
 from personas.operations.search import current_view, query_of
 from personas.search.index import Index
@@ -108,11 +108,7 @@ class _Wanted:
                 return
         except SnapshotDamaged as error:
             logger.warning("the export view cannot be used", extra={"key": pointer.key, "reason": str(error)})
-        try:
-            self._services.refresh_queue.send([self._group_id])
-        except Unavailable:
-            # The table serves as well, and the next export tries again.
-            logger.warning("a group could not be queued", extra={"group": self._group_id})
+        self._services.persona_feed.queue_if_possible(self._group_id)
 
     def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
         """Return those of the personas that still match; judge by itself what was written since the view was read."""

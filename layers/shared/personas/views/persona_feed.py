@@ -138,5 +138,5 @@ class PersonaFeed:
         try:
             self._queue().send([group_id])
         except Unavailable:
-            # The call can be answered all the same, and the next environment to load the group tries again.
+            # The call can be answered all the same, and the next one to miss a view tries again.
             logger.warning("a group could not be queued", extra={"group": group_id})
