@@ -135,6 +135,10 @@ class Deadline:
             yield
 
 
+def nothing() -> None:
+    """Stand for a call that is not needed: `Parallel.gather` runs it on no thread."""
+
+
 class Parallel:
     """The threads that run calls side by side. All end before it returns, so that none outlives the answer."""
 
@@ -164,8 +168,9 @@ class Parallel:
         self, _1: Callable[[], A], _2: Callable[[], B], _3: Callable[[], C], _4: Callable[[], D], /
     ) -> tuple[A, B, C, D]: ...
     def gather(self, *calls: Callable[[], object]) -> tuple[object, ...]:
-        """Return the results of a few calls of different types, run side by side: see ``run``."""
-        return tuple(self.run(calls))
+        """Return the results of a few calls of different types, run side by side (see ``run``); None for `nothing`."""
+        results = iter(self.run([call for call in calls if call is not nothing]))
+        return tuple([None if call is nothing else next(results) for call in calls])
 
 
 @cache

@@ -12,6 +12,7 @@ from personas.domain.profile import Caller
 from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
 from personas.operations.create import new_persona
+from personas.runtime import nothing
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
 from personas.store.personas import Stored, name_in, visible_to
@@ -38,7 +39,7 @@ def duplicate_persona(
     copy_id, write_id = intent.new_id(), intent.write_id()
     found, earlier, secret, _ = services.parallel.gather(
         lambda: services.personas.find(caller.group_id, request.persona_id),
-        lambda: services.personas.find(caller.group_id, copy_id) if intent.may_be_done else None,
+        (lambda: services.personas.find(caller.group_id, copy_id)) if intent.may_be_done else nothing,
         lambda: services.groups.text_secret(caller.group_id),
         lambda: services.groups.mark(caller.group_id),
     )

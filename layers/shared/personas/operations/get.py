@@ -7,6 +7,7 @@ from personas.domain.persona import Form, laid_over
 from personas.domain.profile import Caller
 from personas.domain.sections import build_form
 from personas.errors import NotFound
+from personas.runtime import nothing
 from personas.services import Services
 from personas.store.personas import visible_to
 
@@ -25,9 +26,9 @@ def get_persona(services: Services, caller: Caller, request: GetPersonaRequest) 
     persona_id, draft_id, searches = request.persona_id, request.draft_id, _searches(request)
     catalogue, stored, draft, news = services.parallel.gather(
         lambda: services.catalogues.current(caller.group_id),
-        lambda: visible_to(caller, services.personas.find(caller.group_id, persona_id)) if persona_id else None,
-        lambda: services.drafts.get(caller.group_id, caller.profile_id, draft_id) if draft_id else None,
-        lambda: services.suggestions.news(caller.group_id) if searches else None,
+        (lambda: visible_to(caller, services.personas.find(caller.group_id, persona_id))) if persona_id else nothing,
+        (lambda: services.drafts.get(caller.group_id, caller.profile_id, draft_id)) if draft_id else nothing,
+        (lambda: services.suggestions.news(caller.group_id)) if searches else nothing,
     )
     persona = stored.persona if stored else None
     if persona_id and (persona is None or not may_see(caller, persona.department_ids)):

@@ -20,7 +20,7 @@ from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
 from personas.errors import Unavailable
 from personas.observability import count_evictions, logger
-from personas.runtime import Parallel, deadline
+from personas.runtime import Parallel, deadline, nothing
 from personas.views.most_used import MostUsed
 from personas.views.text_usage import TextsView
 from personas.views.text_views import News, TextViews
@@ -95,7 +95,7 @@ class SuggestionViews:
         with deadline().within(PATIENCE):
             most_used, loaded = self._parallel.gather(
                 lambda: self._load_most_used(catalogue),
-                lambda: self._read(catalogue.pointer(TEXTS_VIEW), TextsView.decode) if loads else None,
+                (lambda: self._read(catalogue.pointer(TEXTS_VIEW), TextsView.decode)) if loads else nothing,
             )
         departments = None if caller.role == SUPERADMIN else caller.department_ids
         suggestions = (
