@@ -77,6 +77,7 @@ def modules_of(call: Callable[[], object]) -> dict[str, list[str]]:
         MONITORING.use_tool_id(MONITORING.PROFILER_ID, "modules")
         MONITORING.register_callback(MONITORING.PROFILER_ID, MONITORING.events.PY_START, begins)
         MONITORING.set_events(MONITORING.PROFILER_ID, MONITORING.events.PY_START)
+        MONITORING.restart_events()  # code that an earlier call has disabled is heard again
         try:
             return invoke(client, operation, raw)
         finally:
