@@ -25,9 +25,9 @@ from questions import cells_of
 from service import GROUP, Group
 
 from personas.domain.folding import fold
-from personas.search import options
+from personas.search import options, snapshot_format
 from personas.search.index import Index
-from personas.search.queries import FACETS, Query
+from personas.search.queries import FACETS, FacetQuery, OptionNames, Query
 from personas.search.snapshot_format import decode
 from personas.services import services
 from personas.views.most_used import OFFERED, MostUsed
@@ -36,7 +36,8 @@ from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import OPTIONS_MAX, TextsView, Uses, may_be_seen
 
 REPEATS: Final = 7
-PORTION: Final = 8192
+UNNAMED: Final = FacetQuery(names=OptionNames({}))
+"""A question that counts the options of a facet, and names none."""
 
 
 def spent(work: Callable[[], object], repeats: int = REPEATS) -> str:
@@ -110,7 +111,7 @@ def measure_most_used(group: Group, members: Collection[str]) -> Iterator[str]:
 
 
 def refold(written: bytes, starts: Sequence[int]) -> tuple[bytes, array[int]]:
-    """Fold all texts anew, as a reader would where a snapshot held only the written ones."""
+    """Fold all texts again, as a reader would where a snapshot held only the written ones."""
     whole = b"\0".join([written[start:stop] for start, stop in pairwise(starts)]).replace(b"\xfe", b"\1")
     folded = fold(whole.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
     texts = folded.split(b"\0")
@@ -123,28 +124,27 @@ def unpack(portions: Sequence[bytes]) -> list[bytes]:
 
 
 def measure_folded(index: Index) -> Iterator[str]:
-    """Measure the folded texts in the snapshot against folding them anew at every load."""
+    """Measure the folded texts in the snapshot against folding them again at every load."""
     saved = index.to_columns()
     starts = (saved.arrays["written.starts"], saved.arrays["folded.starts"])
 
-    def packed(texts: Sequence[tuple[bytes, array[int]]], turn: int) -> list[bytes]:
+    def packed(texts: Sequence[tuple[bytes, array[int]]]) -> list[bytes]:
         portions = []
-        for first in range(0, saved.size, PORTION):
-            last = min(first + PORTION, saved.size)
-            turns = [(at, min(at + turn, last)) for at in range(first, last, turn)]
+        for first in range(0, saved.size, snapshot_format._PORTION):
+            turns = snapshot_format._turns(first, saved.size)
             parts = [text[begins[a] : begins[b]] for a, b in turns for text, begins in texts]
             portions.append(zlib.compress(b"".join(parts), 1))
         return portions
 
     both, alone = ((saved.written, starts[0]), (saved.folded, starts[1])), ((saved.written, starts[0]),)
-    interleaved, only_written = packed(both, 64), packed(alone, 64)
+    interleaved, only_written = packed(both), packed(alone)
     yield "| texts in the snapshot | written and folded, in turns | the written alone |"
     yield "| --- | --- | --- |"
     yield f"| MB | {sum(map(len, interleaved)) / 1e6:.2f} | {sum(map(len, only_written)) / 1e6:.2f} |"
-    yield f"| to pack them, ms | {spent(partial(packed, both, 64), 3)} | {spent(partial(packed, alone, 64), 3)} |"
+    yield f"| to pack them, ms | {spent(partial(packed, both), 3)} | {spent(partial(packed, alone), 3)} |"
     unpacked = [spent(partial(unpack, portions)) for portions in (interleaved, only_written)]
     yield f"| to unpack them, ms | {' | '.join(unpacked)} |"
-    yield f"| to fold them anew, ms | - | {spent(partial(refold, saved.written, starts[0]))} |"
+    yield f"| to fold them again, ms | - | {spent(partial(refold, saved.written, starts[0]))} |"
     yield ""
 
 
@@ -179,7 +179,7 @@ def counting(way: str) -> Iterator[None]:
 def search_all(index: Index, library: Library, queries: Sequence[Query]) -> None:
     """Find a page of each query, and count the options of all facets."""
     for query in queries:
-        index.search(query, library.field_of, dict.fromkeys(FACETS))
+        index.search(query, library.field_of, dict.fromkeys(FACETS, UNNAMED))
 
 
 def measure_counting(index: Index, library: Library) -> Iterator[str]:

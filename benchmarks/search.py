@@ -44,14 +44,16 @@ from questions import cells_of
 
 from personas.domain.folding import fold
 from personas.search.index import Index
-from personas.search.queries import FACETS, Facet, Query, SearchResult
+from personas.search.queries import FACETS, Facet, FacetQuery, OptionNames, Query, SearchResult
 from personas.search.snapshot_format import Snapshot, decode, encode
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHANGES = 1_000
 LOADED_AT_ONCE = 50_000
 ROUNDS_BY_PART = 5
-COUNTED: dict[Facet, None] = dict.fromkeys(FACETS)
+UNNAMED = FacetQuery(names=OptionNames({}))
+"""A question that counts the options of a facet, and names none."""
+COUNTED = dict.fromkeys(FACETS, UNNAMED)
 LONGEST = 2  # times the seconds that a kind of question may take, a turn is given up
 
 
@@ -345,15 +347,15 @@ def answer(index: Index, query: Query, field_of: Mapping[str, str]) -> SearchRes
     return index.search(query, field_of, COUNTED)
 
 
-def compare(found: SearchResult, record: asyncpg.Record, library: Library) -> None:
+def compare(
+    found: SearchResult, counted: Mapping[Facet, Mapping[str, int]], record: asyncpg.Record, library: Library
+) -> None:
     """Fail unless both answers are the same."""
-    total, page, counted = record
+    total, page, their_counts = record
     counts: dict[Facet, dict[int, int]] = {facet: {} for facet in FACETS}
-    for number, option, count in counted or ():
+    for number, option, count in their_counts or ():
         counts[FACETS[number]][option] = count
-    ours = {
-        facet: {library.numbers[facet][each]: count for each, count in found.counts[facet].items()} for facet in FACETS
-    }
+    ours = {facet: {library.numbers[facet][each]: count for each, count in counted[facet].items()} for facet in FACETS}
     rows = [
         (persona_id, row.name, row.description, library.numbers["colors"][row.color_id or ""], row.num_profiles,
          sorted(row.department_ids))
@@ -390,8 +392,8 @@ async def measure_cells(
                     records.append(await ask(query))
                 if time.perf_counter() - started > LONGEST * seconds:
                     break
-            for one, other in zip(found, records, strict=False):
-                compare(one, other, library)
+            for query, one, other in zip(queries, found, records, strict=False):
+                compare(one, index.counts(query, library.field_of), other, library)
             if warm:
                 ours.add(ours_now)
                 theirs.add(theirs_now)
@@ -578,7 +580,7 @@ def table_of_parts(library: Library, index: Index) -> Iterator[str]:
     yield "| --- " * (len(FACETS) + 3) + "|"
     for cell in cells_of(library):
         queries = cell.queries * (ROUNDS_BY_PART * VARIANTS // len(cell.queries))
-        parts: list[dict[Facet, None]] = [{}, *({facet: None} for facet in FACETS), COUNTED]
+        parts: list[dict[Facet, FacetQuery]] = [{}, *({facet: UNNAMED} for facet in FACETS), COUNTED]
         spent = [0] * len(parts)
         for query in queries:
             for place, counted in enumerate(parts):

@@ -112,7 +112,6 @@ def selected_in(query: Query) -> Mapping[Facet, Collection[str]]:
 
 
 EVERYTHING = Query(caller_departments=None, page_size=100)
-COUNTED: dict[Facet, None] = dict.fromkeys(FACETS)
 
 
 class Model:
@@ -217,14 +216,14 @@ def deciding(way: Mapping[str, float]) -> Iterator[None]:
 def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) -> None:
     """Compare everything in an answer with the model."""
     want = model.ids(query)
-    found = index.search(query, FIELD_OF, COUNTED)
+    found, counts = index.search(query, FIELD_OF), index.counts(query, FIELD_OF)
     page = want[query.page_offset : query.page_offset + query.page_size]
     assert found.total == len(want)
     assert found.personas == [(persona_id, listed(model.rows[persona_id])) for persona_id in page]
     assert [index.row(persona_id) for persona_id in page] == [model.rows[persona_id] for persona_id in page]
     assert index.ids(query, FIELD_OF) == want
     for facet in FACETS:
-        assert found.counts[facet] == model.counts(query, facet)
+        assert counts[facet] == model.counts(query, facet)
         chosen = list(selected_in(query).get(facet, [OPTIONS["instructions"][0], "unknown"]))
         search = "ö" if query.page_size % 2 else ""
         want_options = model.options(query, facet, NAMES[facet], search, chosen, int(way["OPTIONS_MAX"]))
@@ -387,21 +386,21 @@ def test_a_field_of_several_parameter_fields_counts_a_persona_once() -> None:
     index.upsert(PERSONAS[0], 1, a_row(pf=["x", "y"]))
     index.upsert(PERSONAS[1], 1, a_row(pf=["x"]))
     index.upsert(PERSONAS[2], 1, a_row(pf=["y"]))
-    assert index.search(EVERYTHING, {"x": "f", "y": "f"}, COUNTED).counts["fields"] == {"f": 3}
+    assert index.counts(EVERYTHING, {"x": "f", "y": "f"})["fields"] == {"f": 3}
     # The catalogue has changed: nothing in the index has to.
-    assert index.search(EVERYTHING, {"x": "f", "y": "g"}, COUNTED).counts["fields"] == {"f": 2, "g": 2}
+    assert index.counts(EVERYTHING, {"x": "f", "y": "g"})["fields"] == {"f": 2, "g": 2}
     assert index.search(replace(EVERYTHING, field_ids=["f"]), {"x": "f", "y": "g"}).total == 2
-    assert index.search(EVERYTHING, {}, COUNTED).counts["fields"] == {}
+    assert index.counts(EVERYTHING, {})["fields"] == {}
 
 
 def test_counts_are_of_the_index_as_it_was_searched() -> None:
     index = Index()
     index.upsert(PERSONAS[0], 1, a_row())
-    found = index.search(EVERYTHING, {}, COUNTED)
-    assert found.counts["colors"] == {"c": 1}
+    counts = index.counts(EVERYTHING, {})
+    assert counts["colors"] == {"c": 1}
     index.delete(PERSONAS[0], 2)
-    assert found.counts["colors"] == {"c": 1}
-    assert found.counts["icons"] == {"i": 1}
+    assert counts["colors"] == {"c": 1}
+    assert counts["icons"] == {"i": 1}
 
 
 def test_a_tombstone_is_remembered_until_it_expires() -> None:

@@ -101,13 +101,13 @@ def _facet_query(
     def offered(entry_id: str) -> bool:
         return is_offered_option(view.catalogue, facet, entry_id, caller)
 
-    def known(entry_id: str) -> bool:
-        return offered(entry_id) or view.index.is_used(facet, entry_id, caller.department_ids, view.field_of)
-
+    unknown = set() if caller.role == SUPERADMIN else {each for each in selected or () if not offered(each)}
+    if unknown:
+        unknown -= view.index.used(facet, unknown, caller.department_ids, view.field_of)
     return FacetQuery(
         names=view.names(facet),
         search=search,
-        selected=[each for each in selected or () if caller.role == SUPERADMIN or known(each)],
+        selected=[each for each in selected or () if each not in unknown],
         # No scenario is given to a persona by its form, so none is offered that has none.
         offered=None if facet == "scenarios" else offered,
     )

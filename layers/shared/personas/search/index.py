@@ -57,9 +57,8 @@ class Index:
         """
         saved = saved or SavedColumns.empty()
         self._documents = Documents(saved)
-        self._tombstones = {key_of(each): Tombstone(each, *rest) for each, *rest in saved.tombstones}
+        self._tombstones = {key_of(each.id): each for each in saved.tombstones}
         self._live = BitMap(range(saved.size))
-        self._base = saved.size
         self._order = Order(saved.size)
         self._docs: dict[bytes, int] | None = None
         self._field_of: dict[str, str] = {}
@@ -155,28 +154,29 @@ class Index:
         return None if doc is None else self._documents.row_at(doc)
 
     def search(
-        self, query: Query, field_of: Mapping[str, str], facets: Mapping[Facet, FacetQuery | None] | None = None
+        self, query: Query, field_of: Mapping[str, str], facets: Mapping[Facet, FacetQuery] | None = None
     ) -> SearchResult:
         """Find personas, and the options of the facets that are asked for.
-
-        With None, a facet is only counted, as tests and benchmarks do.
 
         ``field_of`` is the field of each parameter field of the catalogue, as it is now.
         """
         matches, without_facet = self._matches(query, field_of)
         docs = self._order.window(matches, query.page_offset, query.page_size)
         personas = [(self._id(doc), self._documents.listed_at(doc)) for doc in docs]
-        counts: dict[Facet, dict[str, int]] = {}
-        options: dict[Facet, list[Option]] = {}
-        for facet, asked in (facets or {}).items():
-            among = without_facet.get(facet, matches)
-            if asked is not None and asked.names is None:
-                options[facet] = self._labelled(among, asked)
-                continue
-            counts[facet] = self._counts(facet, among)
-            if asked is not None and asked.names is not None:
-                options[facet] = asked.best(asked.names, counts[facet])
-        return SearchResult(len(matches), personas, counts, options)
+        options = {
+            facet: self._options(facet, asked, without_facet.get(facet, matches))
+            for facet, asked in (facets or {}).items()
+        }
+        return SearchResult(len(matches), personas, options)
+
+    def counts(self, query: Query, field_of: Mapping[str, str]) -> dict[Facet, dict[str, int]]:
+        """Return the counts by which options are offered, by facet and id, to be held against other ways to count.
+
+        A count is how many personas would match if the option were chosen, the facet's own selection set aside.
+        Options that nothing would match are left out.
+        """
+        matches, without_facet = self._matches(query, field_of)
+        return {facet: self._counts(facet, without_facet.get(facet, matches)) for facet in FACET_KEYS}
 
     def ids(self, query: Query, field_of: Mapping[str, str]) -> list[str]:
         """Return the ids of all that a query finds, in the order of the list, whatever page it asks for."""
@@ -191,13 +191,14 @@ class Index:
             matches = matches & BitMap(() if doc is None else (doc,))
         return Selection(self._documents.columns["id"], self._documents.columns["seq"], matches)
 
-    def is_used(
-        self, facet: Facet, option_id: str, departments: Collection[str] | None, field_of: Mapping[str, str]
-    ) -> bool:
-        """Tell whether a persona that a caller of these departments (None: a superadmin) may see has an option."""
+    def used(
+        self, facet: Facet, option_ids: Iterable[str], departments: Collection[str] | None, field_of: Mapping[str, str]
+    ) -> set[str]:
+        """Return the options that a persona has which a caller of these departments (None: a superadmin) may see."""
         self._use_fields(field_of)
-        ids = self._parameter_fields.get(option_id, ()) if facet == "fields" else (option_id,)
-        return self._visible(departments).intersect(self._documents.options[FACET_KEYS[facet]].having(ids))
+        visible, options = self._visible(departments), self._documents.options[FACET_KEYS[facet]]
+        ids_of = {each: self._parameter_fields.get(each, ()) if facet == "fields" else (each,) for each in option_ids}
+        return {each for each, ids in ids_of.items() if visible.intersect(options.having(ids))}
 
     @property
     def tombstones(self) -> list[Tombstone]:
@@ -220,7 +221,7 @@ class Index:
 
     def delta(self) -> Delta:
         """Return the changes since the base was written."""
-        base, documents = BitMap(range(self._base)), self._documents
+        base, documents = BitMap(range(self._order.base)), self._documents
         rows = [(self._id(doc), documents.seq_at(doc), documents.row_at(doc)) for doc in self._live - base]
         return Delta((base - self._live).to_array(), rows)
 
@@ -230,7 +231,7 @@ class Index:
     # ---- The order of the list -----------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        if self.changes > delta_limit(self._base):
+        if self.changes > delta_limit(self._order.base):
             self._compact()
         else:
             self._order.place(self._live, self._documents.order_at)
@@ -239,9 +240,8 @@ class Index:
         """Write everything that is in use as a new base, in the order of the list."""
         self._order.place(self._live, self._documents.order_at)
         self._documents.gather(list(self._order.runs(self._live)), self._live)
-        self._base = self._documents.end
-        self._live = BitMap(range(self._base))
-        self._order = Order(self._base)
+        self._order = Order(self._documents.end)
+        self._live = BitMap(range(self._documents.end))
         self._code_fields.clear()
         self._docs = None
         self.changes = 0
@@ -289,8 +289,10 @@ class Index:
                 fields[field_id] = docs.intersection_cardinality(options.having(parameter_fields))
         return fields
 
-    def _labelled(self, docs: BitMap, asked: FacetQuery) -> list[Option]:
-        """Return the options of instructions for these docs."""
+    def _options(self, facet: Facet, asked: FacetQuery, docs: BitMap) -> list[Option]:
+        """Return the options of the facet for these docs."""
+        if asked.names is not None:
+            return asked.best(asked.names, self._counts(facet, docs))
         instructions, chosen = self._documents.instructions, asked.chosen
         return merge(instructions.offered(chosen, docs), instructions.best(docs, asked.needle, chosen, len(self)))
 

@@ -138,16 +138,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to a query: the ``total``, the ids and listed rows of the page, and the facets that were asked for.
-
-    ``counts`` are the numbers of personas that would match if an option were chosen, the facet's own selection set
-    aside, by id; options that nothing would match are left out. They are there for every facet but one whose options
-    are named by the rows. ``options`` are there for every facet with a `FacetQuery`.
-    """
+    """The answer to a query: the ``total``, the ids and rows of the page, and the options that were asked for."""
 
     total: int
     personas: list[tuple[str, ListedRow]]
-    counts: Mapping[Facet, Mapping[str, int]]
     options: Mapping[Facet, list[Option]]
 
 
