@@ -35,8 +35,6 @@ from personas.search.documents import SavedColumns, Tombstone
 from personas.search.index import Delta, Index
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown, pack_numbers, unpack_numbers
 
-__all__ = ["FORMAT_VERSION", "Snapshot", "SnapshotDamaged", "SnapshotVersionUnknown", "decode", "encode"]
-
 type Packing = Literal["plain", "deflated", "planes", "steps"]
 
 FORMAT_VERSION: Final = 2
