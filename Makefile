@@ -16,6 +16,7 @@ SAM := .local/sam/.ready
 MINISTACK := .local/ministack/.ready
 CHECKOV := .local/checkov/.ready
 RUNTIME := .local/runtime/.ready
+ARM64 := .local/arm64/.ready
 SCHEMATHESIS := .local/schemathesis/.ready
 CLIENTS := .local/clients/.ready
 LOCKED := uv.lock pyproject.toml .python-version
@@ -190,6 +191,10 @@ build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam
 test-build: $(DEV) $(MINISTACK) $(RUNTIME) build-local ## Run every built function on its event, from the folder it was built into
 	@.venv/bin/pytest $(ARGS) tests/build/test_layer.py tests/build/test_boot.py
 
+.PHONY: arm64
+arm64: $(DEV) $(MINISTACK) $(RUNTIME) $(ARM64) build ## Run every function of the arm64 bundle on its event, by qemu (1 minute; Debian)
+	@.venv/bin/pytest $(ARGS) tests/build/test_arm64.py
+
 .PHONY: deploy-local
 deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to ministack by `sam deploy` and invoke every function there
 	@.venv/bin/pytest --verbose $(ARGS) tests/build/test_deploy_local.py
@@ -217,7 +222,7 @@ profile: $(DEV) $(MINISTACK) ## Where the CPU time of a warm get, search and dra
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/schemathesis .local/clients .aws-sam \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/arm64 .local/schemathesis .local/clients .aws-sam \
 		.mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -270,6 +275,11 @@ $(CLIENTS): $(LOCKED) tests/generated/package.json tests/generated/package-lock.
 	@UV_PROJECT_ENVIRONMENT=.local/clients $(UV) sync --quiet --frozen --only-group clients --no-install-project
 	@cp tests/generated/package.json tests/generated/package-lock.json .local/clients/
 	@PATH="$(CURDIR)/.local/clients/bin:$$PATH" npm --prefix .local/clients ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(ARM64): .ci/arm64
+	@echo "Unpacking qemu and a Python for arm64 into .local/arm64"
+	@.ci/arm64 .local/arm64
 	@touch $@
 
 .local/uv/bin/uv:

@@ -7,6 +7,7 @@ which makes forking safe; the server, which has many, never forks.
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -41,11 +42,19 @@ class Workers:
     """All execution environments of a stack; `invoke` may be called from any number of threads.
 
     An idle environment of the function is used again, else a new one is started. The caller keeps to ``parallel``
-    invocations at a time; so many idle environments are kept and one a function more, those used last.
+    invocations at a time; so many idle environments are kept and one a function more, those used last. ``python`` is
+    the command of the interpreter that they run in, and ``path`` where it finds the libraries that are not its own.
     """
 
     def __init__(
-        self, functions: Sequence[Function], log: Path, parallel: int = 8, libraries: Sequence[str] = LIBRARIES
+        self,
+        functions: Sequence[Function],
+        log: Path,
+        parallel: int = 8,
+        libraries: Sequence[str] = LIBRARIES,
+        *,
+        python: Sequence[str] = (sys.executable,),
+        path: Sequence[str] = (),
     ) -> None:
         self.parallel = parallel
         self._functions = {function.name: function for function in functions}
@@ -58,13 +67,13 @@ class Workers:
         self._log = log.open("w", encoding="utf-8", buffering=1)
         self._control, theirs = socket.socketpair()
         with theirs:
-            self._nursery = subprocess.Popen(  # noqa: S603 - a module beside this one, in this interpreter
-                [sys.executable, "-P", "-m", "personas_tools.worker", str(theirs.fileno()), *libraries],
+            self._nursery = subprocess.Popen(  # noqa: S603 - a module beside this one
+                [*python, "-P", "-m", "personas_tools.worker", str(theirs.fileno()), *libraries],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env=inherited() | {"PYTHONPATH": _TOOLS, "PYTHONUNBUFFERED": "1"},
+                env=inherited() | {"PYTHONPATH": os.pathsep.join((_TOOLS, *path)), "PYTHONUNBUFFERED": "1"},
             )
 
     def invoke(self, name: str, event: Json) -> Answer | Failure:
