@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from personas_tools.gateway import Invoker
-from personas_tools.invocation import Answer, Failure, Json
+from personas_tools.invocation import Answer, Failure, Json, failed_items
 from personas_tools.template import Schedule
 from personas_tools.template_sources import QueueSource
 
@@ -87,7 +87,9 @@ class Background:
         if not messages:
             return False
         outcome = self._invoke(source.function, {"Records": [_record(each, source) for each in messages]})
-        failed = _failures(outcome.payload) if isinstance(outcome, Answer) else {each["MessageId"] for each in messages}
+        failed = (
+            failed_items(outcome.payload) if isinstance(outcome, Answer) else {each["MessageId"] for each in messages}
+        )
         for message in messages:
             if message["MessageId"] not in failed:
                 self._sqs.delete_message(QueueUrl=source.queue, ReceiptHandle=message["ReceiptHandle"])
@@ -112,10 +114,3 @@ def _record(message: "MessageTypeDef", source: QueueSource) -> Json:
         "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{source.queue.rpartition('/')[2]}",
         "awsRegion": "us-east-1",
     }
-
-
-def _failures(answer: Json) -> set[str]:
-    """Return the ids of the messages that a function has not managed, as it reports them."""
-    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
-    reported = failures if isinstance(failures, list) else []
-    return {str(each["itemIdentifier"]) for each in reported if isinstance(each, dict)}

@@ -29,6 +29,7 @@ from personas_tools.payload import document
 from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
 from personas_tools.screen import Commands
+from personas_tools.streams import Stream, StreamReader
 from personas_tools.workers import Workers
 
 _DRAIN: Final = 30
@@ -139,14 +140,21 @@ def _serve(stack: local.LocalStack, workers: Workers, listener: socket.socket, l
         timeout_graceful_shutdown=_DRAIN,
     )
     background = Background(stack.sqs(), workers, stack.schedules, stack.queue_sources)
-    with background:
+    readers = [
+        StreamReader(Stream(stack.streams(), source.table), source, workers, stack.s3(), stack.names["Bucket"])
+        for source in stack.stream_sources
+    ]
+    with background, contextlib.ExitStack() as reading:
         try:
+            for reader in readers:
+                reading.enter_context(reader)
             _Server(
                 config,
                 "\n".join([f"Personas API at {stack.address}", f"Read it and try it at {stack.address}/", *lines]),
             ).run(sockets=[listener])
         finally:
             background.stop()
+            reading.close()  # hands over the last writes, for which it needs the workers
             workers.close()  # or the end waits for a function in the background
 
 

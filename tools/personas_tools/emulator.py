@@ -47,7 +47,7 @@ class Emulator:
         binary: Path,
         folder: Path,
         port: int | None = None,
-        services: Sequence[str] = ("dynamodb", "s3", "sqs"),
+        services: Sequence[str] = ("dynamodb", "dynamodbstreams", "s3", "sqs"),
         host: str = "127.0.0.1",
     ) -> None:
         self._binary = binary

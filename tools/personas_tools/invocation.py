@@ -52,6 +52,13 @@ class Failure:
     too_large: bool = False
 
 
+def failed_items(answer: Json) -> set[str]:
+    """Return the ids of the messages or records of a batch that a function has not managed, as it reports them."""
+    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    reported = failures if isinstance(failures, list) else []
+    return {str(each["itemIdentifier"]) for each in reported if isinstance(each, dict)}
+
+
 def inherited() -> dict[str, str]:
     """Return the part of the caller's environment that the processes below keep: nothing of AWS, Python or proxies."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from personas_tools.streams import StreamsClient
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder of template.yaml."""
 NAME: Final = "personas-local"
@@ -149,6 +151,11 @@ class LocalStack:
         """Return a client of the emulator's SQS."""
         return self._session().client("sqs", endpoint_url=self.endpoint, config=_NO_PROXY)
 
+    def streams(self) -> "StreamsClient":
+        """Return a client of the emulator's DynamoDB Streams."""
+        client: StreamsClient = self._session().client("dynamodbstreams", endpoint_url=self.endpoint, config=_NO_PROXY)
+        return client
+
     def create_missing(self) -> None:
         """Make the tables, buckets and queues that are not there yet.
 
@@ -169,6 +176,8 @@ class LocalStack:
                     TimeToLiveSpecification={"Enabled": True, "AttributeName": request.ttl_attribute},
                 )
             table = dynamodb.describe_table(TableName=name)["Table"]
+            if "StreamSpecification" in wanted and "StreamSpecification" not in table:
+                dynamodb.update_table(TableName=name, StreamSpecification=wanted["StreamSpecification"])
             if any(
                 _shape(table.get(part)) != _shape(wanted.get(part))
                 for part in ("KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
