@@ -71,6 +71,10 @@ test-large: $(DEV) $(MINISTACK) ## Run the tests at full size: 10,000 rows impor
 soak: $(DEV) $(MINISTACK) ## 200 drafts, 50 patches each, from 8 processes against the local server (2 to 3 minutes)
 	@SOAK_DRAFTS=200 SOAK_PATCHES=50 SOAK_PROCESSES=8 .venv/bin/pytest tests/integration/test_server.py -k drafts
 
+.PHONY: soak-history
+soak-history: $(DEV) $(MINISTACK) ## 10,000 writes to the local server, each of whose versions its history must have
+	@HISTORY_WRITES=10000 .venv/bin/pytest tests/integration/test_history_server.py -k answered
+
 .PHONY: histories
 histories: $(DEV) $(MINISTACK) ## 100,000 operations of 16 clients at once, checked (HISTORY_SEED=... begins elsewhere)
 	@HISTORY_OPERATIONS=100000 .venv/bin/pytest tests/integration/test_histories.py -k linearizable

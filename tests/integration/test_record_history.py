@@ -328,3 +328,43 @@ def test_without_days_nothing_is_kept(
     world.restart()
     assert stream.hand_over(stream.taken()) == []
     assert history.items(ada) == []
+
+
+def test_a_version_tells_who_made_it(world: World, stream: Streamed, history: Recorded) -> None:
+    ada = world.save(departments=["Care"])
+    body = {"personas": [{"persona_id": ada, "name": "Grace"}]}
+    assert world.client("coach", X_MCP="true").call("update", body).status == 200
+    delete(world, ada)
+    stream.flow()
+    told = [(each.changed_by and each.changed_by.name, each.mcp) for each in history.records(ada)]
+    assert told == [("root", False), ("coach", True), ("root", False)]
+
+
+def test_a_version_that_was_put_late_tells_the_same(world: World, stream: Streamed, history: Recorded) -> None:
+    ada = world.save()
+    update(world, ada, color="Plum")
+    stream.flow()
+    told = history.records(ada)
+    assert history.store.purge(GROUP, ada) > 0
+
+    update(world, ada, name="Grace")
+    stream.flow()
+
+    assert history.records(ada)[1:] == told[:1]
+
+
+def test_what_the_last_release_writes_is_recorded_by_its_images(
+    world: World, stream: Streamed, history: Recorded
+) -> None:
+    # Given an update of the last release, which leaves the authorship of the version before on the item,
+    ada = world.save(name="Ada")
+    update(world, ada, name="Grace")
+    created, updated = stream.taken()
+    images = updated["dynamodb"]
+    images["NewImage"]["authorship"] = images["OldImage"]["authorship"]
+
+    assert stream.hand_over([created, updated]) == []
+
+    record = history.past(ada, 2).record
+    assert (record.kind, record.changed, record.changed_by) == ("updated", ("name",), None)
+    assert record.at == world.persona(ada).updated_at

@@ -1,6 +1,6 @@
 """The streams of tables, read as Lambda reads them for a function: filtered, in batches, tried again, given up.
 
-One thread reads for each function. What is given up lies in the bucket, as Lambda leaves it there.
+One thread reads for each function. It leaves in the bucket, as Lambda does, the records that it gives up.
 """
 
 import base64

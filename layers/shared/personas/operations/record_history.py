@@ -7,10 +7,11 @@ ends it. So the version that stands has no end, and is never lost to its age.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from personas.domain.authorship import FIELD_NAMES, VersionKind, changed_fields
+from personas.domain.authorship import FIELD_NAMES, VersionKind, Write, changed_fields
 from personas.domain.history import VersionRecord
+from personas.domain.persona import Persona
 from personas.services import Services
-from personas.store.authorship import last_written
+from personas.store.authorship import last_written, recorded_write
 from personas.store.personas import Stored
 from personas.store.stream import PersonaWrite, persona_write_in
 
@@ -37,32 +38,39 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
     A tombstone is removed at an end of its own, and its record with it: nothing stands there then.
     """
     before = None if write.before is None else write.before.persona
+    record = _record_of(after, before)
     if after.persona is not None:
-        kind: VersionKind = "created" if before is None else "updated"
-        record = _record_of(after, kind, changed_fields(before.form if before else None, after.persona.form))
         services.history.put(write.group_id, write.persona_id, record, after.persona, None)
     elif before is not None:
-        record = _record_of(after, "deleted", FIELD_NAMES, before.department_ids)
         services.history.put(write.group_id, write.persona_id, record, None, after.expires_at)
     # Of a deletion alone nobody could tell who may know of it: what was deleted could not be read.
 
 
 def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) -> None:
-    """Give the version that stood there its end, and put it where it was not recorded: then all may have changed."""
-    record = _record_of(before, "updated" if before.persona else "deleted", FIELD_NAMES)
+    """Give the version that stood there its end, and put it where it was not recorded."""
+    record = _record_of(before, None)
     ended = services.history.end(write.group_id, write.persona_id, record, ends_at)
     if not ended and before.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, before.persona, ends_at)
 
 
-def _record_of(
-    stored: Stored, kind: VersionKind, changed: tuple[str, ...], department_ids: tuple[str, ...] = ()
-) -> VersionRecord:
+def _record_of(stored: Stored, former: Persona | None) -> VersionRecord:
+    """Return the record of a version, as far as the item says who made it and the ``former`` persona what changed."""
+    persona = stored.persona
+    derived: VersionKind = "deleted" if persona is None else "updated" if former else "created"
+    made = recorded_write(stored.item) or Write(derived, last_written(stored.item), None)
+    if persona is not None and former is not None:
+        changed = changed_fields(former.form, persona.form)
+    else:
+        changed = tuple(stored.stamps.changed_since(stored.version - 1, FIELD_NAMES))
+    whole = persona or former
     return VersionRecord(
         version=stored.version,
-        kind=kind,
-        at=last_written(stored.item),
-        mcp=stored.persona is not None and stored.persona.mcp,
+        kind=made.kind,
+        at=made.at,
+        changed_by=made.changed_by,
+        mcp=made.mcp,
         changed=changed,
-        department_ids=stored.persona.department_ids if stored.persona else department_ids,
+        restored_from=made.restored_from,
+        department_ids=whole.department_ids if whole else (),
     )

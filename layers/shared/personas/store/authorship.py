@@ -14,7 +14,8 @@ from personas.contract.base import NUMBER_MAX
 from personas.contract.persona_fields import FIELDS
 from personas.domain.authorship import FIELD_NAMES, Author, Stamp, Stamps, VersionKind, Write, stamped_alike
 from personas.errors import Unreadable
-from personas.store.attributes import Item, Value, inflated_json, integer, mapping, text
+from personas.observability import count_unreadable
+from personas.store.attributes import Item, Value, inflated_json, integer, mapping, readable, text
 from personas.store.keys import moment_of
 
 AUTHORSHIP: Final = "authorship"
@@ -74,6 +75,15 @@ def write_in(item: Item) -> Write | None:
         Unreadable: the attribute is damaged.
     """
     return authorship_in(item).write
+
+
+def recorded_write(item: Item) -> Write | None:
+    """Return the write that made the item's version; None where it did not say, or what it said cannot be read."""
+    try:
+        return readable(item, write_in)
+    except Unreadable as error:
+        count_unreadable(error)
+        return None
 
 
 def stamps_in(item: Item) -> Stamps:

@@ -1,0 +1,95 @@
+"""The history that `make run` keeps: every version that was answered, from the stream of the local store.
+
+`make soak-history` makes 10,000 writes; `make test` some hundreds.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personas.clock import machine_time
+from personas.runtime import Deadline
+from personas.store.history import HistoryStore, HistoryTable
+from personas_tools.demo import GROUP
+from personas_tools.emulator import running
+from personas_tools.stack import LocalStack
+from support.server import Session, demo_key, serving
+from support.versions import Writing, recorded
+
+WRITES = int(os.environ.get("HISTORY_WRITES", "240"))
+WRITERS = 4
+RECORDED_WITHIN = 60.0
+
+pytestmark = pytest.mark.emulator
+
+
+def write(port: int, key: str, writing: Writing, writes: int) -> None:
+    with Session(port, key) as session:
+        for _ in range(writes):
+            writing.act(session.call)
+
+
+def store_of(folder: Path) -> HistoryStore:
+    """Return the history of the server that works on ``folder``."""
+    address = running(folder)
+    assert address is not None
+    stack = LocalStack(address, folder=folder)
+    return HistoryStore(HistoryTable(stack.dynamodb(), stack.names["HistoryTable"], machine_time, Deadline()))
+
+
+def eventually[T](look: Callable[[], T], wanted: T) -> T:
+    """Return what is seen as soon as it is what is wanted, or at the end of the time that recording may take."""
+    ends = time.monotonic() + RECORDED_WITHIN
+    while (seen := look()) != wanted and time.monotonic() < ends:
+        time.sleep(0.2)
+    return seen
+
+
+def test_every_version_that_was_answered_is_recorded_as_it_was(tmp_path: Path) -> None:
+    # Given four writers at once, each with personas of its own that it creates, changes, deletes and makes again,
+    writings = [Writing(number) for number in range(WRITERS)]
+    with serving(tmp_path) as (server, port):
+        key = demo_key(tmp_path, "superadmin")
+        with ThreadPoolExecutor(WRITERS) as threads:
+            list(threads.map(lambda writing: write(port, key, writing, WRITES // WRITERS), writings))
+        history = store_of(tmp_path)
+
+        # when the stream has been read to its end,
+        lines: dict[str, Any] = {persona_id: line for writing in writings for persona_id, line in writing.lines.items()}
+        last = {persona_id: line[-1].number for persona_id, line in lines.items()}
+        seen = eventually(
+            lambda: {
+                each: found.records[0].version
+                for each in lines
+                if (found := history.page(GROUP, each, None, 1)).records
+            },
+            last,
+        )
+
+        # then the history is what was answered, version by version.
+        assert seen == last
+        for persona_id, line in lines.items():
+            assert recorded(history, GROUP, persona_id) == line
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0
+
+
+def test_the_last_writes_before_a_stop_are_recorded(tmp_path: Path) -> None:
+    # Given a server that is stopped at once after a write,
+    writing = Writing(1, personas=1)
+    with serving(tmp_path) as (server, port):
+        write(port, demo_key(tmp_path, "superadmin"), writing, 10)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=60) == 0
+    # when it is started again, with a stream that knows nothing of that,
+    with serving(tmp_path) as (server, _):
+        history = store_of(tmp_path)
+        # then the write is in the history.
+        for persona_id, line in writing.lines.items():
+            assert recorded(history, GROUP, persona_id) == line
