@@ -224,10 +224,12 @@ def functions_and_folders(deployed: Deployed) -> Iterator[str]:
 
 
 def functions_run_alike(deployed: Deployed) -> Iterator[str]:
-    """Check that all functions have the same runtime, processor and layer, and limits of their own."""
+    """Check that all functions have one runtime, which waits for deployments, one layer, and limits of their own."""
     for name, function in deployed.functions.items():
         if function.get("Runtime") != "python3.13":
             yield f"{name} does not run on python3.13"
+        if function.get("RuntimeManagementConfig") != {"UpdateRuntimeOn": "FunctionUpdate"}:
+            yield f"{name} gets another SDK whenever AWS has one"
         if function.get("Architectures") != [{"Ref": "Architecture"}]:
             yield f"{name} does not run on the stack's processor"
         if [str(target(layer))[: len("SharedLayer")] for layer in items(function.get("Layers"))] != ["SharedLayer"]:

@@ -221,6 +221,12 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.the_api_is_bounded_and_logged,
         "does not log its access in JSON",
     ),
+    "a runtime that is updated at any time": Mutation(
+        "    RuntimeManagementConfig:\n      UpdateRuntimeOn: FunctionUpdate\n",
+        "",
+        template_checks.functions_run_alike,
+        "GetFunction gets another SDK whenever AWS has one",
+    ),
     "a function without a time limit": Mutation(
         "      Timeout: 29\n",
         "",

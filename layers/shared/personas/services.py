@@ -16,6 +16,7 @@ from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
 from personas.store.queue import RefreshQueue
+from personas.store.sdk_check import check_answers
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueCache
@@ -132,7 +133,9 @@ def services() -> Services:
 
     Raises:
         SettingsError: the environment is not complete.
+        UnfitSdk: this botocore does not read what DynamoDB answers.
     """
     settings = Settings.read(environ)
+    check_answers(dynamodb())
     table = Table(dynamodb(), settings.personas_table, utc_now, deadline())
     return Services(settings, table, parallel(), utc_now, deadline())
