@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 from personas.contract import resources as wire
 from personas.contract.base import WireModel
 from personas.contract.get import GetPersonaRequest
-from personas.contract.persona_fields import TextKind
+from personas.contract.persona_fields import BY_NAME, TextField
 from personas.domain import resources
 from personas.domain.catalogue import Catalogue, ParameterField
 from personas.domain.folding import fold
@@ -48,20 +48,20 @@ class Choices:
         self._request = request
         self._suggestions = suggestions
 
-    def texts(self, kind: TextKind, model: type[WireModel], text_field: str) -> Choice:
-        """Return the choice of texts of a kind, each as ``model``, which holds the text in ``text_field``."""
-        selected = [text for of_kind, text in self._form.texts if of_kind == kind]
-        offered = self._suggestions.texts.get(kind, ())
+    def texts(self, field: TextField, model: type[WireModel], text_field: str) -> Choice:
+        """Return the choice of a field's texts, each as ``model``, which holds the text in ``text_field``."""
+        selected = self._form.texts_in(field)
+        offered = self._suggestions.texts.get(field.kind, ())
         options = {
             text.id: model.model_validate({"id": text.id, text_field: text.text, "generated": False})
             for text in _text_options(selected, offered)
         }
-        return self._choice(kind, options, [text.id for text in selected])
+        return self._choice(field.kind, options, [text.id for text in selected])
 
     def colors(self) -> Choice:
         """Return the choice of a color."""
         request = self._request
-        selected = _one(self._form.color_id)
+        selected = self._form.ids_in(BY_NAME["color"])
         entries = self._entries("colors", resources.color, selected)
         searched = request.color_search, request.color_show_selected
         return self._links("colors", entries, selected, ("name", "hex_code"), *searched)
@@ -69,7 +69,7 @@ class Choices:
     def icons(self) -> Choice:
         """Return the choice of an icon."""
         request = self._request
-        selected = _one(self._form.icon_id)
+        selected = self._form.ids_in(BY_NAME["icon"])
         entries = self._entries("icons", resources.icon, selected)
         searched = request.icon_search, request.icon_show_selected
         return self._links("icons", entries, selected, ("name", "value"), *searched)
@@ -78,7 +78,7 @@ class Choices:
         """Return the choice whether the active flag is set."""
         icons = self.catalogue.rows("icons")
         options = {flag_id: resources.flag(flag_id, row, icons) for flag_id, row in self.catalogue.flags.items()}
-        selected = _one(self._form.active_flag_id)
+        selected = self._form.ids_in(BY_NAME["active_flag"])
         return Choice(options, selected, self._suggested("flags", selected, options))
 
     def departments(self) -> Choice:
@@ -238,7 +238,3 @@ def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Tex
     taken = accumulate(wire_bytes(each.text) for each in kept)
     fitting = sum(size <= SECTION_BYTES for size in taken)
     return kept[: max(fitting, len(chosen))]
-
-
-def _one(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (value,)

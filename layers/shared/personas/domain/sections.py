@@ -7,7 +7,7 @@ from personas.contract import resources as wire
 from personas.contract import sections
 from personas.contract.base import WireModel
 from personas.contract.get import GetPersonaRequest
-from personas.contract.persona_fields import FIELDS, PersonaField, TextKind
+from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, PersonaField, TextKind
 from personas.domain.catalogue import Catalogue
 from personas.domain.form_choices import Choice, Choices
 from personas.domain.persona import Form
@@ -24,7 +24,8 @@ class SectionSpec(NamedTuple):
 
 
 def _texts(kind: TextKind, model: type[WireModel], text_field: str) -> Callable[[Choices], Choice]:
-    return lambda choices: choices.texts(kind, model, text_field)
+    (field,) = (each for each in TEXT_FIELDS if each.kind == kind)
+    return lambda choices: choices.texts(field, model, text_field)
 
 
 SECTIONS: Final[Mapping[str, SectionSpec]] = {

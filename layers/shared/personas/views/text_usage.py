@@ -204,7 +204,7 @@ class TextsView:
         seen = list(self._seen_by(departments))
         for doc in self._replaced:
             seen[doc] = False
-        uses = Counter(compress(column.codes, self._columns[kind].repeated(seen)))
+        uses = Counter(compress(column.codes, column.repeated(seen)))
         if wanted:
             if kind not in self._folded:
                 # U+0000 is in no text and composes with nothing: all are folded in one go.
@@ -240,7 +240,7 @@ class TextsView:
         column, (_, set_of) = self._columns[kind], self._department_sets()
         if column.lengths.tobytes().count(1) == len(column.lengths):
             return Uses(column.values, column.codes, set_of)
-        return Uses(column.values, column.codes, array("I", self._columns[kind].repeated(set_of)))
+        return Uses(column.values, column.codes, array("I", column.repeated(set_of)))
 
     def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
         """Return the uses of the wholes that entries are parts of; a persona that uses several parts counts once."""
@@ -252,7 +252,7 @@ class TextsView:
         step = len(wholes) + 1
         places = [place_of.get(group_of.get(value, ""), len(wholes)) for value in column.values]
         firsts = range(0, step * len(column.lengths), step)
-        found = set(map(add, self._columns[kind].repeated(firsts), map(places.__getitem__, column.codes)))
+        found = set(map(add, column.repeated(firsts), map(places.__getitem__, column.codes)))
         found.difference_update(map(len(wholes).__add__, firsts))
         own_sets = map(set_of.__getitem__, map(floordiv, found, repeat(step)))
         return Uses(wholes, array("I", map(mod, found, repeat(step))), array("I", own_sets))
