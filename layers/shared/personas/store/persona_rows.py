@@ -101,12 +101,11 @@ def _form(row: Mapping[str, Value], packed: Value) -> Form:
         if isinstance(field, LinkField):
             form[field.id_name] = ids if field.many else ids[0]
         elif field.many:
-            form[field.name] = tuple(
-                [Text(*each) for each in zip(ids, _sound_texts(beside_row[field.name]), strict=True)]
-            )
+            texts = strings(beside_row, field.name, LIST_MAX)
+            form[field.name] = tuple([Text(*each) for each in zip(ids, texts, strict=True)])
         else:
-            own = beside_row[field.name] if field.beside_row else text(row, field.text_column)
-            form[field.name] = Text(ids[0], _sound(own))
+            own = text(beside_row, field.name) if field.beside_row else _sound(text(row, field.text_column))
+            form[field.name] = Text(ids[0], own)
     return Form(**form)
 
 
@@ -122,16 +121,10 @@ def _ids(row: Mapping[str, Value], name: str, most: int = LIST_MAX) -> tuple[str
     return tuple(map(sound_id, strings(row, name, most)))
 
 
-def _sound(value: object) -> str:
-    if not isinstance(value, str) or not is_sound(value):
-        raise ValueError("a text is none, or holds half of a surrogate pair")
+def _sound(value: str) -> str:
+    if not is_sound(value):
+        raise ValueError("a text holds half of a surrogate pair")
     return value
-
-
-def _sound_texts(value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError("the texts of a field are no list")
-    return [_sound(each) for each in value]
 
 
 def _time(value: str) -> str:
