@@ -183,6 +183,15 @@ build: $(SAM) ## Build the bundle for `sam deploy` into .aws-sam/build, and say 
 		|| { cat .local/logs/sam-build.log; exit 1; }
 	@$(FINISH) .aws-sam/build --architecture $(ARCHITECTURE)
 
+# More parameters, such as PARAMETERS="AlarmTopicArn=arn:...". It asks, unless ARGS=--yes.
+.PHONY: deploy
+deploy: $(DEV) $(SAM) ## Deploy what `make build` built to STAGE=dev or prod, unless a table or the bucket would be replaced
+	@.venv/bin/python -m personas_tools.deployment $(STAGE) $(PARAMETERS) $(ARGS)
+
+.PHONY: rollback
+rollback: $(DEV) ## Move the functions of STACK=... back to the release before, in seconds (ARGS=--undo: on again)
+	@.venv/bin/python -m personas_tools.rollback --stack $(STACK) $(ARGS)
+
 .PHONY: build-local
 build-local: $(SAM) ## The same for the processor of this machine, into .aws-sam/local/build
 	@mkdir -p .local/logs

@@ -6,6 +6,7 @@ Left out are the alarms that compute with metrics, which ministack refuses. All 
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from personas_tools import template
+from personas_tools.built_template import stamp
 from personas_tools.bundle import native_architecture
 from personas_tools.emulator import Emulator
 from support.walk import ROOT, Walk, succeeded, targets
@@ -47,6 +49,8 @@ SERVICES: Final = (
     "sts",
 )
 """The services of which the template has resources."""
+FIRST: Final = "1111111111first"
+"""The name of the first release."""
 _DRAINED_WITHIN: Final = 30.0
 
 
@@ -58,7 +62,9 @@ class Deployed:
     outputs: dict[str, str]
 
     def __call__(self, function: str, event: dict[str, Any]) -> object:
-        answer = boto3.client("lambda").invoke(FunctionName=self.physical[function], Payload=json.dumps(event).encode())
+        # The alias, as everything invokes that.
+        name = self.physical[f"{function}Aliaslive"]
+        answer = boto3.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
         payload = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, payload
         return payload
@@ -89,6 +95,7 @@ def deployable() -> Iterator[Path]:
     document["Resources"] = {name: node for name, node in resources.items() if not computes(node)}
     file = BUILD / "without-metric-math.json"
     file.write_text(json.dumps(document), encoding="utf-8")
+    stamp(file, FIRST)
     yield file
     file.unlink()
 
@@ -195,6 +202,50 @@ def test_the_queue_feeds_the_function(walk: Walk, deployed: Deployed) -> None:
         time.sleep(0.5)
     # then they are done.
     assert waiting(sqs, queue) == 0
+
+
+def test_a_release_is_rolled_back_by_one_command_and_on_again(
+    walk: Walk, deployed: Deployed, artifacts: str, deployable: Path, tmp_path: Path
+) -> None:
+    # Given a second release of the same code, with another setting, that `make deploy` makes over the first,
+    config = tmp_path / "samconfig.toml"
+    words = {"stack_name": STACK, "s3_bucket": artifacts, "region": os.environ["AWS_REGION"]}
+    words |= {"capabilities": "CAPABILITY_IAM", "parameter_overrides": "LogLevel=WARNING"}
+    settings = "".join(f'{name} = "{value}"\n' for name, value in words.items())
+    config.write_text(f"version = 0.1\n[local.deploy.parameters]\n{settings}", encoding="utf-8")
+    words_of_make = ["local", "LogLevel=ERROR", "--template", str(deployable), "--config", str(config), "--yes"]
+    done = subprocess.run(
+        [sys.executable, "-m", "personas_tools.deployment", *words_of_make],
+        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert set(levels(deployed).values()) == {"ERROR"}
+    # when it is rolled back,
+    assert rollback() == 0
+    # then every function is at the first release, with its settings, and answers; another step back is refused;
+    assert set(levels(deployed).values()) == {"INFO"}
+    assert walk.send("search")["statusCode"] == 200
+    assert rollback() == 1
+    # and back again all are at the second.
+    assert rollback("--undo") == 0
+    assert set(levels(deployed).values()) == {"ERROR"}
+
+
+def rollback(*words: str) -> int:
+    """Run the command and return its exit code."""
+    command = [sys.executable, "-m", "personas_tools.rollback", "--stack", STACK, *words]
+    return subprocess.run(command, check=False).returncode
+
+
+def levels(deployed: Deployed) -> dict[str, str]:
+    """Return the log level of the version that the alias of each function is at."""
+    functions = boto3.client("lambda")
+    return {
+        name: functions.get_function_configuration(FunctionName=arn)["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"]
+        for name, arn in deployed.physical.items()
+        if name.endswith("Aliaslive")
+    }
 
 
 def waiting(sqs: Any, queue: str) -> int:

@@ -45,6 +45,11 @@ class Deployed:
         """The properties of the functions, by logical id."""
         return self.of_type("AWS::Lambda::Function")
 
+    def behind(self, logical_id: str | None) -> str | None:
+        """Return the function that an alias leads to; what is no alias stands for itself."""
+        alias = self.of_type("AWS::Lambda::Alias").get(str(logical_id))
+        return target(alias["FunctionName"]) if alias else logical_id
+
     def role_of(self, function: str) -> dict[str, Node]:
         """Return the properties of a function's role; empty if the template does not define the role."""
         role = self.functions[function].get("Role")

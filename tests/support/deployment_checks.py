@@ -3,17 +3,22 @@
 As in ``template_checks``, a check yields a sentence for each fault, and nothing if the rule holds.
 """
 
+import json
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from personas.contract.base import ITEMS_MAX
 from personas.contract.registry import ROUTES
 from personas_tools.template_nodes import Node, TemplateError
-from support.deployed import Deployed, items, mapping
+from support.deployed import Deployed, items, mapping, references, target
 from support.template_checks import Check
 
 LONG: Final = frozenset({"export", "refresh"})
 """Operations that hold a function for seconds, whatever they are sent."""
+
+GUARDS_MAX: Final = 10
+"""So many alarms may a deployment group of CodeDeploy look at."""
 
 
 def long_calls_have_throttles_of_their_own(deployed: Deployed) -> Iterator[str]:
@@ -48,6 +53,69 @@ def exports_may_be_bounded(deployed: Deployed) -> Iterator[str]:
     parameters = mapping(deployed.document.get("Parameters", {}))
     if mapping(parameters.get("ExportConcurrency", {})).get("Default") != "":
         yield "ExportConcurrency is not empty by default"
+
+
+def everything_invokes_the_alias(deployed: Deployed) -> Iterator[str]:
+    """Check that every function has the alias, and that whatever may invoke a function may invoke the alias alone."""
+    aliases = deployed.of_type("AWS::Lambda::Alias")
+    published = {target(alias["FunctionName"]) for alias in aliases.values() if alias["Name"] == "live"}
+    yield from (f"{name} has no alias live" for name in sorted(deployed.functions.keys() - published))
+    invoked: dict[str, Node] = {}
+    for kind in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"):
+        invoked |= {name: each.get("FunctionName") for name, each in deployed.of_type(kind).items()}
+    for name, schedule in deployed.of_type("AWS::Scheduler::Schedule").items():
+        invoked[name] = mapping(schedule["Target"]).get("Arn")
+    for api in deployed.of_type("AWS::ApiGatewayV2::Api").values():
+        for path, methods in mapping(mapping(api["Body"])["paths"]).items():
+            for method, route in mapping(methods).items():
+                if "x-amazon-apigateway-integration" in mapping(route):
+                    uri = mapping(mapping(route)["x-amazon-apigateway-integration"])["uri"]
+                    (called,) = (each for each in references(uri) if not each.startswith("AWS::"))
+                    invoked[f"{method} {path}"] = {"Ref": called}
+    for name, aim in invoked.items():
+        if target(aim) not in aliases:
+            yield f"{name} invokes {target(aim)}, which is no alias"
+    for name, config in deployed.of_type("AWS::Lambda::EventInvokeConfig").items():
+        if config.get("Qualifier") != "live":
+            yield f"{name} is for another qualifier than the alias"
+
+
+def new_versions_are_guarded(deployed: Deployed) -> Iterator[str]:
+    """Check that CodeDeploy, where it moves callers, moves all of them, and back when one of the alarms goes on."""
+    groups = deployed.of_type("AWS::CodeDeploy::DeploymentGroup")
+    if not groups:
+        return
+    names = {
+        json.dumps(alarm.get("AlarmName", {"Ref": name}))
+        for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items()
+    }
+    for name, resource in deployed.resources.items():
+        if resource["Type"] == "AWS::Lambda::Alias" and "CodeDeployLambdaAliasUpdate" not in mapping(
+            resource.get("UpdatePolicy", {})
+        ):
+            yield f"{name} is moved at once"
+    for name, group in groups.items():
+        watched = [mapping(each)["Name"] for each in items(mapping(group.get("AlarmConfiguration", {})).get("Alarms"))]
+        known = {json.dumps(each) for each in watched} & names
+        if len(known) != len(watched) or not 1 <= len(watched) <= GUARDS_MAX:
+            yield f"{name} looks at other alarms than the stack's"
+        for each in ("ServerErrorsAlarm", "LatencyAlarm"):
+            if {"Fn::Sub": f"${{AWS::StackName}}-{each}"} not in watched:
+                yield f"{name} does not look at {each}"
+
+
+def nothing_depends_on_itself(deployed: Deployed) -> Iterator[str]:
+    """Check that there is an order in which the resources can be made."""
+    resources = deployed.resources
+    waits = {
+        name: {each for each in references(resource) if each in resources}
+        | {str(each) for each in items(resource.get("DependsOn"))}
+        for name, resource in resources.items()
+    }
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        yield f"in a circle: {' > '.join(error.args[1])}"
 
 
 def prod_has_somebody_who_hears_it(deployed: Deployed) -> Iterator[str]:
@@ -99,5 +167,8 @@ def _takes_many(schema: dict[str, object]) -> bool:
 CHECKS: Final[tuple[Check, ...]] = (
     long_calls_have_throttles_of_their_own,
     exports_may_be_bounded,
+    everything_invokes_the_alias,
+    new_versions_are_guarded,
+    nothing_depends_on_itself,
     prod_has_somebody_who_hears_it,
 )

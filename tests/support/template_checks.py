@@ -103,13 +103,16 @@ PERSONAS_ALONE: Final = {"dynamodb": {"Keys": {"sk": {"S": [{"prefix": PERSONAS}
 """The pattern that keeps drafts, keys and profiles from a function that is sent what is written."""
 
 BASIC: Final = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-MANAGED: Final = {BASIC: "SAM attaches it to every role: to write logs, of any group, and nothing else"}
+MANAGED: Final = {
+    BASIC: "SAM attaches it to every role: to write logs, of any group, and nothing else",
+    "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda": "CodeDeploy's own, to move aliases",
+}
 """The policies that are not literal, and why each is there. A function may have no other."""
 
 MADE_BY_SAM: Final = {
     "RefreshFunctionRole": {("ScheduleDeadLetters", "sqs:SendMessage", ())},
     "RefreshFunctionScheduleRole": {
-        ("RefreshFunction", "lambda:InvokeFunction", ()),
+        ("RefreshFunctionAliaslive", "lambda:InvokeFunction", ()),
         ("ScheduleDeadLetters", "sqs:SendMessage", ()),
     },
 }
@@ -137,9 +140,15 @@ PHYSICAL_NAMES: Final = frozenset(
     }
 )
 NAMES_OTHERS: Final = frozenset(
-    {"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
+    {
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Version",
+    }
 )
-"""Types whose FunctionName is that of another resource."""
+"""Types whose FunctionName is that of another resource, and whose own name, if they have one, is one within it."""
 
 METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
     # As the services' documentation lists them. An HTTP API has 4xx and 5xx, a REST API 4XXError and 5XXError.
@@ -322,7 +331,7 @@ def _statements(role: Mapping[str, Node]) -> Iterator[tuple[str, dict[str, Node]
 def _grant(statement: Mapping[str, Node]) -> Grant:
     """Return the permission of a statement, in the words of ``ALLOWED``."""
     match statement["Resource"]:
-        case {"Fn::GetAtt": [str(name), "Arn"]}:
+        case {"Fn::GetAtt": [str(name), "Arn"]} | {"Ref": str(name)}:
             resource = name
         case {"Fn::Sub": str(text)}:
             resource = re.sub(r"^\$\{(\w+)\.Arn\}", r"\1", text)
@@ -353,16 +362,16 @@ def what_fails_unseen_is_kept(deployed: Deployed) -> Iterator[str]:
     invoked = set()
     for name, schedule in deployed.of_type("AWS::Scheduler::Schedule").items():
         aim = mapping(schedule["Target"])
-        invoked.add(target(aim.get("Arn")))
+        invoked.add(deployed.behind(target(aim.get("Arn"))))
         if target(mapping(aim.get("DeadLetterConfig", {})).get("Arn")) not in queues:
             yield f"{name} has no dead-letter queue"
         if not mapping(aim.get("RetryPolicy", {})).get("MaximumRetryAttempts"):
             yield f"{name} is not tried again"
     for rule in deployed.of_type("AWS::Events::Rule").values():
-        invoked |= {target(mapping(aim).get("Arn")) for aim in items(rule.get("Targets"))}
+        invoked |= {deployed.behind(target(mapping(aim).get("Arn"))) for aim in items(rule.get("Targets"))}
     for permission in deployed.of_type("AWS::Lambda::Permission").values():
         if permission.get("Principal") != "apigateway.amazonaws.com":
-            invoked.add(target(permission.get("FunctionName")))
+            invoked.add(deployed.behind(target(permission.get("FunctionName"))))
     kept = {
         target(config["FunctionName"]): target(
             mapping(mapping(config.get("DestinationConfig", {})).get("OnFailure", {})).get("Destination")
@@ -544,7 +553,7 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
                     continue
                 integration = mapping(mapping(route)["x-amazon-apigateway-integration"])
                 (function,) = (name for name in references(integration["uri"]) if not name.startswith("AWS::"))
-                found[method.upper(), path] = function
+                found[method.upper(), path] = str(deployed.behind(function))
                 if integration.get("payloadFormatVersion") != "2.0":
                     yield f"{method} {path} is sent in another format than 2.0"
     for (method, path), function in found.items():
@@ -671,7 +680,7 @@ def two_stacks_cannot_collide(deployed: Deployed) -> Iterator[str]:
     """Check that every physical name contains the name of the stack, and that nothing is exported from it."""
     for name, resource in deployed.resources.items():
         for key, value in mapping(resource.get("Properties", {})).items():
-            if key not in PHYSICAL_NAMES or (key == "FunctionName" and resource["Type"] in NAMES_OTHERS):
+            if key not in PHYSICAL_NAMES or (key in {"FunctionName", "Name"} and resource["Type"] in NAMES_OTHERS):
                 continue
             if "AWS::StackName" not in references(value):
                 yield f"{name}.{key} is the same in every stack"

@@ -9,12 +9,14 @@ import pytest
 from personas_tools import template
 from personas_tools.template_nodes import Node
 from support import deployment_checks, template_checks
-from support.deployed import Deployed, transform
+from support.deployed import Deployed, target, transform
 from support.template_checks import Check
 
 TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 WHOLE: Final = "the template as it is"
 TRACED: Final = "the template with tracing"
+CANARY: Final = "the template with canaries"
+_BY_CODE_DEPLOY: Final = ("    Default: AllAtOnce\n", "    Default: Canary10Percent5Minutes\n")
 
 CHECKS: Final = (*template_checks.CHECKS, *deployment_checks.CHECKS)
 
@@ -22,12 +24,27 @@ pytestmark = pytest.mark.sam
 
 
 class Mutation(NamedTuple):
-    """A fault: what stands in its place in template.yaml, the check that finds it, and words of what it says."""
+    """A fault: what stands in its place in template.yaml, the check that finds it, and words of what it says.
+
+    ``by_code_deploy``: it shows where CodeDeploy moves the callers.
+    """
 
     before: str
     after: str
     found_by: Check
     says: str
+    by_code_deploy: bool = False
+
+
+RELEASES: Final[Mapping[str, tuple[str, str]]] = {
+    "another layer": ("ContentUri: layers/shared/", "ContentUri: layers/another/"),
+    "more memory": ("      MemorySize: 1769\n", "      MemorySize: 3008\n"),
+    "other code": ("CodeUri: functions/get/", "CodeUri: functions/get/another/"),
+    "another variable": ("STAGE: !Ref Stage", "STAGE: another"),
+}
+"""Changes of a release, each of which has to publish a version of GetFunction at least."""
+SILENT: Final = "the template with a layer that publishes nothing"
+UNPUBLISHED: Final = "another layer that publishes nothing"
 
 
 MUTATIONS: Final[Mapping[str, Mutation]] = {
@@ -263,6 +280,39 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         deployment_checks.exports_may_be_bounded,
         "ExportFunction has another bound",
     ),
+    "a queue that feeds the latest code": Mutation(
+        "FunctionName: !Ref RefreshFunction.Alias",
+        "FunctionName: !Ref RefreshFunction",
+        deployment_checks.everything_invokes_the_alias,
+        "RefreshQueueMapping invokes RefreshFunction, which is no alias",
+    ),
+    "functions without an alias": Mutation(
+        "    AutoPublishAlias: live\n    AutoPublishAliasAllProperties: true\n",
+        "",
+        deployment_checks.everything_invokes_the_alias,
+        "SearchFunction has no alias live",
+    ),
+    "canaries that no alarm ends": Mutation(
+        '        - !Sub "${AWS::StackName}-ServerErrorsAlarm"\n',
+        "",
+        deployment_checks.new_versions_are_guarded,
+        "GetFunctionDeploymentGroup does not look at ServerErrorsAlarm",
+        by_code_deploy=True,
+    ),
+    "canaries that look at an alarm that is not": Mutation(
+        '        - !Sub "${AWS::StackName}-LatencyAlarm"\n',
+        '        - !Sub "${AWS::StackName}-SlownessAlarm"\n',
+        deployment_checks.new_versions_are_guarded,
+        "GetFunctionDeploymentGroup looks at other alarms than the stack's",
+        by_code_deploy=True,
+    ),
+    "aliases that wait for the API, which waits for them": Mutation(
+        '        - !Sub "${AWS::StackName}-ServerErrorsAlarm"\n',
+        "        - !Ref ServerErrorsAlarm\n",
+        deployment_checks.nothing_depends_on_itself,
+        "in a circle: ",
+        by_code_deploy=True,
+    ),
     "a reference to nothing": Mutation(
         "    Value: !Ref AccessLogs\n",
         "    Value: !Ref Logs\n",
@@ -278,10 +328,22 @@ def transformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed 
     text = TEMPLATE.read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("templates") / "template.yaml"
     documents = {}
-    changes = {WHOLE: ("", ""), TRACED: ("Default: Disabled", "Default: Active")}
-    for name, (before, after) in {**changes, **{name: each[:2] for name, each in MUTATIONS.items()}}.items():
-        assert before in text, name
-        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+    changes: dict[str, list[tuple[str, str]]] = {
+        WHOLE: [],
+        TRACED: [("Default: Disabled", "Default: Active")],
+        CANARY: [_BY_CODE_DEPLOY],
+        **{name: [each] for name, each in RELEASES.items()},
+        SILENT: [("      PublishLambdaVersion: true\n", "")],
+        UNPUBLISHED: [("      PublishLambdaVersion: true\n", ""), RELEASES["another layer"]],
+    }
+    for name, mutation in MUTATIONS.items():
+        changes[name] = [mutation[:2], *([_BY_CODE_DEPLOY] if mutation.by_code_deploy else [])]
+    for name, replacements in changes.items():
+        changed = text
+        for before, after in replacements:
+            assert before in changed, name
+            changed = changed.replace(before, after, 1)
+        path.write_text(changed, encoding="utf-8")
         documents[name] = template.load(path)
     return dict(zip(documents, transform(list(documents.values())), strict=True))
 
@@ -295,6 +357,31 @@ def deployed(transformed: Mapping[str, Deployed | str], name: str) -> Deployed:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_it_holds(transformed: Mapping[str, Deployed | str], check: Check) -> None:
     assert list(check(deployed(transformed, WHOLE))) == []
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_it_holds_with_canaries(transformed: Mapping[str, Deployed | str], check: Check) -> None:
+    assert list(check(deployed(transformed, CANARY))) == []
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_a_release_publishes_versions(transformed: Mapping[str, Deployed | str], name: str) -> None:
+    # Given the versions of the template and those of a release that changed something,
+    # then the function has another one, and if the layer did, all of them have.
+    before, after = versions(deployed(transformed, WHOLE)), versions(deployed(transformed, name))
+    published = {function for function, version in before.items() if after[function] != version}
+    assert "GetFunction" in published
+    assert name != "another layer" or published == set(before)
+
+
+def test_a_layer_by_itself_publishes_nothing(transformed: Mapping[str, Deployed | str]) -> None:
+    # This is why the layer of the template says PublishLambdaVersion.
+    assert versions(deployed(transformed, UNPUBLISHED)) == versions(deployed(transformed, SILENT))
+
+
+def versions(stack: Deployed) -> dict[str, str]:
+    """Return the logical id of the version that each function publishes."""
+    return {str(target(each["FunctionName"])): name for name, each in stack.of_type("AWS::Lambda::Version").items()}
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -64,7 +64,7 @@ def test_the_queue_feeds_the_refresh(
     mapping = _mapping(resources["RefreshQueueMapping"]["Properties"])
     queue = _mapping(resources["RefreshQueue"]["Properties"])
     timeout = deployed_functions["RefreshFunction"].timeout
-    assert mapping["FunctionName"] == {"Ref": "RefreshFunction"}
+    assert mapping["FunctionName"] == {"Ref": "RefreshFunction.Alias"}
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["RefreshQueue", "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     batch, visible = mapping["BatchSize"], queue["VisibilityTimeout"]

@@ -63,8 +63,8 @@ def test_what_was_built_for_one_processor_is_deployed_for_that_one(tmp_path: Pat
     template.write_text(yaml.safe_dump({"Parameters": {"Stage": {"Type": "String"}, "Architecture": declared}}))
 
     # When it is pinned, twice
-    pin_architecture(tmp_path, "x86_64")
-    pin_architecture(tmp_path, "x86_64")
+    pin_architecture(template, "x86_64")
+    pin_architecture(template, "x86_64")
 
     # Then it has that processor by default and allows no other; all else is as it was
     assert yaml.safe_load(template.read_text())["Parameters"] == {

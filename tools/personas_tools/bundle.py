@@ -85,7 +85,7 @@ def finish(build: Path, architecture: str) -> None:
         compile_all(layer, "/opt")
     for function in functions(build):
         compile_all(function, "/var/task")
-    pin_architecture(build, architecture)
+    pin_architecture(build / "template.yaml", architecture)
 
 
 def native_architecture() -> str:

@@ -96,6 +96,7 @@ def _alarm(alarm: Alarm) -> Node:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
+            **({"AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{alarm.logical_id}"}} if alarm.named else {}),
             "AlarmDescription": f"{alarm.says}. See docs/runbook.md",
             **watched,
             "ComparisonOperator": "GreaterThanThreshold",

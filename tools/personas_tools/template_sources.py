@@ -3,9 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from personas_tools.template import load
 from personas_tools.template_nodes import Node, TemplateError, of_type
+
+_ALIAS: Final = ".Alias"
+"""SAM's name for a function's alias ends so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,19 @@ def _sources(path: Path) -> list[QueueSource | StreamSource]:
     for logical_id, properties in of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
         match properties:
             case {
-                "FunctionName": {"Ref": str(function)},
+                "FunctionName": {"Ref": str(alias)},
                 "EventSourceArn": {"Fn::GetAtt": [str(queue), "Arn"]},
                 "BatchSize": int(size),
             }:
-                found.append(QueueSource(function, queue, size))
+                found.append(QueueSource(alias.removesuffix(_ALIAS), queue, size))
             case {
-                "FunctionName": {"Ref": str(function)},
+                "FunctionName": {"Ref": str(alias)},
                 "EventSourceArn": {"Fn::GetAtt": [str(table), "StreamArn"]},
                 "FilterCriteria": {"Filters": [{"Pattern": str(pattern)}]},
                 "BatchSize": int(size),
                 "MaximumRetryAttempts": int(retries),
             }:
-                found.append(StreamSource(function, table, json.loads(pattern), size, retries + 1))
+                found.append(StreamSource(alias.removesuffix(_ALIAS), table, json.loads(pattern), size, retries + 1))
             case _:
                 raise TemplateError(f"{logical_id} leads from no queue or stream to a function of this template")
     return found

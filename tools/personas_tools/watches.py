@@ -26,6 +26,7 @@ class Alarm:
 
     ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it. ``pages`` is
     True where callers are not served: somebody is woken, and told when it is over. The others wait until the morning.
+    ``named``: by its logical id and the stack's name, so that deployments can look at it without referring to it.
     """
 
     logical_id: str
@@ -38,6 +39,7 @@ class Alarm:
     expression: str | None = None
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
     pages: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ _API: Final = (
                 {"errors": _of_api("5xx", "Sum")},
                 threshold=4,
                 pages=True,
+                named=True,
             )
         ],
     ),
@@ -94,6 +97,7 @@ _API: Final = (
                 breaches=3,
                 of=3,
                 pages=True,
+                named=True,
             )
         ],
     ),
