@@ -15,6 +15,7 @@ DEV := .venv/.ready
 SAM := .local/sam/.ready
 MINISTACK := .local/ministack/.ready
 CHECKOV := .local/checkov/.ready
+WORKFLOWS := .local/workflows/.ready
 RUNTIME := .local/runtime/.ready
 ARM64 := .local/arm64/.ready
 SCHEMATHESIS := .local/schemathesis/.ready
@@ -45,7 +46,7 @@ run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... change
 	@exec .venv/bin/personas serve
 
 .PHONY: setup
-setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) ## Install everything that the other targets need
+setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) $(WORKFLOWS) ## Install everything that the other targets need
 
 # Three workers on two cores: a good part of the tests' time is waiting, for processes and for answers that never come.
 WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
@@ -114,7 +115,7 @@ faults: $(DEV) ## Every operation under every fault at every call that it makes 
 		PYTHONPATH=tests .venv/bin/python -m support.fault_table $(FAULTS_COUNTS); exit $${failed:-0}
 
 .PHONY: check
-check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, OpenAPI, template, security
+check: $(DEV) $(SAM) $(CHECKOV) $(WORKFLOWS) ## Formatting, lint, types, import rules, lock, OpenAPI, template, workflows, security
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -131,6 +132,8 @@ check: $(DEV) $(SAM) $(CHECKOV) ## Formatting, lint, types, import rules, lock, 
 	@$(OFFLINE) .local/sam/bin/sam validate
 	@$(OFFLINE) .local/sam/bin/sam validate --lint
 	.local/checkov/bin/checkov --config-file .checkov.yaml
+	@# The schema that GitHub publishes, as the tool carries it: no network.
+	.local/workflows/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/pytest --quiet -m "not emulator" tests/template
 
 .PHONY: format
@@ -235,7 +238,7 @@ profile: $(DEV) $(MINISTACK) ## Where the CPU time of a warm get, search and dra
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/runtime .local/arm64 .local/schemathesis .local/clients .aws-sam \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/workflows .local/runtime .local/arm64 .local/schemathesis .local/clients .aws-sam \
 		.mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -268,6 +271,12 @@ $(CHECKOV): $(LOCKED) | $(OWN_UV)
 	@$(find-python)
 	@echo "Installing checkov into .local/checkov"
 	@UV_PROJECT_ENVIRONMENT=.local/checkov $(UV) sync --quiet --frozen --only-group checkov --no-install-project
+	@touch $@
+
+$(WORKFLOWS): $(LOCKED) | $(OWN_UV)
+	@$(find-python)
+	@echo "Installing check-jsonschema into .local/workflows"
+	@UV_PROJECT_ENVIRONMENT=.local/workflows $(UV) sync --quiet --frozen --only-group workflows --no-install-project
 	@touch $@
 
 $(RUNTIME): $(LOCKED) | $(OWN_UV)
