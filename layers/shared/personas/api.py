@@ -37,7 +37,7 @@ from personas.errors import (
 from personas.identity import CHALLENGE
 from personas.negotiation import VARY, compressed, names
 from personas.observability import add_log_fields, logger, record_error
-from personas.runtime import GATEWAY_WAITS, clock, deadline
+from personas.runtime import clock, deadline, time_of_request, utc_now
 from personas.services import services
 from personas.store.write_rule import Intent, OneTime
 
@@ -258,8 +258,10 @@ def lambda_function(app: Api) -> Handler:
 
     def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
         began = time.perf_counter()
-        # API Gateway waits no longer, whatever time the function has.
-        remaining = min(timedelta(milliseconds=context.get_remaining_time_in_millis()), GATEWAY_WAITS)
+        request = cast("dict[str, object]", event.get("requestContext") or {})
+        remaining = time_of_request(
+            timedelta(milliseconds=context.get_remaining_time_in_millis()), request.get("timeEpoch"), utc_now()
+        )
         app.replayed = False
         with _until_cut_off(remaining):
             answer = app.resolve(event, context)

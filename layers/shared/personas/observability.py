@@ -31,7 +31,8 @@ _CONFLICT_CODES: Final = frozenset({"contended", "precondition_failed", "version
 
 _NAMED_MAX: Final = 1_000
 
-logger: Final = Logger()
+# Lambda's filter of levels reads a time in this form alone, and takes a line without one for INFO.
+logger: Final = Logger(use_rfc3339=True, utc=True)
 _named: Final[set[str]] = set()
 _uncounted: Final = Event()
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast, overload
 
@@ -58,6 +58,8 @@ A reader of the change feed asks this far back before its own last read, by the 
 
 GATEWAY_WAITS: Final = timedelta(seconds=29)
 """The time after which API Gateway answers in the place of a function, and after which one that writes is cut off."""
+START_MOST: Final = timedelta(seconds=15)
+"""The longest start of a function that counts as one: Lambda lets the start of an environment take 10 s."""
 ANSWER_TIME: Final = timedelta(seconds=1)
 """The time that an invocation keeps back to make its answer: no call is waited for any longer."""
 FINISHING_TIME: Final = timedelta(seconds=5)
@@ -137,6 +139,17 @@ class Deadline:
 
 def nothing() -> None:
     """Stand for a call that is not needed: `Parallel.gather` runs it on no thread."""
+
+
+def time_of_request(remaining: timedelta, begun: object, now: datetime) -> timedelta:
+    """Return the time that a request has left of what the function has, and of what API Gateway waits.
+
+    ``begun`` is API Gateway's own start of the request, in milliseconds since 1970: the start of an environment comes
+    out of its time, too. One that lies ahead, for a clock is off, or further back than a start takes, for an event is
+    replayed or a clock is off, says nothing.
+    """
+    passed = now - datetime.fromtimestamp(begun / 1000, UTC) if isinstance(begun, int) else timedelta()
+    return min(remaining, GATEWAY_WAITS - passed if timedelta() < passed <= START_MOST else GATEWAY_WAITS)
 
 
 class Parallel:
