@@ -217,13 +217,13 @@ def shifted(clock: Callable[[], datetime], by: timedelta) -> Callable[[], dateti
 
 
 @contextmanager
-def refusing(operation: str, after: int = 0) -> Iterator[None]:
-    """Have DynamoDB refuse such requests for want of room, after so many of them."""
+def refusing(operation: str, after: int = 0, *, code: str = "ThrottlingException", naming: str = "") -> Iterator[None]:
+    """Have DynamoDB refuse such requests, as ``code`` says, after so many of them; those that name something alone."""
     numbers, events, name = count(), dynamodb().meta.events, f"provide-client-params.dynamodb.{operation}"
 
-    def refuse(**_: object) -> None:
-        if next(numbers) >= after:
-            raise ClientError({"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": _REFUSED}, operation)
+    def refuse(params: object, **_: object) -> None:
+        if naming in str(params) and next(numbers) >= after:
+            raise ClientError({"Error": {"Code": code}, "ResponseMetadata": _REFUSED}, operation)
 
     events.register(name, refuse, unique_id="refusing")
     try:

@@ -140,9 +140,15 @@ class TestCancelledTransaction:
             (["ProvisionedThroughputExceeded"], Meaning.THROTTLED),
             (["TransactionConflict", "ConditionalCheckFailed"], Meaning.CONDITION),
             (["ValidationError"], Meaning.DEFECT),
-            (["ItemCollectionSizeLimitExceeded"], Meaning.DEFECT),
+            (["ItemCollectionSizeLimitExceeded"], Meaning.FULL),
             ([], Meaning.DEFECT),
         ],
     )
     def test_means_what_its_reasons_say(self, reasons: list[str], what: Meaning) -> None:
         assert meaning(answered("TransactionCanceledException", reasons=reasons)) is what
+
+
+def test_an_item_collection_without_room() -> None:
+    assert meaning(answered("ItemCollectionSizeLimitExceededException")) is Meaning.FULL
+    cancelled = answered("TransactionCanceledException", reasons=["None", "ItemCollectionSizeLimitExceeded"])
+    assert meaning(cancelled) is Meaning.FULL

@@ -132,6 +132,18 @@ class Contended(Conflict):
         )
 
 
+class GroupFull(Conflict):
+    """An item collection of 10 GB, which takes only writes that make it smaller: nothing of this one was stored."""
+
+    default_code = "group_full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This group holds as much as one can, so nothing of this was saved. Delete what nobody needs, or make it"
+            " shorter, and tell the operators of the service."
+        )
+
+
 class Unreadable(Conflict):
     """An item that cannot be read: it is damaged, or a version of this service wrote it that knows more.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from personas.contract.base import WireModel
-from personas.contract.operation import BARE_ERRORS, Operation
+from personas.contract.operation import Operation
 from personas.contract.views import VIEWS
 
 
@@ -28,5 +28,5 @@ OPERATION: Final = Operation(
     ),
     request=None,
     response=PersonaRefreshResponse,
-    errors=BARE_ERRORS,
+    errors=(401, 409, 413, 429, 500, 503),
 )

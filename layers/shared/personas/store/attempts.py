@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from personas.errors import OutcomeUnknown, Unavailable
+from personas.errors import GroupFull, OutcomeUnknown, Unavailable
 from personas.runtime import LAST_CALL, UNLIMITED, Deadline
 from personas.store.attributes import decode_item
 from personas.store.faults import Meaning, meaning
@@ -49,6 +49,7 @@ def attempted[T](
         ConditionFailed: its condition did not hold.
         OutcomeUnknown: it ``writes``, and no attempt was answered in time, but one of them was sent.
         Unavailable: no attempt was answered in time; ``busy`` is what is told.
+        GroupFull: there is no room for what it writes.
         ClientError: the call is a mistake of ours.
     """
     tries = Tries(deadline, most)
@@ -61,6 +62,8 @@ def attempted[T](
             what = meaning(error)
             if what is Meaning.CONDITION:
                 raise ConditionFailed(_item_in(error), unsure=lost > 0) from None
+            if what is Meaning.FULL:
+                raise GroupFull from None
             if what is Meaning.DEFECT:
                 raise
             lost += writes and what is Meaning.UNKNOWN

@@ -29,6 +29,8 @@ _THROTTLED: Final = frozenset(
         "PriorRequestNotComplete",
     }
 )
+_FULL: Final = "ItemCollectionSizeLimitExceeded"
+"""The reason of a transaction that finds no room in an item collection, and the beginning of a write's error code."""
 _SERVER: Final = frozenset(
     {"InternalServerError", "InternalFailure", "ServiceUnavailable", "InternalError", "RequestTimeout"}
 )
@@ -46,6 +48,8 @@ class Meaning(Enum):
     """The condition did not hold; nothing was written."""
     THROTTLED = auto()
     """The service had no room; nothing was written."""
+    FULL = auto()
+    """The item collection has reached its 10 GB; nothing was written, nor would a repeat be."""
     MISTIMED = auto()
     """The service refused the time of the signature; nothing was written, and `personas.clock` knows better now."""
     UNREACHED = auto()
@@ -65,6 +69,8 @@ def meaning(error: ClientError | BotoCoreError) -> Meaning:
             return Meaning.CONDITION
         if code == "TransactionCanceledException":
             return _cancellation(error)
+        if code == f"{_FULL}Exception":
+            return Meaning.FULL
         if code in _THROTTLED:
             return Meaning.THROTTLED
         if code == "RequestTimeTooSkewed" or error.response["Error"].get("Message", "").startswith(_MISTIMED):
@@ -84,6 +90,8 @@ def _cancellation(error: ClientError) -> Meaning:
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
     if "ConditionalCheckFailed" in reasons:
         return Meaning.CONDITION
+    if _FULL in reasons:
+        return Meaning.FULL
     if reasons & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
         return Meaning.THROTTLED
     return Meaning.DEFECT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from uuid import uuid4
 from personas.clock import Moment
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Pointer, secret_in
 from personas.domain.text import new_secret
-from personas.errors import Unreadable
+from personas.errors import GroupFull, Unreadable
 from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
 from personas.store import keys
 from personas.store.attributes import Item, Value, integer, key_of, mapping, readable, text
@@ -71,7 +72,9 @@ class GroupStore:
         due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking.wall)}#{group_id}"}
         body: dict[str, Value] = {**due, "marked_at": int(marking.wall.timestamp() * 1000)}
         # An attempt that comes late, after another environment's mark, must not shorten the time that this covers.
-        self._table.put_plain(keys.mark(group_id), body, asked_for=False, latest="marked_at")
+        # Nor must one that finds no room keep anybody from the write that makes some.
+        with suppress(GroupFull):
+            self._table.put_plain(keys.mark(group_id), body, asked_for=False, latest="marked_at")
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()
         self._marked[group_id] = marking
