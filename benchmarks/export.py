@@ -43,12 +43,12 @@ from personas.store.groups import GroupStore
 from personas.store.persona_rows import row_of
 from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
-from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.view_objects import ViewObjectStore
+from personas_tools.library_store import Entry, ResourceKind, ResourceStore
 from personas_tools.stack import LocalStack, connected
 from personas_tools.target import local_table
 

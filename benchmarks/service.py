@@ -64,14 +64,14 @@ from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode
 from personas.services import services
 from personas.store.profiles import ProfileStore
-from personas.store.resources import Entry as CatalogueEntry
-from personas.store.resources import ResourceStore
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
+from personas_tools.library_store import Entry as CatalogueEntry
+from personas_tools.library_store import ResourceStore
 
 GROUP = made_id("group")
 ROOTS_PROFILE, MEMBERS_PROFILE = made_id("root"), made_id("member")

@@ -29,8 +29,8 @@ from personas.domain.profile import ApiKey, Profile
 from personas.store import keys
 from personas.store.attributes import Item
 from personas.store.keys import Key
-from personas.store.resources import Entry
 from personas.store.write_rule import RECENT_WRITES_MAX
+from personas_tools.library_store import Entry
 from personas_tools.template import Function, TableRequest
 from support.aws import Aws, forget
 from support.client import Answer

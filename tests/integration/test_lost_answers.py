@@ -22,8 +22,8 @@ from personas.store import keys
 from personas.store.attributes import integer
 from personas.store.drafts import DraftStore
 from personas.store.personas import PersonaStore, Stored
-from personas.store.resources import Entry, ResourceStore
 from personas.store.table import Table
+from personas_tools.library_store import Entry, ResourceStore
 from support.client import Answer, Client
 from support.faults import (
     Faults,

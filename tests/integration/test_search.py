@@ -10,7 +10,7 @@ import pytest
 from personas.domain.folding import fold
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.profile import Profile
-from personas.store.resources import Entry, ResourceStore
+from personas_tools.library_store import Entry, ResourceStore
 from support.aws import forget
 from support.environments import Environment, Steps, refusing
 from support.world import (

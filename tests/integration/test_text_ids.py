@@ -14,8 +14,8 @@ from personas.errors import Unavailable
 from personas.store import keys
 from personas.store.groups import GroupStore
 from personas.store.keys import Key
-from personas.store.resources import Entry
 from personas.store.table import Table
+from personas_tools.library_store import Entry
 from support.client import Answer
 from support.world import CARE, GROUP, NEEDED, OTHER_GROUP, SALES, World, fault, result, secret_of
 

@@ -15,8 +15,8 @@ from personas.runtime import Deadline, dynamodb, s3, utc_now
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore
 from personas.store.profiles import ProfileStore
-from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
+from personas_tools.library_store import Entry, ResourceKind, ResourceStore
 from support.aws import Aws, forget
 from support.client import Answer, Client, Context, event, load_handler
 from support.iam import Guard

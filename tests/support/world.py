@@ -28,10 +28,10 @@ from personas.store.groups import GroupStore
 from personas.store.keys import Key
 from personas.store.personas import PersonaStore, Stored
 from personas.store.profiles import ProfileStore
-from personas.store.resources import Entry, ResourceKind, ResourceStore
 from personas.store.table import Table
 from personas_tools import library
 from personas_tools.library_file import Library
+from personas_tools.library_store import Entry, ResourceKind, ResourceStore
 from support.aws import Aws, forget
 from support.client import Answer, Client, Handler, load_handler
 from support.iam import Guard

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from personas.domain.text import resource_id
-from personas.store.resources import Entry
 from personas_tools.library_catalogue import Catalogue
 from personas_tools.library_file import Library, LibraryError, parse
 from personas_tools.library_rows import rows
+from personas_tools.library_store import Entry
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
 OTHER_ID: Final = "9f0c2a77-1d53-4d0c-8a51-7c5f4f7f2b10"

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from personas.runtime import parallel
 from personas.store.groups import GroupStore
-from personas.store.resources import Entry, ResourceStore
 from personas.store.table import Table
 from personas_tools.library_catalogue import Catalogue, Row, name_in, stored_catalogue
 from personas_tools.library_file import Library
 from personas_tools.library_rows import WRITE_ORDER, rows
+from personas_tools.library_store import Entry, ResourceStore
 from personas_tools.scenario_casts import cast_of, casts_in, recast, stored_links
 
 type Progress = Callable[[int, int], None]

@@ -9,9 +9,9 @@ from personas.contract.base import canonical_id
 from personas.domain.folding import fold
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.resources import RESOURCE_KINDS, Entry, ResourceKind
 from personas.store.table import Table
 from personas.views.catalogues import is_entry
+from personas_tools.library_store import RESOURCE_KINDS, Entry, ResourceKind
 
 type Row = Mapping[str, Value]
 

@@ -25,7 +25,7 @@ from pydantic_core import PydanticKnownError
 from personas.contract.base import DESCRIPTION_MAX, ListedName, tidy_text
 from personas.contract.visible import is_visible
 from personas.domain.folding import fold
-from personas.store.resources import ResourceKind
+from personas_tools.library_store import ResourceKind
 
 SectionKind = Literal[
     "names",

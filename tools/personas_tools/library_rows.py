@@ -7,7 +7,6 @@ from typing import Final
 from personas.domain.folding import fold
 from personas.domain.text import resource_id
 from personas.store.attributes import Value
-from personas.store.resources import Entry, ResourceKind
 from personas_tools.library_catalogue import Catalogue, Row, id_in
 from personas_tools.library_file import (
     Described,
@@ -19,6 +18,7 @@ from personas_tools.library_file import (
     Parameter,
     ParameterField,
 )
+from personas_tools.library_store import Entry, ResourceKind
 
 WRITE_ORDER: Final[tuple[ResourceKind, ...]] = (
     "departments",

@@ -5,12 +5,13 @@ from functools import partial
 from uuid import uuid4
 
 from personas.errors import Unreadable
-from personas.store import burial, keys
+from personas.store import keys
 from personas.store.attributes import readable, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, stored_in
 from personas.store.profiles import ProfileStore
 from personas.store.table import Table
+from personas_tools import burial
 
 
 def unreadable_record(table: Table, group_id: str) -> Unreadable | None:

@@ -102,7 +102,7 @@ def own_write(failed: ConditionFailed, item: Item | None, write_id: str, seq: in
         return WriteResult(version, item)
     if failed.unsure and item is not None:
         # An item with fewer entries than slots was never written more often than they say, unless an operator has
-        # buried it (``store.burial``), which leaves no entry but its own.
+        # buried it by the command line, which leaves no entry but its own.
         full = len(mapping_or_empty(item, RECENT_WRITES)) == RECENT_WRITES_MAX
         if full and integer(item, "seq") >= seq + RECENT_WRITES_MAX:
             raise outcome_unknown()
