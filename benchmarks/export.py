@@ -42,13 +42,13 @@ from personas.search.snapshot_format import Snapshot, encode
 from personas.store.groups import GroupStore
 from personas.store.persona_rows import row_of
 from personas.store.personas import PersonaStore
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Manifest
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.view_objects import ViewObjectStore
 from personas_tools.library_store import Entry, ResourceKind, ResourceStore
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.stack import LocalStack, connected
 from personas_tools.target import local_table
 
@@ -137,7 +137,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
     groups.swap(group, groups.read(group), {"name": "House", SNAPSHOTS: pointers}, uuid4().hex)
     profile = Profile(id=made_id(group, "profile"), group_id=group, name="Root", role="superadmin")
     key = new_key(profile.id)
-    profiles = ProfileStore(table)
+    profiles = ProfileWriter(table)
     profiles.put_profile(profile, (), uuid4().hex)
     profiles.put_key(
         ApiKey(digest=digest_of(key), group_id=group, profile_id=profile.id, label="", created_at=0, expires_at=None),

@@ -63,7 +63,6 @@ from personas.identity import digest_of, new_key
 from personas.search.index import Index
 from personas.search.snapshot_format import Snapshot, encode
 from personas.services import services
-from personas.store.profiles import ProfileStore
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest
 from personas.views.most_used import MostUsed
@@ -72,6 +71,7 @@ from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import TextsView
 from personas_tools.library_store import Entry as CatalogueEntry
 from personas_tools.library_store import ResourceStore
+from personas_tools.profile_store import ProfileWriter
 
 GROUP = made_id("group")
 ROOTS_PROFILE, MEMBERS_PROFILE = made_id("root"), made_id("member")
@@ -136,7 +136,7 @@ class Group:
         self._views()
 
     def _person(self, profile_id: str, role: str, departments: list[str]) -> str:
-        store, key = ProfileStore(services().table), new_key(profile_id)
+        store, key = ProfileWriter(services().table), new_key(profile_id)
         profile = Profile(id=profile_id, group_id=GROUP, name="Ada", role=role, department_ids=frozenset(departments))
         store.put_profile(profile, [], "w")
         digest = digest_of(key)

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from personas.domain.profile import Profile
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.profiles import ProfileStore
 from personas_tools.cli import main
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import personas_named
 from personas_tools.template import TableRequest
 from support.aws import create_tables
@@ -271,5 +271,5 @@ class TestMeanwhile:
             put(world, "kim", PERSONA_ID)
         # Then nothing is counted, and no profile stored
         assert told(world) == 0
-        _, profiles = ProfileStore(world.table).read(None, [entry_id("profiles", "kim")])
+        _, profiles = ProfileWriter(world.table).read(None, [entry_id("profiles", "kim")])
         assert profiles == {}

@@ -29,13 +29,13 @@ from personas.services import Services
 from personas.settings import Settings
 from personas.store import keys
 from personas.store.change_feed import Change
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas.store.write_rule import OneTime
 from personas_tools import demo, library, target
 from personas_tools import stack as local
 from personas_tools.cli import main
 from personas_tools.library_catalogue import stored_catalogue
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import Link
 from personas_tools.stack import LocalStack
 from support.aws import Aws
@@ -112,7 +112,7 @@ def personas_in(table: Table, group: str = GROUP) -> dict[str, Change]:
 
 def caller_of(services: Services, key: str) -> Caller:
     # A new authenticator has nothing cached: what it says is true now.
-    return Authenticator(ProfileStore(services.table), services.settings, services.table.now).authenticate(
+    return Authenticator(ProfileWriter(services.table), services.settings, services.table.now).authenticate(
         {"x-api-key": key}
     )
 
@@ -278,10 +278,10 @@ class TestProfiles:
         printed = self.put(run, "--department", "care", "--department", sales)
         profile_id = printed.removesuffix("\n")
         assert printed == self.put(run)
-        _, found = ProfileStore(table).read(None, [profile_id])
+        _, found = ProfileWriter(table).read(None, [profile_id])
         assert found[profile_id].department_ids == frozenset()
         self.put(run, "--department", "care", "--department", sales)
-        _, found = ProfileStore(table).read(None, [profile_id])
+        _, found = ProfileWriter(table).read(None, [profile_id])
         assert found[profile_id].department_ids == {resource_id(GROUP, "departments", "Care"), sales}
         assert (found[profile_id].name, found[profile_id].role) == ("Grace", "admin")
 
@@ -333,9 +333,9 @@ class TestProfiles:
             patch.setattr(Table, "put_and_count", lambda *args, **kwargs: (_ for _ in ()).throw(Unavailable("gone")))
             run("profile", "put", "--group", GROUP, "--name", "Grace", "--role", "admin", fails=1)
         # Then nobody is listed, and the repeat lists it
-        assert ProfileStore(table).profiles_of(GROUP) == []
+        assert ProfileWriter(table).profiles_of(GROUP) == []
         self.put(run)
-        assert [each.name for each in ProfileStore(table).profiles_of(GROUP)] == ["Grace"]
+        assert [each.name for each in ProfileWriter(table).profiles_of(GROUP)] == ["Grace"]
 
     def test_a_profile_never_changes_its_group(self, run: Run) -> None:
         profile_id = self.put(run).strip()
@@ -433,7 +433,7 @@ class TestKeys:
 
     def test_expiry(self, run: Run, table: Table, grace: str) -> None:
         self.issue(run, "--profile", grace, "--expires", "90d")
-        (issued,) = ProfileStore(table).keys_of(GROUP)
+        (issued,) = ProfileWriter(table).keys_of(GROUP)
         assert issued.expires_at is not None
         assert issued.expires_at - issued.created_at == timedelta(days=90).total_seconds()
 

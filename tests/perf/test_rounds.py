@@ -19,9 +19,9 @@ from personas.operations.bulk import CHUNK
 from personas.runtime import THREADS, Deadline, Parallel, dynamodb, s3
 from personas.services import services
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueCache
+from personas_tools.profile_store import ProfileWriter
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.warm import unguarded_world, warm_client
@@ -167,7 +167,7 @@ class TestIdentity:
     def later(self, world: World, rounds: Rounds) -> Callable[[float], None]:
         """Return a function that moves the clock of the identity cache."""
         clock = Clock()
-        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, clock)
+        services().authenticator = Authenticator(ProfileWriter(services().table), services().settings, clock)
 
         def move(seconds: float) -> None:
             clock.moment += timedelta(seconds=seconds)
@@ -426,7 +426,7 @@ class TestAThousand:
     def _time_enough(self, client: Client) -> None:
         """Remove the deadline, since a slow machine must not change the count."""
         services().deadline = services().table.deadline = Deadline()
-        services().authenticator = Authenticator(ProfileStore(services().table), services().settings, Clock())
+        services().authenticator = Authenticator(ProfileWriter(services().table), services().settings, Clock())
         answered(client.call("drafts", {}))
 
     def test_take_ten_times_the_rounds_of_a_hundred(self, client: Client, rounds: Rounds) -> None:

@@ -14,9 +14,9 @@ from personas.identity import digest_of, new_key
 from personas.runtime import Deadline, dynamodb, s3, utc_now
 from personas.store.attributes import Value
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools.library_store import Entry, ResourceKind, ResourceStore
+from personas_tools.profile_store import ProfileWriter
 from support.aws import Aws, forget
 from support.client import Answer, Client, Context, event, load_handler
 from support.iam import Guard
@@ -96,7 +96,7 @@ class House:
         profile = Profile(
             id=named("profiles", who), group_id=HOUSE, name=who, role=role, department_ids=frozenset(departments)
         )
-        profiles = ProfileStore(self.table)
+        profiles = ProfileWriter(self.table)
         profiles.put_profile(profile, (), f"house.{next(self._numbers)}")
         key = new_key(profile.id)
         stored = ApiKey(

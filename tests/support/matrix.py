@@ -28,7 +28,7 @@ from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import mapping, text
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
+from personas_tools.profile_store import ProfileWriter
 from support import background
 from support.aws import Aws
 from support.background import failed, messages
@@ -161,7 +161,7 @@ def _profile_put(lab: "Lab", base: Base) -> Answer:
 
     def put() -> dict[str, object]:
         GroupStore(table).mark(GROUP)
-        ProfileStore(table).put_profile(profile, _two(base), str(uuid4()))
+        ProfileWriter(table).put_profile(profile, _two(base), str(uuid4()))
         return {}
 
     return lab.told(put)

@@ -28,9 +28,9 @@ from personas.identity import Authenticator
 from personas.runtime import Deadline, dynamodb
 from personas.services import services
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools.cli import main
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.target import Target
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables, forget
@@ -73,7 +73,7 @@ class Premises:
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
         # The caller is looked up before an environment of ours is asked for its services.
         known_by = services()
-        known_by.authenticator = Authenticator(ProfileStore(self.table), known_by.settings, self._clock)
+        known_by.authenticator = Authenticator(ProfileWriter(self.table), known_by.settings, self._clock)
         self.environments = [self._environment() for _ in range(3)]
         # Last: whatever fails before leaves chance as it is.
         self._chance = ExitStack()

@@ -27,11 +27,11 @@ from personas.store.attributes import Item, Value, encode
 from personas.store.groups import GroupStore
 from personas.store.keys import Key
 from personas.store.personas import PersonaStore, Stored
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools import library
 from personas_tools.library_file import Library
 from personas_tools.library_store import Entry, ResourceKind, ResourceStore
+from personas_tools.profile_store import ProfileWriter
 from support.aws import Aws, forget
 from support.client import Answer, Client, Handler, load_handler
 from support.iam import Guard
@@ -252,7 +252,7 @@ class World:
     guard: Guard
     table: Table = field(init=False)
     personas: PersonaStore = field(init=False)
-    profiles: ProfileStore = field(init=False)
+    profiles: ProfileWriter = field(init=False)
     resources: ResourceStore = field(init=False)
     _handlers: dict[str, Handler] = field(init=False)
     _running: str | None = None
@@ -263,7 +263,7 @@ class World:
     def __post_init__(self) -> None:
         self.table = Table(self.aws.dynamodb, self.aws.names["PersonasTable"], utc_now, Deadline())
         self.personas = PersonaStore(self.table)
-        self.profiles = ProfileStore(self.table)
+        self.profiles = ProfileWriter(self.table)
         self.resources = ResourceStore(self.table)
         self._handlers = {operation: self._handler(operation) for operation in ROUTES}
         groups = GroupStore(self.table)

@@ -10,9 +10,9 @@ import click
 from personas.domain.folding import fold
 from personas.domain.profile import ApiKey
 from personas.identity import KEY_PREFIX, digest_of, is_valid, new_key
-from personas.store.profiles import ProfileStore
 from personas_tools.library_catalogue import id_in
 from personas_tools.naming import one_named
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.screen import Grid
 from personas_tools.store_options import group_of, of_group, on_store
 from personas_tools.target import Target
@@ -55,7 +55,7 @@ def key_issue(
     target: Target, group_id: str | None, reference: str | None, expires: timedelta | None, label: str
 ) -> None:
     """Make an API key and print it. It is shown this once and never again."""
-    group, profiles = group_of(target, group_id), ProfileStore(target.table)
+    group, profiles = group_of(target, group_id), ProfileWriter(target.table)
     profile_id = None if reference is None else _profile_id(profiles, group, reference)
     moment = target.table.now()
     fresh = new_key(profile_id)
@@ -77,7 +77,7 @@ def key_issue(
 @on_store
 def key_list(target: Target, group_id: str | None) -> None:
     """Show the group's keys, oldest first, never the keys themselves."""
-    group, profiles = group_of(target, group_id), ProfileStore(target.table)
+    group, profiles = group_of(target, group_id), ProfileWriter(target.table)
     issued = profiles.keys_of(group)
     _, people = profiles.read(None, {each.profile_id for each in issued if each.profile_id})
     moment = target.table.now().timestamp()
@@ -106,7 +106,7 @@ def _day(moment: int) -> str:
 @on_store
 def key_revoke(target: Target, key_id: str, group_id: str | None) -> None:
     """Refuse a key from now on, within a minute everywhere. ID is as `key list` shows it, or the key itself."""
-    profiles = ProfileStore(target.table)
+    profiles = ProfileWriter(target.table)
     digest = digest_of(key_id) if key_id.startswith(f"{KEY_PREFIX}.") else key_id.strip().lower()
     if len(digest) != len(digest_of("")):
         if len(digest) < _SHORT_ID:
@@ -132,11 +132,11 @@ def token(target: Target, reference: str, expires: timedelta, group_id: str | No
     """Print a bearer token for a profile, signed by this machine: for the local gateway only."""
     if target.stack is None:
         raise click.UsageError("Tokens of a deployed stack come from its own issuer.")
-    profile_id = _profile_id(ProfileStore(target.table), group_of(target, group_id), reference)
+    profile_id = _profile_id(ProfileWriter(target.table), group_of(target, group_id), reference)
     click.echo(target.stack.token(profile_id, expires))
 
 
-def _profile_id(profiles: ProfileStore, group_id: str, reference: str) -> str:
+def _profile_id(profiles: ProfileWriter, group_id: str, reference: str) -> str:
     """Return the id of the profile of the group that goes by an id or a name."""
     if profile_id := id_in(reference):
         _, known = profiles.read(None, [profile_id])

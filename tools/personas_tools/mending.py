@@ -9,9 +9,9 @@ from personas.store import keys
 from personas.store.attributes import readable, text
 from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore, stored_in
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools import burial
+from personas_tools.profile_store import ProfileWriter
 
 
 def unreadable_record(table: Table, group_id: str) -> Unreadable | None:
@@ -58,5 +58,5 @@ def bury(table: Table, group_id: str, persona_id: str) -> None:
         ConditionFailed: it was written in between.
         Unavailable: the table cannot be read or written now.
     """
-    count = partial(ProfileStore(table).naming, group_id, persona_id)
+    count = partial(ProfileWriter(table).naming, group_id, persona_id)
     burial.bury(table, group_id, persona_id, count, uuid4().hex[:16])

@@ -11,10 +11,10 @@ from personas.domain.permissions import WRITING_ROLES
 from personas.domain.profile import Profile
 from personas.domain.text import resource_id
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas_tools.library_catalogue import name_in, stored_catalogue
 from personas_tools.naming import did_you_mean, one_named
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import personas_named
 from personas_tools.screen import Grid
 from personas_tools.store_options import Uuid, group_of, of_group, on_store
@@ -58,7 +58,7 @@ def profile_put(
     if role not in WRITING_ROLES and not read_only and (meant := did_you_mean(role, WRITING_ROLES)):
         raise click.UsageError(f"{role!r} only reads: did you mean {meant!r}? --read-only takes it as it is.")
     profile_id = profile_id or resource_id(group, "profiles", name)
-    profiles = ProfileStore(target.table)
+    profiles = ProfileWriter(target.table)
     _, existing = profiles.read(None, [profile_id])
     if profile_id in existing and existing[profile_id].group_id != group:
         raise click.ClickException(f"The profile {profile_id} belongs to another group.")
@@ -94,7 +94,7 @@ def profile_list(target: Target, group_id: str | None) -> None:
     group = group_of(target, group_id)
     departments = stored_catalogue(target.table, group).rows["departments"]
     table = Grid("ID", "NAME", "ROLE", "DEPARTMENTS")
-    for each in ProfileStore(target.table).profiles_of(group):
+    for each in ProfileWriter(target.table).profiles_of(group):
         named = sorted(name_in("departments", departments[one]) for one in each.department_ids & departments.keys())
         table.add_row(each.id, each.name, each.role, ", ".join(named))
     if not table.row_count:

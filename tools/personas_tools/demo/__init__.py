@@ -23,12 +23,12 @@ from personas.runtime import Deadline, parallel
 from personas.services import Services
 from personas.settings import Settings
 from personas.store.groups import GroupStore
-from personas.store.profiles import ProfileStore
 from personas.store.table import Table
 from personas.store.write_rule import OneTime
 from personas_tools.library import load
 from personas_tools.library_catalogue import Catalogue, stored_catalogue
 from personas_tools.library_file import Library, parse
+from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import personas_named
 from personas_tools.stack import JWKS_PATH, LocalStack, StackError
 from personas_tools.target import local_table
@@ -101,7 +101,7 @@ def load_if_empty(stack: LocalStack) -> list[str]:
         StackError: the local data are those of an earlier version.
     """
     table = local_table(stack)
-    profiles = ProfileStore(table)
+    profiles = ProfileWriter(table)
     _, people = profiles.read(None, [PEOPLE[-1].id])
     if people and GroupStore(table).read(GROUP).text_secret is None:
         raise StackError(
@@ -133,7 +133,7 @@ def _load(table: Table, services: Services) -> None:
     load(table, GROUP, library)
     catalogue, named = stored_catalogue(table, GROUP), personas_named(table, GROUP)
     for person in PEOPLE:
-        _put(ProfileStore(table), person, catalogue, named)
+        _put(ProfileWriter(table), person, catalogue, named)
 
 
 def _without_casts(library: Library) -> Library:
@@ -166,7 +166,7 @@ def _create(table: Table, services: Services) -> None:
         raise Unavailable(f"{len(failures)} personas of the demo were not saved, the first because: {failures[0]}")
 
 
-def _put(profiles: ProfileStore, person: Person, catalogue: Catalogue, named: Mapping[str, list[str]]) -> None:
+def _put(profiles: ProfileWriter, person: Person, catalogue: Catalogue, named: Mapping[str, list[str]]) -> None:
     profile = Profile(
         id=person.id,
         group_id=GROUP,
@@ -178,7 +178,7 @@ def _put(profiles: ProfileStore, person: Person, catalogue: Catalogue, named: Ma
     profiles.put_profile(profile, assigned, str(uuid4()))
 
 
-def _keys(path: Path, profiles: ProfileStore, table: Table) -> dict[str, str]:
+def _keys(path: Path, profiles: ProfileWriter, table: Table) -> dict[str, str]:
     """Return a valid key for each role, by role. A key is kept before it is stored: none is valid and unknown."""
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     moment = int(table.now().timestamp())
