@@ -189,6 +189,58 @@ class TestSchedule:
         frozen.save(name="Bob")
         assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
 
+    def test_a_group_that_is_on_its_way_or_fails_is_queued_more_and_more_seldom(
+        self, world: World, clock: Clock, schedule: dict[str, Any]
+    ) -> None:
+        # Given a group that no refresh finishes, and that is written to all the time
+        env, hours = Environment(world, clock), list[float]()
+        # When the schedule runs every quarter of an hour for two days
+        for quarter in range(2 * 24 * 4):
+            env.save(name=str(quarter))
+            if env.invoke("refresh", schedule)["queued"]:
+                hours.append(quarter / 4)
+            clock.passes(minutes=15)
+        # Then it is queued when the queue has given up on it, then after twice as long each time, and twice a day
+        assert hours == [0, 1.5, 4.5, 10.5, 22.5, 34.5, 46.5]
+
+    def test_one_that_was_refreshed_is_queued_as_before(
+        self, clock: Clock, world: World, schedule: dict[str, Any]
+    ) -> None:
+        env = Environment(world, clock)
+        for number in range(3):
+            env.save(name=str(number))
+            assert env.invoke("refresh", schedule) == {"queued": 1}
+            assert failed(env.invoke("refresh", messages(GROUP))) == []
+            clock.passes(minutes=15)
+
+    def test_one_that_is_queued_while_a_refresh_is_under_way_waits_for_its_own(
+        self, world: World, clock: Clock, schedule: dict[str, Any]
+    ) -> None:
+        # Given a refresh during which the schedule queues the group
+        env = Environment(world, clock)
+        env.save(name="Ada")
+
+        def queue() -> None:
+            clock.passes(seconds=1)
+            assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
+
+        with env.stepping(Steps.interrupted(0, queue, lambda request: request.operation == "PutObject")):
+            env.refresh()
+        # When the schedule runs again before that message was worked off, then it is not queued again
+        clock.passes(minutes=15)
+        assert env.invoke("refresh", schedule) == {"queued": 0}
+
+    def test_the_age_of_one_that_is_written_to_all_the_time_counts_from_its_first_queueing(
+        self, world: World, clock: Clock, schedule: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for _ in range(4):
+            Environment(world, clock).save()
+            capsys.readouterr()
+            Environment(world, clock).invoke("refresh", schedule)
+            clock.passes(minutes=15)
+        (blob,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "RefreshAge" in line)
+        assert blob["RefreshAge"] == [45 * 60]
+
     @pytest.mark.parametrize("frozen", FREEZES)
     def test_an_environment_marks_again_though_a_clock_stands_still(
         self, frozen: str, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,7 @@ from personas.contract.registry import ROUTES
 from personas.operations.refresh import TIME_FOR_A_GROUP
 from personas.runtime import GATEWAY_WAITS
 from personas.settings import Settings
+from personas.store.queued_groups import QUEUE_TRIES
 from personas_tools import monitoring, template
 from personas_tools.template import Function, TableRequest
 from personas_tools.template_nodes import Node
@@ -72,6 +73,7 @@ def test_the_queue_feeds_the_refresh(
     assert isinstance(visible, int)
     assert batch * TIME_FOR_A_GROUP <= timedelta(seconds=timeout)
     assert visible >= 6 * timeout
+    assert 3 * timedelta(seconds=visible) == QUEUE_TRIES
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["RefreshDeadLetters", "Arn"]},
         "maxReceiveCount": 3,

@@ -16,6 +16,7 @@ from personas.store.groups import GroupStore
 from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
 from personas.store.queue import RefreshQueue
+from personas.store.queued_groups import QueuedGroups
 from personas.store.sdk_check import check_answers
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
@@ -92,6 +93,11 @@ class Services:
     def groups(self) -> GroupStore:
         """The groups' records and marks."""
         return GroupStore(self.table)
+
+    @cached_property
+    def queued_groups(self) -> QueuedGroups:
+        """The groups that the schedule has queued."""
+        return QueuedGroups(self.table)
 
     @cached_property
     def view_objects(self) -> ViewObjectStore:

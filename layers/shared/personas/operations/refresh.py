@@ -57,8 +57,11 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
             work.replaced |= manifest.keys
         _supersede(services, work.replaced)
     try:
-        # All writes that an older mark stands for took effect before this refresh began to read.
-        services.groups.unmark(group_id, started - MARK_COVERS)
+        services.parallel.gather(
+            # All writes that an older mark stands for took effect before this refresh began to read.
+            lambda: services.groups.unmark(group_id, started - MARK_COVERS),
+            lambda: services.queued_groups.forget(group_id, started),
+        )
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.
         logger.warning("a group stays marked", extra={"group": group_id})
@@ -79,11 +82,25 @@ def refresh_queued(services: Services, group_id: str) -> None:
 
 
 def queue_marked(services: Services) -> int:
-    """Queue every group that has changed since its last refresh, and return their number."""
+    """Queue every group that has changed since its last refresh, and return their number.
+
+    One that was queued and is not refreshed since is left to the queue, which tries it three times, and then for twice
+    as long each time: where a group cannot be refreshed, the age of the oldest one tells.
+    """
     waiting = services.groups.marked()
+    queued, now = services.queued_groups.among(group.group_id for group in waiting), services.now()
+    # A group that is written to all the time renews its mark.
+    since = [group.since for group in waiting] + [each.since for each in queued.values()]
     # A mark of another environment's clock may lie ahead of this one's.
-    record_refresh_age(max(services.now() - waiting[0].since, timedelta()) if waiting else timedelta())
-    return services.refresh_queue.send(group.group_id for group in waiting)
+    record_refresh_age(max(now - min(since), timedelta()) if since else timedelta())
+    due = [
+        group.group_id
+        for group in waiting
+        if group.group_id not in queued or queued[group.group_id].may_be_queued_again(now)
+    ]
+    number = services.refresh_queue.send(due)
+    services.parallel.run([partial(services.queued_groups.note, each, queued.get(each), now) for each in due])
+    return number
 
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:

@@ -77,6 +77,11 @@ def mark(group_id: str) -> Key:
     return Key(group_partition(group_id), "mark")
 
 
+def queued(group_id: str) -> Key:
+    """Return the key of what says when the schedule queued the group that no refresh has finished since."""
+    return Key(group_partition(group_id), "queued")
+
+
 def drafters_partition(group_id: str) -> str:
     """Return the partition that lists the profiles of a group that may have drafts."""
     return f"draft#{group_id}"

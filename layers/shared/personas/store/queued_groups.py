@@ -1,0 +1,66 @@
+"""The groups that the schedule has queued and that no refresh has finished since: the pace at which it queues them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from personas.store import keys
+from personas.store.attributes import Item, each_readable, integer, text
+from personas.store.table import Table
+
+QUEUE_TRIES: Final = timedelta(minutes=90)
+"""The time from the queueing of a group to its dead letter: three attempts, half an hour apart."""
+LONGEST_PAUSE: Final = timedelta(hours=12)
+_DOUBLINGS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A group that was queued so many ``times`` since ``since``, the last one at ``at``, and is not refreshed yet."""
+
+    since: datetime
+    at: datetime
+    times: int
+
+    def may_be_queued_again(self, now: datetime) -> bool:
+        """Tell whether the queue has given up on it, and a pause is over that doubles each time."""
+        doublings = min(self.times - 1, _DOUBLINGS_MAX)
+        return not self.at <= now < self.at + min(QUEUE_TRIES * 2**doublings, LONGEST_PAUSE)
+
+
+class QueuedGroups:
+    """The queued groups among all."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def among(self, group_ids: Iterable[str]) -> dict[str, Queued]:
+        """Return those of these groups that were queued and are not refreshed since."""
+        items = self._table.get_many(map(keys.queued, group_ids)).values()
+        return dict(each_readable(items, _queued))
+
+    def note(self, group_id: str, earlier: Queued | None, now: datetime) -> None:
+        """Note that the group was queued."""
+        since, times = (earlier.since, earlier.times + 1) if earlier else (now, 1)
+        body = {"since": _milliseconds(since), "at": _milliseconds(now), "times": times}
+        self._table.put_plain(keys.queued(group_id), body, asked_for=False)
+
+    def forget(self, group_id: str, began: datetime) -> None:
+        """Forget that a group was queued, unless later than then: a refresh that began at that time has finished."""
+        self._table.delete_older(keys.queued(group_id), "at", _milliseconds(began) + 1)
+
+
+def _queued(item: Item) -> tuple[str, Queued]:
+    since, at = _moment(integer(item, "since")), _moment(integer(item, "at"))
+    return keys.id_of(text(item, "pk")), Queued(since, at, max(integer(item, "times"), 1))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
