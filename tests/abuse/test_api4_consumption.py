@@ -13,9 +13,9 @@ from typing import Any, Final
 import pytest
 
 from personas.contract.base import BODY_MAX, ITEMS_MAX, PAGE_SIZE_MAX
-from personas.contract.registry import OPERATIONS
+from personas.contract.registry import ARTIFACT
 from support.client import event
-from support.world import NEEDED, World, fault
+from support.world import NEEDED, NOBODY, World, fault
 
 IGNORED: Final = {"group_id"}
 """Fields that nothing reads: the body's own size bounds them."""
@@ -41,9 +41,9 @@ def unbounded(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
         yield from unbounded(inner, path)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", ARTIFACT)
 def test_every_string_list_and_number_of_a_request_has_a_bound(operation: str) -> None:
-    request = OPERATIONS[operation].request
+    request = ARTIFACT[operation].request
 
     assert request is None or list(unbounded(request.model_json_schema())) == []
 
@@ -63,6 +63,11 @@ def test_an_unbounded_field_would_be_found() -> None:
         ("search", {"page_size": PAGE_SIZE_MAX + 1}),
         ("search", {"page_size": 0}),
         ("search", {"page_offset": -1}),
+        ("history", {"persona_id": NOBODY, "page_size": PAGE_SIZE_MAX + 1}),
+        ("history", {"persona_id": NOBODY, "page_size": 0}),
+        ("history", {"persona_id": NOBODY, "before_version": 2**53}),
+        ("compare", {"persona_id": NOBODY, "from_version": -1}),
+        ("restore", {"persona_id": NOBODY, "version": 2**53}),
         ("search", {"page_offset": 2**53}),
     ],
 )

@@ -19,7 +19,7 @@ from unicodedata import normalize
 import pytest
 
 from personas.contract.problems import Problem
-from personas.contract.registry import OPERATIONS
+from personas.contract.registry import ARTIFACT
 from personas.contract.visible import is_visible
 from support.client import Answer, Client, Handler
 from support.hostile import Gun, Json, Shot
@@ -40,10 +40,10 @@ PART: Final = 500
 
 def parts() -> list[tuple[str, int]]:
     """Return the operations, each as often as it takes to send its share."""
-    total = sum(SHARES.get(name, 1) for name in OPERATIONS)
+    total = sum(SHARES.get(name, 1) for name in ARTIFACT)
     return [
         (name, part)
-        for name in OPERATIONS
+        for name in ARTIFACT
         for part in range(ceil(BODIES * SHARES.get(name, 1) / total / PART) if BODIES else 1)
     ]
 
@@ -57,7 +57,7 @@ class Range:
     def __init__(self, world: World) -> None:
         self.world = world
         self.key = {"x-api-key": world.key("root")}
-        self.client = Client(self.key, {name: self._handler(name) for name in OPERATIONS})
+        self.client = Client(self.key, {name: self._handler(name) for name in ARTIFACT})
         self.persona_ids = [world.save(department_ids=[CARE], examples=["One.", "Two."]) for _ in range(5)]
         self.draft_id = world.draft("root", name="Draft")
         self.draft_version = 1
@@ -99,6 +99,13 @@ class Range:
                     **chance.choice((draft, draft, {})),
                 },
                 "docs": {"entity_id": persona_id},
+                "history": {"persona_id": persona_id, **chance.choice(({"version": 1}, {"before_version": 2}))},
+                "compare": {
+                    "persona_id": persona_id,
+                    "from_version": 1,
+                    **chance.choice(({"to_version": 1}, {"draft_id": self.draft_id}, {})),
+                },
+                "restore": {"persona_id": persona_id, "version": 1, "expected_version": chance.choice((1, None))},
                 "export": {"search": "a", "persona_id": persona_id, "field_ids": []},
             }
             return bodies.get(operation, {})
@@ -109,7 +116,7 @@ class Range:
 
     def check_accepted(self, operation: str, shot: Shot, answer: Answer) -> None:
         """Check that an accepted body can be read back as it was sent."""
-        if OPERATIONS[operation].request is None:
+        if ARTIFACT[operation].request is None:
             return
         assert shot.body is not None
         sent = json.loads(shot.body) if shot.body.strip() else {}
@@ -134,6 +141,10 @@ class Range:
                 assert {name: sent[name] for name in filters} == {
                     name: each["search"] for name, each in filters.items()
                 }
+            case "history":
+                assert answer.body["current_version"] == self.form(persona_id=sent["persona_id"])["version"]
+            case "restore":
+                assert answer.body["version"] == self.form(persona_id=sent["persona_id"])["version"]
             case "duplicate":
                 was, now = self.form(persona_id=sent["persona_id"]), self.form(persona_id=answer.body["persona_id"])
                 assert now["instructions"] == was["instructions"]
@@ -180,9 +191,9 @@ def check_answer(operation: str, answer: Answer) -> None:
     assert len(answer.text) <= ANSWER_MAX
     if answer.status == 200:
         assert answer.headers["Content-Type"] == "application/json"
-        OPERATIONS[operation].response.model_validate(answer.body)
+        ARTIFACT[operation].response.model_validate(answer.body)
         return
-    assert answer.status in OPERATIONS[operation].errors
+    assert answer.status in ARTIFACT[operation].errors
     assert answer.headers["Content-Type"] == "application/json"
     assert Problem.model_validate(answer.body).status == answer.status
     assert all(each["field"] == "" or each["field"].startswith("/") for each in answer.body.get("errors", ()))

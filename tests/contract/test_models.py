@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from personas.contract import (
     base,
+    compare,
     create,
     delete,
     docs,
@@ -18,9 +19,12 @@ from personas.contract import (
     drafts,
     duplicate,
     export,
+    field_values,
     get,
+    history,
     refresh,
     resources,
+    restore,
     results,
     search,
     sections,
@@ -30,7 +34,7 @@ from personas.contract.base import ReadRequest, Rejected, WireModel, WriteItem, 
 from personas.contract.download import DownloadResponse
 from personas.contract.persona_fields import FIELDS
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
-from personas.contract.registry import OPERATIONS, PREFIX, ROUTES
+from personas.contract.registry import ARTIFACT, OPERATIONS, PREFIX, ROUTES
 
 ID: Final = "0b0c5f6e-1f2a-4c3d-8e4f-a0b1c2d3e4f5"
 OTHER: Final = "11111111-2222-4333-8444-555555555555"
@@ -120,6 +124,32 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
     FieldError: "field:string message:string",
     duplicate.DuplicatePersonaRequest: GROUP + "persona_id:uuid",
     duplicate.DuplicatePersonaResponse: "success:boolean persona_id:uuid message:string",
+    history.PersonaHistoryRequest: (
+        "persona_id:uuid before_version:integer|null=null page_size:integer|null=20 version:integer|null=null"
+    ),
+    history.PersonaHistoryResponse: (
+        "persona_id:uuid current_version:integer deleted:boolean versions:[PersonaVersion] "
+        "next_before_version:integer|null pending:[integer]"
+    ),
+    history.PersonaVersion: (
+        "version:integer kind:string at:time changed_by:VersionAuthor|null mcp:boolean changed:[string] "
+        "restored_from:integer|null values:FieldValues|null"
+    ),
+    history.VersionAuthor: "profile_id:uuid name:string|null",
+    field_values.FieldValues: (
+        "name:string|null description:string|null instructions:string|null color:NamedEntry|null icon:NamedEntry|null "
+        "active:NamedEntry|null departments:[NamedEntry] parameter_fields:[NamedEntry] examples:[string] "
+        "voices:[NamedEntry]"
+    ),
+    field_values.NamedEntry: "id:uuid name:string|null",
+    compare.ComparePersonaRequest: (
+        "persona_id:uuid from_version:integer to_version:integer|null=null draft_id:uuid|null=null"
+    ),
+    compare.ComparePersonaResponse: (
+        "persona_id:uuid from_version:integer to_version:integer differences:[FieldDifference]"
+    ),
+    restore.RestorePersonaRequest: (GROUP + "persona_id:uuid version:integer expected_version:integer|null=null"),
+    restore.RestorePersonaResponse: "success:boolean persona_id:uuid version:integer message:string",
     delete.DeletePersonaRequest: GROUP + "persona_ids:[uuid]",
     delete.DeletePersonaResponse: "results:[DeletePersonaResult]",
     results.DeletePersonaResult: "success:boolean persona_id:string message:string code:string|null=null",
@@ -294,7 +324,7 @@ def test_type_has_the_fields_of_the_contract(model: type[BaseModel]) -> None:
 
 
 def test_every_model_of_the_registry_is_in_the_table() -> None:
-    for operation in OPERATIONS.values():
+    for operation in ARTIFACT.values():
         assert operation.response is not None
         assert operation.response in TYPES
         assert operation.request is None or operation.request in TYPES
@@ -314,7 +344,7 @@ def test_the_list_of_drafts_has_each_field_of_the_form() -> None:
 
 
 def test_requests_are_tolerant_or_strict_by_what_they_do() -> None:
-    for operation in OPERATIONS.values():
+    for operation in ARTIFACT.values():
         assert operation.response is not None
         assert issubclass(operation.response, WireModel)
         if operation.request is not None:
@@ -351,8 +381,18 @@ def test_the_registry_is_the_reference() -> None:
         assert operation.success == 200
 
 
-def test_the_twelfth_route_is_the_download() -> None:
-    (download,) = (ROUTES[name] for name in ROUTES.keys() - OPERATIONS.keys())
+def test_the_versions_of_a_persona_go_beyond_the_reference() -> None:
+    beyond = {name: ARTIFACT[name] for name in ARTIFACT.keys() - OPERATIONS.keys()}
+    assert beyond.keys() == {"history", "compare", "restore"}
+    for name, operation in beyond.items():
+        assert (operation.method, operation.path, operation.success) == ("POST", f"{PREFIX}/{name}", 200)
+        assert operation.idempotent_header is operation.writes is (name == "restore")
+        assert not operation.if_match
+        assert list(operation.errors) == sorted(operation.errors)
+
+
+def test_one_more_route_is_the_download() -> None:
+    (download,) = (ROUTES[name] for name in ROUTES.keys() - ARTIFACT.keys())
     assert (download.method, download.path) == ("GET", "/api/v5/uploads/{upload_id}/download")
     assert (download.success, download.request, download.response) == (302, None, DownloadResponse)
     assert fields_of(DownloadResponse) == {"url": "string", "expires_at": "time"}
@@ -682,10 +722,16 @@ def test_get_takes_the_short_names_too_and_prefers_the_long_ones() -> None:
 
 
 def test_read_requests_pass_over_what_they_do_not_know() -> None:
-    for operation in OPERATIONS.values():
+    values = {"persona_id": ID, "from_version": 1}
+    for operation in ARTIFACT.values():
         if operation.request is not None and not operation.writes:
-            request = operation.request.model_validate({"nonsense": 1, "group_id": {"any": "thing"}, "mcp": True})
-            assert request.model_fields_set == set()
+            needed = {
+                name: values[name] for name, field in operation.request.model_fields.items() if field.is_required()
+            }
+            request = operation.request.model_validate(
+                {"nonsense": 1, "group_id": {"any": "thing"}, "mcp": True, **needed}
+            )
+            assert request.model_fields_set == needed.keys()
 
 
 @pytest.mark.parametrize("group", [ID, "x", None, 5, {"a": [1]}])

@@ -212,8 +212,8 @@ def test_the_demo_answers_as_the_examples_say(tmp_path: Path) -> None:
         draft_ids = {None: None}
         for example in EXAMPLES:
             request = example["request"]
-            if isinstance(request, dict) and "input_draft_id" in request:
-                request = {**request, "input_draft_id": draft_ids[request["input_draft_id"]]}
+            for name in {"input_draft_id", "draft_id"} & (request or {}).keys():
+                request = {**request, name: draft_ids[request[name]]}
             session = sessions[example.get("role", "superadmin") or "nobody"]
             status, answer = session.call(example["operation"], request, **example.get("headers", {}))
             draft_ids[example.get("response", {}).get("draft_id")] = answer.get("draft_id")

@@ -12,6 +12,7 @@ import pytest
 
 from support.client import Answer, Client
 from support.issuer import Issuer
+from support.streamed import Streamed
 from support.world import (
     ANGRY,
     CARE,
@@ -38,7 +39,10 @@ from support.world import (
     pointers,
 )
 
-OPERATIONS: Final = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export", "download")
+OPERATIONS: Final = (
+    *("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export", "download"),
+    *("history", "compare", "restore"),
+)
 
 OK: Final = (200, None)
 LED: Final = (302, None)
@@ -70,6 +74,9 @@ class Target:
             "drafts": {},
             "docs": {"entity_id": self.persona_id},
             "export": {"persona_id": self.persona_id},
+            "history": {"persona_id": self.persona_id},
+            "compare": {"persona_id": self.persona_id, "from_version": 1, **over},
+            "restore": {"persona_id": self.persona_id, "version": 1},
         }
         return {"upload_id": self.upload_id()} if operation == "download" else bodies[operation]
 
@@ -178,6 +185,64 @@ def in_an_active_scenario(world: World, _: Issuer) -> tuple[Client, Target]:
     return world.client("root"), target
 
 
+def moved_away(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with a persona that was of the caller's department in its first version and is of another one now."""
+    persona_id = world.save(department_ids=[CARE])
+    return world.client("coach"), Target(moved(world, persona_id, SALES), None, (CARE,), world.client("coach"))
+
+
+def moved_here(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with a persona that was of another department in its first version and is of the caller's now."""
+    persona_id = world.save(department_ids=[SALES])
+    return world.client("coach"), Target(moved(world, persona_id, CARE), None, (CARE,), world.client("coach"))
+
+
+def taken_from_the_caller(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with the id of a persona of the caller's department that was deleted, under which another one has come."""
+    persona_id = taken_over(world, world.save(department_ids=[CARE]), SALES)
+    return world.client("coach"), Target(persona_id, None, (CARE,), world.client("coach"))
+
+
+def taken_by_the_caller(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with the id of a persona of another department that was deleted, under which the caller's has come."""
+    persona_id = taken_over(world, world.save(department_ids=[SALES]), CARE)
+    return world.client("coach"), Target(persona_id, None, (CARE,), world.client("coach"))
+
+
+def deleted_of_the_caller(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with a persona of the caller's department that was deleted."""
+    persona_id = deleted(world, world.save(department_ids=[CARE]))
+    return world.client("coach"), Target(persona_id, None, (CARE,), world.client("coach"))
+
+
+def deleted_of_others(world: World, _: Issuer) -> tuple[Client, Target]:
+    """Call with a persona of another department that was deleted, and that was of the caller's in its first version."""
+    persona_id = deleted(world, moved(world, world.save(department_ids=[CARE]), SALES))
+    return world.client("coach"), Target(persona_id, None, (CARE,), world.client("coach"))
+
+
+def moved(world: World, persona_id: str, department_id: str) -> str:
+    """Move a persona to a department, and have all that was written recorded."""
+    item = {"persona_id": persona_id, "department_ids": [department_id]}
+    assert world.client().call("update", {"personas": [item]}).status == 200
+    Streamed(world.aws, world.guard).flow()
+    return persona_id
+
+
+def deleted(world: World, persona_id: str) -> str:
+    """Delete a persona, and have all that was written recorded."""
+    assert world.client().call("delete", {"persona_ids": [persona_id]}).status == 200
+    Streamed(world.aws, world.guard).flow()
+    return persona_id
+
+
+def taken_over(world: World, persona_id: str, department_id: str) -> str:
+    """Delete a persona, and save another one of that department under its id."""
+    taken = world.save(id=deleted(world, persona_id), department_ids=[department_id])
+    Streamed(world.aws, world.guard).flow()
+    return taken
+
+
 def root_token(world: World, issuer: Issuer, **claims: Any) -> str:
     return issuer.token(world.profile("root"), **claims)
 
@@ -215,6 +280,12 @@ SITUATIONS: Final[Mapping[str, Situation]] = {
     "some foreign departments": of_some_foreign_departments,
     "no department": of_no_department,
     "active scenario": in_an_active_scenario,
+    "moved away": moved_away,
+    "moved here": moved_here,
+    "id taken from the caller": taken_from_the_caller,
+    "id taken by the caller": taken_by_the_caller,
+    "deleted of the caller": deleted_of_the_caller,
+    "deleted of others": deleted_of_others,
 }
 
 FOREIGN: Final = (403, "foreign_department")
@@ -225,42 +296,86 @@ TOP_ONLY: Final = (403, "superadmin_only")
 
 # fmt: off
 MATRIX: Final[Mapping[str, tuple[tuple[int, str | None], ...]]] = {
-    #                                 get    create     update    duplicate delete   draft  drafts docs  export download
-    "no key":                        (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "bad key":                       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "revoked key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "expired key":                   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "key of a group alone":          (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "key of a profile that is gone": (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "expired token":                 (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "token of another issuer":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "token for another audience":    (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "token of an unknown key":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "token of nobody":               (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "good key, expired token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "revoked key, good token":       (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "key and token of two groups":   (WHO,   WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
-    "token":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
-    "key of a group and token":      (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
-    "superadmin":                    (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
-    "admin":                         (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
-    "instructional":                 (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
-    "another role":                  (OK,    READS,     READS,    READS,    READS,    READS, OK,    OK,    OK,    LED),
-    "another group's ids":           (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE,  NONE,  NONE),
-    "unknown ids":                   (NONE,  OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE,  NONE,  NONE),
-    "another profile's draft":       (NONE,  OK,        OK,       OK,       OK,       NONE,  OK,    OK,    OK,    LED),
-    "another profile's export":      (OK,    OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    NONE),
-    "foreign department":            (NONE,  FOREIGN,   NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  NONE),
-    "some foreign departments":      (OK,    FOREIGN,   NOT_ALL,  OK,       OK,       OK,    OK,    OK,    OK,    NONE),
-    "no department":                 (OK,    NEEDS_ONE, TOP_ONLY, OK,       TOP_ONLY, OK,    OK,    OK,    OK,    NONE),
-    "active scenario":               (OK,    OK,        IN_USE,   OK,       IN_USE,   OK,    OK,    OK,    OK,    LED),
+    #                                 get   create     update    duplicate delete    draft  drafts docs  export download
+    "no key":                        (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "bad key":                       (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "revoked key":                   (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "expired key":                   (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "key of a group alone":          (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "key of a profile that is gone": (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "expired token":                 (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "token of another issuer":       (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "token for another audience":    (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "token of an unknown key":       (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "token of nobody":               (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "good key, expired token":       (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "revoked key, good token":       (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "key and token of two groups":   (WHO,  WHO,       WHO,      WHO,      WHO,      WHO,   WHO,   WHO,   WHO,   WHO),
+    "token":                         (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "key of a group and token":      (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "superadmin":                    (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "admin":                         (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "instructional":                 (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "another role":                  (OK,   READS,     READS,    READS,    READS,    READS, OK,    OK,    OK,    LED),
+    "another group's ids":           (NONE, OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE,  NONE,  NONE),
+    "unknown ids":                   (NONE, OK,        NONE,     NONE,     NONE,     NONE,  OK,    NONE,  NONE,  NONE),
+    "another profile's draft":       (NONE, OK,        OK,       OK,       OK,       NONE,  OK,    OK,    OK,    LED),
+    "another profile's export":      (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    NONE),
+    "foreign department":            (NONE, FOREIGN,   NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  NONE),
+    "some foreign departments":      (OK,   FOREIGN,   NOT_ALL,  OK,       OK,       OK,    OK,    OK,    OK,    NONE),
+    "no department":                 (OK,   NEEDS_ONE, TOP_ONLY, OK,       TOP_ONLY, OK,    OK,    OK,    OK,    NONE),
+    "active scenario":               (OK,   OK,        IN_USE,   OK,       IN_USE,   OK,    OK,    OK,    OK,    LED),
+    "moved away":                    (NONE, OK,        NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  LED),
+    "moved here":                    (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "id taken from the caller":      (NONE, OK,        NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  LED),
+    "id taken by the caller":        (OK,   OK,        OK,       OK,       OK,       OK,    OK,    OK,    OK,    LED),
+    "deleted of the caller":         (NONE, OK,        NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  LED),
+    "deleted of others":             (NONE, OK,        NONE,     NONE,     NONE,     OK,    OK,    NONE,  NONE,  LED),
+}
+
+OF_VERSIONS: Final[Mapping[str, tuple[tuple[int, str | None], ...]]] = {
+    #                                 history  compare  restore
+    "no key":                        (WHO,     WHO,     WHO),
+    "bad key":                       (WHO,     WHO,     WHO),
+    "revoked key":                   (WHO,     WHO,     WHO),
+    "expired key":                   (WHO,     WHO,     WHO),
+    "key of a group alone":          (WHO,     WHO,     WHO),
+    "key of a profile that is gone": (WHO,     WHO,     WHO),
+    "expired token":                 (WHO,     WHO,     WHO),
+    "token of another issuer":       (WHO,     WHO,     WHO),
+    "token for another audience":    (WHO,     WHO,     WHO),
+    "token of an unknown key":       (WHO,     WHO,     WHO),
+    "token of nobody":               (WHO,     WHO,     WHO),
+    "good key, expired token":       (WHO,     WHO,     WHO),
+    "revoked key, good token":       (WHO,     WHO,     WHO),
+    "key and token of two groups":   (WHO,     WHO,     WHO),
+    "token":                         (OK,      OK,      OK),
+    "key of a group and token":      (OK,      OK,      OK),
+    "superadmin":                    (OK,      OK,      OK),
+    "admin":                         (OK,      OK,      OK),
+    "instructional":                 (OK,      OK,      OK),
+    "another role":                  (OK,      OK,      READS),
+    "another group's ids":           (NONE,    NONE,    NONE),
+    "unknown ids":                   (NONE,    NONE,    NONE),
+    "another profile's draft":       (OK,      NONE,    OK),
+    "another profile's export":      (OK,      OK,      OK),
+    "foreign department":            (NONE,    NONE,    NONE),
+    "some foreign departments":      (OK,      OK,      NOT_ALL),
+    "no department":                 (OK,      OK,      TOP_ONLY),
+    "active scenario":               (OK,      OK,      IN_USE),
+    "moved away":                    (NONE,    NONE,    NONE),
+    "moved here":                    (OK,      NONE,    NONE),
+    "id taken from the caller":      (NONE,    NONE,    NONE),
+    "id taken by the caller":        (OK,      NONE,    NONE),
+    "deleted of the caller":         (OK,      OK,      OK),
+    "deleted of others":             (NONE,    NONE,    NONE),
 }
 # fmt: on
 
 CELLS: Final = [
     pytest.param(situation, operation, *cell, id=f"{situation}-{operation}")
     for situation, row in MATRIX.items()
-    for operation, cell in zip(OPERATIONS, row, strict=True)
+    for operation, cell in zip(OPERATIONS, (*row, *OF_VERSIONS[situation]), strict=True)
 ]
 
 
@@ -277,7 +392,7 @@ def test_cell(world: World, issuer: Issuer, situation: str, operation: str, stat
 
 
 def test_every_situation_has_its_row() -> None:
-    assert MATRIX.keys() == SITUATIONS.keys()
+    assert MATRIX.keys() == OF_VERSIONS.keys() == SITUATIONS.keys()
 
 
 # ---- What is another department's ------------------------------------------------------------------------------------

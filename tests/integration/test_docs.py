@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from personas.contract.registry import OPERATIONS
+from personas.contract.registry import ARTIFACT
 from personas.domain.permissions import WRITING_ROLES
 from personas.store import keys
 from personas.store.attributes import Item, decode_item
@@ -49,7 +49,7 @@ class TestWhatItSays:
         assert set(named(documentation["resources"])) == RESOURCES
         assert len(documentation["resources"]) == len(RESOURCES)
         assert [permission["name"] for permission in documentation["permissions"]] == PERMISSIONS
-        assert [operation["name"] for operation in documentation["api_operations"]] == list(OPERATIONS)
+        assert [operation["name"] for operation in documentation["api_operations"]] == list(ARTIFACT)
 
     def test_everything_is_described(self, documentation: dict[str, Any]) -> None:
         described = [

@@ -58,6 +58,26 @@ ALLOWED: Final = {
     "DeleteFunction": {IDENTITY, IDEMPOTENCY, (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",))},
     "DraftFunction": {IDENTITY, FEED, TEXTS, IDEMPOTENCY, (TABLE, "GetItem PutItem UpdateItem", ("draft#*",))},
     "DraftsFunction": {IDENTITY, (CHANGES, "Query", ("draft#*",))},
+    "HistoryFunction": {
+        IDENTITY,
+        FEED,
+        (TABLE, "GetItem", ("group#*",)),
+        ("HistoryTable", "BatchGetItem Query", ("history#*",)),
+    },
+    "CompareFunction": {
+        IDENTITY,
+        FEED,
+        (TABLE, "GetItem", ("draft#*", "group#*")),
+        ("HistoryTable", "BatchGetItem", ("history#*",)),
+    },
+    "RestoreFunction": {
+        IDENTITY,
+        FEED,
+        IDEMPOTENCY,
+        (TABLE, "GetItem PutItem UpdateItem", ("group#*",)),
+        (TABLE, "BatchWriteItem", ("text#*",)),
+        ("HistoryTable", "BatchGetItem", ("history#*",)),
+    },
     "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
     "SearchFunction": {
         IDENTITY,

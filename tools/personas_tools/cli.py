@@ -30,6 +30,7 @@ from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
 from personas_tools.screen import Commands
 from personas_tools.streams import Stream, StreamReader
+from personas_tools.version_commands import show_differences, show_history
 from personas_tools.workers import Workers
 
 _DRAIN: Final = 30
@@ -42,7 +43,7 @@ def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
-for command in (library, profile, export_file, import_file):
+for command in (library, profile, export_file, import_file, show_history, show_differences):
     main.add_command(command)
 for commands in (key_commands, repair_commands, persona_commands):
     commands.register(main)

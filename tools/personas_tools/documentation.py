@@ -13,7 +13,7 @@ from typing import Final, cast, get_args
 import click
 from pydantic import BaseModel
 
-from personas.contract import draft, drafts, get, search
+from personas.contract import create, draft, drafts, get, search
 from personas.contract.docs import (
     DocsApiResponse,
     DocsColumn,
@@ -26,7 +26,7 @@ from personas.contract.docs import (
     PersonaDocsResponse,
 )
 from personas.contract.persona_fields import TextKind
-from personas.contract.registry import ABOUT, OPERATIONS, Operation
+from personas.contract.registry import ABOUT, ARTIFACT, Operation
 from personas.contract.views import SEARCH, TEXTS, View
 from personas.domain.permissions import PERMISSIONS
 from personas_tools.layout import CATALOGUE_ENTRY, DRAFT, PERSONA, TABLE, TEXT_ENTRY, Attribute
@@ -39,7 +39,7 @@ _SUFFIXES: Final = ("_show_selected", "_search", "_ids", "_id")
 def documentation() -> PersonaDocsResponse:
     """Return the documentation as it is without a persona: the same for every caller."""
     of_drafts = (draft.OPERATION, drafts.OPERATION)
-    operations = {name: _operation(operation) for name, operation in OPERATIONS.items()}
+    operations = {name: _operation(operation) for name, operation in ARTIFACT.items()}
     return PersonaDocsResponse(
         name="persona",
         type="artifact",
@@ -50,7 +50,7 @@ def documentation() -> PersonaDocsResponse:
             description=ABOUT,
             materialized_view=_view(SEARCH, search.ListPersonaApiPersona),
             tables=[_table(PERSONA)],
-            operations=[info for name, info in operations.items() if OPERATIONS[name] not in of_drafts],
+            operations=[info for name, info in operations.items() if ARTIFACT[name] not in of_drafts],
         ),
         entries=[
             DocsResponse(
@@ -67,7 +67,7 @@ def documentation() -> PersonaDocsResponse:
         page_metadata=DocsApiResponse(
             list=PageTitle(title="Personas", description=search.OPERATION.summary),
             detail=PageTitle(title="Persona", description=get.OPERATION.summary),
-            new=PageTitle(title="New persona", description=OPERATIONS["create"].summary),
+            new=PageTitle(title="New persona", description=create.OPERATION.summary),
         ),
     )
 
@@ -86,7 +86,7 @@ def _resources() -> Iterator[DocsResponse]:
     models = dict(_resource_models())
     stems = {name.removesuffix("s"): name for name in models}
     about: dict[str, list[OperationInfo]] = {name: [] for name in models}
-    for operation in OPERATIONS.values():
+    for operation in ARTIFACT.values():
         params: dict[str, list[OperationParam]] = {}
         for param in params_of(operation.request):
             params.setdefault(_resource_of(param.name, stems), []).append(_param(param))

@@ -25,6 +25,10 @@ TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "Find": ("What there is: lists, forms and options.", ("search", "get")),
     "Save": (f"What is changed, up to {ITEMS_MAX:,} personas a call.", ("create", "update", "duplicate", "delete")),
     "Drafts": ("What someone is still typing. Drafts belong to their profile.", ("draft", "drafts")),
+    "Versions": (
+        "Who changed a persona, what it was before, and the way back.",
+        ("history", "compare", "restore"),
+    ),
     "Files": ("Personas as a CSV file.", ("export", "download")),
     "Service": ("What the service says of itself, and what keeps it fresh.", ("docs", "refresh")),
 }

@@ -1,20 +1,36 @@
 """The commands `personas unreadable` and `restore`: the repair of what is stored."""
 
+from collections.abc import Sequence
+
 import click
 
 from personas.domain.text import new_secret
 from personas.store.groups import GroupStore
 from personas_tools.mending import remove, unreadable, unreadable_record
 from personas_tools.restore import restore
-from personas_tools.screen import say
+from personas_tools.screen import OneOf, say
 from personas_tools.store_options import Uuid, group_of, of_group, on_store
 from personas_tools.target import Target
+from personas_tools.version_commands import restore_version
 
 
 def register(main: click.Group) -> None:
     """Add the commands to the command line."""
     main.add_command(unreadable_personas)
-    main.add_command(restore_personas)
+    main.add_command(
+        OneOf(
+            "restore",
+            [restore_version, restore_personas],
+            _restoring,
+            "Bring back a version of a persona, or all that a restored table has.",
+        )
+    )
+
+
+def _restoring(arguments: Sequence[str]) -> click.Command:
+    """Return what `personas restore` is to do: it takes the personas of a table, or one version of a persona."""
+    takes_table = any(each.partition("=")[0] == "--from-table" for each in arguments)
+    return restore_personas if takes_table else restore_version
 
 
 @click.command("unreadable")

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -60,6 +61,23 @@ class Commands(click.Group):
             raise  # it has nothing in it but what was typed
         except click.ClickException as error:
             raise click.ClickException(printable(error.format_message(), keep="\n\t")) from error
+
+
+class OneOf(click.Command):
+    """A command that stands for several, of which ``choose`` returns the one that the arguments mean."""
+
+    def __init__(
+        self, name: str, commands: Sequence[click.Command], choose: Callable[[Sequence[str]], click.Command], about: str
+    ) -> None:
+        params = [param for command in commands for param in command.params]
+        super().__init__(name, params=params, help=about)
+        self._choose = choose
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return the context of the command that is meant."""
+        return self._choose(args).make_context(info_name, args, parent, **extra)
 
 
 def confirm(question: str, *, yes: bool, otherwise: str) -> None:

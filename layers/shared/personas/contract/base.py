@@ -42,6 +42,7 @@ ITEMS_MAX: Final = 1_000
 """Items of one bulk call."""
 PAGE_SIZE_DEFAULT: Final = 12
 PAGE_SIZE_MAX: Final = 100
+VERSION_PAGE_SIZE_DEFAULT: Final = 20
 BODY_MAX: Final = 1_000_000
 """Bytes of a request body."""
 BULK_BODY_MAX: Final = 4_000_000
@@ -201,12 +202,12 @@ FilterIds = Annotated[list[Id], Field(max_length=LIST_MAX), AfterValidator(_each
 Switch = Annotated[bool, Field(strict=True)]
 Version = Annotated[Annotated[int, Field(strict=True, ge=0, le=NUMBER_MAX)], BeforeValidator(_whole)]
 VersionOrZero = Annotated[Version, BeforeValidator(_null_as(0))]
-PageSize = Annotated[
-    Annotated[int, Field(strict=True, ge=1, le=PAGE_SIZE_MAX)],
-    BeforeValidator(_whole),
-    BeforeValidator(_null_as(PAGE_SIZE_DEFAULT)),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}, {"type": "null"}]}),
-]
+_Page = Annotated[Annotated[int, Field(strict=True, ge=1, le=PAGE_SIZE_MAX)], BeforeValidator(_whole)]
+_PAGE_SCHEMA: Final = WithJsonSchema(
+    {"anyOf": [{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX}, {"type": "null"}]}
+)
+PageSize = Annotated[_Page, BeforeValidator(_null_as(PAGE_SIZE_DEFAULT)), _PAGE_SCHEMA]
+VersionPageSize = Annotated[_Page, BeforeValidator(_null_as(VERSION_PAGE_SIZE_DEFAULT)), _PAGE_SCHEMA]
 PageOffset = Annotated[
     Version,
     BeforeValidator(_null_as(0)),

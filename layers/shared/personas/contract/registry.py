@@ -4,9 +4,11 @@ A handler takes ``OPERATION`` from its own operation's module instead, for this 
 """
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Final
 
 from personas.contract import (
+    compare,
     create,
     delete,
     docs,
@@ -16,15 +18,15 @@ from personas.contract import (
     duplicate,
     export,
     get,
+    history,
     refresh,
+    restore,
     search,
     update,
 )
 from personas.contract.operation import PREFIX, Operation
 
-__all__ = ["ABOUT", "OPERATIONS", "PREFIX", "ROUTES", "Operation"]
-
-_MODULES: Final = (get, search, create, update, duplicate, delete, draft, drafts, docs, export, refresh)
+__all__ = ["ABOUT", "ARTIFACT", "OPERATIONS", "PREFIX", "ROUTES", "Operation"]
 
 ABOUT: Final = (
     "The characters that people train conversations with. A persona has a name, a description, instructions for the "
@@ -32,8 +34,16 @@ ABOUT: Final = (
 )
 """The description of personas in the documentation."""
 
-OPERATIONS: Final[Mapping[str, Operation]] = {module.OPERATION.name: module.OPERATION for module in _MODULES}
-"""The eleven of the reference, in its order, by name: what the persona artifact can do."""
 
-ROUTES: Final[Mapping[str, Operation]] = {**OPERATIONS, download.OPERATION.name: download.OPERATION}
-"""Every route of the service, by the name of its function: the eleven, and the download of what export wrote."""
+def _by_name(*modules: ModuleType) -> Mapping[str, Operation]:
+    return {module.OPERATION.name: module.OPERATION for module in modules}
+
+
+OPERATIONS: Final = _by_name(get, search, create, update, duplicate, delete, draft, drafts, docs, export, refresh)
+"""The eleven of the reference, in its order, by name."""
+
+ARTIFACT: Final[Mapping[str, Operation]] = {**OPERATIONS, **_by_name(history, compare, restore)}
+"""All that the persona artifact can do: the eleven, and what goes beyond the reference."""
+
+ROUTES: Final[Mapping[str, Operation]] = {**ARTIFACT, **_by_name(download)}
+"""Every route of the service, by the name of its function: those, and the download of what export wrote."""

@@ -1,0 +1,17 @@
+"""The function behind POST /api/v5/artifacts/personas/compare."""
+
+from personas.api import Json, build_app, lambda_function
+from personas.contract.compare import OPERATION, ComparePersonaRequest, ComparePersonaResponse
+from personas.operations.compare import compare_versions
+from personas.services import services
+
+app = build_app(OPERATION)
+
+
+@app.post(OPERATION.path)
+def compare(body: Json[ComparePersonaRequest]) -> ComparePersonaResponse:
+    """Return the fields in which two versions of a persona differ."""
+    return compare_versions(services(), app.caller, body)
+
+
+lambda_handler = lambda_function(app)
