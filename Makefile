@@ -164,6 +164,7 @@ examples: $(DEV) $(MINISTACK) ## Record docs/examples.json again: the answers of
 openapi: $(DEV) ## Write docs/openapi.json and the answer of docs, from the models, docs/errors.md and docs/examples.json
 	@.venv/bin/personas openapi > docs/openapi.json.new
 	@mv docs/openapi.json.new docs/openapi.json
+	@.venv/bin/python -m personas_tools.event_schema > docs/events.schema.json
 	@.venv/bin/python -m personas_tools.documentation > $(DOCUMENTATION).new
 	@mv $(DOCUMENTATION).new $(DOCUMENTATION)
 

@@ -32,6 +32,7 @@ os.environ.update(
         "IDEMPOTENCY_TABLE": "idempotency",
         "HISTORY_TABLE": "history",
         "HISTORY_DAYS": "365",
+        "EVENT_BUS": "",
         "BUCKET": "bucket",
         "REFRESH_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/queue",
         "STAGE": "benchmark",

@@ -62,10 +62,13 @@ def processes(ministack: str, table_definitions: Mapping[str, TableRequest]) -> 
         )
         credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         invoke = Processes(credentials | dict(aws.environment))
-        yield Walk(aws.names["PersonasTable"], invoke).run(), invoke
+        walk = Walk(aws.names["PersonasTable"], invoke).run()
+        # It is only in stacks that name a bus, and has the history's events.
+        walk.answers["events"] = invoke("SendEventsFunction", walk.event("stream"))
+        yield walk, invoke
 
 
-@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("name", [*targets(), "events"])
 def test_it_answers_its_event(processes: tuple[Walk, Processes], name: str) -> None:
     answer = processes[0].answers[name]
     assert succeeded(name, answer), answer

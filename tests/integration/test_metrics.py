@@ -155,7 +155,7 @@ def test_views_that_are_dropped_for_want_of_memory_are_counted(
 
 
 def test_there_is_an_alarm_on_each() -> None:
-    metrics = [metric for watch in watches([]) for alarm in watch.alarms for metric in alarm.metrics.values()]
+    metrics = [metric for watch in watches({}) for alarm in watch.alarms for metric in alarm.metrics.values()]
     own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
     stack = ("service", "AWS::StackName")
     assert own == {

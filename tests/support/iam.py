@@ -65,7 +65,7 @@ class Guard:
 
     It sees the calls of clients that are made ``watching``, such as those of the code under test. ``names`` are
     physical names by logical id, ``partition_keys`` attributes by the physical name of their table. Of S3 it knows
-    objects and the listing of a bucket, of SQS the sending of messages.
+    objects and the listing of a bucket, of SQS and EventBridge the sending.
     """
 
     functions: Mapping[str, Function]
@@ -77,7 +77,7 @@ class Guard:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch every session of botocore that is made within this context; boto3's default session is made again."""
-        checks = [(f"provide-client-params.{service}", self.check) for service in ("dynamodb", "s3", "sqs")]
+        checks = [(f"provide-client-params.{service}", self.check) for service in ("dynamodb", "events", "s3", "sqs")]
         with patch("botocore.handlers.BUILTIN_HANDLERS", [*BUILTIN_HANDLERS, *checks]):
             boto3.setup_default_session()
             yield
@@ -127,6 +127,9 @@ class Guard:
             yield Asked("s3:ListBucket", cast("str", params["Bucket"]), prefix=cast("str | None", params.get("Prefix")))
         elif operation in {"SendMessage", "SendMessageBatch"}:
             yield Asked("sqs:SendMessage", cast("str", params["QueueUrl"]))
+        elif operation == "PutEvents":
+            for entry in cast("Sequence[Mapping[str, str]]", params["Entries"]):
+                yield Asked("events:PutEvents", entry["EventBusName"])
         else:
             yield from self._asked_of_dynamodb(operation, params)
 

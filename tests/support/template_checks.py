@@ -28,6 +28,7 @@ TEXTS: Final = (TABLE, "BatchGetItem BatchWriteItem", ("text#*",))
 VIEWS: Final = "Bucket/views/*"
 FILES: Final = "Bucket/exports/*"
 STREAM: Final = ("PersonasTable/stream/*", "DescribeStream GetRecords GetShardIterator ListStreams", ())
+BUS: Final = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}"
 FAILURES: Final = ("Bucket/aws/lambda/*", "s3:PutObject", ())
 LISTING: Final = ("Bucket", "s3:ListBucket", ("views/*",))
 
@@ -115,6 +116,12 @@ ALLOWED: Final = {
         FAILURES,
         ("Bucket", "s3:ListBucket", ("aws/lambda/*",)),
         ("HistoryTable", "PutItem UpdateItem", ("history#*",)),
+    },
+    "SendEventsFunction": {
+        STREAM,
+        FAILURES,
+        ("Bucket", "s3:ListBucket", ("aws/lambda/*",)),
+        (BUS, "events:PutEvents", ()),
     },
 }
 """All that each function may do: resource, actions, patterns of partition keys or of what is listed of a bucket."""
@@ -515,6 +522,8 @@ def everything_is_watched(deployed: Deployed) -> Iterator[str]:
             yield f"no alarm looks at {queue}"
     shown = _shown(deployed)
     for name, alarm in alarms.items():
+        if "Condition" in deployed.resources[name]:
+            continue  # a dashboard cannot name what may not be there
         for metric in _metrics(alarm):
             values = "".join(sorted(references(metric.get("Dimensions"))))
             if (str(metric["Namespace"]), str(metric["MetricName"]), values) not in shown:

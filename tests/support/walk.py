@@ -177,7 +177,7 @@ class Walk:
 def succeeded(name: str, answer: Any) -> bool:
     """Return True if an answer is the one that its sender hopes for."""
     match name:
-        case "queue" | "stream":
+        case "queue" | "stream" | "events":
             return bool(answer == {"batchItemFailures": []})
         case "scheduled":
             return bool(answer["queued"] >= 0)

@@ -7,7 +7,7 @@ All of it comes from one list, ``watches``. ``make monitoring`` writes it betwee
 import json
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +25,20 @@ _WIDGET: Final = (8, 6)
 """Columns and rows of a widget."""
 
 
-def resources(functions: Iterable[str]) -> dict[str, Node]:
-    """Return the log groups, alarms and the dashboard of a stack with these functions, by logical id."""
-    names = sorted(functions)
-    watched = watches(names)
+def resources(functions: Mapping[str, str | None]) -> dict[str, Node]:
+    """Return the log groups, alarms and the dashboard of a stack with these functions, by logical id.
+
+    With each function comes the condition on which it is there.
+    """
+    watched = watches(functions)
     return {
-        **{f"{name.removesuffix('Function')}Logs": _log_group(name) for name in names},
+        **{f"{name.removesuffix('Function')}Logs": _log_group(name) for name in sorted(functions)},
         **{alarm.logical_id: _alarm(alarm) for watch in watched for alarm in watch.alarms},
         "Dashboard": _dashboard(watched),
     }
 
 
-def section(functions: Iterable[str]) -> str:
+def section(functions: Mapping[str, str | None]) -> str:
     """Return the part of template.yaml that this module writes, markers included."""
     blocks = [block({logical_id: resource}, depth=3) for logical_id, resource in resources(functions).items()]
     body = textwrap.indent("\n\n".join(blocks), "  ")
@@ -55,7 +57,8 @@ def written(path: Path) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise TemplateError(f"{path.name} lacks a marker of `make monitoring`")
-    return before + section(template.functions(path)) + after.partition("\n")[2]
+    conditions = {name: function.condition for name, function in template.functions(path).items()}
+    return before + section(conditions) + after.partition("\n")[2]
 
 
 def main() -> None:
@@ -95,6 +98,7 @@ def _alarm(alarm: Alarm) -> Node:
     told: Node = {"Fn::If": [condition, [{"Ref": topic}], {"Ref": "AWS::NoValue"}]}
     return {
         "Type": "AWS::CloudWatch::Alarm",
+        **({"Condition": alarm.condition} if alarm.condition else {}),
         "Properties": {
             **({"AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{alarm.logical_id}"}} if alarm.named else {}),
             "AlarmDescription": f"{alarm.says}. See docs/runbook.md",
@@ -125,9 +129,10 @@ def _value(value: str) -> Node:
 def _dashboard(watched: Sequence[Watch]) -> Node:
     columns, rows = _WIDGET
     widgets: list[Node] = []
-    for place, watch in enumerate(watched):
+    shown = [(watch.title, [alarm for alarm in watch.alarms if alarm.condition is None]) for watch in watched]
+    for place, (title, alarms) in enumerate([each for each in shown if each[1]]):
         left = place * columns
-        first = watch.alarms[0]
+        first = alarms[0]
         widgets.append(
             {
                 "type": "metric",
@@ -136,10 +141,10 @@ def _dashboard(watched: Sequence[Watch]) -> Node:
                 "width": columns,
                 "height": rows,
                 "properties": {
-                    "title": watch.title,
+                    "title": title,
                     "region": "${AWS::Region}",
                     "period": first.period,
-                    "metrics": [line for alarm in watch.alarms for line in _lines(alarm)],
+                    "metrics": [line for alarm in alarms for line in _lines(alarm)],
                     "annotations": {"horizontal": [{"label": "alarm above", "value": first.threshold}]},
                 },
             }

@@ -110,10 +110,14 @@ class LocalStack:
 
     @cached_property
     def stream_sources(self) -> tuple[StreamSource, ...]:
-        """The tables that feed functions with what is written, by the physical names of both."""
+        """The tables that feed functions with what is written, by the physical names of both.
+
+        Parameters are at their defaults here, so a function that is there on a condition is fed by none.
+        """
         return tuple(
             replace(each, function=self._named(each.function), table=self.names[each.table])
             for each in stream_sources(self._file)
+            if each.condition is None
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from personas_tools.template_nodes import (
     TemplateError,
     as_list,
     as_mapping,
+    condition_of,
     defaults_of,
     integer_in,
     of_type,
@@ -65,7 +66,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A Lambda function: its folder, ``handler`` as "module.function", ``timeout`` in seconds, ``memory`` in MB."""
+    """A Lambda function: its folder, ``handler`` as "module.function", ``timeout`` in seconds, ``memory`` in MB.
+
+    One that has a ``condition`` is only in stacks whose parameters make it true.
+    """
 
     logical_id: str
     folder: Path
@@ -75,6 +79,7 @@ class Function:
     timeout: int
     memory: int
     statements: tuple[Statement, ...]
+    condition: str | None = None
 
     def environment_with(self, names: Mapping[str, str]) -> dict[str, str]:
         """Return the environment where the resources have these physical ``names`` (by logical id).
@@ -208,6 +213,7 @@ def functions(path: Path) -> dict[str, Function]:
             timeout=integer_in(properties, "Timeout", logical_id),
             memory=integer_in(properties, "MemorySize", logical_id),
             statements=_statements(properties, logical_id),
+            condition=condition_of(template, logical_id),
         )
     return found
 
@@ -297,13 +303,15 @@ def _statements(properties: Mapping[str, Node], where: str) -> tuple[Statement, 
 
 
 def _resource(node: Node, where: str) -> str:
-    """Return ``!GetAtt X.Arn`` as "X", ``!Sub "${X.Arn}/rest"`` as "X/rest"."""
+    """Return ``!GetAtt X.Arn`` as "X", ``!Sub "${X.Arn}/rest"`` as "X/rest", an ARN that ends in ``${X}`` as "X"."""
     match node:
         case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
             return logical_id
         case {"Fn::Sub": str(text)} if text.startswith("${") and f"{_ARN}}}" in text:
             logical_id, _, rest = text.removeprefix("${").partition(f"{_ARN}}}")
             return logical_id + rest
+        case {"Fn::Sub": str(text)} if text.startswith("arn:${AWS::Partition}:") and text.endswith("}"):
+            return text.rpartition("${")[2].removesuffix("}")
     raise TemplateError(f"{where}.Resource is not the ARN of a resource of this template")
 
 

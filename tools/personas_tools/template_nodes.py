@@ -36,6 +36,12 @@ def of_type(template: Mapping[str, Node], kind: str) -> dict[str, dict[str, Node
     return found
 
 
+def condition_of(template: Mapping[str, Node], logical_id: str) -> str | None:
+    """Return the condition on which a resource is there, or None where it always is."""
+    resource = as_mapping(as_mapping(template.get("Resources"), "Resources").get(logical_id), logical_id)
+    return text_in(resource, "Condition", logical_id) if "Condition" in resource else None
+
+
 def defaults_of(template: Mapping[str, Node]) -> dict[str, str | None]:
     """Return the defaults of the parameters, None where one has none."""
     parameters = as_mapping(template.get("Parameters") or {}, "Parameters")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from personas_tools.template import load
-from personas_tools.template_nodes import Node, TemplateError, of_type
+from personas_tools.template_nodes import Node, TemplateError, condition_of, of_type
 
 _ALIAS: Final = ".Alias"
 """SAM's name for a function's alias ends so."""
@@ -25,7 +25,8 @@ class QueueSource:
 class StreamSource:
     """A table whose writes go to a function: those that match ``pattern``, so many at a time.
 
-    ``attempts`` is how often a record is tried at most.
+    ``attempts`` is how often a record is tried at most. One that has a ``condition`` is only in stacks whose parameters
+    make it true.
     """
 
     function: str
@@ -33,6 +34,7 @@ class StreamSource:
     pattern: Node
     batch_size: int
     attempts: int
+    condition: str | None = None
 
 
 def queue_sources(path: Path) -> tuple[QueueSource, ...]:
@@ -47,7 +49,8 @@ def stream_sources(path: Path) -> tuple[StreamSource, ...]:
 
 def _sources(path: Path) -> list[QueueSource | StreamSource]:
     found: list[QueueSource | StreamSource] = []
-    for logical_id, properties in of_type(load(path), "AWS::Lambda::EventSourceMapping").items():
+    document = load(path)
+    for logical_id, properties in of_type(document, "AWS::Lambda::EventSourceMapping").items():
         match properties:
             case {
                 "FunctionName": {"Ref": str(alias)},
@@ -62,7 +65,8 @@ def _sources(path: Path) -> list[QueueSource | StreamSource]:
                 "BatchSize": int(size),
                 "MaximumRetryAttempts": int(retries),
             }:
-                found.append(StreamSource(alias.removesuffix(_ALIAS), table, json.loads(pattern), size, retries + 1))
+                function, condition = alias.removesuffix(_ALIAS), condition_of(document, logical_id)
+                found.append(StreamSource(function, table, json.loads(pattern), size, retries + 1, condition))
             case _:
                 raise TemplateError(f"{logical_id} leads from no queue or stream to a function of this template")
     return found

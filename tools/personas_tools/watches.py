@@ -3,11 +3,14 @@
 Prices of alarms go by the metric, so none watches what another one shows as well; docs/adr/0025 says which these are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from personas.observability import CLOCKS_OFF, CONFLICTS, NAMESPACE, REFRESH_AGE, UNREADABLE_ITEMS, VIEW_EVICTIONS
+
+SENDS_EVENTS: Final = "SendsEvents"
+"""The condition of the stack that an event bus is told of versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Alarm:
     ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it. ``pages`` is
     True where callers are not served: somebody is woken, and told when it is over. The others wait until the morning.
     ``named``: by its logical id and the stack's name, so that deployments can look at it without referring to it.
+    One that is there only on a ``condition`` of the stack is on no dashboard, which cannot name what may not be there.
     """
 
     logical_id: str
@@ -40,6 +44,7 @@ class Alarm:
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
     pages: bool = False
     named: bool = False
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,27 @@ def _of_mapping(name: str, mapping: str) -> Metric:
 def _dead_letters(queue: str, says: str) -> Alarm:
     visible = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {"QueueName": f"{queue}.QueueName"})
     return Alarm(f"{queue}Alarm", says, {"letters": visible}, threshold=0)
+
+
+def _behind(reader: str, says: str, condition: str | None = None) -> Alarm:
+    """Return the alarm of a reader of the stream that is behind, by the name of its function."""
+    age = Metric("AWS/Lambda", "IteratorAge", "Maximum", {"FunctionName": f"{reader}Function"})
+    return Alarm(f"{reader}AgeAlarm", says, {"age": age}, threshold=900_000, condition=condition)
+
+
+def _given_up(reader: str, says: str, condition: str | None = None) -> Alarm:
+    """Return the alarm of a reader of the stream whose records were given up."""
+    return Alarm(
+        f"{reader}FailuresAlarm",
+        says,
+        {
+            "kept": _of_mapping("OnFailureDestinationDeliveredEventCount", f"{reader}Mapping"),
+            "dropped": _of_mapping("DroppedEventCount", f"{reader}Mapping"),
+        },
+        expression="FILL(kept, 0) + FILL(dropped, 0)",
+        threshold=0,
+        condition=condition,
+    )
 
 
 _API: Final = (
@@ -161,28 +187,17 @@ _REST: Final = (
     ),
     Watch(
         "Age of what is recorded (ms)",
-        [
-            Alarm(
-                "RecordHistoryAgeAlarm",
-                "Versions are recorded a quarter of an hour after they were made, or later",
-                {"age": Metric("AWS/Lambda", "IteratorAge", "Maximum", {"FunctionName": "RecordHistoryFunction"})},
-                threshold=900_000,
-            )
-        ],
+        [_behind("RecordHistory", "Versions are recorded a quarter of an hour after they were made, or later")],
     ),
     Watch(
         "Versions that were not recorded",
+        [_given_up("RecordHistory", "Versions could not be recorded: what is to be replayed lies in the bucket")],
+    ),
+    Watch(
+        "Events",
         [
-            Alarm(
-                "RecordHistoryFailuresAlarm",
-                "Versions could not be recorded: what is to be replayed lies in the bucket",
-                {
-                    "kept": _of_mapping("OnFailureDestinationDeliveredEventCount", "RecordHistoryMapping"),
-                    "dropped": _of_mapping("DroppedEventCount", "RecordHistoryMapping"),
-                },
-                expression="FILL(kept, 0) + FILL(dropped, 0)",
-                threshold=0,
-            )
+            _behind("SendEvents", "Events are sent a quarter of an hour after what they tell, or later", SENDS_EVENTS),
+            _given_up("SendEvents", "Events were not sent: what is to be replayed lies in the bucket", SENDS_EVENTS),
         ],
     ),
     Watch(
@@ -237,8 +252,8 @@ _REST: Final = (
 )
 
 
-def watches(functions: Iterable[str]) -> tuple[Watch, ...]:
-    """Return all that is watched in a stack with these functions, given by logical id."""
+def watches(functions: Mapping[str, str | None]) -> tuple[Watch, ...]:
+    """Return all that is watched in a stack with these functions: the condition of each, if any, by logical id."""
     of_functions = Watch(
         "Function errors (in 5 minutes)",
         [
@@ -247,6 +262,7 @@ def watches(functions: Iterable[str]) -> tuple[Watch, ...]:
                 f"{name} crashed, ran out of memory or out of time",
                 {"errors": Metric("AWS/Lambda", "Errors", "Sum", {"FunctionName": name})},
                 threshold=0,
+                condition=functions[name],
             )
             for name in sorted(functions)
         ],

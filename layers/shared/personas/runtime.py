@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+    from personas.store.event_bus import EventsClient
+
 THREADS: Final = 32
 CONNECT_TIMEOUT: Final = timedelta(seconds=1)
 READ_TIMEOUT: Final = timedelta(seconds=3)
@@ -224,6 +226,12 @@ def sqs() -> SQSClient:
     return cast("SQSClient", _client("sqs"))
 
 
+@cache
+def events() -> EventsClient:
+    """Return a client for the event bus."""
+    return cast("EventsClient", _client("events"))
+
+
 class _Connection(Bounded, HTTPConnection):
     """The base of botocore's connections, which keep to this environment's deadline."""
 
@@ -263,7 +271,7 @@ class _Data(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Return the services that this one uses of AWS."""
-        return ["dynamodb", "s3", "sqs"]
+        return ["dynamodb", "events", "s3", "sqs"]
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> dict[str, Any]:
         """Return one of the descriptions of a service."""

@@ -8,7 +8,7 @@ from os import environ
 from typing import TYPE_CHECKING
 
 from personas.identity import Authenticator
-from personas.runtime import Deadline, Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
+from personas.runtime import Deadline, Parallel, deadline, dynamodb, events, parallel, s3, sqs, utc_now
 from personas.settings import Settings
 from personas.store.drafts import DraftStore
 from personas.store.exports import ExportStore
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from personas.store.event_bus import EventBus
     from personas.store.history import HistoryStore
     from personas.views.search_views import SearchViewCache
     from personas.views.suggestion_views import SuggestionViews
@@ -126,6 +127,13 @@ class Services:
     def refresh_queue(self) -> RefreshQueue:
         """The queue of groups to refresh."""
         return RefreshQueue(sqs(), self.settings.refresh_queue_url)
+
+    @cached_property
+    def event_bus(self) -> EventBus:
+        """The bus that is told of versions."""
+        from personas.store.event_bus import EventBus  # noqa: PLC0415  # `send_events` alone needs it
+
+        return EventBus(events(), self.settings.event_bus, self.deadline)
 
     @cached_property
     def catalogues(self) -> CatalogueCache:

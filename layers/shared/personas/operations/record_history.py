@@ -7,13 +7,9 @@ ends it. So the version that stands has no end, and is never lost to its age.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from personas.domain.authorship import FIELD_NAMES, VersionKind, Write, changed_fields
-from personas.domain.history import VersionRecord
-from personas.domain.persona import Persona
 from personas.services import Services
-from personas.store.authorship import last_written, recorded_write
 from personas.store.personas import Stored
-from personas.store.stream import PersonaWrite, persona_write_in
+from personas.store.stream import PersonaWrite, persona_write_in, version_in
 
 
 def record_version(services: Services, record: Mapping[str, object]) -> None:
@@ -38,7 +34,7 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
     A tombstone is removed at an end of its own, and its record with it: nothing stands there then.
     """
     before = None if write.before is None else write.before.persona
-    record = _record_of(after, before)
+    record = version_in(after, before)
     if after.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, after.persona, None)
     elif before is not None:
@@ -48,29 +44,7 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
 
 def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) -> None:
     """Give the version that stood there its end, and put it where it was not recorded."""
-    record = _record_of(before, None)
+    record = version_in(before, None)
     ended = services.history.end(write.group_id, write.persona_id, record, ends_at)
     if not ended and before.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, before.persona, ends_at)
-
-
-def _record_of(stored: Stored, former: Persona | None) -> VersionRecord:
-    """Return the record of a version, as far as the item says who made it and the ``former`` persona what changed."""
-    persona = stored.persona
-    derived: VersionKind = "deleted" if persona is None else "updated" if former else "created"
-    made = recorded_write(stored.item) or Write(derived, last_written(stored.item), None)
-    if persona is not None and former is not None:
-        changed = changed_fields(former.form, persona.form)
-    else:
-        changed = tuple(stored.stamps.changed_since(stored.version - 1, FIELD_NAMES))
-    whole = persona or former
-    return VersionRecord(
-        version=stored.version,
-        kind=made.kind,
-        at=made.at,
-        changed_by=made.changed_by,
-        mcp=made.mcp,
-        changed=changed,
-        restored_from=made.restored_from,
-        department_ids=whole.department_ids if whole else (),
-    )
