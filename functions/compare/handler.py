@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/compare."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.compare import OPERATION, ComparePersonaRequest, ComparePersonaResponse
 from personas.operations.compare import compare_versions
@@ -14,4 +16,7 @@ def compare(body: Json[ComparePersonaRequest]) -> ComparePersonaResponse:
     return compare_versions(services(), app.caller, body)
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

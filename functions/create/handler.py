@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/create."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.create import OPERATION, CreatePersonaRequest, CreatePersonaResponse
 from personas.operations.create import create_personas
@@ -14,4 +16,7 @@ def create(body: Json[CreatePersonaRequest]) -> CreatePersonaResponse:
     return app.write(CreatePersonaResponse, lambda intent: create_personas(services(), app.caller, body, intent))
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

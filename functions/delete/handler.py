@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/delete."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.delete import OPERATION, DeletePersonaRequest, DeletePersonaResponse
 from personas.operations.delete import delete_personas
@@ -14,4 +16,7 @@ def delete(body: Json[DeletePersonaRequest]) -> DeletePersonaResponse:
     return app.write(DeletePersonaResponse, lambda intent: delete_personas(services(), app.caller, body, intent))
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

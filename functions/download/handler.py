@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from personas.api import build_app, lambda_function, unstored
 from personas.contract.download import OPERATION, DownloadResponse
@@ -22,4 +23,7 @@ def download(
     return unstored(200, found) if as_ else unstored(302, None, Location=found.url)
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

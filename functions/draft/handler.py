@@ -1,5 +1,7 @@
 """The function behind PATCH /api/v5/artifacts/personas/draft."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.draft import OPERATION, PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.operations.draft import patch_draft
@@ -14,4 +16,7 @@ def draft(body: Json[PatchPersonaDraftRequest]) -> PatchPersonaDraftResponse:
     return app.write(PatchPersonaDraftResponse, lambda intent: patch_draft(services(), app.caller, body, intent))
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

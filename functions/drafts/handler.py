@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/drafts."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import build_app, lambda_function
 from personas.contract.drafts import OPERATION, GetPersonaDraftsResponse
 from personas.operations.drafts import list_drafts
@@ -14,4 +16,7 @@ def drafts() -> GetPersonaDraftsResponse:
     return list_drafts(services(), app.caller)
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

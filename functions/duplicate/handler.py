@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/duplicate."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.duplicate import OPERATION, DuplicatePersonaRequest, DuplicatePersonaResponse
 from personas.operations.duplicate import duplicate_persona
@@ -14,4 +16,7 @@ def duplicate(body: Json[DuplicatePersonaRequest]) -> DuplicatePersonaResponse:
     return app.write(DuplicatePersonaResponse, lambda intent: duplicate_persona(services(), app.caller, body, intent))
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

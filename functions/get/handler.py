@@ -1,6 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/get."""
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from personas.api import Json, build_app, lambda_function
 from personas.contract.get import OPERATION, GetPersonaRequest, GetPersonaResponse
@@ -17,4 +18,7 @@ def get(body: Json[GetPersonaRequest]) -> Response[GetPersonaResponse]:
     return app.tagged(answer, answer.version)
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

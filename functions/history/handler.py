@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/history."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.history import OPERATION, PersonaHistoryRequest, PersonaHistoryResponse
 from personas.operations.history import show_history
@@ -14,4 +16,7 @@ def history(body: Json[PersonaHistoryRequest]) -> PersonaHistoryResponse:
     return show_history(services(), app.caller, body)
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

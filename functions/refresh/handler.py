@@ -17,7 +17,10 @@ def refresh() -> PersonaRefreshResponse:
     return refresh_answer(refresh_requested(services(), app.caller.group_id))
 
 
-answer_request = lambda_function(app)
+@lambda_function(app)
+def answer_request(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)
 
 
 @queue_function("refresh_queue")

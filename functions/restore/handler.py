@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/restore."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.restore import OPERATION, RestorePersonaRequest, RestorePersonaResponse
 from personas.operations.restore import restore_version
@@ -14,4 +16,7 @@ def restore(body: Json[RestorePersonaRequest]) -> RestorePersonaResponse:
     return app.write(RestorePersonaResponse, lambda intent: restore_version(services(), app.caller, body, intent))
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

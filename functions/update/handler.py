@@ -1,5 +1,7 @@
 """The function behind POST /api/v5/artifacts/personas/update."""
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from personas.api import Json, build_app, lambda_function
 from personas.contract.update import OPERATION, UpdatePersonaRequest, UpdatePersonaResponse
 from personas.operations.update import update_personas
@@ -17,4 +19,7 @@ def update(body: Json[UpdatePersonaRequest]) -> UpdatePersonaResponse:
     )
 
 
-lambda_handler = lambda_function(app)
+@lambda_function(app)
+def lambda_handler(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+    """Answer one request of API Gateway."""
+    return app.resolve(event, context)

@@ -252,32 +252,36 @@ def unstored[T](status: int, answer: T, **headers: str) -> Response[T]:
     return Response(status, _JSON if answer else None, answer, {"Cache-Control": "no-store", **headers})
 
 
-def lambda_function(app: Api) -> Handler:
-    """Return the handler of API Gateway's events for an app: the deadline, and one log line."""
+def lambda_function(app: Api) -> Callable[[Handler], Handler]:
+    """Decorate a handler of API Gateway's events: the deadline, and one log line."""
     stage = services().settings.stage
 
-    def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
-        began = time.perf_counter()
-        request = cast("dict[str, object]", event.get("requestContext") or {})
-        remaining = time_of_request(
-            timedelta(milliseconds=context.get_remaining_time_in_millis()), request.get("timeEpoch"), utc_now()
-        )
-        app.replayed = False
-        with _until_cut_off(remaining):
-            answer = app.resolve(event, context)
-        clock().count_if_off()
-        headers = cast("dict[str, object]", answer.setdefault("headers", {}))
-        headers["Vary"] = VARY
-        if app.replayed and answer["statusCode"] == HTTPStatus.OK:
-            headers["Idempotent-Replayed"] = "true"
-        sent = cast("dict[str, str]", event.get("headers") or {})
-        answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
-        duration_ms = (time.perf_counter() - began) * 1000
-        outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
-        logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
-        return answer
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def timed(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
+            began = time.perf_counter()
+            request = cast("dict[str, object]", event.get("requestContext") or {})
+            remaining = time_of_request(
+                timedelta(milliseconds=context.get_remaining_time_in_millis()), request.get("timeEpoch"), utc_now()
+            )
+            app.replayed = False
+            with _until_cut_off(remaining):
+                answer = handler(event, context)
+            clock().count_if_off()
+            headers = cast("dict[str, object]", answer.setdefault("headers", {}))
+            headers["Vary"] = VARY
+            if app.replayed and answer["statusCode"] == HTTPStatus.OK:
+                headers["Idempotent-Replayed"] = "true"
+            sent = cast("dict[str, str]", event.get("headers") or {})
+            answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
+            duration_ms = (time.perf_counter() - began) * 1000
+            outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
+            logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
+            return answer
 
-    return _observed(timed, correlation_id_path="requestContext.requestId")
+        return _observed(timed, correlation_id_path="requestContext.requestId")
+
+    return decorate
 
 
 def background_function(name: str) -> Callable[[Handler], Handler]:
