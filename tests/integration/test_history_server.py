@@ -5,26 +5,18 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from personas.clock import machine_time
-from personas.runtime import Deadline
-from personas.store.history import HistoryStore, HistoryTable
 from personas_tools.demo import GROUP
-from personas_tools.emulator import running
-from personas_tools.stack import LocalStack
 from support.server import Session, demo_key, serving
-from support.versions import Writing, recorded
+from support.versions import Writing, eventually, recorded, store_of
 
 WRITES = int(os.environ.get("HISTORY_WRITES", "240"))
 WRITERS = 4
-RECORDED_WITHIN = 60.0
 
 pytestmark = pytest.mark.emulator
 
@@ -33,22 +25,6 @@ def write(port: int, key: str, writing: Writing, writes: int) -> None:
     with Session(port, key) as session:
         for _ in range(writes):
             writing.act(session.call)
-
-
-def store_of(folder: Path) -> HistoryStore:
-    """Return the history of the server that works on ``folder``."""
-    address = running(folder)
-    assert address is not None
-    stack = LocalStack(address, folder=folder)
-    return HistoryStore(HistoryTable(stack.dynamodb(), stack.names["HistoryTable"], machine_time, Deadline()))
-
-
-def eventually[T](look: Callable[[], T], wanted: T) -> T:
-    """Return what is seen as soon as it is what is wanted, or at the end of the time that recording may take."""
-    ends = time.monotonic() + RECORDED_WITHIN
-    while (seen := look()) != wanted and time.monotonic() < ends:
-        time.sleep(0.2)
-    return seen
 
 
 def test_every_version_that_was_answered_is_recorded_as_it_was(tmp_path: Path) -> None:

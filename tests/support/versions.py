@@ -1,15 +1,24 @@
 """Writers who know which versions they have made of their personas, and what each of them held."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from personas.clock import machine_time
 from personas.domain.persona import Persona
-from personas.store.history import HistoryStore
+from personas.runtime import Deadline
+from personas.store.history import HistoryStore, HistoryTable
+from personas_tools.emulator import running
+from personas_tools.stack import LocalStack
 
 FIELDS: Final = ("name", "description", "instructions")
+
+RECORDED_WITHIN: Final = 60.0
+"""Seconds."""
 
 type Contents = tuple[str | None, ...]
 type Call = Callable[[str, object], tuple[int, dict[str, Any]]]
@@ -101,3 +110,19 @@ def _saved(answered: tuple[int, dict[str, Any]]) -> int:
     assert result["success"], result
     assert isinstance(result["version"], int)
     return result["version"]
+
+
+def store_of(folder: Path) -> HistoryStore:
+    """Return the history of the server that works on ``folder``."""
+    address = running(folder)
+    assert address is not None
+    stack = LocalStack(address, folder=folder)
+    return HistoryStore(HistoryTable(stack.dynamodb(), stack.names["HistoryTable"], machine_time, Deadline()))
+
+
+def eventually[T](look: Callable[[], T], wanted: T) -> T:
+    """Return what is seen as soon as it is what is wanted, or at the end of the time that recording may take."""
+    ends = time.monotonic() + RECORDED_WITHIN
+    while (seen := look()) != wanted and time.monotonic() < ends:
+        time.sleep(0.2)
+    return seen

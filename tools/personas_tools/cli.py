@@ -13,7 +13,7 @@ import click
 import uvicorn
 
 from personas.errors import PersonasError
-from personas_tools import key_commands, persona_commands, reference, repair_commands
+from personas_tools import history_commands, key_commands, persona_commands, reference, repair_commands
 from personas_tools import openapi as described
 from personas_tools import stack as local
 from personas_tools.background import Background
@@ -30,7 +30,7 @@ from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
 from personas_tools.screen import Commands
 from personas_tools.streams import Stream, StreamReader
-from personas_tools.version_commands import show_differences, show_history
+from personas_tools.version_commands import show_differences
 from personas_tools.workers import Workers
 
 _DRAIN: Final = 30
@@ -43,9 +43,9 @@ def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
-for command in (library, profile, export_file, import_file, show_history, show_differences):
+for command in (library, profile, export_file, import_file, show_differences):
     main.add_command(command)
-for commands in (key_commands, repair_commands, persona_commands):
+for commands in (key_commands, repair_commands, persona_commands, history_commands):
     commands.register(main)
 
 

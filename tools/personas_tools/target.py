@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +27,24 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A store to work on; ``stack`` is there for the local one only."""
+    """A store to work on; ``stack`` is there for the local one only, ``outputs`` for that of a deployed stack."""
 
     table: Table
     stack: local.LocalStack | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    def resource(self, logical_id: str) -> str:
+        """Return the physical name of a table or a bucket of the stack.
+
+        Raises:
+            TargetError: the table was given by its name alone.
+        """
+        if self.stack is not None:
+            return self.stack.names[logical_id]
+        output = f"{logical_id}Name"
+        if output not in self.outputs:
+            raise TargetError(f"Say by --stack which stack is meant: its output {output} is needed.")
+        return self.outputs[output]
 
     def beside(self, name: str) -> Table:
         """Return another table of the same account or emulator, such as a copy that was restored.
@@ -57,8 +71,12 @@ def opened(stack_name: str | None, table_name: str | None, folder: Path) -> Iter
         EmulatorError: the local store cannot be started.
         StackError: the local store does not fit the template.
     """
-    if stack_name is not None or table_name is not None:
-        yield Target(deployed_table(table_name or _table_of(stack_name or "")))
+    if table_name is not None:
+        yield Target(deployed_table(table_name))
+        return
+    if stack_name is not None:
+        outputs = _outputs_of(stack_name)
+        yield Target(deployed_table(outputs[_TABLE_OUTPUT]), outputs=outputs)
         return
     with local.connected(folder) as stack:
         yield Target(local_table(stack), stack)
@@ -97,9 +115,9 @@ def _config() -> Config:
     )
 
 
-def _table_of(stack_name: str) -> str:
+def _outputs_of(stack_name: str) -> dict[str, str]:
     stacks = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    for output in stacks[0].get("Outputs", []):
-        if output.get("OutputKey") == _TABLE_OUTPUT:
-            return str(output["OutputValue"])
-    raise TargetError(f"The stack {stack_name} has no output {_TABLE_OUTPUT}: is it one of this service?")
+    outputs = {str(each["OutputKey"]): str(each["OutputValue"]) for each in stacks[0].get("Outputs", [])}
+    if _TABLE_OUTPUT not in outputs:
+        raise TargetError(f"The stack {stack_name} has no output {_TABLE_OUTPUT}: is it one of this service?")
+    return outputs

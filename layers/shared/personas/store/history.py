@@ -51,6 +51,11 @@ _ROW_MAX: Final = 400 * 1024
 class HistoryTable(Table):
     """HistoryTable: the calls to it that PersonasTable does not need."""
 
+    @classmethod
+    def beside(cls, table: Table, name: str) -> HistoryTable:
+        """Return the table of that name, by the client and clock of another one: for the command line."""
+        return cls(table._client, name, table.now, table.deadline)
+
     def latest_up_to(self, last: Key, prefix: str, most: int) -> tuple[list[Item], Key | None]:
         """Read the items up to that one whose sort keys begin with ``prefix``, the latest first, by one query.
 
