@@ -13,7 +13,7 @@ def test_every_alarm_has_its_section() -> None:
     resources = template.load(ROOT / "template.yaml")["Resources"]
     assert isinstance(resources, dict)
     alarms = {
-        re.sub(r"^\w+(?=FunctionErrorsAlarm$)", "", name)
+        re.sub(r"^\w+(?=Function(?:Errors|Time)Alarm$)", "", name)
         for name, resource in resources.items()
         if isinstance(resource, dict) and resource["Type"] == "AWS::CloudWatch::Alarm"
     }

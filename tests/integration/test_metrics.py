@@ -1,4 +1,4 @@
-"""The five metrics that the service writes itself, each where it has something to tell and nowhere else."""
+"""The seven metrics that the service writes itself, each where it has something to tell and nowhere else."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,10 @@ from typing import Any, Final
 import pytest
 
 from personas.clock import machine_time
+from personas.observability import record_collection_size
 from personas.runtime import clock
 from personas_tools.watches import watches
+from support.client import event
 from support.environments import Environment, shifted
 from support.world import NEEDED, NOBODY, World
 
@@ -154,10 +156,36 @@ def test_views_that_are_dropped_for_want_of_memory_are_counted(
     assert written(capsys) == {"ViewEvictions": 1}
 
 
+def test_a_credential_that_is_none(env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = env.invoke("search", event("search", {}, {"x-api-key": "psk.nobody"}))
+    assert raw["statusCode"] == 401
+
+    assert written(capsys) == {"Unauthenticated": 1}
+
+
+@pytest.mark.parametrize(
+    ("estimate", "told"),
+    [([0.0, 1.0], {}), ([3.0, 4.0], {"CollectionSize": 4.0}), ([8.0, 9.0], {"CollectionSize": 9.0}), (None, {})],
+)
+def test_an_item_collection_that_is_not_far_from_its_limit(
+    capsys: pytest.CaptureFixture[str], estimate: list[float] | None, told: dict[str, float]
+) -> None:
+    record_collection_size({"SizeEstimateRangeGB": estimate} if estimate else None)
+
+    assert written(capsys) == told
+
+
 def test_there_is_an_alarm_on_each() -> None:
-    metrics = [metric for watch in watches({}) for alarm in watch.alarms for metric in alarm.metrics.values()]
+    metrics = [metric for watch in watches({}, {}) for alarm in watch.alarms for metric in alarm.metrics.values()]
     own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
     stack = ("service", "AWS::StackName")
-    assert own == {
-        (name, stack) for name in ("ClocksOff", "Conflicts", "RefreshAge", "UnreadableItems", "ViewEvictions")
-    }
+    names = (
+        "ClocksOff",
+        "CollectionSize",
+        "Conflicts",
+        "RefreshAge",
+        "Unauthenticated",
+        "UnreadableItems",
+        "ViewEvictions",
+    )
+    assert own == {(name, stack) for name in names}

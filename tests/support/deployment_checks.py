@@ -127,6 +127,32 @@ def prod_has_somebody_who_hears_it(deployed: Deployed) -> Iterator[str]:
     yield from (f"dev is refused: {why}" for why in refusals(deployed, {"Stage": "dev"}))
 
 
+def the_bill_is_told(deployed: Deployed) -> Iterator[str]:
+    """Check that a budget exists if it is given, and that somebody is told before and after it is used up."""
+    if not list(refusals(deployed, {"MonthlyBudget": "50"})):
+        yield "a budget that nobody is told of is accepted"
+    given = {"Fn::Not": [{"Fn::Equals": [{"Ref": "MonthlyBudget"}, "0"]}]}
+    if mapping(deployed.document.get("Conditions", {})).get("HasBudget") != given:
+        yield "HasBudget is not: MonthlyBudget is given"
+    for name, resource in deployed.resources.items():
+        if resource["Type"] != "AWS::Budgets::Budget":
+            continue
+        if resource.get("Condition") != "HasBudget":
+            yield f"{name} is there without a budget"
+        properties = mapping(resource["Properties"])
+        if mapping(mapping(properties["Budget"])["BudgetLimit"])["Amount"] != {"Ref": "MonthlyBudget"}:
+            yield f"{name} is of another amount"
+        told = set()
+        for node in items(properties.get("NotificationsWithSubscribers")):
+            subscribers = [mapping(each)["Address"] for each in items(mapping(node)["Subscribers"])]
+            if subscribers == [{"Ref": "NoticeTopicArn"}]:
+                told.add(mapping(mapping(node)["Notification"])["NotificationType"])
+        if told != {"ACTUAL", "FORECASTED"}:
+            yield f"{name} is not told before and after it is used up"
+    if not deployed.of_type("AWS::Budgets::Budget"):
+        yield "there is no budget"
+
+
 def refusals(deployed: Deployed, given: Mapping[str, str]) -> Iterator[str]:
     """Yield the descriptions of the rules that refuse these parameters; the others have their defaults."""
     declared = {name: mapping(each) for name, each in mapping(deployed.document.get("Parameters", {})).items()}
@@ -171,4 +197,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     new_versions_are_guarded,
     nothing_depends_on_itself,
     prod_has_somebody_who_hears_it,
+    the_bill_is_told,
 )

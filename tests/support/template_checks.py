@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from personas.contract.registry import ROUTES
+from personas.runtime import GATEWAY_WAITS
 from personas.settings import Settings
 from personas.store.exports import EXPORT_LIFE
 from personas.store.keys import PERSONAS
@@ -187,6 +188,7 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
         [("AWS/Lambda", name) for name in ("ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles")],
         ((), ("FunctionName",)),
     ),
+    ("AWS/Lambda", "ClaimedAccountConcurrency"): ((),),
     ("AWS/Lambda", "IteratorAge"): (("FunctionName",),),
     # Those of a mapping, if it is told to count events.
     **dict.fromkeys(
@@ -203,7 +205,18 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
     ),
     # The metrics that personas.observability writes; tests/integration/test_metrics.py checks the lines.
     **dict.fromkeys(
-        [("Personas", name) for name in ("ClocksOff", "Conflicts", "RefreshAge", "UnreadableItems", "ViewEvictions")],
+        [
+            ("Personas", name)
+            for name in (
+                "ClocksOff",
+                "CollectionSize",
+                "Conflicts",
+                "RefreshAge",
+                "Unauthenticated",
+                "UnreadableItems",
+                "ViewEvictions",
+            )
+        ],
         (("service",),),
     ),
 }
@@ -224,21 +237,31 @@ PAGING: Final = frozenset({"LatencyAlarm", "ServerErrorsAlarm", "ThrottlesAlarm"
 WATCHED: Final = frozenset(
     {
         ("AWS/ApiGateway", "5xx"),
+        ("AWS/ApiGateway", "IntegrationLatency"),
         ("AWS/ApiGateway", "Latency"),
+        ("AWS/Lambda", "ClaimedAccountConcurrency"),
         ("AWS/Lambda", "DroppedEventCount"),
         ("AWS/Lambda", "IteratorAge"),
         ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"),
         ("AWS/Lambda", "Throttles"),
-        ("AWS/DynamoDB", "ReadThrottleEvents"),
-        ("AWS/DynamoDB", "WriteThrottleEvents"),
         ("Personas", "ClocksOff"),
+        ("Personas", "CollectionSize"),
         ("Personas", "Conflicts"),
         ("Personas", "RefreshAge"),
+        ("Personas", "Unauthenticated"),
         ("Personas", "UnreadableItems"),
         ("Personas", "ViewEvictions"),
     }
 )
-"""The metrics of at least one alarm, besides the errors of every function and the messages of dead-letter queues."""
+"""The metrics of at least one alarm, besides those that every function, table, index and queue has."""
+
+UNSAFE: Final = frozenset({"AVG", "DATAPOINT_COUNT", "FILL", "MAX", "METRICS", "MIN", "REMOVE_EMPTY", "RUNNING_SUM"})
+"""Functions of metric math that CloudWatch's documentation advises against in alarms, and one that hides the others.
+
+FILL puts its value in the place of one that is late, so that an alarm that asks for one period never sees the true one.
+"""
+SERIES_MAX: Final = 10
+"""So many series may an alarm compute with."""
 
 
 # ---- Functions ---------------------------------------------------------------------------------------------------
@@ -483,6 +506,8 @@ def alarms_look_at_what_exists(deployed: Deployed) -> Iterator[str]:
 
 def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
     """Check that an alarm notifies the topic if there is one, and needs no more periods than it evaluates."""
+    declared = mapping(deployed.document.get("Parameters", {}))
+    numbers = {name for name, each in declared.items() if mapping(each)["Type"] == "Number"}
     for name, alarm in deployed.of_type("AWS::CloudWatch::Alarm").items():
         topic = "Alarm" if name in PAGING else "Notice"
         told = {"Fn::If": [f"Has{topic}Topic", [{"Ref": f"{topic}TopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -495,31 +520,37 @@ def alarms_can_go_on(deployed: Deployed) -> Iterator[str]:
         needed, looked_at = alarm.get("DatapointsToAlarm"), alarm.get("EvaluationPeriods")
         if not isinstance(needed, int) or not isinstance(looked_at, int) or not 1 <= needed <= looked_at:
             yield f"{name} asks for {needed} of {looked_at} periods"
-        if not isinstance(alarm.get("Threshold"), int | float):
+        if not isinstance(alarm.get("Threshold"), int | float) and target(alarm.get("Threshold")) not in numbers:
             yield f"{name} has no threshold"
+        yield from (f"{name} {fault}" for fault in _faults_of_expressions(alarm))
     conditions = mapping(deployed.document.get("Conditions", {}))
     for topic in ("Alarm", "Notice"):
         if conditions.get(f"Has{topic}Topic") != {"Fn::Not": [{"Fn::Equals": [{"Ref": f"{topic}TopicArn"}, ""]}]}:
             yield f"Has{topic}Topic is not: {topic}TopicArn is given"
 
 
+def _faults_of_expressions(alarm: Mapping[str, Node]) -> Iterator[str]:
+    """Yield what keeps the expressions of an alarm from a value, or from the true one."""
+    queries = [mapping(each) for each in items(alarm.get("Metrics"))]
+    ids = {str(each["Id"]) for each in queries if "MetricStat" in each}
+    if len(ids) > SERIES_MAX:
+        yield f"computes with more than {SERIES_MAX} series"
+    for each in queries:
+        if "Expression" in each:
+            words = set(re.findall(r"[A-Za-z_]\w*", str(each["Expression"])))
+            yield from (f"computes with {word}" for word in sorted(words & UNSAFE))
+            if words - UNSAFE - {"IF"} != ids:
+                yield "does not compute with exactly the series that it names"
+
+
 def everything_is_watched(deployed: Deployed) -> Iterator[str]:
     """Check that there is an alarm on each thing that is to be watched, and that the dashboard shows it."""
     alarms = deployed.of_type("AWS::CloudWatch::Alarm")
-    seen: set[tuple[str, str]] = set()
-    of_one: set[tuple[str, str]] = set()
-    for alarm in alarms.values():
-        for metric in _metrics(alarm):
-            seen.add((str(metric["Namespace"]), str(metric["MetricName"])))
-            of_one |= {(str(metric["MetricName"]), name) for name in references(metric.get("Dimensions"))}
+    seen = {
+        (str(metric["Namespace"]), str(metric["MetricName"])) for alarm in alarms.values() for metric in _metrics(alarm)
+    }
     for namespace, metric_name in sorted(WATCHED - seen):
         yield f"no alarm looks at {namespace} {metric_name}"
-    for function in deployed.functions:
-        if ("Errors", function) not in of_one:
-            yield f"no alarm looks at the errors of {function}"
-    for queue in sorted(_dead_letter_queues(deployed)):
-        if ("ApproximateNumberOfMessagesVisible", queue) not in of_one:
-            yield f"no alarm looks at {queue}"
     shown = _shown(deployed)
     for name, alarm in alarms.items():
         if "Condition" in deployed.resources[name]:
@@ -528,6 +559,43 @@ def everything_is_watched(deployed: Deployed) -> Iterator[str]:
             values = "".join(sorted(references(metric.get("Dimensions"))))
             if (str(metric["Namespace"]), str(metric["MetricName"]), values) not in shown:
                 yield f"no dashboard shows what {name} looks at"
+
+
+def each_part_is_watched(deployed: Deployed) -> Iterator[str]:
+    """Check that there is an alarm on each function, queue, table and global index, for those to come as well."""
+    watched: set[tuple[str, str]] = set()
+    for alarm in deployed.of_type("AWS::CloudWatch::Alarm").values():
+        for metric in _metrics(alarm):
+            dimensions = [mapping(each) for each in items(metric.get("Dimensions"))]
+            named = {str(each["Value"]) for each in dimensions if each["Name"] == "GlobalSecondaryIndexName"}
+            watched |= {(str(metric["MetricName"]), name) for name in named or references(metric.get("Dimensions"))}
+    expected = {("Errors", function) for function in deployed.functions}
+    expected |= {("Duration", function) for function in _beside_the_api(deployed)}
+    expected |= {("ApproximateNumberOfMessagesVisible", queue) for queue in _dead_letter_queues(deployed)}
+    for source in deployed.of_type("AWS::Lambda::EventSourceMapping").values():
+        fed = str(target(source.get("EventSourceArn")))
+        if deployed.type_of(fed) == "AWS::SQS::Queue":
+            expected.add(("ApproximateAgeOfOldestMessage", fed))
+    for name, table in deployed.of_type("AWS::DynamoDB::Table").items():
+        for place in (name, *_global_indexes(table)):
+            expected |= {("ReadThrottleEvents", place), ("WriteThrottleEvents", place)}
+    yield from (f"no alarm looks at {metric} of {place}" for metric, place in sorted(expected - watched))
+
+
+def _global_indexes(table: Mapping[str, Node]) -> list[str]:
+    return [str(mapping(each)["IndexName"]) for each in items(table.get("GlobalSecondaryIndexes"))]
+
+
+def _beside_the_api(deployed: Deployed) -> Iterator[str]:
+    """Yield the functions that API Gateway does not wait for, or not alone: they may take longer than it does."""
+    routed = set()
+    for permission in deployed.of_type("AWS::Lambda::Permission").values():
+        if permission.get("Principal") == "apigateway.amazonaws.com":
+            routed.add(deployed.behind(target(permission.get("FunctionName"))))
+    for name, function in deployed.functions.items():
+        timeout = function.get("Timeout")
+        if name not in routed or (isinstance(timeout, int) and timeout > GATEWAY_WAITS.seconds):
+            yield name
 
 
 def _shown(deployed: Deployed) -> set[tuple[str, str, str]]:
@@ -554,6 +622,8 @@ def _metrics(alarm: Mapping[str, Node]) -> Iterable[dict[str, Node]]:
 def _leads(deployed: Deployed, dimension: str, value: Node) -> bool:
     if dimension == "service":
         return value == POWERTOOLS["POWERTOOLS_SERVICE_NAME"]
+    if dimension == "GlobalSecondaryIndexName":
+        return any(value in _global_indexes(table) for table in deployed.of_type("AWS::DynamoDB::Table").values())
     if dimension not in DIMENSIONS:
         return False
     kind, attribute = DIMENSIONS[dimension]
@@ -739,6 +809,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     alarms_look_at_what_exists,
     alarms_can_go_on,
     everything_is_watched,
+    each_part_is_watched,
     routes_and_what_describes_them_agree,
     the_api_is_bounded_and_logged,
     the_bucket_is_closed,

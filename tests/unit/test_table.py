@@ -325,3 +325,20 @@ class TestGivingUp:
     ) -> None:
         deadline.start(left)
         assert deadline.has_time_for_another_item() is begins
+
+
+def test_a_deletion_asks_for_the_size_of_the_item_collection(
+    table: Table, client: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a group whose items take nearly all that they may
+    estimate = {"ItemCollectionKey": {"pk": {"S": "group#g"}}, "SizeEstimateRangeGB": [8.0, 9.0]}
+    client.answers = [{"ItemCollectionMetrics": estimate}]
+    told: list[object] = []
+    monkeypatch.setattr("personas.store.table.record_collection_size", told.append)
+
+    # When its mark is deleted, as every refresh does
+    assert table.delete_older(KEY, "marked_at", 1)
+
+    # Then DynamoDB is asked for the size, and what it says is told
+    assert client.requests[0]["ReturnItemCollectionMetrics"] == "SIZE"
+    assert told == [estimate]

@@ -7,14 +7,16 @@ All of it comes from one list, ``watches``. ``make monitoring`` writes it betwee
 import json
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from personas_tools import template
-from personas_tools.template_nodes import Node, TemplateError
+from personas_tools.alarms import Alarm, Metric, Watch
+from personas_tools.template import TableRequest
+from personas_tools.template_nodes import Node, TemplateError, as_list, as_mapping, text_in
 from personas_tools.template_writer import block
-from personas_tools.watches import Alarm, Metric, Watch, watches
+from personas_tools.watches import watches
 
 BEGIN: Final = "  # ---- Written by `make monitoring` from tools/personas_tools/watches.py: change that, not this "
 END: Final = "  # ---- End of what `make monitoring` writes "
@@ -25,12 +27,11 @@ _WIDGET: Final = (8, 6)
 """Columns and rows of a widget."""
 
 
-def resources(functions: Mapping[str, str | None]) -> dict[str, Node]:
-    """Return the log groups, alarms and the dashboard of a stack with these functions, by logical id.
-
-    With each function comes the condition on which it is there.
-    """
-    watched = watches(functions)
+def resources(path: Path) -> dict[str, Node]:
+    """Return the log groups, alarms and the dashboard that go with the functions and tables of a template."""
+    functions = template.functions(path)
+    tables = {name: _global_indexes(table) for name, table in template.table_requests(path).items()}
+    watched = watches(functions, tables)
     return {
         **{f"{name.removesuffix('Function')}Logs": _log_group(name) for name in sorted(functions)},
         **{alarm.logical_id: _alarm(alarm) for watch in watched for alarm in watch.alarms},
@@ -38,9 +39,9 @@ def resources(functions: Mapping[str, str | None]) -> dict[str, Node]:
     }
 
 
-def section(functions: Mapping[str, str | None]) -> str:
-    """Return the part of template.yaml that this module writes, markers included."""
-    blocks = [block({logical_id: resource}, depth=3) for logical_id, resource in resources(functions).items()]
+def section(path: Path) -> str:
+    """Return the part of the template that this module writes, markers included."""
+    blocks = [block({logical_id: resource}, depth=3) for logical_id, resource in resources(path).items()]
     body = textwrap.indent("\n\n".join(blocks), "  ")
     return f"{BEGIN:-<120}\n\n{body}\n\n{END:-<120}\n"
 
@@ -57,8 +58,7 @@ def written(path: Path) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise TemplateError(f"{path.name} lacks a marker of `make monitoring`")
-    conditions = {name: function.condition for name, function in template.functions(path).items()}
-    return before + section(conditions) + after.partition("\n")[2]
+    return before + section(path) + after.partition("\n")[2]
 
 
 def main() -> None:
@@ -83,6 +83,11 @@ def _log_group(function: str) -> Node:
     }
 
 
+def _global_indexes(table: TableRequest) -> list[str]:
+    indexes = as_list(table.arguments.get("GlobalSecondaryIndexes", []), "GlobalSecondaryIndexes")
+    return [text_in(as_mapping(index, "GlobalSecondaryIndexes"), "IndexName", "an index") for index in indexes]
+
+
 def _alarm(alarm: Alarm) -> Node:
     if alarm.expression is None:
         (metric,) = alarm.metrics.values()
@@ -104,7 +109,7 @@ def _alarm(alarm: Alarm) -> Node:
             "AlarmDescription": f"{alarm.says}. See docs/runbook.md",
             **watched,
             "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": alarm.threshold,
+            "Threshold": {"Ref": alarm.threshold_parameter} if alarm.threshold_parameter else alarm.threshold,
             "EvaluationPeriods": alarm.of,
             "DatapointsToAlarm": alarm.breaches,
             "TreatMissingData": alarm.missing,
@@ -122,6 +127,8 @@ def _metric(metric: Metric) -> dict[str, Node]:
 
 
 def _value(value: str) -> Node:
+    if value.startswith("="):
+        return value[1:]
     logical_id, _, attribute = value.partition(".")
     return {"Fn::GetAtt": [logical_id, attribute]} if attribute else {"Ref": logical_id}
 
@@ -168,7 +175,7 @@ def _lines(alarm: Alarm) -> list[Node]:
     for name, metric in alarm.metrics.items():
         line: list[Node] = [metric.namespace, metric.name]
         for dimension, value in metric.dimensions.items():
-            line += [dimension, f"${{{value}}}"]
+            line += [dimension, value[1:] if value.startswith("=") else f"${{{value}}}"]
         hidden: dict[str, Node] = {} if alarm.expression is None else {"id": name, "visible": False}
         lines.append([*line, {"stat": metric.statistic, **hidden}])
     return lines

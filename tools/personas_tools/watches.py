@@ -1,66 +1,34 @@
 """The watch over a stack: the widgets of the dashboard and the alarms on what they show.
 
 Prices of alarms go by the metric, so none watches what another one shows as well; docs/adr/0025 says which these are.
+
+An expression counts a series that is missing at a moment as 0, by the rule of CloudWatch's arithmetic; FILL would put a
+0 where a value is only late, and hold the alarm off.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from personas.observability import CLOCKS_OFF, CONFLICTS, NAMESPACE, REFRESH_AGE, UNREADABLE_ITEMS, VIEW_EVICTIONS
+from personas.observability import (
+    CLOCKS_OFF,
+    COLLECTION_SIZE,
+    CONFLICTS,
+    NAMESPACE,
+    REFRESH_AGE,
+    UNAUTHENTICATED,
+    UNREADABLE_ITEMS,
+    VIEW_EVICTIONS,
+)
+from personas.runtime import GATEWAY_WAITS
+from personas_tools.alarms import Alarm, Metric, Watch
+from personas_tools.template import Function
 
 SENDS_EVENTS: Final = "SendsEvents"
 """The condition of the stack that an event bus is told of versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A series of CloudWatch. Values of ``dimensions`` are logical ids, or attributes such as ``Queue.QueueName``."""
-
-    namespace: str
-    name: str
-    statistic: str
-    dimensions: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """An alarm that goes on if the metric, or the ``expression`` of several, lies above ``threshold``.
-
-    ``period`` is in seconds; of the last ``of`` periods so many as ``breaches`` says must lie above it. ``pages`` is
-    True where callers are not served: somebody is woken, and told when it is over. The others wait until the morning.
-    ``named``: by its logical id and the stack's name, so that deployments can look at it without referring to it.
-    One that is there only on a ``condition`` of the stack is on no dashboard, which cannot name what may not be there.
-    """
-
-    logical_id: str
-    says: str
-    metrics: Mapping[str, Metric]
-    threshold: float
-    period: int = 300
-    breaches: int = 1
-    of: int = 1
-    expression: str | None = None
-    missing: Literal["notBreaching", "breaching"] = "notBreaching"
-    pages: bool = False
-    named: bool = False
-    condition: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A widget of the dashboard, and the alarms on what it shows."""
-
-    title: str
-    alarms: Sequence[Alarm] = field(default_factory=tuple)
-
-
 def _of_api(name: str, statistic: str) -> Metric:
     return Metric("AWS/ApiGateway", name, statistic, {"ApiId": "Api"})
-
-
-def _of_table(name: str) -> Metric:
-    return Metric("AWS/DynamoDB", name, "Sum", {"TableName": "PersonasTable"})
 
 
 def _own(name: str, statistic: str) -> Metric:
@@ -91,7 +59,7 @@ def _given_up(reader: str, says: str, condition: str | None = None) -> Alarm:
             "kept": _of_mapping("OnFailureDestinationDeliveredEventCount", f"{reader}Mapping"),
             "dropped": _of_mapping("DroppedEventCount", f"{reader}Mapping"),
         },
-        expression="FILL(kept, 0) + FILL(dropped, 0)",
+        expression="kept + dropped",
         threshold=0,
         condition=condition,
     )
@@ -99,13 +67,14 @@ def _given_up(reader: str, says: str, condition: str | None = None) -> Alarm:
 
 _API: Final = (
     Watch(
-        "Server errors (5xx in 5 minutes)",
+        "Server errors (% of the calls)",
         [
             Alarm(
                 "ServerErrorsAlarm",
-                "Callers get 500 or 503: more than four in five minutes",
-                {"errors": _of_api("5xx", "Sum")},
-                threshold=4,
+                "More than four callers, and one in a hundred, get 500 or 503 in five minutes",
+                {"errors": _of_api("5xx", "Sum"), "calls": _of_api("Count", "Sum")},
+                expression="IF(errors > 4, 100 * errors / calls, 0)",
+                threshold=1,
                 pages=True,
                 named=True,
             )
@@ -127,19 +96,49 @@ _API: Final = (
             )
         ],
     ),
+    Watch(
+        "Longest call (ms)",
+        [
+            Alarm(
+                # API Gateway gives up after 30 s, and a function ends its work after 24 s, or soon after.
+                "TimeLimitAlarm",
+                "A call takes more than 27 of the 30 seconds that API Gateway waits",
+                {"longest": _of_api("IntegrationLatency", "Maximum")},
+                threshold=27_000,
+                breaches=2,
+                of=3,
+            )
+        ],
+    ),
+    Watch(
+        "Authentication failures (% of the calls)",
+        [
+            Alarm(
+                "AuthenticationFailuresAlarm",
+                "A hundred calls or more in five minutes, and one in five, have a credential that is none",
+                {"refused": _own(UNAUTHENTICATED, "Sum"), "calls": _of_api("Count", "Sum")},
+                expression="IF(refused >= 100, 100 * refused / calls, 0)",
+                threshold=20,
+            )
+        ],
+    ),
 )
 
 _REST: Final = (
     Watch(
-        "Function throttles (in 5 minutes, the whole account)",
+        "Function throttles (% of the invocations, the whole account)",
         [
             Alarm(
                 # Without a dimension: the functions of an account share one concurrency limit, and whoever uses it
                 # up, the next to be turned away are this stack's callers.
                 "ThrottlesAlarm",
-                "Lambda turns calls away: the concurrency of the account is used up",
-                {"throttles": Metric("AWS/Lambda", "Throttles", "Sum", {})},
-                threshold=0,
+                "Lambda turns one call in a hundred away: the concurrency of the account is used up",
+                {
+                    "throttles": Metric("AWS/Lambda", "Throttles", "Sum", {}),
+                    "invocations": Metric("AWS/Lambda", "Invocations", "Sum", {}),
+                },
+                expression="100 * throttles / (throttles + invocations)",
+                threshold=1,
                 breaches=2,
                 of=3,
                 pages=True,
@@ -147,19 +146,27 @@ _REST: Final = (
         ],
     ),
     Watch(
-        "Table throttles (in 5 minutes)",
+        "Concurrency claimed (the whole account)",
         [
             Alarm(
-                "TableThrottlesAlarm",
-                "DynamoDB throttles: a group is at the limit of its partition, or traffic grew at once",
-                {
-                    "reads": _of_table("ReadThrottleEvents"),
-                    "writes": _of_table("WriteThrottleEvents"),
-                },
-                expression="FILL(reads, 0) + FILL(writes, 0)",
-                threshold=0,
-                breaches=2,
-                of=3,
+                # Reserved concurrency counts as well as executions do. The quota itself is no metric.
+                "ConcurrencyAlarm",
+                "The functions of the account come near its quota of concurrency",
+                {"claimed": Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum", {})},
+                threshold=800,
+                threshold_parameter="ConcurrencyWarning",
+            )
+        ],
+    ),
+    Watch(
+        "Size of a group's item collection (GB, told from 4 on)",
+        [
+            Alarm(
+                "CollectionSizeAlarm",
+                "The items of a group take more than 8 of the 10 GB that they may: soon nothing can be saved there",
+                {"size": _own(COLLECTION_SIZE, "Maximum")},
+                threshold=8,
+                period=86_400,
             )
         ],
     ),
@@ -170,7 +177,7 @@ _REST: Final = (
                 "ConflictsAlarm",
                 "Of a hundred calls or more in a quarter of an hour, one in twenty lost a race to another writer",
                 {"conflicts": _own(CONFLICTS, "Sum"), "calls": _of_api("Count", "Sum")},
-                expression="IF(calls >= 100, 100 * FILL(conflicts, 0) / calls, 0)",
+                expression="IF(calls >= 100, 100 * conflicts / calls, 0)",
                 threshold=5,
                 period=900,
             )
@@ -183,6 +190,22 @@ _REST: Final = (
                 "RefreshDeadLetters", "Groups could not be refreshed; their searches stay exact, but slow down"
             ),
             _dead_letters("ScheduleDeadLetters", "A scheduled refresh did not run, or failed, in spite of retries"),
+        ],
+    ),
+    Watch(
+        "Age of the refresh queue (s)",
+        [
+            Alarm(
+                # A group that fails once comes back after half an hour.
+                "RefreshQueueAgeAlarm",
+                "A group has waited on the queue for an hour: refreshes fail, or come in faster than they are done",
+                {
+                    "age": Metric(
+                        "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {"QueueName": "RefreshQueue.QueueName"}
+                    )
+                },
+                threshold=3600,
+            )
         ],
     ),
     Watch(
@@ -216,13 +239,14 @@ _REST: Final = (
         ],
     ),
     Watch(
-        "View evictions (in an hour)",
+        "View evictions (% of the calls)",
         [
             Alarm(
                 "ViewEvictionsAlarm",
-                "More than one group a minute is dropped from memory and loaded again: a function needs more of it",
-                {"evictions": _own(VIEW_EVICTIONS, "Sum")},
-                threshold=60,
+                "One call in ten drops a group from memory, to be loaded again: a function needs more of it",
+                {"evictions": _own(VIEW_EVICTIONS, "Sum"), "calls": _of_api("Count", "Sum")},
+                expression="IF(evictions >= 60, 100 * evictions / calls, 0)",
+                threshold=10,
                 period=3600,
             )
         ],
@@ -252,8 +276,11 @@ _REST: Final = (
 )
 
 
-def watches(functions: Mapping[str, str | None]) -> tuple[Watch, ...]:
-    """Return all that is watched in a stack with these functions: the condition of each, if any, by logical id."""
+def watches(functions: Mapping[str, Function], tables: Mapping[str, Sequence[str]]) -> tuple[Watch, ...]:
+    """Return all that is watched in a stack with these functions and tables, by logical id.
+
+    Of a table the names of its global indexes are given.
+    """
     of_functions = Watch(
         "Function errors (in 5 minutes)",
         [
@@ -262,9 +289,51 @@ def watches(functions: Mapping[str, str | None]) -> tuple[Watch, ...]:
                 f"{name} crashed, ran out of memory or out of time",
                 {"errors": Metric("AWS/Lambda", "Errors", "Sum", {"FunctionName": name})},
                 threshold=0,
-                condition=functions[name],
+                condition=function.condition,
             )
-            for name in sorted(functions)
+            for name, function in sorted(functions.items())
         ],
     )
-    return (*_API, of_functions, *_REST)
+    return (*_API, of_functions, *_times(functions), *_throttles(tables), *_REST)
+
+
+def _times(functions: Mapping[str, Function]) -> Iterator[Watch]:
+    """Yield the watch over the time of the functions that API Gateway does not wait for, or not alone."""
+    alarms = [
+        Alarm(
+            f"{name}TimeAlarm",
+            f"{name} takes nine tenths of the {function.timeout} seconds that it may",
+            {"longest": Metric("AWS/Lambda", "Duration", "Maximum", {"FunctionName": name})},
+            threshold=900 * function.timeout,
+            condition=function.condition,
+        )
+        for name, function in sorted(functions.items())
+        if not function.routes or function.timeout > GATEWAY_WAITS.seconds
+    ]
+    if alarms:
+        yield Watch("Longest run beside the API (ms)", alarms)
+
+
+def _throttles(tables: Mapping[str, Sequence[str]]) -> Iterator[Watch]:
+    """Yield the watch over throttling: of each table and each of its global indexes, which are counted apart."""
+    series = [
+        {"TableName": table, **({"GlobalSecondaryIndexName": f"={index}"} if index else {})}
+        for table, indexes in sorted(tables.items())
+        for index in ("", *indexes)
+    ]
+    if series:
+        metrics = {
+            f"{kind.lower()}s{place}": Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", dimensions)
+            for place, dimensions in enumerate(series)
+            for kind in ("Read", "Write")
+        }
+        alarm = Alarm(
+            "TableThrottlesAlarm",
+            "DynamoDB throttles: a group is at the limit of its partition, or traffic grew at once",
+            metrics,
+            expression=" + ".join(metrics),
+            threshold=0,
+            breaches=2,
+            of=3,
+        )
+        yield Watch("Table throttles (in 5 minutes)", [alarm])

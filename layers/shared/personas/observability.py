@@ -2,7 +2,7 @@
 
 A call leaves one log line, which names the operation, the caller's group and profile, the status, the code and the
 time; never a credential, a body or a persona's texts. Counts of Lambda and API Gateway are not made
-again: the five metrics here are those that nobody else knows, written as EMF where there is something to tell, each
+again: the seven metrics here are those that nobody else knows, written as EMF where there is something to tell, each
 with the name of the stack as its one dimension.
 """
 
@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from personas.errors import PersonasError, Unreadable
+from personas.errors import PersonasError, Unauthenticated, Unreadable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import ItemCollectionMetricsTypeDef
 
 NAMESPACE: Final = "Personas"
 CONFLICTS: Final = "Conflicts"
@@ -25,6 +28,11 @@ REFRESH_AGE: Final = "RefreshAge"
 VIEW_EVICTIONS: Final = "ViewEvictions"
 UNREADABLE_ITEMS: Final = "UnreadableItems"
 CLOCKS_OFF: Final = "ClocksOff"
+UNAUTHENTICATED: Final = "Unauthenticated"
+COLLECTION_SIZE: Final = "CollectionSize"
+
+_COLLECTION_TOLD: Final = 4
+"""GB of an item collection, of the ten that it may have, from which on its size is told."""
 
 _CONFLICT_CODES: Final = frozenset({"contended", "precondition_failed", "version_conflict"})
 """The codes of errors that tell a caller that somebody else has written first."""
@@ -62,6 +70,8 @@ def record_error(error: PersonasError) -> None:
     add_log_fields(code=error.code)
     if isinstance(error, Unreadable):
         count_unreadable(error)
+    if isinstance(error, Unauthenticated):
+        _put_metric(UNAUTHENTICATED, MetricUnit.Count, 1)
     if error.code in _CONFLICT_CODES:
         _put_metric(CONFLICTS, MetricUnit.Count, 1)
 
@@ -85,6 +95,13 @@ def count_unreadable(error: Unreadable) -> None:
 def record_refresh_age(oldest: timedelta) -> None:
     """Record the age of the oldest mark of a group that waits for its refresh; zero where none waits."""
     _put_metric(REFRESH_AGE, MetricUnit.Seconds, oldest.total_seconds())
+
+
+def record_collection_size(estimate: "ItemCollectionMetricsTypeDef | None") -> None:
+    """Record the size of an item collection, as a write's answer estimates it, where it is not far from its limit."""
+    most = max(estimate.get("SizeEstimateRangeGB", [0.0])) if estimate else 0.0
+    if most >= _COLLECTION_TOLD:
+        _put_metric(COLLECTION_SIZE, MetricUnit.Gigabytes, most)
 
 
 def count_clock_off() -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
+from personas.observability import record_collection_size
 from personas.runtime import Deadline
 from personas.store.attempts import ConditionFailed, Tries, attempted
 from personas.store.attributes import (
@@ -256,10 +257,7 @@ class Table:
             self._attempt(lambda: self._client.put_item(**request), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
-        """Delete an item if the time in ``attribute`` is an earlier one; return True if it was.
-
-        One that is not, or is gone, is left as it is.
-        """
+        """Delete an item if the time in ``attribute`` is an earlier one, else leave it; return True if it was."""
         delete = partial(
             self._client.delete_item,
             TableName=self.name,
@@ -267,9 +265,10 @@ class Table:
             ConditionExpression="#attribute < :before",
             ExpressionAttributeNames={"#attribute": attribute},
             ExpressionAttributeValues=encode_item({":before": before}),
+            ReturnItemCollectionMetrics="SIZE",
         )
         try:
-            self._attempt(delete, writes=True)
+            record_collection_size(self._attempt(delete, writes=True).get("ItemCollectionMetrics"))
         except ConditionFailed:
             return False
         return True
