@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -12,20 +12,26 @@ from threading import Lock
 from typing import Any, Final
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from personas.contract.base import ITEMS_MAX
 from personas.identity import CACHE_LIFE, Authenticator
 from personas.operations.bulk import CHUNK
+from personas.operations.record_history import record_version
 from personas.runtime import THREADS, Deadline, Parallel, dynamodb, s3
 from personas.services import services
+from personas.store import keys
+from personas.store.attributes import Value, encode_item
 from personas.store.groups import GroupStore
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueCache
 from personas_tools.profile_store import ProfileWriter
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
+from support.streamed import Streamed
 from support.warm import unguarded_world, warm_client
-from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, STAR, TEAL, Clock, World, color, text_id
+from support.world import ACTIVE, ALTO, CARE, GROUP, MOOD_CALM, NEEDED, STAR, TEAL, Clock, World, color, text_id
 
 _numbers = count()
 
@@ -491,6 +497,122 @@ class TestDuplicate:
         with rounds.counting():
             answered(client.call("duplicate", {"persona_id": persona_id}))
         assert 2 <= rounds.taken <= 3
+
+
+class TestVersions:
+    @pytest.fixture
+    def changed(self, world: World, client: Client) -> str:
+        """Save a persona twice, and have that recorded."""
+        (persona_id,) = create(client, persona(name=new_text(), examples=[new_text() for _ in range(50)]))
+        answered(client.call("update", {"personas": [{"persona_id": persona_id, "examples": []}]}))
+        record_all(world)
+        return persona_id
+
+    @pytest.fixture
+    def deleted(self, world: World, client: Client, changed: str) -> str:
+        """Delete that persona."""
+        answered(client.call("delete", {"persona_ids": [changed]}))
+        record_all(world)
+        return changed
+
+    def test_a_page_is_one_query_beside_the_persona(self, client: Client, rounds: Rounds, changed: str) -> None:
+        with rounds.counting():
+            answered(client.call("history", {"persona_id": changed}))
+        assert (rounds.requests, rounds.taken) == (["GetItem", "Query"], 1)
+
+    def test_one_version_is_one_round(self, client: Client, rounds: Rounds, changed: str) -> None:
+        with rounds.counting():
+            answered(client.call("history", {"persona_id": changed, "version": 1}))
+        assert (rounds.requests, rounds.taken) == (["Query", "GetItem", "BatchGetItem"], 1)
+
+    @pytest.mark.parametrize("asked", [{}, {"to_version": 2}, {"draft": True}])
+    def test_a_comparison_is_one_round(
+        self, client: Client, rounds: Rounds, changed: str, asked: Mapping[str, object]
+    ) -> None:
+        draft = {"draft_id": answered(client.call("draft", {"name": "D"}))["draft_id"]} if "draft" in asked else asked
+        with rounds.counting():
+            answered(client.call("compare", {"persona_id": changed, "from_version": 1, **draft}))
+        assert rounds.taken == 1
+
+    def test_a_restore_takes_three(self, client: Client, rounds: Rounds, changed: str) -> None:
+        forget_texts()
+        services().groups = GroupStore(services().table)
+        with rounds.counting():
+            answered(client.call("restore", {"persona_id": changed, "version": 1}))
+        assert rounds.taken == 3
+
+    def test_one_that_changes_nothing_takes_one(self, client: Client, rounds: Rounds, changed: str) -> None:
+        with rounds.counting():
+            answered(client.call("restore", {"persona_id": changed, "version": 2}))
+        assert rounds.taken == 1
+
+    def test_a_deleted_persona_takes_one_more_to_read(self, client: Client, rounds: Rounds, deleted: str) -> None:
+        for operation, asked in (("history", {}), ("history", {"version": 1}), ("compare", {"from_version": 1})):
+            with rounds.counting():
+                answered(client.call(operation, {"persona_id": deleted, **asked}))
+            assert rounds.taken == 2
+
+    def test_and_two_more_to_restore(self, client: Client, rounds: Rounds, deleted: str) -> None:
+        forget_texts()
+        with rounds.counting():
+            answered(client.call("restore", {"persona_id": deleted, "version": 1}))
+        assert rounds.taken == 5
+
+    @pytest.mark.slow
+    def test_every_page_of_ten_thousand_versions_is_one_query(
+        self, world: World, client: Client, rounds: Rounds
+    ) -> None:
+        # Given a persona with 10,000 versions, of which the items beside the records have 200 KB each
+        (persona_id,) = create(client, persona())
+        world.set(keys.persona(GROUP, persona_id), "version", VERSIONS)
+        pages = range(VERSIONS, 0, -100)
+        fill_history(world, persona_id, VERSIONS, whole=pages)
+        # When it is read to its end, a hundred at a time
+        read, before = [], None
+        for _ in pages:
+            with rounds.counting():
+                page = answered(
+                    client.call("history", {"persona_id": persona_id, "page_size": 100, "before_version": before})
+                )
+            # Then each page is one query, and no version is missing.
+            assert (rounds.requests.count("Query"), rounds.taken) == (1, 1)
+            read += [each["version"] for each in page["versions"]]
+            before = page["next_before_version"]
+        assert read == list(range(VERSIONS, 0, -1))
+        assert before is None
+
+
+VERSIONS: Final = 10_000
+
+
+def record_all(world: World) -> None:
+    """Record the versions that were written, as the function behind the stream does."""
+    for record in Streamed(world.aws, world.guard).taken():
+        record_version(services(), record)
+
+
+def fill_history(world: World, persona_id: str, versions: int, whole: Container[int]) -> None:
+    """Put the records of so many versions into moto's memory, and beside those of ``whole`` an item of 200 KB."""
+    name = world.aws.names["HistoryTable"]
+    table = dynamodb_backends[DEFAULT_ACCOUNT_ID][world.aws.dynamodb.meta.region_name].tables[name]
+    for version in range(1, versions + 1):
+        for prefix in (keys.VERSION_RECORDS, keys.WHOLE_VERSIONS):
+            if prefix == keys.WHOLE_VERSIONS and version not in whole:
+                continue
+            attributes: dict[str, Value] = {
+                **keys.version(GROUP, persona_id, prefix, version).attributes(),
+                "at": "2026-11-28T05:00:00+00:00",
+                "version": version,
+                "kind": "updated",
+                "by": {"id": world.profile("root"), "name": "root"},
+                "mcp": False,
+                "changed": ["name"],
+                "restored_from": None,
+                "departments": [CARE],
+            }
+            if prefix == keys.WHOLE_VERSIONS:
+                attributes["texts"] = bytes(200_000)
+            table.put_item(encode_item(attributes))
 
 
 class TestExport:
