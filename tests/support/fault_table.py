@@ -52,8 +52,8 @@ def _row(*cells: str) -> str:
 
 _WRONG: Final = "wrong answers; lost or half-saved items"
 _ORDER: Final = [
-    *("get", "search", "drafts", "docs"),
-    *("create", "update", "delete", "duplicate", "draft", "export", "download"),
+    *("get", "search", "drafts", "docs", "history", "compare"),
+    *("create", "update", "delete", "duplicate", "restore", "draft", "export", "download"),
     *("refresh", "queue", "schedule", "profile"),
 ]
 

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from personas.contract.problems import Problem
 from personas.domain.profile import Profile
 from personas.errors import Conflict, PersonasError
+from personas.operations.record_history import record_version
 from personas.runtime import CLOCK_SKEW, deadline, utc_now
 from personas.services import Services, services
 from personas.store import keys
@@ -40,6 +41,7 @@ from support.faults import Faults, Killed, Match, Sent, Waiting, refused
 from support.mishaps import Fault, Kind, faults, kind_of, nth
 from support.misplaced import Misplaced, snapshots
 from support.stored import Backend, Base, Logical, leaks
+from support.streamed import Streamed
 from support.views import Views
 from support.warm import unguarded_world, warm_client
 from support.world import (
@@ -96,7 +98,7 @@ class Scenario:
     @property
     def reads(self) -> bool:
         """True if its answer is all that there is to judge."""
-        return self.operation in {"get", "search", "drafts", "docs", "download"}
+        return self.operation in {"get", "search", "drafts", "docs", "download", "history", "compare"}
 
     @property
     def repeatable(self) -> bool:
@@ -176,6 +178,20 @@ SCENARIOS: Final = (
     Scenario("search", "search", lambda _: {"search": "a", "page_size": 100}),
     Scenario("drafts", "drafts"),
     Scenario("docs", "docs", lambda base: {"entity_id": base.ids["ada"]}),
+    Scenario("history", "history", lambda base: {"persona_id": base.ids["eli"]}),
+    Scenario("history of one", "history", lambda base: {"persona_id": base.ids["eli"], "version": 1}),
+    Scenario("history of a deleted one", "history", lambda base: {"persona_id": base.ids["dee"], "page_size": 1}),
+    Scenario(
+        "compare",
+        "compare",
+        lambda base: {"persona_id": base.ids["eli"], "from_version": 1, "draft_id": base.ids["draft"]},
+    ),
+    *_both_ways("restore", lambda base: {"persona_id": base.ids["eli"], "version": 1}, lambda base: (base.ids["eli"],)),
+    *_both_ways(
+        "restore of a deleted one",
+        lambda base: {"persona_id": base.ids["dee"], "version": 1},
+        lambda base: (base.ids["dee"],),
+    ),
     *_both_ways("create", _two_new, lambda _: ("new:Eve", "new:Fay")),
     *_both_ways("update", _two_changes, _two),
     Scenario("create in chunks", "create", _two_new, lambda _: ("new:Eve", "new:Fay"), in_chunks=True, pieces=2),
@@ -763,7 +779,8 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     for each in (client, stranger):
         assert each.call("refresh").status == HTTPStatus.OK
     older = snapshots(views)
-    ids |= {name: _saved(client, name.capitalize()) for name in ("bea", "cy", "dee")}
+    ids |= {name: _saved(client, name.capitalize()) for name in ("bea", "cy", "dee", "eli")}
+    _changed(client, ids["eli"])
     ids["other"] = _saved(stranger, "Olga", voices=[])
     world.assign(ids["cy"], "coach")
     answer = client.call("draft", {"name": "First", "description": "A draft.", "examples": ["So?"]})
@@ -779,6 +796,9 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     marks = [{name: {"S": value} for name, value in keys.mark(group).attributes().items()} for group in GROUPS]
     for mark in marks:
         aws.dynamodb.delete_item(TableName=world.table.name, Key=mark)
+    # No operation writes versions, so that they stay as they are for all cases.
+    for record in Streamed(aws, world.guard).taken():
+        record_version(services(), record)
     backend = Backend(aws)
     settled = Base(backend, backend.held(), ids)
     world.restart()
