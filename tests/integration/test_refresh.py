@@ -12,6 +12,7 @@ from personas.operations.refresh import refresh_group
 from personas.search import snapshot_format
 from personas.store import keys
 from personas.store.groups import MARK_COVERS
+from personas.store.refresh_claims import CLAIM_LIFE
 from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
@@ -540,6 +541,94 @@ def changing(env: Environment, clock: Clock) -> Callable[[], None]:
     return change
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no refresh wait for another: all of these run in one thread."""
+    monkeypatch.setattr("personas.operations.refresh.PATIENCE", timedelta())
+
+
+class TestOneForTwo:
+    """Tests of two refreshes of one group within seconds: the work is done once."""
+
+    @pytest.fixture(autouse=True)
+    def waiting(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+        """Provide what others do while a refresh waits, a step at each look."""
+        steps: list[Callable[[], object]] = []
+
+        def wait(_seconds: float) -> None:
+            steps.pop(0)()
+
+        monkeypatch.setattr("personas.operations.refresh.sleep", wait)
+        return steps
+
+    def test_the_second_of_two_after_one_another_writes_no_view(self, env: Environment) -> None:
+        env.save(name="Ada")
+        assert changed(env) == BOTH
+        with env.stepping(Steps()) as steps:
+            assert env.refresh() == []
+        assert not [request for request in steps.requests if request.operation in {"PutObject", "PutObjectTagging"}]
+
+    def test_a_second_one_waits_for_the_first_and_finds_the_work_done(
+        self, env: Environment, world: World, clock: Clock, views: Views, waiting: list[Callable[[], object]]
+    ) -> None:
+        # Given a refresh that is under way in another environment
+        env.save(name="Ada")
+        other = Environment(world, clock)
+        first = other.services.refresh_claims.take(GROUP)
+        assert first is not None
+        # When a second one begins, and the first ends at its second look
+        finish = other.services.refresh_claims.release
+
+        def end() -> None:
+            finish(GROUP, first)
+            assert changed(other) == BOTH
+
+        waiting += [lambda: None, end]
+        assert env.refresh() == []
+        # Then it has made no view, and everything is in
+        assert waiting == []
+        views.agree()
+
+    def test_a_second_one_is_never_told_that_its_own_write_is_in_when_it_is_not(
+        self, env: Environment, world: World, clock: Clock, views: Views, waiting: list[Callable[[], object]]
+    ) -> None:
+        # Given a refresh of another environment that has read all that it will
+        env.save(name="Ada")
+        other = Environment(world, clock)
+        first = other.services.refresh_claims.take(GROUP)
+        assert first is not None
+        # When somebody writes, refreshes, and has to wait for its end
+        env.save(name="Bob")
+        waiting.append(lambda: other.services.refresh_claims.release(GROUP, first))
+        told = env.refresh()
+        # Then its answer tells of the views that have its write
+        assert [view for view in told if view in BOTH] == BOTH
+        assert [row["n"] for row in views.indexed().values()] == ["Ada", "Bob"]
+
+    def test_a_refresh_that_died_is_not_waited_for_any_longer_than_its_claim(
+        self, env: Environment, world: World, clock: Clock, waiting: list[Callable[[], object]]
+    ) -> None:
+        env.save(name="Ada")
+        Environment(world, clock).services.refresh_claims.take(GROUP)
+        waiting.append(lambda: clock.passes(seconds=CLAIM_LIFE.total_seconds() + 1))
+        assert changed(env) == BOTH
+        assert waiting == []
+
+    def test_where_patience_is_over_the_work_is_done_all_the_same(
+        self, env: Environment, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        env.save(name="Ada")
+        Environment(world, clock).services.refresh_claims.take(GROUP)
+        monkeypatch.setattr("personas.operations.refresh.PATIENCE", timedelta())
+        assert changed(env) == BOTH
+
+    def test_one_that_fails_gives_its_claim_up(self, env: Environment, world: World, clock: Clock) -> None:
+        env.save(name="Ada")
+        assert fault(env.call("refresh", remaining_ms=4_000)) == (503, "view_rebuilding")
+        assert changed(Environment(world, clock)) == BOTH
+
+
+@pytest.mark.usefixtures("impatient")
 class TestTwoAtOnce:
     @pytest.mark.slow
     def test_at_every_step(
@@ -638,6 +727,7 @@ class TestTwoAtOnce:
         assert not report.changed
 
 
+@pytest.mark.usefixtures("impatient")
 class TestCutOff:
     @pytest.mark.slow
     @pytest.mark.parametrize("rebuilding", [False, True], ids=["following", "rebuilding"])

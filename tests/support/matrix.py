@@ -770,6 +770,8 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     """Create a lab on empty tables."""
     # The weekly clean-up of texts has tests of its own, and would be most of a case.
     patching.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
+    # The claim of a refresh that died is waited for in tests of its own.
+    patching.setattr("personas.operations.refresh.PATIENCE", timedelta())
     world = unguarded_world(aws)
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)

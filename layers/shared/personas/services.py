@@ -17,6 +17,7 @@ from personas.store.personas import PersonaStore
 from personas.store.profiles import ProfileStore
 from personas.store.queue import RefreshQueue
 from personas.store.queued_groups import QueuedGroups
+from personas.store.refresh_claims import RefreshClaims
 from personas.store.sdk_check import check_answers
 from personas.store.table import Table
 from personas.store.texts import TextDirectory
@@ -99,6 +100,11 @@ class Services:
     def queued_groups(self) -> QueuedGroups:
         """The groups that the schedule has queued."""
         return QueuedGroups(self.table)
+
+    @cached_property
+    def refresh_claims(self) -> RefreshClaims:
+        """The claims of refreshes that are under way."""
+        return RefreshClaims(self.table)
 
     @cached_property
     def view_objects(self) -> ViewObjectStore:

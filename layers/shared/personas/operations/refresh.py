@@ -1,8 +1,10 @@
 """refresh: bring a group's views up to date, and say which."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from time import monotonic, sleep
 from typing import Final
 from uuid import uuid4
 
@@ -18,6 +20,9 @@ from personas.store.attributes import Value, mapping_or_empty
 from personas.store.groups import MARK_COVERS, GroupRecord
 from personas.views.suggestion_views import MOST_USED_VIEW
 
+PATIENCE: Final = timedelta(seconds=10)
+"""The time for which another refresh of the group is waited for. After that both work, and one lets its own go."""
+LOOKS_EVERY: Final = timedelta(seconds=0.5)
 TIME_FOR_A_GROUP: Final = timedelta(seconds=60)
 """With less than this left, a queued group is left to the next invocation."""
 
@@ -37,13 +42,24 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     """Bring the group's views up to the moment of the call, and return the names of those that changed.
 
     The new snapshots are written whole, then the group's record is pointed to them under a condition, all at once.
-    Two refreshes at once both read what is there; one of them points first, and the other lets its snapshots go. One
-    that dies leaves the old views, or the new ones, and objects that nobody points to.
+    A refresh waits for another that is under way. Where it cannot, both read what is there; one of them points first,
+    and the other lets its snapshots go. One that dies leaves the old views, or the new ones, and objects that nobody
+    points to.
 
     Raises:
         ViewRebuilding: there is more to read than can be read in time.
         Unavailable: the store cannot be read or written now.
     """
+    with _alone(services, group_id):
+        work = _refresh(services, group_id)
+    if work is None:
+        return []
+    _maintain(work)
+    return [view for view in (*VIEWS, MOST_USED_VIEW) if view in work.pointers]
+
+
+def _refresh(services: Services, group_id: str) -> RefreshPass | None:
+    """Make the views of a group and swap them in; return None where another refresh has swapped in its own."""
     record = services.groups.read(group_id)
     # Behind the first answer, by which a new environment knows the time.
     started = services.now()
@@ -52,7 +68,7 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     if work.pointers:
         if not _point(work):
             _supersede(services, work.written)
-            return []
+            return None
         if manifest and work.rebuilt_at == started:
             work.replaced |= manifest.keys
         _supersede(services, work.replaced)
@@ -65,8 +81,27 @@ def refresh_group(services: Services, group_id: str) -> list[str]:
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.
         logger.warning("a group stays marked", extra={"group": group_id})
-    _maintain(work)
-    return [view for view in (*VIEWS, MOST_USED_VIEW) if view in work.pointers]
+    return work
+
+
+@contextmanager
+def _alone(services: Services, group_id: str) -> Iterator[None]:
+    """Hold off other refreshes of the group; where one is under way, begin behind its end, or when patience is over.
+
+    Its own refresh has begun after its caller asked, so everything that the caller wrote before is in the views, and it
+    finds the work done but for what is newer.
+    """
+    patient_until = monotonic() + PATIENCE.total_seconds()
+    claim = services.refresh_claims.take(group_id)
+    while claim is None and monotonic() < patient_until and services.deadline.has_time_for_another_item():
+        sleep(LOOKS_EVERY.total_seconds())
+        claim = services.refresh_claims.take(group_id)
+    try:
+        yield
+    finally:
+        if claim:
+            with suppress(Unavailable):  # it ends by itself
+                services.refresh_claims.release(group_id, claim)
 
 
 def refresh_queued(services: Services, group_id: str) -> None:

@@ -18,7 +18,7 @@ from personas.runtime import CLOCK_SKEW, GATEWAY_WAITS, LATE_COMMIT
 from personas.store import keys
 from personas.store.attributes import Item, Value, integer, key_of, mapping, readable, text
 from personas.store.table import Table
-from personas.store.write_rule import RECENT_WRITES
+from personas.store.write_rule import RECENT_WRITES, Later
 
 MARK_PAUSE: Final = timedelta(minutes=1)
 """An environment marks a group at most this often."""
@@ -70,11 +70,12 @@ class GroupStore:
         if before and before.is_recent(MARK_PAUSE, marking.wall):
             return
         due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking.wall)}#{group_id}"}
-        body: dict[str, Value] = {**due, "marked_at": int(marking.wall.timestamp() * 1000)}
+        marked_at = int(marking.wall.timestamp() * 1000)
         # An attempt that comes late, after another environment's mark, must not shorten the time that this covers.
         # Nor must one that finds no room keep anybody from the write that makes some.
         with suppress(GroupFull):
-            self._table.put_plain(keys.mark(group_id), body, asked_for=False, latest="marked_at")
+            body: dict[str, Value] = {**due, "marked_at": marked_at}
+            self._table.put_plain(keys.mark(group_id), body, asked_for=False, unless=Later("marked_at", marked_at))
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()
         self._marked[group_id] = marking

@@ -82,6 +82,11 @@ def queued(group_id: str) -> Key:
     return Key(group_partition(group_id), "queued")
 
 
+def refresh_claim(group_id: str) -> Key:
+    """Return the key of what says that a refresh of the group is under way."""
+    return Key(group_partition(group_id), "refreshing")
+
+
 def drafters_partition(group_id: str) -> str:
     """Return the partition that lists the profiles of a group that may have drafts."""
     return f"draft#{group_id}"

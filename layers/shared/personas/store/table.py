@@ -32,6 +32,7 @@ from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_
 from personas.store.write_rule import (
     Condition,
     Counted,
+    Later,
     WriteResult,
     count_request,
     next_number_request,
@@ -112,10 +113,7 @@ class Table:
         yield from each_readable(self._query(partition, first, last, forward=True), change_in)
 
     def latest[T](self, partition: str, prefix: str, most: int | None, decode: Callable[[Item], T]) -> list[T]:
-        """Return what ``decode`` makes of the items of a range that have not expired, as the index projects them.
-
-        The latest come first; at most ``most``.
-        """
+        """Return what ``decode`` makes of the latest items in the index's range, at most ``most``; none has expired."""
         first, last = range_of(prefix, None)
         now = self.now()
         items = self._query(partition, first, last, forward=False)
@@ -245,16 +243,18 @@ class Table:
 
         return self._write(once, write_id, seq=seq, version=version)
 
-    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool, latest: str | None = None) -> None:
-        """Put an item whatever stands there, unless that has a later time in the attribute ``latest``.
+    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool, unless: Later | None = None) -> bool:
+        """Put an item whatever stands there, ``unless`` that is so of it; return True if it was put.
 
         Raises:
             OutcomeUnknown: it may have been put, and the caller has ``asked_for`` it: it has to know.
             Unavailable: it was not put; or it may have been, and nobody has asked for it, as for a mark.
         """
-        request = plain_put_request(self.name, key, body, latest)
+        request = plain_put_request(self.name, key, body, unless)
         with suppress(ConditionFailed):
             self._attempt(lambda: self._client.put_item(**request), writes=asked_for)
+            return True
+        return False
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
         """Delete an item if the time in ``attribute`` is an earlier one, else leave it; return True if it was."""

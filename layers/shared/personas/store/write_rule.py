@@ -165,14 +165,21 @@ def put_request(
     return request
 
 
-def plain_put_request(table: str, key: Key, body: Mapping[str, Value], latest: str | None) -> PutItemInputTypeDef:
-    """Return the request that puts an item, unless one stands there with a later time in that attribute."""
+class Later(NamedTuple):
+    """An attribute that holds a later time than ``than``, in milliseconds."""
+
+    attribute: str
+    than: int
+
+
+def plain_put_request(table: str, key: Key, body: Mapping[str, Value], unless: Later | None) -> PutItemInputTypeDef:
+    """Return the request that puts an item, unless one stands there with a later time."""
     request: PutItemInputTypeDef = {"TableName": table, "Item": encode_item({**key.attributes(), **body})}
-    if latest is not None:
+    if unless is not None:
         # In this form the condition holds for an item that is absent or damaged.
-        request["ConditionExpression"] = "NOT #time > :own"
-        request["ExpressionAttributeNames"] = {"#time": latest}
-        request["ExpressionAttributeValues"] = encode_item({":own": body[latest]})
+        request["ConditionExpression"] = "NOT #time > :time"
+        request["ExpressionAttributeNames"] = {"#time": unless.attribute}
+        request["ExpressionAttributeValues"] = encode_item({":time": unless.than})
     return request
 
 
