@@ -39,7 +39,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
 
 .PHONY: run
 run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... changes it), with its local store
@@ -61,7 +61,7 @@ client: $(DEV) ## The flows of a web client against a running `make run` (CLIENT
 	@CLIENT_URL=$${CLIENT_URL:-http://127.0.0.1:$${PORT:-3000}} .venv/bin/pytest tests/client $(ARGS)
 
 .PHONY: test-slow
-test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step
+test-slow: $(DEV) $(MINISTACK) ## Run the slow tests: refreshes cut off and interleaved at every step, and the smoke test of `make run`
 	@.venv/bin/pytest --numprocesses auto --dist worksteal -m slow $(ARGS)
 
 .PHONY: test-large
@@ -93,6 +93,10 @@ walks: $(DEV) ## 100,000 steps across all that writes, compared with a plain mod
 .PHONY: soak-search
 soak-search: $(DEV) $(MINISTACK) ## 10,000 writes, each followed by a search that must know of it (20 minutes)
 	@SOAK_PAIRS=10000 SOAK_ROUNDS=25 .venv/bin/pytest tests/integration/test_server.py -k every_search
+
+.PHONY: smoke
+smoke: $(DEV) ## Try a deployment in a group of its own: STACK=NAME, or else a running `make run` (1 to 2 minutes)
+	@.venv/bin/personas smoke $(if $(STACK),--stack $(STACK))
 
 # SCHEMATHESIS_SEED=... repeats a run, as far as the answers are the same.
 .PHONY: schemathesis

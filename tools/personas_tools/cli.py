@@ -29,6 +29,7 @@ from personas_tools.payload import document
 from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
 from personas_tools.screen import Commands
+from personas_tools.smoke.command import smoke
 from personas_tools.streams import Stream, StreamReader
 from personas_tools.version_commands import show_differences
 from personas_tools.workers import Workers
@@ -43,7 +44,7 @@ def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
-for command in (library, profile, export_file, import_file, show_differences):
+for command in (library, profile, export_file, import_file, show_differences, smoke):
     main.add_command(command)
 for commands in (key_commands, repair_commands, persona_commands, history_commands):
     commands.register(main)

@@ -17,6 +17,7 @@ import httpx2
 import pydantic_core
 
 from personas.contract.download import OPERATION as DOWNLOAD
+from personas.contract.draft import OPERATION as DRAFT
 from personas.contract.operation import PREFIX
 from personas_tools.whole_files import draft_of
 
@@ -138,7 +139,7 @@ class Api:
         return ApiError(message)
 
     def call(self, operation: str, body: bytes, *, idempotency_key: str | None = None) -> Answer:
-        """Post a JSON body to an operation, and return the answer, whatever its status, unless the service stays busy.
+        """Send a JSON body to an operation, and return the answer, whatever its status, unless the service stays busy.
 
         Raises:
             ApiError: busy or out of reach at the last try as well, or no JSON was answered.
@@ -146,8 +147,9 @@ class Api:
         headers = {"Content-Type": "application/json"}
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        post = partial(self._client.post, f"{PREFIX}/{operation}", content=body, headers=headers)
-        answer, _ = self._asked(operation, post, begun=idempotency_key is not None)
+        method = DRAFT.method if operation == DRAFT.name else "POST"
+        send = partial(self._client.request, method, f"{PREFIX}/{operation}", content=body, headers=headers)
+        answer, _ = self._asked(operation, send, begun=idempotency_key is not None)
         return answer
 
     def download(self, upload_id: str, path: Path) -> None:

@@ -13,7 +13,7 @@ from personas_tools.target import Target
 from personas_tools.workers import Workers
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Failed:
 
 def failures(target: Target) -> Iterator[Failed]:
     """Yield the batches that were given up, a function's oldest first."""
-    s3, bucket = _s3(target), target.resource("Bucket")
+    s3, bucket = target.s3(), target.resource("Bucket")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=FAILURES):
         for listed in page.get("Contents", []):
             body = json.loads(s3.get_object(Bucket=bucket, Key=listed["Key"])["Body"].read())
@@ -44,7 +44,7 @@ def replay(target: Target, failure: Failed) -> str | None:
         return outcome.reason
     if failed := failed_items(outcome.payload):
         return f"{len(failed)} failed again"
-    _s3(target).delete_object(Bucket=target.resource("Bucket"), Key=failure.key)
+    target.s3().delete_object(Bucket=target.resource("Bucket"), Key=failure.key)
     return None
 
 
@@ -60,7 +60,3 @@ def _invoked(target: Target, function: str, event: Json) -> Answer | Failure:
         return workers.invoke(function, event)
     finally:
         workers.close()
-
-
-def _s3(target: Target) -> "S3Client":
-    return boto3.client("s3") if target.stack is None else target.stack.s3()

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
@@ -16,6 +16,9 @@ from personas.runtime import CONNECT_TIMEOUT, READ_TIMEOUT, Deadline
 from personas.store import keys
 from personas.store.table import Table
 from personas_tools import stack as local
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _TABLE_OUTPUT: Final = "PersonasTableName"
 _CONNECTIONS: Final = 32
@@ -45,6 +48,10 @@ class Target:
         if output not in self.outputs:
             raise TargetError(f"Say by --stack which stack is meant: its output {output} is needed.")
         return self.outputs[output]
+
+    def s3(self) -> "S3Client":
+        """Return a client of the S3 in which the stack's bucket is."""
+        return boto3.client("s3") if self.stack is None else self.stack.s3()
 
     def beside(self, name: str) -> Table:
         """Return another table of the same account or emulator, such as a copy that was restored.
