@@ -305,6 +305,18 @@ class TestDeleted:
         assert len(persona.scenario_ids) == 1
         assert persona.active_scenario_ids == ()
 
+    def test_it_keeps_scenarios_that_came_after_its_last_version(self, world: World, stream: Streamed) -> None:
+        persona_id = world.save()
+        stream.flow()
+        world.cast("Ward", persona_id, active=False)
+        scenario_ids = world.persona(persona_id).scenario_ids
+        delete(world, persona_id)
+        stream.flow()
+
+        restored(world, persona_id, 1)
+
+        assert world.persona(persona_id).scenario_ids == scenario_ids != ()
+
     def test_it_comes_back_as_get_answered_it(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(**WHOLE)
         before = selected(world, persona_id)

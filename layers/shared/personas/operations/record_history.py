@@ -45,6 +45,10 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
 def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) -> None:
     """Give the version that stood there its end, and put it where it was not recorded."""
     record = version_in(before, None)
+    if before.persona is not None and write.after is not None and write.after.persona is None:
+        # As it was deleted: scenarios may have come since its version was made. An end that is a second earlier lets
+        # this put take the other's place, and the true one follow.
+        services.history.put_persona(write.group_id, write.persona_id, record, before.persona, ends_at - 1)
     ended = services.history.end(write.group_id, write.persona_id, record, ends_at)
     if not ended and before.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, before.persona, ends_at)

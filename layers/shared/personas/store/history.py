@@ -207,15 +207,22 @@ class HistoryStore:
         Raises:
             Unavailable: the table cannot be written now. The record is there only if the persona is.
         """
-        common: dict[str, Value] = {"at": record.at, "version": record.version}
-        if ends_at is not None:
-            common["expires_at"] = ends_at
         if persona is not None:
-            key = keys.version(group_id, persona_id, keys.WHOLE_VERSIONS, record.version)
-            packed: dict[str, Value] = {"row": _packed(row_of(persona)), "texts": packed_texts(persona)}
-            self._table.put_newer(key, {**common, **packed})
+            self.put_persona(group_id, persona_id, record, persona, ends_at)
         key = keys.version(group_id, persona_id, keys.VERSION_RECORDS, record.version)
-        self._table.put_newer(key, {**common, **_body(record)})
+        self._table.put_newer(key, {**_common(record, ends_at), **_body(record)})
+
+    def put_persona(
+        self, group_id: str, persona_id: str, record: VersionRecord, persona: Persona, ends_at: int | None
+    ) -> None:
+        """Store the persona of a version in the same way, without the record.
+
+        Raises:
+            Unavailable: the table cannot be written now.
+        """
+        key = keys.version(group_id, persona_id, keys.WHOLE_VERSIONS, record.version)
+        packed: dict[str, Value] = {"row": _packed(row_of(persona)), "texts": packed_texts(persona)}
+        self._table.put_newer(key, {**_common(record, ends_at), **packed})
 
     def end(self, group_id: str, persona_id: str, record: VersionRecord, ends_at: int) -> bool:
         """Give a stored version its end, in unix seconds; return False where all of it is not stored, or has that end.
@@ -232,6 +239,11 @@ class HistoryStore:
     def purge(self, group_id: str, persona_id: str) -> int:
         """Erase the versions of a persona, for the command line; return how many items that were."""
         return self._table.delete_partition(keys.history_partition(group_id, persona_id))
+
+
+def _common(record: VersionRecord, ends_at: int | None) -> dict[str, Value]:
+    end: dict[str, Value] = {} if ends_at is None else {"expires_at": ends_at}
+    return {"at": record.at, "version": record.version, **end}
 
 
 def _packed(row: Mapping[str, Value]) -> bytes:
