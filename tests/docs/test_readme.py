@@ -8,8 +8,8 @@ from typing import Final
 
 import click
 import pytest
-import yaml
 
+from personas_tools import template
 from personas_tools.cli import main
 from support.described import described
 from support.readme import FENCE, README, ROOT, checkout_in, run_session, session_of
@@ -114,8 +114,8 @@ def anchors_of(text: str) -> set[str]:
 
 def test_the_readme_names_every_parameter_of_a_deployment() -> None:
     text = README.read_text(encoding="utf-8")
-    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    parameters = yaml.safe_load(template.partition("\nParameters:")[2].partition("\nRules:")[0])
+    parameters = template.load(ROOT / "template.yaml")["Parameters"]
+    assert isinstance(parameters, dict)
     assert [name for name in parameters if f"`{name}`" not in text] == []
 
 
