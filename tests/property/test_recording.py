@@ -68,8 +68,8 @@ class Run:
         self._hand_over(self._waiting)
         for persona_id, line in self.writing.lines.items():
             told = recorded(self._history, GROUP, persona_id)
-            # What was lost is put by the next record of its persona, unless that was lost as well, or is a deletion,
-            # of which only its own record tells who may know of it.
+            # A lost version is put by the next record of its persona, unless that was lost as well. A deletion is not:
+            # only its own record tells who may know of it.
             expected = [each for each in line if self._is_recorded(persona_id, each, line)]
             assert told == expected, persona_id
 

@@ -29,7 +29,7 @@ def register(main: click.Group) -> None:
     main.add_command(
         OneOf(
             "history",
-            [show_history],
+            [show_history, purge, replay_failures],
             _meant,
             "List the versions of a persona; `history purge ID` erases them, `history replay` records what was not.",
         )
