@@ -114,11 +114,11 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
     create.CreatePersonaItem: PAIRS + "id:uuid|null=null",
     create.CreatePersonaResponse: "results:[PersonaResultItem]",
     update.UpdatePersonaRequest: GROUP + "personas:[UpdatePersonaItem]",
-    update.UpdatePersonaItem: PAIRS + "persona_id:uuid expected_version:integer|null=null",
+    update.UpdatePersonaItem: PAIRS + "persona_id:uuid expected_version:integer|null=null merge:boolean|null=false",
     update.UpdatePersonaResponse: "results:[PersonaResultItem]",
     results.PersonaResultItem: (
         "success:boolean persona_id:string|null=null message:string errors:[ItemError]|null=null "
-        "version:integer|null=null code:string|null=null"
+        "version:integer|null=null code:string|null=null merged:boolean=null conflicts:[FieldConflict]|null=null"
     ),
     results.ItemError: "field:string message:string",
     FieldError: "field:string message:string",
@@ -155,14 +155,15 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
     results.DeletePersonaResult: "success:boolean persona_id:string message:string code:string|null=null",
     draft.PatchPersonaDraftRequest: GROUP
     + (
-        "input_draft_id:uuid|null=null expected_version:integer=0 name:string|null=null name_id:uuid|null=null "
+        "input_draft_id:uuid|null=null expected_version:integer=0 merge:boolean|null=false "
+        "name:string|null=null name_id:uuid|null=null "
         "description:string|null=null description_id:uuid|null=null instructions:string|null=null "
         "instructions_id:uuid|null=null examples:[string]|null=null example_ids:[uuid]|null=null "
         "color_id:uuid|null=null icon_id:uuid|null=null flag_id:uuid|null=null active_flag_id:uuid|null=null "
         "department_ids:[uuid]|null=null parameter_field_ids:[uuid]|null=null voice_ids:[uuid]|null=null"
     ),
     draft.PatchPersonaDraftResponse: (
-        "success:boolean draft_id:uuid new_version:integer message:string form_state:DraftFormState"
+        "success:boolean draft_id:uuid new_version:integer message:string form_state:DraftFormState merged:boolean=null"
     ),
     results.DraftFormState: (
         "name_id:uuid|null=null description_id:uuid|null=null instructions_id:uuid|null=null color_id:uuid|null=null "

@@ -179,8 +179,11 @@ class TestLayout:
         client.call("update", {"personas": [{"persona_id": kept, "name": "Bo"}]})
         client.call("duplicate", {"persona_id": kept})
         client.call("delete", {"persona_ids": [gone]})
+        draft = {"input_draft_id": world.draft(), "expected_version": 1}
+        lists = ("example_ids", "department_ids", "parameter_field_ids", "voice_ids")
+        singles = ("name", "description", "instructions", "color_id", "icon_id", "flag_id")
+        client.call("draft", {**draft, **dict.fromkeys(singles), **{name: [] for name in lists}})
         world.draft(name="Bo", examples=["Hello."])
-        world.draft()
         return [decode_item(raw) for raw in world.aws.dynamodb.scan(TableName=world.table.name)["Items"]]
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -428,10 +428,10 @@ class TestCutOff:
         """It was told to be sent again, or unknown: under the same key that must not find the old answer."""
         insert = PersonaStore.insert
 
-        def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any) -> WriteResult:
+        def unavailable(store: PersonaStore, group: str, persona: Persona, *others: Any, **named: Any) -> WriteResult:
             if persona.name.text == "Bo":
                 raise failure("no answer came, or no time was left")
-            return insert(store, group, persona, *others)
+            return insert(store, group, persona, *others, **named)
 
         with monkeypatch.context() as patch:
             patch.setattr(PersonaStore, "insert", unavailable)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from itertools import count
+from itertools import batched, count
 from random import Random
 from typing import Any, Final, cast
 from uuid import uuid4
@@ -39,7 +39,6 @@ from support.world import (
     NEEDED,
     PEOPLE,
     PLUM,
-    STAR,
     TEAL,
     World,
     entry_id,
@@ -166,14 +165,16 @@ class TestUpdates:
     def test_of_those_that_expect_the_same_version_one_wins(
         self, racers: Racers, world: World, persona_id: str
     ) -> None:
-        versions = range(1, 9)
+        versions, guard = range(1, 9), {"persona_id": persona_id}
         answers = racers.race(
             [
                 [
-                    Call("update", {"personas": [{"persona_id": persona_id, "expected_version": each, **change}]})
+                    Call(
+                        "update", {"personas": [{**guard, "expected_version": each, **change, "name": f"{by} {each}"}]}
+                    )
                     for each in versions
                 ]
-                for change in self.CHANGES
+                for by, change in enumerate(self.CHANGES)
             ]
         )
         wins = Counter(result(answer)["version"] - 1 for some in answers for answer in some if answer.status == 200)
@@ -191,7 +192,8 @@ class TestUpdates:
         assert stored is not None
         persona = stored.persona
         assert persona is not None
-        assert persona.version == 1 + 3 * PROCESSES
+        # Each changes one field the first time, and nothing after.
+        assert persona.version == 1 + PROCESSES
         assert persona.form.description is not None
         assert persona.form.description.text == "Set by the first."
         assert (persona.form.color_id, persona.form.icon_id, persona.form.active_flag_id) == (PLUM, HEART, ACTIVE)
@@ -302,6 +304,11 @@ class TestCreate:
         assert client.call("draft", {"name_id": text_id("names", text)}).status == 200
 
 
+def change_of(persona_id: str) -> Call:
+    """Return an update that changes something, whatever stands there."""
+    return Call("update", {"personas": [{"persona_id": persona_id, "description": f"Set {uuid4()}"}]})
+
+
 class TestDelete:
     def test_of_the_same_persona_exactly_one_is_told_success(
         self, racers: Racers, world: World, persona_id: str
@@ -313,9 +320,10 @@ class TestDelete:
     def test_against_updates_ends_deleted_and_every_success_is_a_version(
         self, racers: Racers, world: World, persona_id: str
     ) -> None:
-        update = Call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]})
+        updates = [change_of(persona_id) for _ in range(20)]
         delete = Call("delete", {"persona_ids": [persona_id]})
-        answers = racers.race([[update, update, update]] * 6 + [[update, delete]] * 2)
+        threes = [list(some) for some in batched(updates[:18], 3, strict=True)]
+        answers = racers.race([*threes, [updates[18], delete], [updates[19], delete]])
         stored = world.stored(persona_id)
         assert stored is not None
         assert stored.persona is None
@@ -323,9 +331,8 @@ class TestDelete:
         assert stored.version == 1 + statuses(answers)[200]
 
     def test_among_nine_updates_succeeds(self, crowd: Racers, world: World, persona_id: str) -> None:
-        update = Call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]})
         delete = Call("delete", {"persona_ids": [persona_id]})
-        answers = crowd.race([[delete], *[[update]] * 9, *[[]] * (CROWD - 10)])
+        answers = crowd.race([[delete], *([change_of(persona_id)] for _ in range(9)), *[[]] * (CROWD - 10)])
         (deleted,) = answers[0]
         assert deleted.status == 200
         assert statuses(answers).keys() <= {200, 404}
@@ -346,7 +353,7 @@ class TestDuplicate:
         assert names == {f"{name} Copy", *(f"{name} Copy {number}" for number in range(2, PROCESSES + 1))}
 
     def test_and_none_counts_as_a_change_of_the_source(self, racers: Racers, world: World, persona_id: str) -> None:
-        update = Call("update", {"personas": [{"persona_id": persona_id, "icon_id": STAR, "expected_version": 1}]})
+        update = Call("update", {"personas": [{"persona_id": persona_id, "icon_id": HEART, "expected_version": 1}]})
         answers = racers.race([[update]] + [[Call("duplicate", {"persona_id": persona_id})]] * (PROCESSES - 1))
         assert statuses(answers) == {200: PROCESSES}
         assert version_of(world, persona_id) == 2

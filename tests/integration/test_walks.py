@@ -181,29 +181,41 @@ class Walks(RuleBasedStateMachine):
     @rule(
         place=PLACE,
         who=WHO,
-        items=st.lists(st.tuples(PICK, FIELDS, st.sampled_from((None, 0, 0, -1, 1))), min_size=1, max_size=2),
+        items=st.lists(
+            st.tuples(PICK, FIELDS, st.sampled_from((None, 0, 0, -1, -2, 1)), st.booleans()), min_size=1, max_size=2
+        ),
     )
-    def update(self, place: int, who: str, items: list[tuple[int, Spec, int | None]]) -> None:
+    def update(self, place: int, who: str, items: list[tuple[int, Spec, int | None, bool]]) -> None:
         sent: list[dict[str, object]] = []
         wanted: list[Persona | None] = []
+        conflicts: list[set[str]] = []
         named: set[str] = set()
-        for pick, spec, off in items:
+        for pick, spec, off, merge in items:
             persona_id = self._known(pick)
             persona = self._seen(who, persona_id)
             body, fields = self._fields(who, spec, persona)
-            guard = {} if off is None else {"expected_version": max(1, self.group.versions[persona_id] + off)}
+            expected = None if off is None else max(1, self.group.versions[persona_id] + off)
+            guard = {} if expected is None else {"expected_version": expected, "merge": merge}
             sent.append({"persona_id": persona_id, **body, **guard})
-            stale = persona is not None and guard.get("expected_version", persona.version) != persona.version
-            fails = persona is None or persona_id in named or not self.group.may_edit(who, persona) or stale
+            fails = persona is None or persona_id in named or not self.group.may_edit(who, persona) or fields is None
             named.add(persona_id)
+            conflicts.append(set())
             if fails or persona is None or fields is None:
                 wanted.append(None)
+                continue
+            if expected is not None and expected < persona.version and merge:
+                conflicts[-1] = self.group.conflicts(persona, fields, expected)
+                fails = bool(conflicts[-1])
             else:
-                wanted.append(replace(persona, **fields, version=persona.version + 1, updated_at=self._moment()))
+                fails = expected not in (None, persona.version)
+            wanted.append(None if fails else replace(persona, **fields))
         answer = self._write(place, who, "update", {"personas": sent}, [each is not None for each in wanted])
-        for persona, result in zip(wanted, _results(answer), strict=True):
+        for item, persona, overlap, result in zip(sent, wanted, conflicts, _results(answer), strict=True):
+            assert {each["field"] for each in result.get("conflicts", ())} == overlap, answer.text
             if persona is not None:
-                self._stored(persona, result["version"])
+                stale = item.get("expected_version", persona.version) != persona.version
+                assert result.get("merged") is (True if stale else None)
+                self._updated(persona, result["version"])
 
     @precondition(lambda self: self.group.versions)
     @rule(place=PLACE, who=WHO, picks=FEW)
@@ -270,25 +282,32 @@ class Walks(RuleBasedStateMachine):
         pick=PICK,
         spec=FIELDS,
         cleared=st.lists(st.sampled_from(tuple(EMPTY)), max_size=2),
-        off=st.sampled_from((0, 0, 0, -1)),
+        off=st.sampled_from((0, 0, 0, -1, -2)),
+        merge=st.booleans(),
     )
-    def patch_draft(self, place: int, who: str, pick: int, spec: Spec, cleared: list[str], off: int) -> None:
+    def patch_draft(
+        self, place: int, who: str, pick: int, spec: Spec, cleared: list[str], off: int, merge: bool
+    ) -> None:
         draft = self._draft(pick)
         is_own = draft.owner == who and self.group.lives(draft, self.premises.now)
         body, fields = self._patch(who, spec, cleared, draft if is_own else None)
-        asked = {"input_draft_id": draft.id, "expected_version": draft.version + off, **body}
-        answer = self._calls(place, who, "draft", asked)
+        expected = max(0, draft.version + off)
+        answer = self._calls(
+            place, who, "draft", {"input_draft_id": draft.id, "expected_version": expected, "merge": merge, **body}
+        )
         if not is_own:
             assert answer.status == 404 or (answer.status == 422 and fields is None), answer.text
         elif fields is None:
             assert answer.status == 422, answer.text
-        elif off:
+        elif expected != draft.version and (not merge or draft.conflicts(fields, expected)):
+            told = {each["field"] for each in answer.body.get("conflicts", ())}
+            assert len(told) == (len(draft.conflicts(fields, expected)) if merge else 0)
             assert (answer.status, answer.body["current_version"]) == (409, draft.version), answer.text
             self.agreement.form_state(draft, answer.body["form_state"])
         else:
             assert answer.status == 200, answer.text
-            draft.version, draft.written_at = draft.version + 1, self.premises.now
-            draft.fields |= fields
+            assert answer.body.get("merged") is (True if expected != draft.version else None)
+            draft.patched(fields, self.premises.now)
             self._told_of(draft, answer)
 
     @precondition(lambda self: self.group.drafts and len(self.group.personas) < MOST_PERSONAS)
@@ -342,8 +361,7 @@ class Walks(RuleBasedStateMachine):
             path.write_bytes(self.premises.stored(self._calls(place, "root", "export")))
             result = self.premises.on_service(place, "root", "import", str(path), "--update")
         assert f"0 created, {len(fine)} updated" in result.output, result.output
-        for persona in fine:
-            self._stored(replace(persona, updated_at=self._moment()), persona.version + 1)
+        # They are that already: no version is made.
 
     # ---- The command line --------------------------------------------------------------------------------------------
 
@@ -713,6 +731,13 @@ class Walks(RuleBasedStateMachine):
         assert version == self.group.next_version(persona.id)
         self.group.put(replace(persona, version=version))
         self.touched, self.changed = persona.id, True
+
+    def _updated(self, persona: Persona, version: int) -> None:
+        """Take note of an update: where nothing changes, the version stays that was there."""
+        if persona == self.group.personas[persona.id]:
+            assert version == persona.version
+        else:
+            self._stored(replace(persona, updated_at=self._moment()), version)
 
     def _told_of(self, draft: Draft, answer: Answer) -> None:
         assert (answer.body["draft_id"], answer.body["new_version"]) == (draft.id, draft.version)

@@ -31,7 +31,7 @@ from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.streamed import Streamed
 from support.warm import unguarded_world, warm_client
-from support.world import ACTIVE, ALTO, CARE, GROUP, MOOD_CALM, NEEDED, STAR, TEAL, Clock, World, color, text_id
+from support.world import ACTIVE, ALTO, CARE, GROUP, MOOD_CALM, NEEDED, PLUM, STAR, TEAL, Clock, World, color, text_id
 
 _numbers = count()
 
@@ -333,7 +333,7 @@ class TestCold:
         (persona_id,) = create(client, persona())
         services().catalogues = CatalogueCache(services().table)
         with rounds.counting():
-            answered(client.call("update", {"personas": [{"persona_id": persona_id, "color_id": TEAL}]}))
+            answered(client.call("update", {"personas": [{"persona_id": persona_id, "color_id": PLUM}]}))
         assert rounds.taken == 2
 
     def test_a_copy(self, client: Client, rounds: Rounds) -> None:
@@ -440,7 +440,7 @@ class TestAThousand:
             ids = create(client, *(persona(name=new_text()) for _ in range(ITEMS_MAX)))
         assert rounds.taken == self.CHUNKS * (1 + self.WRITES)
         with rounds.counting():
-            answered(client.call("update", {"personas": [{"persona_id": each, "color_id": TEAL} for each in ids]}))
+            answered(client.call("update", {"personas": [{"persona_id": each, "color_id": PLUM} for each in ids]}))
         assert rounds.taken == self.CHUNKS * (1 + self.WRITES)
         assert Counter(rounds.requests)["BatchGetItem"] == self.CHUNKS
 
@@ -456,6 +456,20 @@ class TestAThousand:
 
 
 class TestUpdate:
+    def test_one_that_changes_nothing(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona(color="Teal"))
+        with rounds.counting():
+            answered(client.call("update", {"personas": [{"persona_id": persona_id, "color": "Teal"}]}))
+        assert rounds.taken == 1
+
+    def test_one_that_is_merged(self, client: Client, rounds: Rounds) -> None:
+        (persona_id,) = create(client, persona())
+        answered(client.call("update", {"personas": [{"persona_id": persona_id, "description": new_text()}]}))
+        change = {"persona_id": persona_id, "name": new_text(), "expected_version": 1, "merge": True}
+        with rounds.counting():
+            answered(client.call("update", {"personas": [change]}))
+        assert rounds.taken == 2
+
     def test_one(self, client: Client, rounds: Rounds) -> None:
         (persona_id,) = create(client, persona())
         change = {"persona_id": persona_id, "name": new_text(), "expected_version": 1}

@@ -19,6 +19,7 @@ from personas.contract.persona_fields import TextKind
 from personas.domain.draft import DRAFT_LIFE
 from personas.domain.profile import Profile
 from personas.services import services
+from personas.store import keys
 from support.aws import Aws
 from support.client import Answer, Client
 from support.form import LISTED, SEVERAL, SINGLE
@@ -70,6 +71,12 @@ LISTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 EMPTY: Final[Mapping[str, Selection]] = {**dict.fromkeys(SINGLE), **{name: [] for name in SEVERAL}}
 """A draft in which nothing was ever selected."""
+CALLED: Final = {
+    **{name: f"{name}_id" for name in ("name", "description", "instructions", "color", "icon")},
+    **{"active": "active_flag_id", "departments": "department_ids", "parameter_fields": "parameter_field_ids"},
+    **{"examples": "example_ids", "voices": "voice_ids"},
+}
+"""The fields of the form state by the names that a conflict has for them."""
 
 
 class Part(NamedTuple):
@@ -167,6 +174,24 @@ class Modelled:
     created_at: datetime
     written_at: datetime
     patched: dict[str, Selection] = field(default_factory=dict)
+    changed_in: dict[str, int] = field(default_factory=dict)
+    """The version in which a field was last patched; one that is not there changed in ``since``."""
+    since: int = 1
+
+    def take(self, meant: Mapping[str, Selection], now: datetime) -> None:
+        """Lay a patch over it."""
+        self.version += 1
+        self.patched |= meant
+        self.changed_in |= dict.fromkeys(meant, self.version)
+        self.written_at = now
+
+    def conflicts(self, meant: Mapping[str, Selection], expected: int) -> set[str]:
+        """Return the fields of a patch that have changed since a version, and hold another value."""
+        return {
+            name
+            for name, value in meant.items()
+            if self.changed_in.get(name, self.since) > expected and (value or None) != (self.selections[name] or None)
+        }
 
     @property
     def selections(self) -> dict[str, Selection]:
@@ -193,8 +218,8 @@ class Drafts(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.me = self._person()
-        self.somebody_else = self._person()
+        self.me, self.my_id = self._person()
+        self.somebody_else, _ = self._person()
         self.model: dict[str, Modelled] = {}
         services().now = services().table.now = self._now
         persona = {**NEEDED, "name": "Bell", "description": "Rings.", "voices": ["Bass"], "departments": ["Legal"]}
@@ -229,10 +254,41 @@ class Drafts(RuleBasedStateMachine):
         if draft.expired(self._now()):
             assert answer.status == 404
             return
-        draft.version += 1
-        draft.patched |= meant
-        draft.written_at = self._now()
+        draft.take(meant, self._now())
         self._is_told(_ok(answer), draft)
+
+    @rule(draft_id=drafts, sent=patches(), back=st.integers(0, 4))
+    def merge(self, draft_id: str, sent: Part, back: int) -> None:
+        draft, (patch, meant) = self.model[draft_id], sent
+        expected = max(0, draft.version - back)
+        guard = {"input_draft_id": draft_id, "expected_version": expected, "merge": True}
+        answer = self.me.call("draft", {**guard, **patch})
+        if draft.expired(self._now()):
+            assert answer.status == 404
+            return
+        if expected < draft.version and (conflicts := draft.conflicts(meant, expected)):
+            told = answer.body
+            assert (answer.status, told["code"], told["current_version"]) == (409, "version_conflict", draft.version)
+            assert {CALLED[each["field"]] for each in told["conflicts"]} == conflicts
+            assert told["form_state"] == draft.form_state
+            return
+        merged = expected != draft.version
+        draft.take(meant, self._now())
+        body = _ok(answer)
+        assert body.get("merged") is (True if merged else None)
+        self._is_told(body, draft)
+
+    @rule(draft_id=drafts)
+    def the_last_release_patches_it(self, draft_id: str) -> None:
+        """Let a function of the last release write: it leaves the record of what changed as it was."""
+        draft = self.model[draft_id]
+        if draft.expired(self._now()):
+            return
+        key = keys.draft(GROUP, self.my_id, draft_id)
+        draft.version += 1
+        draft.since, draft.changed_in = draft.version, {}
+        for name in ("version", "seq"):
+            self.world.set(key, name, draft.version)
 
     @rule(draft_id=drafts, sent=patches(), off=st.integers(-3, 3).filter(bool), absent=st.booleans())
     def patch_expecting_another_version(self, draft_id: str, sent: Part, off: int, absent: bool) -> None:
@@ -336,12 +392,12 @@ class Drafts(RuleBasedStateMachine):
         services.cache_clear()
         services().now = services().table.now = self._now
 
-    def _person(self) -> Client:
+    def _person(self) -> tuple[Client, str]:
         number = next(self.numbers)
         profile = Profile(id=entry_id("profiles", f"drafter {number}"), group_id=GROUP, name="Kim", role="superadmin")
         self.world.profiles.put_profile(profile, (), f"drafter.{number}")
         client = warm_client(self.world, x_api_key=self.world.issue(profile.id))
-        return _Ticking(client.headers, client.handlers)
+        return _Ticking(client.headers, client.handlers), profile.id
 
 
 class _Ticking(Client):

@@ -14,10 +14,11 @@ nothing before them has passed.
 
 Besides, these must hold: each version is made by one write; a write that expected a version made the next one; a create
 stands where nothing was, an update where something was; and contents add up, field by field: a version holds what its
-own write set and, in the field that it left alone, what the version before held. An update that is lost shows there.
+own write set and, in the field that it left alone, what the version before held. An update that is lost shows there. A
+write that was merged over later versions has changed no field that one of them had changed.
 
-Times are of one clock that all clients share, in nanoseconds. Names are never used twice within a history, so that a
-search, which shows no version, names the write that made it.
+Times are of one clock that all clients share, in nanoseconds. No name and no description is ever used twice within a
+history, so that a search, which shows no version, shows contents of one version alone.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Contents(NamedTuple):
 class Write:
     """A write that was answered with success. ``version`` is the answered one, None for a delete, which has none.
 
-    ``description`` is what was set, or None where it was left alone. ``expected`` is the version that it insisted on.
+    ``name`` and ``description`` are what was set, or empty and None where they were left alone. ``expected`` is the
+    version that it insisted on, ``merged_from`` the one from which on none that it set had changed.
     """
 
     item: str
@@ -61,6 +63,7 @@ class Write:
     name: str = ""
     description: str | None = None
     expected: int | None = None
+    merged_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +177,38 @@ class _Register:
                 yield self._wrong("a version below 1", write)
             if write.expected is not None and write.version != write.expected + 1:
                 yield self._wrong("a write did not make the version after the one it expected", write)
-            self._by_name[write.name] = write.version
+            if write.name:
+                self._by_name[write.name] = write.version
             self._place(2 * write.version, write)
         last = max(self._by_version, default=0)
         self._gaps = [version for version in range(1, last) if version not in self._by_version]
         self._last = last
         self._contents = dict(self._adding_up(last))
+        self._by_contents = {contents: version for version, contents in self._contents.items()}
+        for write in self._writes:
+            yield from self._merged_over(write)
+
+    def _merged_over(self, write: Write) -> Iterator[Violation]:
+        """Check that a write which was merged changed nothing that one of the versions since had changed."""
+        if write.merged_from is None or write.version is None:
+            return
+        for version in range(write.merged_from + 1, write.version):
+            other = self._by_version.get(version)
+            same_name = other is not None and bool(write.name and other.name)
+            same_text = other is not None and None not in (write.description, other.description)
+            if other is None or other.kind == "create" or same_name or same_text:
+                yield self._wrong("a merge went over a change of its own field", write, other or f"deletion {version}")
 
     def _adding_up(self, last: int) -> Iterator[tuple[int, Contents]]:
-        held: str | None = None
+        name, held = "", None
         for version in range(1, last + 1):
             write = self._by_version.get(version)
             if write is None:
-                held = None
+                name, held = "", None
                 continue
+            name = write.name or name
             held = write.description if write.description is not None or write.kind == "create" else held
-            yield version, Contents(write.name, held)
+            yield version, Contents(name, held)
 
     def _exact_reads(self) -> Iterator[Violation]:
         """Check that each read shows the contents of its version."""
@@ -197,7 +216,7 @@ class _Register:
         for read in self._reads:
             version = read.version
             if version is None and read.contents is not None:
-                version = self._by_name.get(read.contents.name)
+                version = self._by_contents.get(read.contents, self._by_name.get(read.contents.name))
                 if version is None:
                     yield self._wrong("a read shows what nobody wrote", read)
                     continue

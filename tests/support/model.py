@@ -20,6 +20,12 @@ FACETS: Final = ("scenarios", "fields", "departments", "colors", "icons", "voice
 SELECTED: Final = {"scenarios": "scenario_ids", "fields": "field_ids", "departments": "filter_department_ids"}
 FORMULA: Final = re.compile(r"\s*[=+\-@\t\r\n]")
 
+FORM: Final = (
+    *("name", "description", "instructions", "color", "icon", "active", "departments"),
+    *("parameter_fields", "examples", "voices"),
+)
+"""The ten fields of a form."""
+
 type Entry = dict[str, object]
 type Selection = str | tuple[str, ...] | None
 
@@ -83,8 +89,8 @@ class Persona:
     def contents(self) -> tuple[object, ...]:
         """All that a restoration brings back."""
         return (
-            *(self.name, self.description, self.instructions, self.color, self.icon, self.active, self.departments),
-            *(self.parameter_fields, self.examples, self.voices, self.mcp, self.made),
+            *(getattr(self, name) for name in FORM),
+            *(self.mcp, self.made),
         )
 
 
@@ -98,6 +104,22 @@ class Draft:
     created_at: datetime
     written_at: datetime
     fields: dict[str, Selection] = field(default_factory=dict)
+    changed_in: dict[str, int] = field(default_factory=dict)
+    """The version in which a field last changed; one that is not there did in the first."""
+
+    def patched(self, fields: Mapping[str, Selection], now: datetime) -> None:
+        """Lay fields over it."""
+        self.version, self.written_at = self.version + 1, now
+        self.fields |= fields
+        self.changed_in |= dict.fromkeys(fields, self.version)
+
+    def conflicts(self, fields: Mapping[str, Selection], expected: int) -> set[str]:
+        """Return those of ``fields`` that have changed since a version to another value."""
+        return {
+            name
+            for name, value in fields.items()
+            if self.changed_in.get(name, 1) > expected and (value or None) != (self.fields.get(name) or None)
+        }
 
 
 @dataclass(frozen=True)
@@ -123,6 +145,8 @@ class Group:
     personas: dict[str, Persona] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """The last version of every persona that there ever was."""
+    changed_in: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The version in which each field of a persona last changed: all of them in the one that it begins with."""
     copies: dict[str, int] = field(default_factory=dict)
     profiles: dict[str, frozenset[str]] = field(default_factory=dict)
     """The personas that each profile names."""
@@ -371,8 +395,19 @@ class Group:
 
     def put(self, persona: Persona) -> None:
         """Store a persona, as the next version of whatever has been there under its id."""
+        former, changed_in = self.personas.get(persona.id), self.changed_in.setdefault(persona.id, {})
+        for name in FORM:
+            if former is None or getattr(former, name) != getattr(persona, name):
+                changed_in[name] = persona.version
         self.personas[persona.id] = persona
         self.versions[persona.id] = persona.version
+
+    def conflicts(self, persona: Persona, fields: Mapping[str, object], expected: int) -> set[str]:
+        """Return those of ``fields``, by their new values, that have changed since a version to another value."""
+        changed_in = self.changed_in[persona.id]
+        return {
+            name for name, value in fields.items() if changed_in[name] > expected and getattr(persona, name) != value
+        }
 
     def next_version(self, persona_id: str) -> int:
         return self.versions.get(persona_id, 0) + 1

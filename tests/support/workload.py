@@ -50,6 +50,8 @@ class Choice(NamedTuple):
     targets: tuple[int, ...]
     guarded: bool
     describes: bool
+    merges: bool
+    """True for a guarded write of one field alone, which may go over later versions."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Part:
     def choices(self) -> Iterator[Choice]:
         """Yield the choices of the client; the same seed gives the same choices."""
         chance = random.Random(f"{self.seed}/{self.client}")
+        merging = random.Random(f"{self.seed}/{self.client}/merging")
         acts, weights = list(WEIGHTS), list(WEIGHTS.values())
         for _ in range(self.calls):
             (act,) = chance.choices(acts, weights)
@@ -78,7 +81,8 @@ class Part:
             targets = chance.sample(range(among), chance.choice((1, 1, 2, 3, 5)))
             if chance.random() < 1 / 3:
                 targets[0] = chance.randrange(2)
-            yield Choice(act, tuple(dict.fromkeys(targets)), chance.random() < 0.5, chance.random() < 0.5)
+            guarded, describes = chance.random() < 0.5, chance.random() < 0.5
+            yield Choice(act, tuple(dict.fromkeys(targets)), guarded, describes, merging.random() < 0.5)
 
 
 @dataclass
@@ -218,7 +222,9 @@ class _Player:
             persona_id = self._part.personas[target]
             item = {"persona_id": persona_id, **self._fields(target, choice, place)}
             if choice.guarded and persona_id in self._known:
-                item["expected_version"] = self._known[persona_id]
+                item |= {"expected_version": self._known[persona_id], "merge": choice.merges}
+                if choice.merges:
+                    item.pop("name" if choice.describes else "description", None)
             items.append(item)
         answer = self._call("update", {"personas": items}, len(items))
         self._told("update", items, answer)
@@ -231,8 +237,7 @@ class _Player:
         for item, result in zip(items, answer.body["results"], strict=True):
             persona_id = str(item[identifier])
             if result["success"]:
-                expected = item.get("expected_version")
-                self._wrote(kind, persona_id, result["version"], item, expected if isinstance(expected, int) else None)
+                self._wrote(kind, persona_id, result["version"], item, merged=result.get("merged") is True)
 
     def _delete(self, persona_ids: list[str]) -> None:
         answer = self._call("delete", {"persona_ids": persona_ids}, len(persona_ids))
@@ -263,8 +268,10 @@ class _Player:
 
     def _patch(self, draft_id: str, choice: Choice) -> None:
         expected = self._known.get(draft_id, 1)
-        fields = self._fields(choice.targets[0], choice, 0)
-        answer = self._call("draft", {"input_draft_id": draft_id, "expected_version": expected, **fields})
+        fields = {"expected_version": expected, "merge": choice.merges, **self._fields(choice.targets[0], choice, 0)}
+        if choice.merges:
+            fields.pop("name" if choice.describes else "description", None)
+        answer = self._call("draft", {"input_draft_id": draft_id, **fields})
         if answer.status == 409:
             body = answer.body
             if body["current_version"] == expected:
@@ -272,7 +279,8 @@ class _Player:
             state = body["form_state"]
             self._saw(draft_id, body["current_version"], Contents(state["name_id"], state["description_id"]))
         elif self._expected(answer, 200):
-            self._wrote("update", draft_id, answer.body["new_version"], fields, expected)
+            merged = answer.body.get("merged") is True
+            self._wrote("update", draft_id, answer.body["new_version"], fields, merged=merged)
 
     def _other(self, choice: Choice) -> None:
         if choice.guarded:
@@ -288,17 +296,13 @@ class _Player:
         return {"name": f"p{target:02} {mark}", **described}
 
     def _wrote(
-        self,
-        kind: Literal["create", "update"],
-        item: str,
-        version: int,
-        fields: Mapping[str, object],
-        expected: int | None,
+        self, kind: Literal["create", "update"], item: str, version: int, sent: Mapping[str, object], *, merged: bool
     ) -> None:
-        described = fields.get("description")
+        described, named, expected = sent.get("description"), sent.get("name"), sent.get("expected_version")
         description = text_id("descriptions", str(described)) if described else None
-        name = text_id("names", str(fields["name"]))
-        self._record(Write(item, self._span, kind, version, name, description, expected))
+        name = text_id("names", str(named)) if named else ""
+        guard = {"merged_from" if merged else "expected": expected if isinstance(expected, int) else None}
+        self._record(Write(item, self._span, kind, version, name, description, **guard))
         self._known[item] = version
 
     def _refused(self, items: list[str], answer: Answer, expected: object = None) -> None:

@@ -24,6 +24,10 @@ def update(version: int, span: Span, description: str | None = None, expected: i
     return Write(ITEM, span, "update", version, f"n{version}", description, expected)
 
 
+def merged(version: int, span: Span, *, since: int, name: str = "", description: str | None = None) -> Write:
+    return Write(ITEM, span, "update", version, name, description, merged_from=since)
+
+
 def delete(span: Span) -> Write:
     return Write(ITEM, span, "delete", None)
 
@@ -90,6 +94,15 @@ SOUND: dict[str, list[Event]] = {
         there(at(7, 8)),
         read(3, at(10, 11)),
     ],
+    "merges over changes of other fields": [
+        create(1, at(0, 1), description="d1"),
+        merged(2, at(2, 3), since=1, description="d2"),
+        merged(3, at(4, 5), since=1, name="n3"),
+        read(3, at(6, 7), description="d2"),
+        merged(4, at(8, 9), since=3, name="n4"),
+        merged(5, at(10, 11), since=2, description="d5"),
+        searched("n4", at(12, 13), "d5"),
+    ],
     "a delete whose answer comes late": [create(1, at(0, 1)), delete(at(2, 30)), gone(at(3, 4)), gone(at(5, 6))],
 }
 
@@ -108,6 +121,28 @@ BROKEN: dict[str, tuple[str, list[Event]]] = {
     "a condition not kept": (
         "a write did not make the version after the one it expected",
         [create(1, at(0, 1)), update(2, at(2, 3)), update(3, at(4, 5), expected=1)],
+    ),
+    "a merge over a change of its own field": (
+        "a merge went over a change of its own field",
+        [
+            create(1, at(0, 1)),
+            update(2, at(2, 3)),
+            merged(3, at(4, 5), since=2, description="d3"),
+            merged(4, at(6, 7), since=1, name="n4"),
+        ],
+    ),
+    "a merge over a persona that was deleted and made anew": (
+        "a merge went over a change of its own field",
+        [create(1, at(0, 1)), delete(at(2, 3)), create(3, at(4, 5)), merged(4, at(6, 7), since=1, description="d")],
+    ),
+    "a merge that takes back another's field": (
+        "a read shows other contents than version 3 has",
+        [
+            create(1, at(0, 1), description="d1"),
+            update(2, at(2, 3)),
+            merged(3, at(4, 5), since=1, description="d3"),
+            read(3, at(6, 7), name="n1", description="d3"),
+        ],
     ),
     "a lost update": (
         "a read shows other contents than version 3 has",

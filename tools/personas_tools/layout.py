@@ -3,6 +3,7 @@
 from typing import Final, Literal, NamedTuple
 
 from personas.store.authorship import AUTHORSHIP
+from personas.store.drafts import AS_OF, CHANGED_IN, SINCE
 from personas.store.write_rule import RECENT_WRITES
 
 TABLE: Final = "PersonasTable"
@@ -32,6 +33,13 @@ PERSONA: Final = (
     Attribute("deleted", "boolean", always=False),
     Attribute("expires_at", "number", always=False),
 )
-DRAFT: Final = (*KEY, *_FED, Attribute("texts", "map"), *_WRITTEN, Attribute("expires_at", "number"))
+DRAFT: Final = (
+    *KEY,
+    *_FED,
+    Attribute("texts", "map"),
+    *_WRITTEN,
+    Attribute("expires_at", "number"),
+    *(Attribute(name, "number", always=False) for name in (AS_OF, SINCE, *CHANGED_IN.values())),
+)
 CATALOGUE_ENTRY: Final = (*KEY, *_FED, *_WRITTEN)
 TEXT_ENTRY: Final = (*KEY, Attribute("text", "binary"), Attribute("used_at", "number"))

@@ -200,6 +200,12 @@ FilterIds = Annotated[list[Id], Field(max_length=LIST_MAX), AfterValidator(_each
 """Ids that narrow a reading: none given and null are the same."""
 
 Switch = Annotated[bool, Field(strict=True)]
+SwitchOrOff = Annotated[
+    Switch,
+    BeforeValidator(_null_as(default=False)),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]}),
+]
+"""A switch that is off where it is absent or null."""
 Version = Annotated[Annotated[int, Field(strict=True, ge=0, le=NUMBER_MAX)], BeforeValidator(_whole)]
 VersionOrZero = Annotated[Version, BeforeValidator(_null_as(0))]
 _Page = Annotated[Annotated[int, Field(strict=True, ge=1, le=PAGE_SIZE_MAX)], BeforeValidator(_whole)]

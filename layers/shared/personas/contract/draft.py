@@ -1,5 +1,6 @@
 """draft: keep what someone is typing, without saving the persona yet."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -19,6 +20,7 @@ from personas.contract.base import (
     WriteRequest,
     id_or_value,
 )
+from personas.contract.conflicts import Merge, Merged, check_merge
 from personas.contract.operation import WRITE_ERRORS, Operation
 from personas.contract.persona_fields import TEXT_FIELDS
 from personas.contract.results import DraftFormState
@@ -37,6 +39,7 @@ class PatchPersonaDraftRequest(WriteRequest):
     expected_version: Annotated[
         VersionOrZero, Field(description="The version that the caller saw last; 0 for a new draft.")
     ] = 0
+    merge: Merge = False
     name_id: Annotated[Id | None, Field(description="The name, by its id.")] = None
     name: Annotated[NameText, Field(description="The name.")] = None
     description_id: Annotated[Id | None, Field(description="The description, by its id.")] = None
@@ -67,6 +70,14 @@ class PatchPersonaDraftRequest(WriteRequest):
 
     _id_or_value = field_validator(*(field.name for field in TEXT_FIELDS if not field.many))(id_or_value)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _merges_from_a_version(cls, sent: object) -> object:
+        # Before: an absent version is 0 afterwards.
+        if isinstance(sent, Mapping) and sent.get("merge") is True:
+            check_merge(cls.__name__, merge=True, expected_version=sent.get("expected_version"))
+        return sent
+
     @model_validator(mode="after")
     def _one_flag(self) -> Self:
         if "flag_id" in self.model_fields_set and "active_flag_id" not in self.model_fields_set:
@@ -89,6 +100,7 @@ class PatchPersonaDraftResponse(WireModel):
     new_version: Annotated[int, Field(description="Its version, to expect at the next change.")]
     message: Annotated[str, Field(description="The result, in words for people.")]
     form_state: Annotated[DraftFormState, Field(description="The selection in it now.")]
+    merged: Merged = None
 
 
 OPERATION: Final = Operation(
@@ -97,8 +109,8 @@ OPERATION: Final = Operation(
     summary="Save a draft",
     description=(
         "Makes a draft of the caller, or changes one. Only fields that are present change. The change is made only if "
-        "expected_version is the stored one; otherwise the answer is 409 with the state that is stored, and nothing "
-        "changes. A draft goes 90 days after its last change."
+        "expected_version is the stored one, or with merge where the fields sent have not changed since; otherwise the "
+        "answer is 409 with the state that is stored, and nothing changes. A draft goes 90 days after its last change."
     ),
     request=PatchPersonaDraftRequest,
     response=PatchPersonaDraftResponse,

@@ -69,6 +69,10 @@ class Problem(BaseModel):
         list[dict[str, object]] | None,
         Field(description="Bulk calls of which nothing was saved: the result of each item, in order."),
     ] = None
+    conflicts: Annotated[
+        list[dict[str, object]] | None,
+        Field(description="Merges that failed: the fields that others have changed, each a FieldConflict."),
+    ] = None
     draft_id: Annotated[str | None, Field(description="Draft conflicts: the draft.")] = None
     expected_version: Annotated[
         int | None, Field(description="Version conflicts: the version that the caller expected.")

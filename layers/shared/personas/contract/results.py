@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, JsonValue, WithJsonSchema
 
 from personas.contract.base import WireId, WireModel
+from personas.contract.conflicts import FieldConflict, Merged
 
 _CODE: Final = Field(description="Of a failed item: the kind of failure for programs, as a problem's code.")
 
@@ -28,6 +29,17 @@ class PersonaResultItem(WireModel):
     errors: Annotated[list[ItemError] | None, Field(description="The fields at fault, where fields are.")] = None
     version: Annotated[int | None, Field(description="The version that is now stored.")] = None
     code: Annotated[str | None, _CODE] = None
+    merged: Merged = None
+    conflicts: Annotated[
+        list[FieldConflict] | None,
+        Field(
+            description=(
+                "Of a merge that failed: the fields that others have changed, else absent. Texts are cut to 200 "
+                "characters; the problem that answers a single item has them whole."
+            ),
+            exclude_if=lambda conflicts: conflicts is None,
+        ),
+    ] = None
 
 
 class DeletePersonaResult(WireModel):

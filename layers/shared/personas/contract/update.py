@@ -17,6 +17,7 @@ from personas.contract.base import (
     WireModel,
     WriteRequest,
 )
+from personas.contract.conflicts import Merge, check_merge
 from personas.contract.operation import Operation
 from personas.contract.results import PersonaResultItem
 from personas.contract.values import PersonaValues
@@ -31,6 +32,12 @@ class UpdatePersonaItem(PersonaValues):
     expected_version: Annotated[
         Version | None, Field(description="Save only if this is the stored version; absent or null: save anyway.")
     ] = None
+    merge: Merge = False
+
+    @model_validator(mode="after")
+    def _merges_from_a_version(self) -> Self:
+        check_merge(type(self).__name__, self.merge, self.expected_version)
+        return self
 
     @model_validator(mode="after")
     def _needed_stay(self) -> Self:
@@ -71,9 +78,10 @@ OPERATION: Final = Operation(
     summary="Update personas",
     description=(
         "Changes one to 1,000 personas, each as a whole and on its own, and says what became of each, in order. Only "
-        "fields that are present change. expected_version guards an item, If-Match a call with exactly one. A single "
-        "item that could not be saved is answered as the error that fits, with its result in it; several are answered "
-        "by their results. An item for which there was no time says so, and is to be sent again."
+        "fields that are present change; where none would, no version is made. expected_version guards an item, "
+        "If-Match a call with exactly one. With merge, an item goes through where nobody else has changed its fields. "
+        "A single item that could not be saved is answered as the error that fits, with its result in it; several are "
+        "answered by their results. An item for which there was no time says so, and is to be sent again."
     ),
     request=UpdatePersonaRequest,
     response=UpdatePersonaResponse,

@@ -212,6 +212,11 @@ def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected
     return Selected(changes, faults, foreign)
 
 
+def name_sent(sent: Sent, field: PersonaField) -> str:
+    """Return the name by which a request sends a field."""
+    return field.name if field.name in sent.given else field.id_name
+
+
 def too_long(texts: Iterable[Text]) -> list[Fault]:
     """Return the fault of texts that together are more than a persona may hold, or nothing."""
     size = utf8_bytes(each.text for each in texts)

@@ -24,6 +24,7 @@ from personas.errors import (
     internal,
 )
 from personas.observability import count_unreadable, logger
+from personas.operations.merging import FieldsChanged
 from personas.services import Services
 from personas.store.attempts import Tries
 
@@ -170,7 +171,10 @@ def results_of[T, R: BaseModel](
     failures = [outcome for outcome in ordered if isinstance(outcome, PersonasError)]
     for failure in failures:
         # One answer names so many fields at most: it has to fit the record of its Idempotency-Key.
-        failure.errors = failure.errors[: max(1, FAULTS_MAX // len(failures))]
+        most = max(1, FAULTS_MAX // len(failures))
+        failure.errors = failure.errors[:most]
+        if isinstance(failure, FieldsChanged):
+            del failure.conflicts[most:]
     results = [result_of(position, outcome) for position, outcome in enumerate(ordered)]
     if len(failures) == len(ordered):
         if len(failures) == 1:

@@ -1,21 +1,26 @@
 """draft: keep what a form holds so far, one conditional write at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
+from personas.contract.conflicts import FieldConflict
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
+from personas.contract.persona_fields import FIELDS
 from personas.contract.results import DraftFormState
+from personas.domain.authorship import FIELD_NAMES, Stamp, Stamps, writer_of
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
 from personas.domain.permissions import may_write
 from personas.domain.persona import Changes, Form, fields_of, laid_over
 from personas.domain.profile import Caller
 from personas.domain.selection import Links, links_unknown_to, select, too_long
-from personas.errors import Fault, Forbidden, NotFound, VersionConflict
+from personas.errors import Contended, Fault, Forbidden, NotFound, VersionConflict
 from personas.operations.bulk import invalid_item
+from personas.operations.merging import FieldsChanged, conflicts_of
 from personas.operations.persona_writes import prepare_writes
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
+from personas.store.drafts import StandingDraft
 from personas.store.write_rule import Intent
 
 
@@ -40,15 +45,18 @@ def patch_draft(
         draft_id = request.input_draft_id or intent.new_id()
         earlier = services.drafts.written(caller.group_id, caller.profile_id, draft_id, intent.write_id())
         if earlier is not None:
-            return _answer(*earlier, is_new=request.input_draft_id is None)
-    changes = _resolved(services, caller, request)
+            return _answer(request, *earlier)
+    changes, catalogue = _resolved(services, caller, request)
     if request.input_draft_id is None:
         return _begin(services, caller, request, changes, intent)
-    return _patch(services, caller, request, request.input_draft_id, changes, intent)
+    return _patch(services, caller, request, request.input_draft_id, changes, catalogue, intent)
 
 
-def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Changes:
-    """Return the changes of the patch, after the round that looks up what this environment does not know yet."""
+def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> tuple[Changes, Catalogue]:
+    """Return the changes of the patch, after the round that looks up what this environment does not know yet.
+
+    The catalogue is the one by which they were made.
+    """
     catalogue = _sufficient_catalogue(services, caller, request)
     drafts: list[Draft | None] = []
     beside: list[Callable[[], None]] = []
@@ -67,7 +75,7 @@ def _resolved(services: Services, caller: Caller, request: PatchPersonaDraftRequ
     faults = [*selected.faults, *selected.foreign, *too_long(text for _, text in Form.of(selected.changes).texts)]
     if faults:
         raise invalid_item("", [_as_sent(request, fault) for fault in faults])
-    return selected.changes
+    return selected.changes, prepared.catalogue
 
 
 def _sufficient_catalogue(services: Services, caller: Caller, request: PatchPersonaDraftRequest) -> Catalogue | None:
@@ -116,7 +124,7 @@ def _begin(
         # among the recent writes.
         raise VersionConflict(f"The draft {draft.id} was begun already, and saved many times since.") from lost
     # A write whose answer was lost made version 1 all the same, though later ones may be stored by now.
-    return _answer(1, stored, is_new=True)
+    return _answer(request, 1, stored)
 
 
 def _patch(
@@ -125,9 +133,23 @@ def _patch(
     request: PatchPersonaDraftRequest,
     draft_id: str,
     changes: Changes,
+    catalogue: Catalogue,
     intent: Intent,
 ) -> PatchPersonaDraftResponse:
     fields, texts = fields_of(changes)
+
+    def decide(standing: StandingDraft | None) -> StandingDraft:
+        """Let the patch be laid over what stands there, though that is not what it expected."""
+        if standing is None:
+            raise NotFound(f"You have no draft {draft_id}.")
+        stored, expected = standing.draft, request.expected_version
+        if expected > stored.version or (expected < stored.version and not request.merge):
+            raise _conflict(stored, expected, fields)
+        if conflicts := _conflicts(caller, standing, expected, changes, catalogue):
+            members = _state(stored, fields)
+            raise FieldsChanged(conflicts, request, "", expected=expected, current=stored.version, members=members)
+        return standing
+
     try:
         version, draft = services.drafts.patch(
             caller.group_id,
@@ -136,39 +158,55 @@ def _patch(
             fields,
             texts,
             expected_version=request.expected_version,
+            decide=decide,
             updated_at=services.now().isoformat(),
             write_id=intent.write_id(),
         )
-    except ConditionFailed as lost:
-        stored = services.drafts.draft_in(lost)
-        if stored is None:
-            raise NotFound(f"You have no draft {draft_id}.") from None
-        raise _conflict(stored, request.expected_version, fields) from None
-    return _answer(version, draft, is_new=False)
+    except ConditionFailed:
+        raise Contended from None
+    return _answer(request, version, draft)
 
 
-def _conflict(stored: Draft, expected: int, fields: dict[str, Selection]) -> VersionConflict:
+def _conflicts(
+    caller: Caller, standing: StandingDraft, expected: int, changes: Changes, catalogue: Catalogue
+) -> list[FieldConflict]:
+    """Return the fields of a patch that have changed in the draft since the expected version: by its own profile."""
+    draft, author = standing.draft, writer_of(caller).author
+    times = {draft.version: draft.updated_at}
+    versions = [standing.changed_in[field.id_name] for field in FIELDS]
+    stamps = [Stamp(version, times.get(version, ""), author) for version in versions]
+    stored = laid_over(Form(), draft)
+    as_of = Stamps(draft.version, dict(zip(FIELD_NAMES, stamps, strict=True)))
+    return conflicts_of(stored, stored.changed(changes), as_of, expected, catalogue)
+
+
+def _conflict(stored: Draft, expected: int, fields: Mapping[str, Selection]) -> VersionConflict:
     return VersionConflict(
         f"Version {expected} of the draft was expected, and version {stored.version} is stored. Nothing was written.",
-        members={
-            "draft_id": stored.id,
-            "expected_version": expected,
-            "current_version": stored.version,
-            "form_state": _form_state(stored).model_dump(mode="json"),
-            "updated_at": stored.updated_at,
-            "differing_fields": differing(fields, stored.fields),
-        },
+        members={"expected_version": expected, "current_version": stored.version, **_state(stored, fields)},
     )
 
 
-def _answer(version: int, draft: Draft, *, is_new: bool) -> PatchPersonaDraftResponse:
+def _state(stored: Draft, fields: Mapping[str, Selection]) -> dict[str, object]:
+    """Return what a conflict tells of the draft that is stored; ``fields`` are those of the patch."""
+    return {
+        "draft_id": stored.id,
+        "form_state": _form_state(stored).model_dump(mode="json"),
+        "updated_at": stored.updated_at,
+        "differing_fields": differing(fields, stored.fields),
+    }
+
+
+def _answer(request: PatchPersonaDraftRequest, version: int, draft: Draft) -> PatchPersonaDraftResponse:
     """Return the answer: the version that the call made, and the draft as it stands."""
+    is_new = request.input_draft_id is None
     return PatchPersonaDraftResponse(
         success=True,
         draft_id=draft.id,
         new_version=version,
         message="The draft was created." if is_new else "The draft was saved.",
         form_state=_form_state(draft),
+        merged=(request.merge and version != request.expected_version + 1) or None,
     )
 
 

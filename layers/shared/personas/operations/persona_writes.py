@@ -13,6 +13,7 @@ from personas.domain.selection import Selected, Sent, text_references, text_valu
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError, Unreadable
 from personas.operations.bulk import invalid_item, plain_name
+from personas.operations.merging import FieldsChanged, cut
 from personas.services import Services
 from personas.store.personas import Stored
 from personas.store.table import BATCH_READ_MAX
@@ -116,6 +117,7 @@ def persona_result(
             message=outcome.detail,
             errors=errors if errors else None,
             code=outcome.code,
+            conflicts=[cut(each) for each in outcome.conflicts] if isinstance(outcome, FieldsChanged) else None,
         )
     return PersonaResultItem(success=True, persona_id=persona_id, message=done, version=outcome.version)
 

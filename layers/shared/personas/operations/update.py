@@ -24,6 +24,7 @@ from personas.operations.bulk import (
     results_of,
     run_items,
 )
+from personas.operations.merging import FieldsChanged, conflicts_of
 from personas.operations.persona_writes import Prepared, check_assignment, persona_result, place_of, prepare_personas
 from personas.services import Services
 from personas.store.personas import Found, visible_to
@@ -44,7 +45,11 @@ def update_personas(
     """
 
     def result_of(position: int, outcome: WriteResult | PersonasError) -> PersonaResultItem:
-        return persona_result(position, _id_sent(request.personas[position]), outcome, "The persona was updated.")
+        item = request.personas[position]
+        told = persona_result(position, _id_sent(item), outcome, "The persona was updated.")
+        if isinstance(outcome, WriteResult) and not isinstance(item, Rejected) and item.merge:
+            told.merged = outcome.based_on != item.expected_version or None
+        return told
 
     tags = _matching(if_match, request)
     check_writer(caller, len(request.personas), result_of)
@@ -98,17 +103,22 @@ def _decide(
     state: dict[str, object] = {"current_version": persona.version}
     if tags is not None and str(persona.version) not in tags:
         raise PreconditionFailed(f"If-Match names another version: version {persona.version} is stored.", members=state)
-    if item.expected_version is not None and item.expected_version != persona.version:
+    expected = persona.version if item.expected_version is None else item.expected_version
+    if expected > persona.version or (expected < persona.version and not item.merge):
         raise VersionConflict(
-            f"Version {item.expected_version} was expected, and version {persona.version} is stored.",
+            f"Version {expected} was expected, and version {persona.version} is stored.",
             errors=[Fault(f"{place}/expected_version", f"is not the stored version, {persona.version}")],
-            members={**state, "expected_version": item.expected_version},
+            members={**state, "expected_version": expected},
         )
     selected = select(item, Links(prepared.catalogue, caller, persona.form.linked_ids), prepared.texts)
     form = persona.form.changed(selected.changes)
     faults = [*selected.faults, *too_long(text for _, text in form.texts)]
     if faults:
         raise invalid_item(place, faults)
+    if stored is not None and expected < persona.version:
+        conflicts = conflicts_of(persona.form, form, stored.stamps, expected, prepared.catalogue)
+        if conflicts:
+            raise FieldsChanged(conflicts, item, place, expected=expected, current=persona.version)
     if "department_ids" in selected.changes:
         check_assignment(caller, form.department_ids, selected, item, place)
     return replace(persona, form=form, updated_at=services.now().isoformat())

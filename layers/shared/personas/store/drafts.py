@@ -2,14 +2,14 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from personas.clock import Moment
 from personas.contract.base import LIST_MAX
-from personas.contract.persona_fields import TEXT_FIELDS
+from personas.contract.persona_fields import FIELDS, TEXT_FIELDS
 from personas.domain.draft import DRAFT_LIFE, LISTS, SINGLES, Draft, Selection
 from personas.domain.text import Reference, Text
 from personas.errors import Unreadable
@@ -32,13 +32,31 @@ from personas.store.attributes import (
     text_or_none,
 )
 from personas.store.table import Table
-from personas.store.write_rule import RECENT_WRITES, WriteResult, is_version, version_written_by
+from personas.store.write_rule import RECENT_WRITES, Condition, is_version, version_written_by
 
 LATEST_MAX: Final = 200
 
 LISTED_EVERY: Final = timedelta(days=1)
 """An environment lists a profile among its group's drafters at most this often."""
 _LISTED_MAX: Final = 10_000
+
+AS_OF: Final = "as_of"
+"""The version as of which a draft says when its fields changed. Functions of an earlier release leave it behind."""
+SINCE: Final = "since"
+"""The version in which every field counts as changed that has no later one of its own."""
+CHANGED_IN: Final = {field.id_name: f"v_{field.column}" for field in FIELDS}
+"""The attributes with the versions in which fields last changed: on top, for old drafts lack a map to write into."""
+
+
+class StandingDraft(NamedTuple):
+    """A draft as it stands, and the version in which each of its fields last changed, by the names in its fields.
+
+    Where that was not ``recorded`` for its version, every field counts as changed in it.
+    """
+
+    draft: Draft
+    changed_in: Mapping[str, int]
+    recorded: bool
 
 
 class DraftStore:
@@ -121,6 +139,8 @@ class DraftStore:
                 "texts": {name: _pack(texts) for name, texts in draft.texts.items() if texts},
                 "seq": 1,
                 "version": 1,
+                AS_OF: 1,
+                SINCE: 1,
                 "expires_at": self._expiry(),
             },
             prefix=keys.DRAFT_CHANGES,
@@ -138,42 +158,77 @@ class DraftStore:
         texts: Mapping[str, Sequence[Text]],
         *,
         expected_version: int,
+        decide: Callable[[StandingDraft | None], StandingDraft],
         updated_at: str,
         write_id: str,
     ) -> tuple[int, Draft]:
         """Lay ``fields`` over the stored draft if its version is the expected one, in one write.
 
+        Where another one stands, or none that is alive, ``decide`` is told, and raises unless the fields may be laid
+        over that: then another write is made. So it is where the version is the expected one, and its fields' versions
+        were not recorded.
+
         Returns the version that this write made, and the draft as it stands.
 
         Raises:
-            ConditionFailed: the version is another one, or the draft is gone; see ``draft_in``.
+            ConditionFailed: others wrote in between every time.
         """
-        sets: dict[str, Value] = {f"row.{name}": value for name, value in _row(fields).items()}
-        sets |= {"row.ut": updated_at, "expires_at": self._expiry()}
-        sets |= {f"texts.{name}": _pack(texts[name]) for name in texts if texts[name]}
-        written: WriteResult = self._table.update(
-            keys.draft(group_id, profile_id, draft_id),
-            sets,
-            prefix=keys.DRAFT_CHANGES,
-            write_id=write_id,
-            seq=expected_version + 1,
-            version=expected_version + 1,
-            condition=is_version(expected_version, self._table.now()),
-            removes=[f"texts.{name}" for name in texts if not texts[name]],
-        )
-        if written.item is None:
-            raise TypeError("an update shows the item it made")
-        return written.version, readable(written.item, _whole)
+        failed: list[ConditionFailed] = []
 
-    def draft_in(self, lost: ConditionFailed) -> Draft | None:
-        """Return the draft that a lost race found, or None if there is none or it has expired."""
-        return self._living(lost.item)
+        def write(standing: StandingDraft | None) -> tuple[int, Draft]:
+            sets: dict[str, Value] = {f"row.{name}": value for name, value in _row(fields).items()}
+            sets |= {"row.ut": updated_at, "expires_at": self._expiry()}
+            sets |= {f"texts.{name}": _pack(texts[name]) for name in texts if texts[name]}
+            version = standing.draft.version if standing else expected_version
+            sets |= {AS_OF: version + 1} | {CHANGED_IN[name]: version + 1 for name in fields}
+            if standing and not standing.recorded:
+                sets[SINCE] = version
+            condition = is_version(version, self._table.now())
+            try:
+                written = self._table.update(
+                    keys.draft(group_id, profile_id, draft_id),
+                    sets,
+                    prefix=keys.DRAFT_CHANGES,
+                    write_id=write_id,
+                    seq=version + 1,
+                    version=version + 1,
+                    condition=condition if standing else _recorded(condition),
+                    removes=[f"texts.{name}" for name in texts if not texts[name]],
+                )
+            except ConditionFailed as lost:
+                failed.append(lost)
+                raise
+            if written.item is None:
+                raise TypeError("an update shows the item it made")
+            return written.version, readable(written.item, _whole)
+
+        def reread() -> StandingDraft | None:
+            item = failed[-1].item
+            living = item is not None and not expired(item, self._table.now())
+            return decide(readable(item, _standing) if item is not None and living else None)
+
+        return self._table.retry_on_conflict(None, reread, write)
 
     def _living(self, item: Item | None) -> Draft | None:
         return None if item is None or expired(item, self._table.now()) else readable(item, _whole)
 
     def _expiry(self) -> int:
         return int((self._table.now() + DRAFT_LIFE).timestamp())
+
+
+def _recorded(condition: Condition) -> Condition:
+    """Return the condition of a write without a look: that the version which it expects is recorded."""
+    return Condition(f"{condition.expression} AND #{AS_OF} = :expected", (*condition.names, AS_OF), condition.values)
+
+
+def _standing(item: Item) -> StandingDraft:
+    draft = _whole(item)
+    recorded = integer(item, AS_OF, absent=0) == draft.version
+    since = integer(item, SINCE) if recorded else draft.version
+    changed_in = {
+        name: max(since, integer(item, column, absent=0)) if recorded else since for name, column in CHANGED_IN.items()
+    }
+    return StandingDraft(draft, changed_in, recorded)
 
 
 def _references(item: Item) -> list[Reference]:

@@ -22,7 +22,7 @@ from personas.errors import Contended, Unreadable
 from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value, integer, mapping, mapping_or_empty, readable
+from personas.store.attributes import Item, Value, integer, mapping, readable
 from personas.store.authorship import AUTHORSHIP, packed_authorship, stamps_in, unrecorded
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
@@ -148,6 +148,7 @@ class PersonaStore:
 
         Where others have written in between, it is read and decided on again, ``most`` times in all or while there is
         time. Where the write has been made already, nothing is decided: an earlier call of its Idempotency-Key made it.
+        Where no field would change, nothing is written: the version that was read is the result.
 
         Raises:
             Contended: others wrote in between every time.
@@ -168,6 +169,8 @@ class PersonaStore:
             )
             if stored is None or stored.persona is None:
                 return self.insert(group_id, persona, write_id, stored, writer=writer, restored_from=restored_from)
+            if not changed_fields(stored.persona.form, persona.form):
+                return WriteResult(stored.version, None, made=False)
             return self.update(group_id, persona, write_id, stored, writer, restored_from)
 
         try:
@@ -318,12 +321,6 @@ class PersonaStore:
         )
         # A thousand of these are held at a time, and a persona may have 256 KB.
         return written._replace(item=None)
-
-
-def name_in(written: WriteResult) -> str | None:
-    """Return the name of the persona in a write's result; None if it shows none."""
-    name = mapping_or_empty(written.item or {}, "row").get("n")
-    return name if isinstance(name, str) else None
 
 
 def _found(item: Item) -> Stored | Unreadable:

@@ -63,10 +63,19 @@ class OneTime:
 
 
 class WriteResult(NamedTuple):
-    """A write that took effect: the version that it made, and the item where the answer showed it."""
+    """A write that took effect: the version that it made, and the item where the answer showed it.
+
+    One that had nothing to change ``made`` no version: ``version`` is the one that stands.
+    """
 
     version: int
     item: Item | None
+    made: bool = True
+
+    @property
+    def based_on(self) -> int:
+        """The version that the write was decided on."""
+        return self.version - 1 if self.made else self.version
 
 
 def recent_write_slot(seq: int) -> str:
