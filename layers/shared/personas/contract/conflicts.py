@@ -1,4 +1,4 @@
-"""What stands in the way of a merge: the fields that others have changed."""
+"""The fields that others have changed, which stand in the way of a merge."""
 
 from typing import Annotated, Final
 
