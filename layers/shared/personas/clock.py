@@ -32,6 +32,11 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
+def in_milliseconds(moment: datetime) -> int:
+    """Return a moment in milliseconds since 1970, as items hold the times that conditions compare."""
+    return int(moment.timestamp() * 1000)
+
+
 class Moment(NamedTuple):
     """A moment of an environment by both of its clocks, to tell later how long ago it was."""
 

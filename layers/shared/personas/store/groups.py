@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from personas.clock import Moment
+from personas.clock import Moment, in_milliseconds
 from personas.domain.catalogue import SNAPSHOTS, TEXT_IDS, UNFOUNDED, Pointer, secret_in
 from personas.domain.text import new_secret
 from personas.errors import GroupFull, Unreadable
@@ -70,7 +70,7 @@ class GroupStore:
         if before and before.is_recent(MARK_PAUSE, marking.wall):
             return
         due = {"due_shard": keys.DUE_SHARD, "due": f"{keys.stamp('', marking.wall)}#{group_id}"}
-        marked_at = int(marking.wall.timestamp() * 1000)
+        marked_at = in_milliseconds(marking.wall)
         # An attempt that comes late, after another environment's mark, must not shorten the time that this covers.
         # Nor must one that finds no room keep anybody from the write that makes some.
         with suppress(GroupFull):
@@ -90,7 +90,7 @@ class GroupStore:
 
     def unmark(self, group_id: str, before: datetime) -> None:
         """Take the mark away if it was made before that time; a later one stands for a write that is not in yet."""
-        self._table.delete_older(keys.mark(group_id), "marked_at", int(before.timestamp() * 1000))
+        self._table.delete_older(keys.mark(group_id), "marked_at", in_milliseconds(before))
 
     def read(self, group_id: str) -> GroupRecord:
         """Read the group's record.
@@ -171,7 +171,7 @@ class GroupStore:
             "row": {**(row if isinstance(row, Mapping) else {}), TEXT_IDS: secret},
             RECENT_WRITES: recent if isinstance(recent, Mapping) else {},
             # Above any that a view may hold.
-            "seq": max(int(self._table.now().timestamp() * 1000), following),
+            "seq": max(in_milliseconds(self._table.now()), following),
             "version": 1,
         }
 
@@ -204,7 +204,7 @@ class GroupStore:
         Raises:
             ConditionFailed: it was written in between.
         """
-        seq = int(self._table.now().timestamp() * 1000) if record.seq is None else record.seq + 1
+        seq = in_milliseconds(self._table.now()) if record.seq is None else record.seq + 1
         self._table.put(
             keys.group(group_id),
             {"row": {**record.row, **changes}, RECENT_WRITES: record.recent_writes, "seq": seq, "version": 1},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from personas.clock import in_milliseconds
 from personas.store import keys
 from personas.store.attributes import Item, each_readable, integer, text
 from personas.store.table import Table
@@ -45,21 +46,17 @@ class QueuedGroups:
     def note(self, group_id: str, earlier: Queued | None, now: datetime) -> None:
         """Note that the group was queued."""
         since, times = (earlier.since, earlier.times + 1) if earlier else (now, 1)
-        body = {"since": _milliseconds(since), "at": _milliseconds(now), "times": times}
+        body = {"since": in_milliseconds(since), "at": in_milliseconds(now), "times": times}
         self._table.put_plain(keys.queued(group_id), body, asked_for=False)
 
     def forget(self, group_id: str, began: datetime) -> None:
         """Forget that a group was queued, unless later than then: a refresh that began at that time has finished."""
-        self._table.delete_older(keys.queued(group_id), "at", _milliseconds(began) + 1)
+        self._table.delete_older(keys.queued(group_id), "at", in_milliseconds(began) + 1)
 
 
 def _queued(item: Item) -> tuple[str, Queued]:
     since, at = _moment(integer(item, "since")), _moment(integer(item, "at"))
     return keys.id_of(text(item, "pk")), Queued(since, at, max(integer(item, "times"), 1))
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from personas.clock import in_milliseconds
 from personas.store import keys
 from personas.store.table import Table
 from personas.store.write_rule import Later
@@ -25,8 +26,8 @@ class RefreshClaims:
         """
         now = self._table.now()
         ends = now + CLAIM_LIFE
-        other = Later("ends_at", _milliseconds(now))
-        body = {"ends_at": _milliseconds(ends)}
+        other = Later("ends_at", in_milliseconds(now))
+        body = {"ends_at": in_milliseconds(ends)}
         return (
             ends if self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, unless=other) else None
         )
@@ -37,8 +38,4 @@ class RefreshClaims:
         Raises:
             Unavailable: it cannot be given up now, and ends by itself.
         """
-        self._table.delete_older(keys.refresh_claim(group_id), "ends_at", _milliseconds(ends) + 1)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+        self._table.delete_older(keys.refresh_claim(group_id), "ends_at", in_milliseconds(ends) + 1)

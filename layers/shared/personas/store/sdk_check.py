@@ -64,5 +64,5 @@ def _answer(status: int, body: str) -> dict[str, object]:
 def _unfit(reason: str) -> UnfitSdk:
     return UnfitSdk(
         f"botocore {botocore.__version__} does not read DynamoDB's answers as this service needs them ({reason}). "
-        "Deploy the last version again, which has the runtime that it was published with: docs/runbook.md."
+        "Roll back: the release before keeps the runtime that it was published with (docs/runbook.md)."
     )
