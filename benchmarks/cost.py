@@ -39,6 +39,8 @@ from personas import observability, runtime, services
 from personas.runtime import utc_now
 from personas.store.table import Table
 from personas_tools import template
+from personas_tools.monitoring import global_indexes
+from personas_tools.watches import watches
 from support.aws import Aws
 from support.capacity import Meter, item_size
 from support.client import Client
@@ -65,13 +67,19 @@ PRICES = {
     "GB out of AWS": 0.09,
     "custom metric, a month": 0.30,
     "alarm, a month": 0.10,
+    "dashboard, a month": 3.00,
+    "KMS request": 0.03 / 10_000,
 }
 """List prices of us-east-1 in US dollars, without free tiers; most regions are dearer by up to a fifth."""
 
 ROUND_SECONDS = {"dynamodb": 0.005, "s3": 0.030, "sqs": 0.010}
 """Assumed: how long a request to AWS takes."""
-LAMBDA_LOG_BYTES = 420
-"""The size of Lambda's own log line of an invocation (`platform.report`); the other platform lines are off."""
+LAMBDA_LOG_BYTES = 570
+"""The size of Lambda's own two log lines of a run beside the API (start and report); of a call there are none."""
+POLLERS, POLL_SECONDS = 5, 20
+"""So many long polls at a time has Lambda open on a queue that is empty, each so long."""
+TABLE_KEYS_A_MONTH = 3 * 12 * 24 * 30
+"""DynamoDB asks KMS for the key of a table in use every five minutes; there are three tables."""
 ACCESS_LOG_BYTES = 400
 """An access log line of the HTTP API."""
 HEADER_BYTES = 400
@@ -177,7 +185,8 @@ class Cost:
         s3_reads = self.per_call("s3.GetObject", "s3.HeadObject")
         sqs = sum(number for name, number in self.requests.items() if name.startswith("sqs.")) / self.calls
         scheduled = self.operation == "refresh"
-        access = 0 if scheduled else ACCESS_LOG_BYTES
+        # The line of API Gateway of a call, or those of Lambda of a run beside it.
+        others = LAMBDA_LOG_BYTES if scheduled else ACCESS_LOG_BYTES
         return {
             "HTTP API": 0 if scheduled else PRICES["HTTP API request"],
             "Lambda": PRICES["Lambda request"]
@@ -188,7 +197,7 @@ class Cost:
             + s3_reads * PRICES["S3 GET"]
             + sqs * PRICES["SQS request"],
             "transfer": 0 if scheduled else fmean(self.transferred) / 1e9 * PRICES["GB out of AWS"],
-            "logs": (fmean(self.log_bytes) + LAMBDA_LOG_BYTES + access) / 1e9 * PRICES["log GB"],
+            "logs": (fmean(self.log_bytes) + others) / 1e9 * PRICES["log GB"],
         }
 
 
@@ -406,7 +415,22 @@ def monthly(customer: Customer, prices: dict[str, float], stored: float, fixed: 
         "cold starts": sum(calls.values()) * cold,
         "refreshes": refreshes * prices["refresh of 10 changes"] + SCHEDULED * 3 * PRICES["Lambda request"],
         "storage": stored_gb * PRICES["DynamoDB GB-month, with point-in-time recovery"],
-        "alarms and metrics": fixed,
+        "fixed": fixed,
+    }
+
+
+def fixed_costs(metrics: int) -> dict[str, float]:
+    """Return what a stack costs in a month that nobody uses, by its kind; an alarm is paid by the series."""
+    tables = {name: global_indexes(table) for name, table in template.table_requests(TEMPLATE).items()}
+    alarms = [alarm for watch in watches(template.functions(TEMPLATE), tables) for alarm in watch.alarms]
+    series = sum(len(alarm.metrics) for alarm in alarms if alarm.condition is None)
+    polls = POLLERS * 86_400 * 30 / POLL_SECONDS
+    return {
+        f"{series} series of alarms": series * PRICES["alarm, a month"],
+        f"{metrics} metrics": metrics * PRICES["custom metric, a month"],
+        "dashboard": PRICES["dashboard, a month"],
+        "polling the queue": polls * PRICES["SQS request"],
+        "keys of tables": TABLE_KEYS_A_MONTH * PRICES["KMS request"],
     }
 
 
@@ -417,8 +441,7 @@ def monthly(customer: Customer, prices: dict[str, float], stored: float, fixed: 
 @click.option("--personas", default=300, show_default=True, help="Personas in the group.")
 @click.option("--repeats", default=40, show_default=True, help="Calls of each operation.")
 @click.option("--metrics", default=3, show_default=True, help="Custom metrics that the functions write.")
-@click.option("--alarms", default=10, show_default=True, help="Alarms of the template.")
-def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
+def main(personas: int, repeats: int, metrics: int) -> None:
     """Measure and print the tables."""
     real, output = sys.stdout, Output()
     sys.stdout = output  # what Powertools writes metrics to, and lines of the log to what it was at the import
@@ -456,8 +479,10 @@ def main(personas: int, repeats: int, metrics: int, alarms: int) -> None:
         prices[cost.name] = sum(parts.values())
         cells = " | ".join(f"{value * MILLION:.2f}" for value in parts.values())
         print(f"| {cost.name} | {cells} | {sum(parts.values()) * MILLION:.2f} |")
-    fixed = alarms * PRICES["alarm, a month"] + metrics * PRICES["custom metric, a month"]
-    print("\n| US dollars a month | calls | cold starts | refreshes | storage | alarms and metrics | all | a person |")
+    kinds = fixed_costs(metrics)
+    fixed = sum(kinds.values())
+    print(f"\nA month, used or not: {', '.join(f'{name} ${cost:.2f}' for name, cost in kinds.items())}")
+    print("\n| US dollars a month | calls | cold starts | refreshes | storage | fixed | all | a person |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for customer in CUSTOMERS:
         parts = monthly(customer, prices, stored.every, fixed)

@@ -311,8 +311,12 @@ def environment_is_what_the_settings_read(deployed: Deployed) -> Iterator[str]:
 
 
 def every_function_has_a_log_group(deployed: Deployed) -> Iterator[str]:
-    """Check that each function has its own log group, in JSON, whose records expire after the days of the parameter."""
+    """Check that each function has its own log group, in JSON, whose records expire after the days of the parameter.
+
+    Lambda's lines about each run are open where nobody else tells of it, and nowhere else.
+    """
     groups = deployed.of_type("AWS::Logs::LogGroup")
+    beside = set(_beside_the_api(deployed))
     taken: dict[str, str] = {}
     for name, function in deployed.functions.items():
         logging = mapping(function.get("LoggingConfig", {}))
@@ -325,6 +329,9 @@ def every_function_has_a_log_group(deployed: Deployed) -> Iterator[str]:
         taken[group] = name
         if logging.get("LogFormat") != "JSON":
             yield f"{name} does not log JSON"
+        level = "INFO" if name in beside else "WARN"
+        if logging.get("SystemLogLevel") != level:
+            yield f"{name} has another SystemLogLevel than {level}"
     for group, properties in groups.items():
         if properties.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
             yield f"{group} keeps its records for another time than LogRetentionDays"

@@ -243,6 +243,18 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.every_function_has_a_log_group,
         "SearchFunction has no log group",
     ),
+    "runs that nobody tells of": Mutation(
+        "nobody else tells: docs/adr/0062.\n        SystemLogLevel: INFO\n",
+        "nobody else tells: docs/adr/0062.\n",
+        template_checks.every_function_has_a_log_group,
+        "has another SystemLogLevel than INFO",
+    ),
+    "two lines more for each call": Mutation(
+        "      SystemLogLevel: WARN\n",
+        "      SystemLogLevel: INFO\n",
+        template_checks.every_function_has_a_log_group,
+        "SearchFunction has another SystemLogLevel than WARN",
+    ),
     "a log group kept for ever": Mutation(
         '      LogGroupName: !Sub "/personas/${AWS::StackName}/search"\n      RetentionInDays: !Ref LogRetentionDays\n',
         '      LogGroupName: !Sub "/personas/${AWS::StackName}/search"\n',

@@ -30,7 +30,7 @@ _WIDGET: Final = (8, 6)
 def resources(path: Path) -> dict[str, Node]:
     """Return the log groups, alarms and the dashboard that go with the functions and tables of a template."""
     functions = template.functions(path)
-    tables = {name: _global_indexes(table) for name, table in template.table_requests(path).items()}
+    tables = {name: global_indexes(table) for name, table in template.table_requests(path).items()}
     watched = watches(functions, tables)
     return {
         **{f"{name.removesuffix('Function')}Logs": _log_group(name) for name in sorted(functions)},
@@ -83,7 +83,8 @@ def _log_group(function: str) -> Node:
     }
 
 
-def _global_indexes(table: TableRequest) -> list[str]:
+def global_indexes(table: TableRequest) -> list[str]:
+    """Return the names of the global indexes of a table."""
     indexes = as_list(table.arguments.get("GlobalSecondaryIndexes", []), "GlobalSecondaryIndexes")
     return [text_in(as_mapping(index, "GlobalSecondaryIndexes"), "IndexName", "an index") for index in indexes]
 

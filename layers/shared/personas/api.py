@@ -36,7 +36,7 @@ from personas.errors import (
 )
 from personas.identity import CHALLENGE
 from personas.negotiation import VARY, compressed, names
-from personas.observability import add_log_fields, logger, record_error
+from personas.observability import add_log_fields, logger, peak_memory, record_error
 from personas.runtime import clock, deadline, time_of_request, utc_now
 from personas.services import services
 from personas.store.write_rule import Intent, OneTime
@@ -275,7 +275,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             sent = cast("dict[str, str]", event.get("headers") or {})
             answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
             duration_ms = (time.perf_counter() - began) * 1000
-            outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1)}
+            outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1), "peak_mb": peak_memory()}
             logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})
             return answer
 
