@@ -204,6 +204,23 @@ def test_the_queue_feeds_the_function(walk: Walk, deployed: Deployed) -> None:
     assert waiting(sqs, queue) == 0
 
 
+def test_the_stream_feeds_the_history(walk: Walk, deployed: Deployed) -> None:
+    # Given personas that were created, updated and deleted,
+    ends = time.monotonic() + _DRAINED_WITHIN
+    # when the stack's own event source has had a moment,
+    wanted = {"created", "updated", "deleted"}
+    while not wanted <= recorded(deployed, walk.group) and time.monotonic() < ends:
+        time.sleep(0.5)
+    # then their versions lie in the table of the history.
+    assert wanted <= recorded(deployed, walk.group)
+
+
+def recorded(deployed: Deployed, group: str) -> set[str]:
+    """Return the kinds of the versions of a group's personas."""
+    items = boto3.client("dynamodb").scan(TableName=deployed.outputs["HistoryTableName"])["Items"]
+    return {item["kind"]["S"] for item in items if "kind" in item and item["pk"]["S"].startswith(f"history#{group}#")}
+
+
 def test_a_release_is_rolled_back_by_one_command_and_on_again(
     walk: Walk, deployed: Deployed, artifacts: str, deployable: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from personas.runtime import Deadline, dynamodb
+from personas.store import keys
 from personas.store.history import HistoryStore, HistoryTable
 from support.environments import refusing
 from support.faults import Waiting
@@ -30,11 +31,12 @@ MISHAPS: Final = st.lists(
 class Run:
     """A world whose writes are answered, and a stream that hands them over as badly as it may."""
 
-    def __init__(self, world: World, stream: Streamed, history: HistoryStore, seed: int) -> None:
+    def __init__(self, world: World, stream: Streamed, table: HistoryTable, seed: int) -> None:
         self.writing = Writing(seed, personas=PERSONAS)
         self._client = world.client()
         self._stream = stream
-        self._history = history
+        self._table = table
+        self._history = HistoryStore(table)
         self._waiting: list[Record] = []
         self._seen: list[Record] = []
         self._lost: set[tuple[str, int]] = set()
@@ -72,6 +74,14 @@ class Run:
             # only its own record tells who may know of it.
             expected = [each for each in line if self._is_recorded(persona_id, each, line)]
             assert told == expected, persona_id
+            # All but the last of them come to an end.
+            versions = [each.number for each in told]
+            assert set(versions[:-1]) <= self._ended(persona_id) <= set(versions), persona_id
+
+    def _ended(self, persona_id: str) -> set[int]:
+        items = list(self._table.partition(keys.history_partition(GROUP, persona_id)))
+        versions = {item["version"] for item in items}
+        return {int(str(each)) for each in versions if all("expires_at" in i for i in items if i["version"] == each)}
 
     def _is_recorded(self, persona_id: str, version: Version, line: list[Version]) -> bool:
         if (persona_id, version.number) not in self._lost:
@@ -114,8 +124,8 @@ def test_whatever_the_stream_does_the_history_is_what_was_answered(
 ) -> None:
     stream = Streamed(world.aws, world.guard, clock=clock)
     stream.taken()
-    history = HistoryStore(HistoryTable(dynamodb(), world.aws.names["HistoryTable"], clock, Deadline()))
-    run = Run(world, stream, history, next(_writers))
+    table = HistoryTable(dynamodb(), world.aws.names["HistoryTable"], clock, Deadline())
+    run = Run(world, stream, table, next(_writers))
     for step in steps:
         clock.passes(seconds=1)
         run.step(step)

@@ -116,7 +116,7 @@ ALLOWED: Final = {
         STREAM,
         FAILURES,
         ("Bucket", "s3:ListBucket", ("aws/lambda/*",)),
-        ("HistoryTable", "PutItem UpdateItem", ("history#*",)),
+        ("HistoryTable", "PutItem Query UpdateItem", ("history#*",)),
     },
     "SendEventsFunction": {
         STREAM,

@@ -49,6 +49,9 @@ def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) 
         # As it was deleted: scenarios may have come since its version was made. An end that is a second earlier lets
         # this put take the other's place, and the true one follow.
         services.history.put_persona(write.group_id, write.persona_id, record, before.persona, ends_at - 1)
-    ended = services.history.end(write.group_id, write.persona_id, record, ends_at)
-    if not ended and before.persona is not None:
+    if services.history.end(write.group_id, write.persona_id, record, ends_at):
+        return
+    if before.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, before.persona, ends_at)
+    # The record that was lost would have ended the one before.
+    services.history.end_former(write.group_id, write.persona_id, record.version, ends_at)

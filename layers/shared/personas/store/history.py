@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, UpdateItemInputTypeDef
 
 _VERSION_END: Final = 10**9
+_FORMER_MAX: Final = 20
+"""The versions that are looked through for some without an end."""
 _ROW_MAX: Final = 400 * 1024
 """The bytes of a row as JSON: it was part of an item."""
 
@@ -235,6 +237,19 @@ class HistoryStore:
             self._table.set_end(keys.version(group_id, persona_id, half, record.version), record.at, ends_at)
             for half in halves
         )
+
+    def end_former(self, group_id: str, persona_id: str, below: int, ends_at: int) -> None:
+        """Give the latest versions before one their end, in unix seconds, where they have none.
+
+        The records of the stream that would have ended them were lost.
+
+        Raises:
+            Unavailable: the table cannot be written now.
+        """
+        last = keys.version(group_id, persona_id, keys.VERSION_RECORDS, below - 1)
+        items, _ = self._table.latest_up_to(last, keys.VERSION_RECORDS, _FORMER_MAX)
+        for record in each_readable([item for item in items if "expires_at" not in item], _record_in):
+            self.end(group_id, persona_id, record, ends_at)
 
     def purge(self, group_id: str, persona_id: str) -> int:
         """Erase the versions of a persona, for the command line; return how many items that were."""
