@@ -5,8 +5,9 @@ updates under threads.
 """
 
 import json
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from itertools import batched, count
@@ -39,6 +40,7 @@ from support.world import (
     NEEDED,
     PEOPLE,
     PLUM,
+    STAR,
     TEAL,
     World,
     entry_id,
@@ -217,6 +219,66 @@ class TestUpdates:
         versions = [result(answer)["version"] for some in answers for answer in some]
         assert sorted(versions) == list(range(2, 2 + 4 * CROWD))
         assert version_of(world, persona_id) == 1 + 4 * CROWD
+
+
+class TestMerges:
+    ROUNDS: Final = int(os.environ.get("MERGE_ROUNDS", "10"))
+    """Rounds of ten clients at once: 100 of them are a thousand changes."""
+    OWN: Final[Sequence[Callable[[int], dict[str, object]]]] = (
+        lambda turn: {"name": f"Turn {turn}"},
+        lambda turn: {"description": f"Turn {turn}"},
+        lambda turn: {"instructions": f"Turn {turn}"},
+        lambda turn: {"color_id": (TEAL, PLUM)[turn % 2]},
+        lambda turn: {"icon_id": (STAR, HEART)[turn % 2]},
+        lambda turn: {"active_flag": turn % 2 == 1},
+        lambda turn: {"department_ids": ([], [CARE])[turn % 2]},
+        lambda turn: {"parameter_field_ids": ([], [MOOD_CALM])[turn % 2]},
+        lambda turn: {"examples": [f"Turn {turn}"]},
+        lambda turn: {"voice_ids": ([], [ALTO])[turn % 2]},
+    )
+    """The field of each client, by the number of its turn."""
+
+    def _raced(self, crowd: Racers, persona_id: str, turn: int, seen: Sequence[int], *, merge: bool) -> list[Answer]:
+        guards = [{"persona_id": persona_id, "expected_version": version, "merge": merge} for version in seen]
+        items = [{**guard, **own(turn)} for guard, own in zip(guards, self.OWN, strict=True)]
+        calls = [[Call("update", {"personas": [item]})] for item in items]
+        answers = crowd.race([*calls, *[[]] * (CROWD - len(calls))])
+        return [answer for some in answers for answer in some]
+
+    def test_of_ten_clients_with_a_field_each_all_get_through(
+        self, crowd: Racers, world: World, persona_id: str
+    ) -> None:
+        seen = [1] * len(self.OWN)
+        for turn in range(1, self.ROUNDS + 1):
+            answers = self._raced(crowd, persona_id, turn, seen, merge=True)
+            assert [answer.status for answer in answers] == [200] * len(self.OWN)
+            seen = [result(answer)["version"] for answer in answers]
+            form = world.persona(persona_id).form
+            shown = (form.name, form.description, form.instructions, *form.examples)
+            assert [each and each.text for each in shown] == [f"Turn {turn}"] * 4
+            assert (form.color_id, form.icon_id) == ((TEAL, PLUM)[turn % 2], (STAR, HEART)[turn % 2])
+            linked = [form.active_flag_id, form.department_ids, form.parameter_field_ids, form.voice_ids]
+            assert [bool(each) for each in linked] == [turn % 2 == 1] * 4
+        assert sorted(seen)[-1] == version_of(world, persona_id) == 1 + len(self.OWN) * self.ROUNDS
+
+    def test_without_merge_all_but_one_collide(self, crowd: Racers, persona_id: str) -> None:
+        answers = self._raced(crowd, persona_id, 1, [1] * len(self.OWN), merge=False)
+
+        assert Counter(answer.status for answer in answers) == {200: 1, 409: len(self.OWN) - 1}
+
+    def test_of_those_on_one_field_one_wins_and_the_others_are_told_what_stands(
+        self, racers: Racers, persona_id: str
+    ) -> None:
+        guard = {"persona_id": persona_id, "expected_version": 1, "merge": True}
+        calls = [[Call("update", {"personas": [{**guard, "description": f"By {by}"}]})] for by in range(PROCESSES)]
+        answers = [answer for (answer,) in racers.race(calls)]
+
+        (winner,) = [by for by, answer in enumerate(answers) if answer.status == 200]
+        for by, answer in enumerate(answers):
+            if by != winner:
+                (conflict,) = answer.body["conflicts"]
+                told = {name: conflict[name] for name in ("field", "yours", "stored", "version")}
+                assert told == {"field": "description", "yours": f"By {by}", "stored": f"By {winner}", "version": 2}
 
 
 class TestLostAnswers:
