@@ -1,11 +1,87 @@
-"""The runbook has a section for every alarm, and names no other."""
+"""The runbook has a section for every alarm, and names no other; what it tells to run exists, option by option."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+import botocore.session
+import click
+import pytest
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
+from botocore.model import ServiceModel
 
 from personas_tools import template
+from personas_tools.cli import main
 
 ROOT = Path(__file__).parents[2]
+RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+OF_EVERY_COMMAND: Final = frozenset({"cli-input-json", "output", "query", "region"})
+BLOCKS: Final = "\n".join(re.findall(r"^```sh\n(.*?)^```", RUNBOOK, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
+INLINE: Final = re.findall(
+    r"`((?:aws|\.venv/bin/personas|personas|make)\s[^`]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL)
+)
+COMMANDS: Final = [*BLOCKS.splitlines(), *(" ".join(each.split()) for each in INLINE)]
+
+
+def told(pattern: str) -> Iterator[tuple[str, ...]]:
+    """Yield the groups of a pattern wherever the runbook tells to run something."""
+    for line in COMMANDS:
+        for found in re.finditer(pattern, line):
+            yield found.groups()
+
+
+def aws_calls() -> list[tuple[str, str, str]]:
+    """Return the calls of the AWS CLI: the service, the command, and the rest of the line up to the next one."""
+    text = re.sub(r"\$\((?:out|status) \S+\)", "VALUE", "\n".join(COMMANDS))
+    # A value in quotes may go on over lines, and hold what looks like a command.
+    text = re.sub(r"'[^']*'", "VALUE", text)
+    return re.findall(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:(?!\baws [a-z]).)*)", text)
+
+
+def takes(model: ServiceModel, command: str) -> set[str]:
+    """Return the options of a command, as the AWS CLI makes them of the members of its request."""
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    shape = model.operation_model(operations[command]).input_shape
+    names = [] if shape is None else [(xform_name(name, "-"), each.type_name) for name, each in shape.members.items()]
+    return {name for name, _ in names} | {f"no-{name}" for name, kind in names if kind == "boolean"}
+
+
+@pytest.mark.parametrize(("service", "command", "rest"), aws_calls())
+def test_a_call_of_aws_exists_with_its_options(service: str, command: str, rest: str) -> None:
+    session = botocore.session.get_session()
+    options = set(re.findall(r"(?<= --)[a-z0-9-]+", rest))
+    if service == "s3":
+        # The CLI's own commands for files.
+        assert (command, options) in [("rm", {"recursive"})]
+        return
+    try:
+        model = session.get_service_model(service)
+    except UnknownServiceError:
+        pytest.fail(f"there is no service {service}")
+    assert options - OF_EVERY_COMMAND <= takes(model, command)
+
+
+def test_the_checks_see_the_calls() -> None:
+    calls = {(service, command) for service, command, _ in aws_calls()}
+    assert {("dynamodb", "list-backups"), ("dynamodb", "restore-table-from-backup")} <= calls
+    assert len(calls) > 25
+
+
+@pytest.mark.parametrize("words", sorted({words for (words,) in told(r"personas ((?:[a-z-]+ ?)+)")}))
+def test_a_command_of_ours_exists(words: str) -> None:
+    command: click.Command = main
+    for word in words.split():
+        if isinstance(command, click.Group):
+            assert word in command.commands, f"personas {words}"
+            command = command.commands[word]
+
+
+def test_a_target_of_make_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {word for (words,) in told(r"\bmake ((?:[a-z-]+ ?)+)") for word in words.split()}
+    assert {"deploy", "rollback"} <= named <= targets
 
 
 def test_every_alarm_has_its_section() -> None:
