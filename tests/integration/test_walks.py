@@ -29,7 +29,7 @@ from support.background import schedule
 from support.client import Answer
 from support.environments import refusing
 from support.iam import Guard
-from support.model import EMPTY, TEXTS, Caller, Draft, Entry, Group, Link, Persona, Query, Selection, copy_name
+from support.model import EMPTY, FORM, HISTORY, TEXTS, Caller, Draft, Entry, Group, Link, Persona, Query, Selection, copy_name
 from support.moto_directly import moto_directly
 from support.premises import COPY, Premises
 
@@ -121,6 +121,7 @@ class Walks(RuleBasedStateMachine):
                 "seller": Caller("seller", "instructional", frozenset({self.ids["Sales"]})),
             }
         )
+        self.group.clock = lambda: self.premises.now
         self.agreement = Agreement(self.group, self._asks, self.premises.stored, lambda: self.premises.now)
         try:
             self._begin()
@@ -261,6 +262,78 @@ class Walks(RuleBasedStateMachine):
             mcp=mcp,
         )
         self._stored(self._made(copy), 1)
+
+    # ---- Versions ----------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.group.versions)
+    @rule(place=PLACE, who=WHO, pick=PICK, size=st.integers(1, 3))
+    def read_history(self, place: int, who: str, pick: int, size: int) -> None:
+        """Read all versions of a persona, a page after the other, and each of them."""
+        group, persona_id = self.group, self._known(pick)
+        if self._is_about_to_end(persona_id):
+            return
+        now = group.shown(who, persona_id)
+        found: list[int] = []
+        before: int | None = None
+        while before is not None or not found:
+            asked = {"persona_id": persona_id, "page_size": size, "before_version": before}
+            answer = self._calls(place, who, "history", asked)
+            if now is None:
+                assert answer.status == 404, answer.text
+                return
+            assert (answer.status, answer.body["pending"]) == (200, []), answer.text
+            assert answer.body["deleted"] is now.deletes
+            found += [each["version"] for each in answer.body["versions"]]
+            before = answer.body["next_before_version"]
+        line = {number: group.version(who, persona_id, number) for number in group.lines[persona_id]}
+        assert found == sorted((number for number, each in line.items() if each), reverse=True)
+        for number in found:
+            version = line[number]
+            assert version is not None
+            (told,) = self._calls(place, who, "history", {"persona_id": persona_id, "version": number}).body["versions"]
+            values = told["values"]
+            assert (values is None) is version.deletes
+            if values is not None:
+                shown = (values["name"], values["instructions"], values["color"]["id"], tuple(values["examples"]))
+                then = version.persona
+                assert shown == (then.name, then.instructions, then.color, then.examples)
+                assert tuple(each["id"] for each in values["departments"]) == then.departments
+
+    @precondition(lambda self: self.group.versions)
+    @rule(place=PLACE, who=WHO, pick=PICK, back=st.integers(-1, 6), off=st.sampled_from((None, None, 0, -1)))
+    def restore_version(self, place: int, who: str, pick: int, back: int, off: int | None) -> None:
+        """Bring back a version that is so many versions old."""
+        group, persona_id = self.group, self._known(pick)
+        if self._is_about_to_end(persona_id):
+            return
+        current = group.versions[persona_id]
+        number = max(0, current - back)
+        guard = {} if off is None else {"expected_version": current + off}
+        answer = self._calls(place, who, "restore", {"persona_id": persona_id, "version": number, **guard})
+        shown, then = group.shown(who, persona_id), group.version(who, persona_id, number)
+        now = group.personas.get(persona_id)
+        if shown is None or then is None or (now is None and group.version(who, persona_id, current - 1) is None):
+            assert answer.status == 404, answer.text
+        elif now is not None and not group.may_edit(who, now):
+            assert answer.status == 403, answer.text
+        elif off:
+            assert answer.status == 409, answer.text
+        elif then.deletes:
+            assert answer.status == 422, answer.text
+        elif now is not None and _form(now) == _form(then.persona):
+            assert (answer.status, answer.body["version"]) == (200, current), answer.text
+        elif not group.may_bring_back(who, then.persona, now):
+            assert answer.status in (403, 422), answer.text
+        else:
+            assert answer.status == 200, answer.text
+            fields = dict(zip(FORM, _form(then.persona), strict=True))
+            last = now or shown.persona
+            self._stored(replace(last, **fields, updated_at=self._moment()), answer.body["version"])
+
+    def _is_about_to_end(self, persona_id: str) -> bool:
+        """Tell whether a version ends within the minutes by which the model may be off."""
+        ends = [each.ended + HISTORY for each in self.group.lines[persona_id].values() if each.ended]
+        return any(abs(end - self.premises.now) < timedelta(minutes=5) for end in ends)
 
     # ---- Drafts ------------------------------------------------------------------------------------------------------
 
@@ -500,6 +573,7 @@ class Walks(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         """Compare a part of the callers' answers with the model; every 25th time, all of them."""
+        self.premises.record()
         number, self.steps = self.steps, self.steps + 1
         type(self).taken += 1
         self.premises.wait(timedelta(milliseconds=700))
@@ -871,6 +945,11 @@ class Walks(RuleBasedStateMachine):
 
 
 _NEEDED: Final[Spec] = {"name": NAMES[0], "instructions": INSTRUCTIONS[0], "color": 0, "icon": 0}
+
+
+def _form(persona: Persona) -> tuple[object, ...]:
+    """Return the fields that a version has."""
+    return tuple(getattr(persona, name) for name in FORM)
 
 
 def _entry(kind: str, name: str, group: Group) -> Entry:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
 from support.form import SEVERAL, SINGLE
 
 DRAFT_LIFE: Final = timedelta(days=90)
+HISTORY: Final = timedelta(days=365)
 KINDS: Final = ("departments", "colors", "icons", "voices", "parameters", "fields", "scenarios")
 FACETS: Final = ("scenarios", "fields", "departments", "colors", "icons", "voices", "instructions")
 SELECTED: Final = {"scenarios": "scenario_ids", "fields": "field_ids", "departments": "filter_department_ids"}
@@ -94,6 +95,15 @@ class Persona:
         )
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of a persona: as it was, or, where this one ``deletes`` it, as it was deleted."""
+
+    persona: Persona
+    deletes: bool = False
+    ended: datetime | None = None
+
+
 @dataclass
 class Draft:
     """A draft: ``fields`` holds what was ever patched, texts as texts, by the names of the form state."""
@@ -155,6 +165,9 @@ class Group:
     refreshed: tuple[Persona, ...] | None = None
     """The personas as of the last refresh; None where what it left may be damaged."""
     made: int = 0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    lines: dict[str, dict[int, "Version"]] = field(default_factory=dict)
+    """All versions of every persona, by id and number."""
 
     # ---- Reading -----------------------------------------------------------------------------------------------------
 
@@ -399,6 +412,7 @@ class Group:
         for name in FORM:
             if former is None or getattr(former, name) != getattr(persona, name):
                 changed_in[name] = persona.version
+        self._next(persona.id, persona.version, Version(persona))
         self.personas[persona.id] = persona
         self.versions[persona.id] = persona.version
 
@@ -417,8 +431,47 @@ class Group:
 
         The counts of its id continue: its versions, its copies, and the profiles that name it.
         """
-        del self.personas[persona_id]
+        persona = self.personas.pop(persona_id)
         self.versions[persona_id] += 1
+        self._next(persona_id, self.versions[persona_id], Version(persona, deletes=True))
+
+    def _next(self, persona_id: str, number: int, version: "Version") -> None:
+        """Put the next version at the end of its line; the one before is kept for a time from now on."""
+        line = self.lines.setdefault(persona_id, {})
+        if number - 1 in line:
+            line[number - 1] = replace(line[number - 1], ended=self.clock())
+        line[number] = version
+
+    def version(self, who: str, persona_id: str, number: int) -> "Version | None":
+        """Return a version of a persona that exists for a caller, if that version does.
+
+        A deletion has the departments of what it deleted, and ends as a tombstone does.
+        """
+        found, caller = self.lines[persona_id].get(number), self.callers[who]
+        if found is None or not caller.sees(found.persona.departments):
+            return None
+        return None if found.ended and self.clock() >= found.ended + HISTORY else found
+
+    def shown(self, who: str, persona_id: str) -> "Version | None":
+        """Return the version that stands, if the persona exists for a caller as one whose history is told."""
+        now = self.version(who, persona_id, self.versions[persona_id])
+        persona = self.personas.get(persona_id)
+        if persona is not None and now is not None:
+            return replace(now, persona=persona)
+        return now
+
+    def may_bring_back(self, who: str, then: Persona, now: Persona | None) -> bool:
+        """Tell whether the caller may assign all that a former version was linked to."""
+        caller = self.callers[who]
+        if (now is None or now.departments != then.departments) and not caller.may_assign(then.departments):
+            return False
+        added = [self.links[each] for each in then.parameter_fields if now is None or each not in now.parameter_fields]
+        entries = [
+            self.library[kind][each]
+            for link in added
+            for kind, each in (("parameters", link.parameter), ("fields", link.field))
+        ]
+        return caller.sees_all or all(caller.sees(_ids(each["departments"])) for each in entries)
 
     def restored(self, then: Iterable[Persona]) -> int:
         """Bring back personas as they were; how many had to be."""

@@ -25,6 +25,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
 from personas.identity import Authenticator
+from personas.operations.record_history import record_version
 from personas.runtime import Deadline, dynamodb
 from personas.services import services
 from personas.store.groups import GroupStore
@@ -37,6 +38,7 @@ from support.aws import Aws, create_tables, forget
 from support.client import Answer, Client, event
 from support.environments import Environment
 from support.iam import Guard
+from support.streamed import Streamed
 from support.swapped import VIEWS
 from support.transport import Handlers, connect
 
@@ -75,6 +77,7 @@ class Premises:
         known_by = services()
         known_by.authenticator = Authenticator(ProfileWriter(self.table), known_by.settings, self._clock)
         self.environments = [self._environment() for _ in range(3)]
+        self.streamed = Streamed(self.aws, self.guard, clock=self._clock)
         # Last: whatever fails before leaves chance as it is.
         self._chance = ExitStack()
         self._chance.enter_context(repeatable())
@@ -154,6 +157,11 @@ class Premises:
         with pytest.MonkeyPatch.context() as commands:
             connect(commands, handlers)
             return _ended(CliRunner().invoke(main, [*words, "--key", self.keys[who]]))
+
+    def record(self) -> None:
+        """Record the versions that were written since the last time, as the function behind the stream does."""
+        for record in self.streamed.taken():
+            record_version(self.environments[0].services, record)
 
     # ---- What lies in AWS --------------------------------------------------------------------------------------------
 

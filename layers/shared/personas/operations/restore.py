@@ -45,26 +45,15 @@ def restore_version(
         lambda: services.groups.mark(caller.group_id),
     )
     decision = _Decision(services, caller, request, catalogue, past)
-    try:
-        version = services.personas.read_decide_write(
-            caller.group_id, request.persona_id, intent.write_id(), found, decision.on, writer_of(caller)
-        ).version
-    except _AsItIs as as_it_is:
-        version = as_it_is.version
+    written = services.personas.read_decide_write(
+        caller.group_id, request.persona_id, intent.write_id(), found, decision.on, writer_of(caller)
+    )
     return RestorePersonaResponse(
         success=True,
         persona_id=request.persona_id,
-        version=version,
+        version=written.version,
         message=f"The persona is as it was in version {request.version}.",
     )
-
-
-class _AsItIs(Exception):
-    """The persona has all values of the version already: nothing is written."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(version)
-        self.version = version
 
 
 @dataclass(frozen=True)
@@ -96,7 +85,8 @@ class _Decision:
             )
         form = version.persona.form
         if stands is not None and not changed_fields(stands.form, form):
-            raise _AsItIs(current.version)
+            # The store makes no version of it.
+            return Restoration(stands, request.version)
         if stands is None or form.department_ids != stands.form.department_ids:
             self._check_departments(form)
         self._check_parameter_fields(form, stands.form if stands else Form())
