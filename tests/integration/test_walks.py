@@ -29,7 +29,21 @@ from support.background import schedule
 from support.client import Answer
 from support.environments import refusing
 from support.iam import Guard
-from support.model import EMPTY, FORM, HISTORY, TEXTS, Caller, Draft, Entry, Group, Link, Persona, Query, Selection, copy_name
+from support.model import (
+    EMPTY,
+    FORM,
+    HISTORY,
+    TEXTS,
+    Caller,
+    Draft,
+    Entry,
+    Group,
+    Link,
+    Persona,
+    Query,
+    Selection,
+    copy_name,
+)
 from support.moto_directly import moto_directly
 from support.premises import COPY, Premises
 
