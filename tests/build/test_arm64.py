@@ -54,6 +54,7 @@ def walk(
                 timeout=function.timeout * SLOWER,
                 memory=function.memory,
                 environment=credentials | dict(aws.environment),
+                init_limit=invocation.INIT_LIMIT * SLOWER,
             )
             for name, function in functions().items()
         ]

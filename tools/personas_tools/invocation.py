@@ -34,6 +34,7 @@ class Function:
     timeout: float
     memory: int
     environment: Mapping[str, str]
+    init_limit: float = INIT_LIMIT
 
 
 @dataclass(frozen=True)

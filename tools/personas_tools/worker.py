@@ -22,7 +22,6 @@ from typing import Final
 from personas_tools.invocation import (
     ANSWER,
     FAILURE,
-    INIT_LIMIT,
     PAYLOAD_LIMIT,
     Function,
     Json,
@@ -95,7 +94,7 @@ def _environment(link: socket.socket) -> None:
         if first is None:
             return
         function = Function(**json.loads(first))
-        signal.setitimer(signal.ITIMER_REAL, INIT_LIMIT)
+        signal.setitimer(signal.ITIMER_REAL, function.init_limit)
         handler = _load(function)
         signal.setitimer(signal.ITIMER_REAL, 0)
         send(link, b"ready")

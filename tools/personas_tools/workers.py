@@ -21,7 +21,6 @@ from typing import Final
 
 from personas_tools.invocation import (
     ANSWER,
-    INIT_LIMIT,
     PAYLOAD_LIMIT,
     Answer,
     Failure,
@@ -174,7 +173,7 @@ class _Environment:
 
     def start(self) -> bool:
         """Wait until the handler is imported. False: it failed, and the process is gone."""
-        self._link.settimeout(INIT_LIMIT + 5)
+        self._link.settimeout(self._function.init_limit + 5)
         try:
             send(self._link, json.dumps(asdict(self._function)).encode())
             return receive(self._link) is not None
