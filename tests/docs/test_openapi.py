@@ -179,6 +179,8 @@ def volatile(value: object) -> str | None:
     if isinstance(value, str):
         if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", value):
             return "time"
+        if re.fullmatch(r"[+-]{3} draft [\da-f-]{36}", value):
+            return "side of a comparison"
         if re.fullmatch(r"personas_export_[\d_-]+\.csv", value):
             return "file"
         try:

@@ -4,7 +4,7 @@ Through every order of assigning, deleting, coming back and taking away.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import permutations
+from itertools import count, permutations
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -22,7 +22,7 @@ from personas_tools.template import TableRequest
 from support.aws import create_tables
 from support.faults import Faults, closed, lost_after, passed, preceded, then, to
 from support.transport import Handlers, connect
-from support.world import GROUP, NEEDED, World, entry_id
+from support.world import GROUP, World, entry_id
 
 PERSONA_ID: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2ea1"
 COPY: Final = "restored-copy"
@@ -260,9 +260,10 @@ class TestMeanwhile:
     def test_who_always_comes_too_late_is_told(self, world: World, faults: Faults) -> None:
         # Given a persona that somebody updates whenever it is about to be assigned
         create(world)
+        tale = count()
 
         def update() -> None:
-            body = {"personas": [{**NEEDED, "persona_id": PERSONA_ID}]}
+            body = {"personas": [{"persona_id": PERSONA_ID, "description": f"Tale {next(tale)}."}]}
             assert world.client().call("update", body).status == 200
 
         faults.plan(to("TransactWriteItems"), *[preceded(update, passed)] * 3)

@@ -230,7 +230,7 @@ def test_a_call_that_was_cut_off_is_taken_over_when_its_time_is_over_by_aws_time
     off: timedelta, left: timedelta, status: int, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a call that was killed, whose time ends shortly, or is over
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -228,7 +228,8 @@ def test_refresh_tells_the_texts_view_and_the_library_only_when_they_changed(hou
     assert tags == ["personas", "library"]
     assert house.refresh() == ([], [])
     texts, offered = house.pointer(TEXTS_VIEW), house.pointer(MOST_USED_VIEW)
-    house.call("update", {"personas": [{"persona_id": persona_id, "name": "Ada"}]})
+    for color in ("Plum", "Teal"):
+        house.call("update", {"personas": [{"persona_id": persona_id, "color": color}]})
     views, tags = house.refresh()
     assert TEXTS_VIEW not in views
     assert tags == ["personas"]

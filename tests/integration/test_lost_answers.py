@@ -20,7 +20,7 @@ from personas.runtime import LAST_CALL, Deadline, dynamodb, utc_now
 from personas.services import services
 from personas.store import keys
 from personas.store.attributes import integer
-from personas.store.drafts import DraftStore
+from personas.store.drafts import DraftStore, StandingDraft
 from personas.store.personas import PersonaStore, Stored
 from personas.store.table import Table
 from personas_tools.library_store import Entry, ResourceStore
@@ -124,9 +124,15 @@ class Someone:
             {"icon_id": STAR},
             {},
             expected_version=version,
+            decide=self._stands,
             updated_at=utc_now().isoformat(),
             write_id=self._write_id(),
         )
+
+    @staticmethod
+    def _stands(standing: StandingDraft | None) -> StandingDraft:
+        assert standing is not None
+        return standing
 
     def _stored(self, persona_id: str) -> Stored:
         stored = self._personas.get(GROUP, persona_id)

@@ -162,7 +162,8 @@ class TestRefreshes:
         writer.refresh()
         texts = Views(world).key(TEXTS_VIEW)
         clock.moment += LOOK_BACK * 2
-        writer.change(ada, description="Tale A.")
+        for color in ("Plum", "Teal"):
+            writer.change(ada, color=color)
         assert writer.refresh() == [SEARCH_VIEW, "personas_export"]
         assert Views(world).key(TEXTS_VIEW) == texts
         # When a text is written right after it

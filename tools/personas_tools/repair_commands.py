@@ -28,8 +28,15 @@ def register(main: click.Group) -> None:
 
 
 def _restoring(arguments: Sequence[str]) -> click.Command:
-    """Return what `personas restore` is to do: it takes the personas of a table, or one version of a persona."""
-    takes_table = any(each.partition("=")[0] == "--from-table" for each in arguments)
+    """Return what `personas restore` is to do: it takes the personas of a table, or one version of a persona.
+
+    An option that only the former has tells, for "--from-table" may be what was forgotten.
+    """
+    of_version, of_table = (
+        {name for parameter in command.params for name in parameter.opts}
+        for command in (restore_version, restore_personas)
+    )
+    takes_table = any(each.partition("=")[0] in of_table - of_version for each in arguments)
     return restore_personas if takes_table else restore_version
 
 
