@@ -33,8 +33,9 @@ _running: Final[list[Services]] = []
 @cache
 def _handler(operation: str) -> Handler:
     """Return a handler that takes its services from the environment that runs."""
-    # Imported for the first time below, it would take the services of this handler for everyone's.
-    import_module("personas.api")
+    # Imported for the first time below, they would take the services of this handler for everyone's.
+    for module in ("personas.api", "personas.batches"):
+        import_module(module)
     with patch("personas.services.services", lambda: _running[-1]):
         return load_handler(operation)
 
