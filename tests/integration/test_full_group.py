@@ -7,7 +7,9 @@ from typing import Final
 
 import pytest
 
+from support import background
 from support.environments import Environment, refusing
+from support.views import Views
 from support.world import GROUP, NEEDED, World, fault
 
 FULL: Final = "ItemCollectionSizeLimitExceededException"
@@ -42,6 +44,22 @@ def test_each_of_several_items_tells_it(env: Environment) -> None:
 def test_so_is_a_draft(env: Environment) -> None:
     with full():
         assert fault(env.call("draft", {"name": "Ada"})) == (409, "group_full")
+
+
+def test_it_is_refreshed_though_it_has_no_room_for_a_claim(env: Environment, world: World) -> None:
+    # Given what the views do not have yet
+    env.save(name="Ada")
+    # When the group is refreshed where there is no room for a claim
+    with refusing("PutItem", code=FULL, naming="ends_at"):
+        env.refresh()
+    # Then
+    Views(world).agree()
+
+
+def test_it_is_queued_though_it_has_no_room_for_a_note(env: Environment) -> None:
+    env.save(name="Ada")
+    with refusing("PutItem", code=FULL, naming="times"):
+        assert env.invoke("refresh", background.schedule()) == {"queued": 1}
 
 
 def test_what_makes_it_smaller_is_done_though_the_group_cannot_be_marked(env: Environment, world: World) -> None:

@@ -11,13 +11,15 @@ from botocore.exceptions import ClientError
 from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.errors import Unavailable
+from personas.runtime import CLOCK_SKEW
 from personas.store.groups import GroupStore
+from personas.store.queue import RefreshQueue
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
 from support import background
 from support.background import EVENTS, batch, failed, messages
 from support.clocks import FREEZES, TwoClocks
-from support.environments import Environment, Request, Steps
+from support.environments import Environment, Request, Steps, shifted
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
@@ -221,7 +223,8 @@ class TestSchedule:
         env.save(name="Ada")
 
         def queue() -> None:
-            clock.passes(seconds=1)
+            # Later by more than clocks may differ.
+            clock.passes(seconds=CLOCK_SKEW.total_seconds() + 1)
             assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
 
         with env.stepping(Steps.interrupted(0, queue, lambda request: request.operation == "PutObject")):
@@ -229,6 +232,39 @@ class TestSchedule:
         # When the schedule runs again before that message was worked off, then it is not queued again
         clock.passes(minutes=15)
         assert env.invoke("refresh", schedule) == {"queued": 0}
+
+    @pytest.mark.parametrize("behind", [0, 2], ids=["same-clock", "clock-behind"])
+    def test_one_that_is_refreshed_at_once_is_queued_as_before(
+        self, world: World, clock: Clock, schedule: dict[str, Any], behind: int
+    ) -> None:
+        # Given a worker, whose clock may be behind, that works a message off while the schedule still sends others
+        env = Environment(world, clock)
+        env.save(name="Ada")
+        worker = Environment(world, shifted(clock, timedelta(seconds=-behind)))
+        with env.stepping(Steps.interrupted(0, worker.refresh, lambda each: each.operation == "SendMessageBatch")):
+            assert env.invoke("refresh", schedule) == {"queued": 1}
+        # When somebody writes, and the schedule runs again
+        env.save(name="Bob")
+        clock.passes(minutes=15)
+        # Then it is queued
+        assert env.invoke("refresh", schedule) == {"queued": 1}
+
+    def test_one_that_the_queue_did_not_take_is_queued_as_before(
+        self, world: World, clock: Clock, schedule: dict[str, Any]
+    ) -> None:
+        # Given a queue that is out of reach
+        env = Environment(world, clock)
+        env.save(name="Ada")
+
+        def refuse(_queue: RefreshQueue, _group_ids: object) -> int:
+            raise Unavailable("The queue is out of reach.")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RefreshQueue, "send", refuse)
+            with pytest.raises(Unavailable):
+                env.invoke("refresh", schedule)
+        # When Lambda repeats the schedule's event, then it is queued
+        assert env.invoke("refresh", schedule) == {"queued": 1}
 
     def test_the_age_of_one_that_is_written_to_all_the_time_counts_from_its_first_queueing(
         self, world: World, clock: Clock, schedule: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@
     ├── Conflict                409
     │   ├── VersionConflict     409
     │   ├── Contended           409
+    │   ├── GroupFull           409
     │   └── Unreadable          409
     ├── PreconditionFailed      412
     ├── TooLarge                413

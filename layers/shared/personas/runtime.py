@@ -59,7 +59,7 @@ A reader of the change feed asks this far back before its own last read, by the 
 """
 
 GATEWAY_WAITS: Final = timedelta(seconds=29)
-"""The time after which API Gateway answers in the place of a function, and after which one that writes is cut off."""
+"""A second less than API Gateway waits: the end of a request's time, after which a function that writes is cut off."""
 START_MOST: Final = timedelta(seconds=15)
 """The longest start of a function that counts as one: Lambda lets the start of an environment take 10 s."""
 ANSWER_TIME: Final = timedelta(seconds=1)

@@ -133,9 +133,13 @@ def queue_marked(services: Services) -> int:
         for group in waiting
         if group.group_id not in queued or queued[group.group_id].may_be_queued_again(now)
     ]
-    number = services.refresh_queue.send(due)
+    # Before they are sent, for a refresh may be over before the last message is: it finds the note that it takes away.
     services.parallel.run([partial(services.queued_groups.note, each, queued.get(each), now) for each in due])
-    return number
+    try:
+        return services.refresh_queue.send(due)
+    except Unavailable:  # else the repeat of this event would take them for queued
+        services.parallel.run([partial(services.queued_groups.forget, each, now) for each in due])
+        raise
 
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:

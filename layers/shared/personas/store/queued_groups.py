@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from personas.clock import in_milliseconds
+from personas.errors import GroupFull
+from personas.runtime import CLOCK_SKEW
 from personas.store import keys
 from personas.store.attributes import Item, each_readable, integer, text
 from personas.store.table import Table
@@ -44,14 +47,18 @@ class QueuedGroups:
         return dict(each_readable(items, _queued))
 
     def note(self, group_id: str, earlier: Queued | None, now: datetime) -> None:
-        """Note that the group was queued."""
+        """Note that the group is queued; one that has no room for a note is queued at every turn."""
         since, times = (earlier.since, earlier.times + 1) if earlier else (now, 1)
         body = {"since": in_milliseconds(since), "at": in_milliseconds(now), "times": times}
-        self._table.put_plain(keys.queued(group_id), body, asked_for=False)
+        with suppress(GroupFull):
+            self._table.put_plain(keys.queued(group_id), body, asked_for=False)
 
     def forget(self, group_id: str, began: datetime) -> None:
-        """Forget that a group was queued, unless later than then: a refresh that began at that time has finished."""
-        self._table.delete_older(keys.queued(group_id), "at", in_milliseconds(began) + 1)
+        """Forget that a group was queued, unless later than then: a refresh that began at that time has finished.
+
+        Two clocks may differ. To forget too early costs a message, too late an hour and a half.
+        """
+        self._table.delete_older(keys.queued(group_id), "at", in_milliseconds(began + CLOCK_SKEW) + 1)
 
 
 def _queued(item: Item) -> tuple[str, Queued]:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from personas.clock import in_milliseconds
+from personas.errors import GroupFull
 from personas.store import keys
 from personas.store.table import Table
 from personas.store.write_rule import Later
@@ -21,6 +22,8 @@ class RefreshClaims:
     def take(self, group_id: str) -> datetime | None:
         """Claim the group; return the end of the claim, or None where another one holds.
 
+        A group that has no room for a claim is refreshed without one.
+
         Raises:
             Unavailable: the claim cannot be written now.
         """
@@ -28,9 +31,11 @@ class RefreshClaims:
         ends = now + CLAIM_LIFE
         other = Later("ends_at", in_milliseconds(now))
         body = {"ends_at": in_milliseconds(ends)}
-        return (
-            ends if self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, unless=other) else None
-        )
+        try:
+            taken = self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, unless=other)
+        except GroupFull:
+            return ends
+        return ends if taken else None
 
     def release(self, group_id: str, ends: datetime) -> None:
         """Give up a claim; one that was taken since, after its end, stays.

@@ -182,13 +182,16 @@ class Later(NamedTuple):
 
 
 def plain_put_request(table: str, key: Key, body: Mapping[str, Value], unless: Later | None) -> PutItemInputTypeDef:
-    """Return the request that puts an item, unless one stands there with a later time."""
+    """Return the request that puts an item, unless one stands there with a later time that is not its own.
+
+    Its own time stands there where an attempt has put it whose answer was lost.
+    """
     request: PutItemInputTypeDef = {"TableName": table, "Item": encode_item({**key.attributes(), **body})}
     if unless is not None:
         # In this form the condition holds for an item that is absent or damaged.
-        request["ConditionExpression"] = "NOT #time > :time"
+        request["ConditionExpression"] = "NOT #time > :time OR #time = :own"
         request["ExpressionAttributeNames"] = {"#time": unless.attribute}
-        request["ExpressionAttributeValues"] = encode_item({":time": unless.than})
+        request["ExpressionAttributeValues"] = encode_item({":time": unless.than, ":own": body[unless.attribute]})
     return request
 
 
