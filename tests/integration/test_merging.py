@@ -302,3 +302,33 @@ def test_all_fields_can_be_in_conflict(world: World) -> None:
     assert {each["field"] for each in conflicts(answer)} <= set(FIELD_NAMES)
     assert conflicts(answer)[1]["yours"]["id"] == ACTIVE
     assert conflicts(answer)[1]["stored"] is None
+
+
+class TestDraftsInAHurry:
+    """A patch that fails on the version that it expects, when there is no time left for another write."""
+
+    @pytest.fixture
+    def draft(self, world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+        """Return the beginning of a patch of a draft whose name was changed after the version that it expects."""
+        draft_id = world.draft(name="Ada", description="A nurse.")
+        renamed = {"input_draft_id": draft_id, "expected_version": 1, "name": "Bo"}
+        assert world.client().call("draft", renamed).status == 200
+        monkeypatch.setattr("personas.store.attempts.Tries.may_try_again", lambda *_, **__: False)
+        return {"input_draft_id": draft_id, "expected_version": 1}
+
+    @pytest.mark.parametrize("merge", [True, False])
+    def test_is_told_a_conflict(self, world: World, draft: dict[str, object], merge: bool) -> None:
+        answer = world.client().call("draft", {**draft, "name": "Cleo", "merge": merge})
+
+        assert fault(answer) == (409, "version_conflict")
+        assert answer.body["current_version"] == 2
+        assert answer.body["form_state"]["name_id"] is not None
+
+    def test_is_asked_to_come_again_with_what_could_be_merged(self, world: World, draft: dict[str, object]) -> None:
+        before = world.contents()
+
+        answer = world.client().call("draft", {**draft, "description": "A doctor.", "merge": True})
+
+        assert fault(answer) == (503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert world.contents() == before

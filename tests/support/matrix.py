@@ -94,6 +94,8 @@ class Scenario:
     """The status of the answer without faults."""
     pieces: int = 1
     """Into how many tests its cases are divided where all of them are tried."""
+    merges: bool = False
+    """True if it writes over a later version than the one that it expects."""
 
     @property
     def reads(self) -> bool:
@@ -137,15 +139,29 @@ def _patch(base: Base) -> object:
     return {"input_draft_id": base.ids["draft"], "expected_version": 1, "name": "Third", "description": None}
 
 
+def _merged_change(base: Base) -> object:
+    """Return a change of a version after which the description was changed."""
+    change = {"name": "Eli the Elder", "examples": ["One.", "Two."], "active_flag": True}
+    return {"personas": [{"persona_id": base.ids["eli"], "expected_version": 1, "merge": True, **change}]}
+
+
+def _merged_patch(base: Base) -> object:
+    """Return a patch of a version after which the name was changed."""
+    change = {"description": "Third.", "example_ids": []}
+    return {"input_draft_id": base.ids["renamed draft"], "expected_version": 1, "merge": True, **change}
+
+
 def _two(base: Base) -> tuple[str, ...]:
     return base.ids["ada"], base.ids["bea"]
 
 
-def _both_ways(name: str, body: Callable[[Base], object], written: Callable[[Base], tuple[str, ...]]) -> list[Scenario]:
-    operation = name.partition(" ")[0]
+def _both_ways(
+    name: str, body: Callable[[Base], object], written: Callable[[Base], tuple[str, ...]], *, merges: bool = False
+) -> list[Scenario]:
+    operation = name.replace(",", "").partition(" ")[0]
     return [
-        Scenario(name, operation, body, written, pieces=2),
-        Scenario(f"{name}, keyed", operation, body, written, keyed=True, pieces=2),
+        Scenario(name, operation, body, written, pieces=2, merges=merges),
+        Scenario(f"{name}, keyed", operation, body, written, keyed=True, pieces=2, merges=merges),
     ]
 
 
@@ -194,12 +210,14 @@ SCENARIOS: Final = (
     ),
     *_both_ways("create", _two_new, lambda _: ("new:Eve", "new:Fay")),
     *_both_ways("update", _two_changes, _two),
+    *_both_ways("update, merged", _merged_change, lambda base: (base.ids["eli"],), merges=True),
     Scenario("create in chunks", "create", _two_new, lambda _: ("new:Eve", "new:Fay"), in_chunks=True, pieces=2),
     Scenario("update in chunks, keyed", "update", _two_changes, _two, keyed=True, in_chunks=True, pieces=2),
     *_both_ways("delete", lambda base: {"persona_ids": list(_two(base))}, _two),
     *_both_ways("duplicate", lambda base: {"persona_id": base.ids["ada"]}, lambda _: ("new:Ada Copy",)),
     *_both_ways("draft begun", lambda _: {"name": "Fresh", "examples": ["Hm."]}, lambda _: ("new draft",)),
     *_both_ways("draft patched", _patch, lambda base: (base.ids["draft"],)),
+    *_both_ways("draft patched, merged", _merged_patch, lambda base: (base.ids["renamed draft"],), merges=True),
     Scenario("export", "export", behind=True, pieces=2),
     Scenario("export in parts", "export", behind=True, in_parts=True, pieces=2),
     Scenario(
@@ -377,6 +395,7 @@ class Lab:
         answer = self.call(scenario)
         sent = list(self.faults.sent)
         assert answer.status == scenario.status, answer.text
+        assert not scenario.merges or _says_merged(answer), answer.text
         made = [content for upload_id, content in self.backend.files.items() if upload_id not in files]
         return Clean(answer, sent, before, self.base(scenario).logical(), made[0] if made else None)
 
@@ -417,8 +436,10 @@ class Lab:
         after = base.logical()
         if answer.status == scenario.status and scenario.reads:
             found += self._wrong_read(case, answer, clean.answer)
+        if answer.status == scenario.status and scenario.merges and not _says_merged(answer):
+            found.append("a merge is not told")
         found += self._half_saved(scenario, answer, clean, after)
-        found += leaks(base.backend, clean.before, after, {base.ids["draft"], "new draft"})
+        found += leaks(base.backend, clean.before, after, {base.ids["draft"], base.ids["renamed draft"], "new draft"})
         found += self._uploads(case, left)
         found += self._files(case, answer, clean, left)
         found += self._seen_by_the_next(base)
@@ -590,6 +611,8 @@ class Lab:
             yield f"the repeat fails: {answer.text[:300]}"
         elif not all(each == "done" for each in self._verdicts(case.scenario, answer)):
             yield f"the repeat does not complete: {answer.text[:300]}"
+        elif case.scenario.merges and not _says_merged(answer):
+            yield f"the repeat does not tell the merge: {answer.text[:300]}"
         elif self.base(case.scenario).logical() != clean.after:
             yield f"the repeat leaves {self.base(case.scenario).logical()}"
         statuses = {record["status"] for record in self.backend.items("IdempotencyTable")}
@@ -745,6 +768,12 @@ def _told(result_item: Mapping[str, Any]) -> Verdict:
     return "unknown" if result_item["code"] == "outcome_unknown" else "not done"
 
 
+def _says_merged(answer: Answer) -> bool:
+    """Return True if an answer says of all that it saved that it was merged."""
+    saved = [each for each in answer.body.get("results", [answer.body]) if each["success"]]
+    return all(each.get("merged") is True for each in saved)
+
+
 def _unsure(answer: Answer) -> bool:
     """Return True if an answer other than success leaves open what was saved."""
     return answer == CUT_OFF or answer.body["code"] in {"outcome_unknown", "idempotency_unavailable"}
@@ -788,6 +817,7 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     answer = client.call("draft", {"name": "First", "description": "A draft.", "examples": ["So?"]})
     assert answer.status == HTTPStatus.OK, answer.text
     ids["draft"] = answer.body["draft_id"]
+    ids["renamed draft"] = _renamed_draft(client)
     assert client.call("delete", {"persona_ids": [ids["dee"]]}).status == HTTPStatus.OK
     for each in (client, stranger):
         assert each.call("refresh").status == HTTPStatus.OK
@@ -812,6 +842,16 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     for group in GROUPS:
         world.set(keys.mark(group), "marked_at", ago)
     return Lab(world, network, waiting, patching, misplaced, settled, Base(backend, backend.held(), ids))
+
+
+def _renamed_draft(client: Client) -> str:
+    """Begin a draft and change its name, which makes version 2; its id."""
+    begun = client.call("draft", {"name": "Zoe", "description": "Another.", "examples": ["And?"]})
+    assert begun.status == HTTPStatus.OK, begun.text
+    draft_id = cast("str", begun.body["draft_id"])
+    answer = client.call("draft", {"input_draft_id": draft_id, "expected_version": 1, "name": "Zora"})
+    assert answer.status == HTTPStatus.OK, answer.text
+    return draft_id
 
 
 def _saved(client: Client, name: str, **others: object) -> str:

@@ -14,7 +14,7 @@ from personas.domain.permissions import may_write
 from personas.domain.persona import Changes, Form, fields_of, laid_over
 from personas.domain.profile import Caller
 from personas.domain.selection import Links, links_unknown_to, select, too_long
-from personas.errors import Contended, Fault, Forbidden, NotFound, VersionConflict
+from personas.errors import Fault, Forbidden, NotFound, Unavailable, VersionConflict
 from personas.operations.bulk import invalid_item
 from personas.operations.merging import FieldsChanged, conflicts_of
 from personas.operations.persona_writes import prepare_writes
@@ -163,7 +163,9 @@ def _patch(
             write_id=intent.write_id(),
         )
     except ConditionFailed:
-        raise Contended from None
+        raise Unavailable(
+            "There was no time to save this over a later version of the draft: nothing was saved."
+        ) from None
     return _answer(request, version, draft)
 
 

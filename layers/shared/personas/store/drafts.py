@@ -171,9 +171,9 @@ class DraftStore:
         Returns the version that this write made, and the draft as it stands.
 
         Raises:
-            ConditionFailed: others wrote in between every time.
+            ConditionFailed: there was no time for another write.
         """
-        failed: list[ConditionFailed] = []
+        decided: list[StandingDraft] = []
 
         def write(standing: StandingDraft | None) -> tuple[int, Draft]:
             sets: dict[str, Value] = {f"row.{name}": value for name, value in _row(fields).items()}
@@ -195,19 +195,17 @@ class DraftStore:
                     condition=condition if standing else _recorded(condition),
                     removes=[f"texts.{name}" for name in texts if not texts[name]],
                 )
-            except ConditionFailed as lost:
-                failed.append(lost)
+            except ConditionFailed as failed:
+                # At once: a conflict is told even if there is no time for another write.
+                item = failed.item
+                gone = item is None or expired(item, self._table.now())
+                decided.append(decide(None if item is None or gone else readable(item, _standing)))
                 raise
             if written.item is None:
                 raise TypeError("an update shows the item it made")
             return written.version, readable(written.item, _whole)
 
-        def reread() -> StandingDraft | None:
-            item = failed[-1].item
-            living = item is not None and not expired(item, self._table.now())
-            return decide(readable(item, _standing) if item is not None and living else None)
-
-        return self._table.retry_on_conflict(None, reread, write)
+        return self._table.retry_on_conflict(None, lambda: decided[-1], write)
 
     def _living(self, item: Item | None) -> Draft | None:
         return None if item is None or expired(item, self._table.now()) else readable(item, _whole)
