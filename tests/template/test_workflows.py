@@ -35,6 +35,17 @@ def test_what_is_run_exists() -> None:
     assert all((ROOT / path).is_file() for path in called), called
 
 
+def test_a_deployment_is_tried_once() -> None:
+    run = [step.get("run", "") for step in WORKFLOWS["stage"]["jobs"]["deploy"]["steps"]]
+    assert [command.startswith("make smoke") for command in run].count(True) == 1
+    assert run[-1].startswith("make smoke")
+
+
+def test_no_shell_is_handed_what_a_workflow_interpolates() -> None:
+    # The environment of a step is data; what is put into its command is run.
+    assert [step["run"] for step in steps() if "${{" in step.get("run", "")] == []
+
+
 def test_prod_follows_dev_which_follows_the_gate() -> None:
     deploy = WORKFLOWS["deploy"]["jobs"]
     assert (deploy["build"]["needs"], deploy["dev"]["needs"], deploy["prod"]["needs"]) == ("gate", "build", "dev")
