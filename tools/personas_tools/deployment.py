@@ -34,6 +34,9 @@ PREFERENCE: Final = "DeploymentPreference"
 _PATIENCE: "Final[WaiterConfigTypeDef]" = {"Delay": 15, "MaxAttempts": 480}
 """Two hours: the slowest preference moves a tenth of the callers every ten minutes."""
 
+_NEVER_CREATED: Final = frozenset({"CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
+"""States of a stack that CloudFormation can only delete."""
+
 
 class DeploymentError(Exception):
     """Nothing was deployed, or not to the end; the message says why."""
@@ -60,13 +63,25 @@ def parameters_of(config: Mapping[str, str], given: list[str]) -> dict[str, str]
 
 
 def preference_of(stack: str, parameters: Mapping[str, str], cloudformation: "CloudFormationClient") -> str | None:
-    """Return how callers would be moved to the release; None where there is no stack yet."""
+    """Return how callers would be moved to the release; None where the stack has yet to be created.
+
+    Raises:
+        DeploymentError: the creation of the stack failed.
+    """
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "ValidationError":
             return None
         raise
+    status = found["StackStatus"]
+    if status == "REVIEW_IN_PROGRESS":  # a change set made the stack, and was not executed
+        return None
+    if status in _NEVER_CREATED:
+        raise DeploymentError(
+            f"{stack} is {status} and takes no changes."
+            f" Delete it first: aws cloudformation delete-stack --stack-name {stack}"
+        )
     present = {each.get("ParameterKey"): each.get("ParameterValue") for each in found.get("Parameters", [])}
     return parameters.get(PREFERENCE) or present.get(PREFERENCE) or "AllAtOnce"
 
