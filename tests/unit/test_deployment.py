@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
-from personas_tools.deployment import DeploymentError, preference_of
+from personas_tools.deployment import DeploymentError, pending, preference_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -47,3 +49,19 @@ def test_a_stack_whose_creation_failed_has_to_be_deleted_first(
     monkeypatch.setattr(cloudformation, "describe_stacks", lambda **_: {"Stacks": [found]})
     with pytest.raises(DeploymentError, match=f"{status}.*delete-stack --stack-name stack"):
         preference_of("stack", {}, cloudformation)
+
+
+def test_a_stack_that_does_not_exist_has_no_change_sets(cloudformation: "CloudFormationClient") -> None:
+    with Stubber(cloudformation) as stubber:
+        stubber.add_client_error("list_change_sets", "ValidationError", "Stack [stack] does not exist")
+        assert pending("stack", cloudformation) == set()
+
+
+def test_change_sets_that_may_not_be_listed_are_not_none(cloudformation: "CloudFormationClient") -> None:
+    # Given a role without cloudformation:ListChangeSets
+    with Stubber(cloudformation) as stubber:
+        stubber.add_client_error("list_change_sets", "AccessDenied")
+
+        # When the change sets are asked for, then nobody is told that there are none
+        with pytest.raises(ClientError, match="AccessDenied"):
+            pending("stack", cloudformation)

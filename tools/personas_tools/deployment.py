@@ -71,7 +71,7 @@ def preference_of(stack: str, parameters: Mapping[str, str], cloudformation: "Cl
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ValidationError":
+        if _is_absent(error):
             return None
         raise
     status = found["StackStatus"]
@@ -99,10 +99,17 @@ def pending(stack: str, cloudformation: "CloudFormationClient") -> set[str]:
     """Return the change sets of a stack that can be executed."""
     try:
         pages = list(cloudformation.get_paginator("list_change_sets").paginate(StackName=stack))
-    except ClientError:
-        return set()
+    except ClientError as error:
+        if _is_absent(error):
+            return set()
+        raise
     found = [each for page in pages for each in page.get("Summaries", [])]
     return {each["ChangeSetId"] for each in found if each.get("ExecutionStatus") == "AVAILABLE"}
+
+
+def _is_absent(error: ClientError) -> bool:
+    """Tell whether CloudFormation said that there is no such stack."""
+    return error.response.get("Error", {}).get("Code") == "ValidationError"
 
 
 def changes_of(name: str, stack: str, cloudformation: "CloudFormationClient") -> list["ChangeTypeDef"]:
