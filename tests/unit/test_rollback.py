@@ -1,10 +1,13 @@
 """The choice of the versions that a roll-back moves the aliases of a stack to."""
 
+from contextlib import nullcontext
 from typing import Final
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
-from personas_tools.rollback import Alias, Move, RollbackError, Version, back, forward
+from personas_tools.rollback import Alias, Move, RollbackError, Version, aliases_of, back, forward
 
 GET: Final = Alias("get", "live", version=7, deployed=7)
 CREATE: Final = Alias("create", "live", version=3, deployed=3)
@@ -22,6 +25,24 @@ def test_a_function_that_the_release_brought_stays() -> None:
     # Given a function whose first version belongs to the release that is live
     # When the release is rolled back, then the function stays, for nothing before it had its routes
     assert back([GET, CREATE], VERSIONS | {"create": [Version(3, "three")]}) == [Move(GET, 6)]
+
+
+def test_again_it_goes_one_further_back_though_a_function_stayed() -> None:
+    # Given a release that brought a function, and was rolled back
+    versions = VERSIONS | {"create": [Version(3, "three")]}
+    behind = Alias("get", "live", version=6, deployed=7)
+
+    # When it goes back again, then the function that has nothing before it stays, and keeps no other from going
+    assert back([behind, CREATE], versions) == [Move(behind, 5)]
+
+
+def test_after_a_roll_back_that_ended_half_way_it_begins_with_undo() -> None:
+    # Given one function that was moved, and one that was not
+    behind = Alias("get", "live", version=6, deployed=7)
+
+    # When it goes back again, then it is told what sets both right
+    with pytest.raises(RollbackError, match=r"at: three, two.*ARGS=--undo"):
+        back([behind, CREATE], VERSIONS)
 
 
 def test_two_versions_of_one_release_are_one_step() -> None:
@@ -49,3 +70,26 @@ def test_what_cannot_be_rolled_back_stays(versions: dict[str, list[Version]], sa
 def test_forward_is_to_what_the_stack_deployed_last() -> None:
     behind = Alias("get", "live", version=6, deployed=7)
     assert forward([behind, CREATE]) == [Move(behind, 7)]
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"),
+    [
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", True),
+        ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
+        ("UPDATE_IN_PROGRESS", False),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", False),
+    ],
+)
+def test_aliases_may_be_moved_once_the_stack_only_cleans_up(status: str, settled: bool) -> None:
+    # Given a stack in a state of an update, without functions
+    region = "us-east-1"
+    cloudformation = boto3.client("cloudformation", region_name=region)
+    with Stubber(cloudformation) as stubber:
+        found = {"StackName": "stack", "StackStatus": status, "CreationTime": 0}
+        stubber.add_response("describe_stacks", {"Stacks": [found]})
+        stubber.add_response("list_stack_resources", {"StackResourceSummaries": []})
+
+        # When its aliases are asked for, then they are told unless the stack itself may still move them
+        with nullcontext() if settled else pytest.raises(RollbackError, match=status):
+            assert aliases_of("stack", cloudformation, boto3.client("lambda", region_name=region)) == []

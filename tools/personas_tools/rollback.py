@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 SETTLED: Final = frozenset(
-    {"CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"}
+    {
+        "CREATE_COMPLETE",
+        "IMPORT_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_FAILED",
+    }
 )
 """States of a stack in which nothing else moves its aliases."""
 
@@ -100,32 +108,33 @@ def versions_of(function: str, functions: "LambdaClient") -> Iterator[Version]:
 def back(aliases: Iterable[Alias], versions: dict[str, list[Version]]) -> list[Move]:
     """Return the moves to the release before the one that the aliases are at.
 
-    A function that the release brought stays where it is: nothing before it had its routes.
+    A function that the release brought, or a later one, stays where it is: nothing before it had its routes.
 
     Raises:
         RollbackError: the aliases are at several releases, or at one without a name, or there is none before.
     """
-    aliases = list(aliases)
-    releases = {
-        version.release for alias in aliases for version in versions[alias.function] if version.number == alias.version
-    }
-    if len(releases) != 1 or "" in releases:
-        raise RollbackError(
-            f"The functions are not at one release, but at: {', '.join(sorted(releases)) or 'none'}."
-            " Deploy the commit that is to run: make deploy"
-        )
-    (present,) = releases
-    moves = []
+    moves, releases, passed = [], set(), set()
     for alias in aliases:
+        release_of = {version.number: version.release for version in versions[alias.function]}
+        present = release_of[alias.version]
+        # Versions without a name may each be a release.
         before = [
-            version.number
-            for version in versions[alias.function]
-            if version.number < alias.version and version.release != present
+            number
+            for number, release in release_of.items()
+            if number < alias.version and (release != present or not present)
         ]
         if before:
             moves.append(Move(alias, max(before)))
+            releases.add(present)
+        else:
+            passed.add(present)
     if not moves:
-        raise RollbackError(f"There is no release before {present}.")
+        raise RollbackError(f"There is no release before {', '.join(sorted(passed))}.")
+    if len(releases) != 1 or "" in releases:
+        raise RollbackError(
+            f"The functions are not at one release, but at: {', '.join(sorted(releases)) or 'none'}."
+            " `make rollback` with ARGS=--undo first, then again; or deploy the commit that is to run: make deploy"
+        )
     return moves
 
 
