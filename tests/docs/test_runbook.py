@@ -14,6 +14,7 @@ from botocore.model import ServiceModel
 
 from personas_tools import template
 from personas_tools.cli import main
+from personas_tools.template_nodes import of_type
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK: Final = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -61,6 +62,24 @@ def test_a_call_of_aws_exists_with_its_options(service: str, command: str, rest:
     except UnknownServiceError:
         pytest.fail(f"there is no service {service}")
     assert options - OF_EVERY_COMMAND <= takes(model, command)
+
+
+def test_a_mapping_that_is_made_again_has_all_that_the_template_sets() -> None:
+    # Given what the runbook copies of the old mapping
+    (query,) = re.findall(r"get-event-source-mapping .*?--query '\{(.*?)\}'", BLOCKS, re.DOTALL)
+    copied = dict(re.findall(r"(\w+): (\w+)", query))
+
+    # Then it is all that template.yaml sets, and the service knows each by these names
+    mappings = of_type(template.load(ROOT / "template.yaml"), "AWS::Lambda::EventSourceMapping")
+    for name in ("RecordHistoryMapping", "SendEventsMapping"):
+        assert mappings[name].keys() - {"EventSourceArn", "Enabled"} <= copied.keys(), name
+    model = botocore.session.get_session().get_service_model("lambda")
+    told = model.operation_model("GetEventSourceMapping").output_shape
+    taken = model.operation_model("CreateEventSourceMapping").input_shape
+    assert told is not None
+    assert taken is not None
+    assert set(copied.values()) <= set(told.members)
+    assert set(copied) <= set(taken.members)
 
 
 def test_the_checks_see_the_calls() -> None:
