@@ -1,12 +1,14 @@
 """The local stand-in for Lambda's reading of a table's stream: filter, batches, halves, repeats, what is given up."""
 
 import json
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from personas_tools import streams
@@ -37,15 +39,28 @@ class Function:
         return self.answer(self.handed[-1])
 
 
-class Written(Stream):
-    """A stream of records that a test has made."""
+class Written:
+    """A stream of records that a test has made, by shard; a shard without any cannot be read."""
 
-    def __init__(self, records: list[Record]) -> None:
-        self.records = records
+    def __init__(self, **shards: list[Record]) -> None:
+        self.shards = shards
 
-    def read(self, most: int) -> list[Record]:
-        taken, self.records = self.records[:most], self.records[most:]
-        return taken
+    def list_streams(self, *, TableName: str) -> Mapping[str, Any]:
+        return {"Streams": [{"StreamArn": TableName}]}
+
+    def describe_stream(self, *, StreamArn: str) -> Mapping[str, Any]:
+        return {"StreamDescription": {"StreamArn": StreamArn, "Shards": [{"ShardId": each} for each in self.shards]}}
+
+    def get_shard_iterator(self, *, StreamArn: str, ShardId: str, ShardIteratorType: str) -> Mapping[str, Any]:
+        assert (StreamArn, ShardIteratorType) == ("table", "TRIM_HORIZON")
+        return {"ShardIterator": f"{ShardId} 0"}
+
+    def get_records(self, *, ShardIterator: str, Limit: int) -> Mapping[str, Any]:
+        shard, begin = ShardIterator.split()
+        if not self.shards[shard]:
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "no"}}, "GetRecords")
+        taken = self.shards[shard][int(begin) :][:Limit]
+        return {"Records": taken, "NextShardIterator": f"{shard} {int(begin) + len(taken)}"}
 
 
 def numbers(records: list[Any]) -> list[str]:
@@ -69,9 +84,13 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PAUSE_MAX", 0.0)
 
 
-def drain(s3: "S3Client", function: Function, records: list[Record], batch: int = 4) -> None:
-    source = StreamSource("record", "table", PATTERN, batch, 3)
-    StreamReader(Written(records), source, function, s3, BUCKET).drain()
+def reader(s3: "S3Client", function: Function, **shards: list[Record]) -> StreamReader:
+    source = StreamSource("record", "table", PATTERN, 4, 3)
+    return StreamReader(Stream(Written(**shards), "table"), source, function, s3, BUCKET)
+
+
+def drain(s3: "S3Client", function: Function, records: list[Record]) -> None:
+    reader(s3, function, shard=records).drain()
 
 
 def given_up(s3: "S3Client") -> list[list[str]]:
@@ -115,6 +134,57 @@ def test_where_the_function_crashes_the_batch_is_halved_until_the_culprit_is_alo
     assert given_up(s3) == [["3"]]
 
 
+def test_where_a_shard_cannot_be_read_those_before_it_are_handed_over(s3: "S3Client") -> None:
+    # Given a shard that can be read, and behind it one that cannot
+    function = Function()
+    shards = reader(s3, function, first=[record(each) for each in range(1, 6)], second=[])
+
+    # When they are read, then what the first one has is handed over, each record once
+    shards.drain()
+    assert function.handed == [["1", "2", "3", "4"], ["5"]]
+
+
+def test_what_cannot_be_left_in_the_bucket_is_handed_over_again(s3: "S3Client") -> None:
+    # Given a function that fails, and a bucket that takes nothing
+    function = Function(failing("1"))
+    shards = reader(s3, function, shard=[record(1)])
+    s3.delete_bucket(Bucket=BUCKET)
+
+    # When the batch is given up, then that is no fault of the stream,
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        shards.drain()
+
+    # and the batch is not lost
+    function.answer = lambda _: DONE
+    function.handed.clear()
+    shards.drain()
+    assert function.handed == [["1"]]
+
+
+def test_a_reader_goes_on_where_the_bucket_takes_nothing_for_a_while(
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a running reader whose function fails, and a bucket that takes nothing
+    monkeypatch.setattr(streams, "LOOK_EVERY", 0.01)
+    again, function = threading.Event(), Function()
+
+    def answer(handed: list[str]) -> Answer:
+        if len(function.handed) > 3:  # as often as a batch is tried
+            again.set()
+        return failing("1")(handed)
+
+    function.answer = answer
+    s3.delete_bucket(Bucket=BUCKET)
+    with reader(s3, function, shard=[record(1)]):
+        assert again.wait(10)
+
+        # When the bucket is there again
+        s3.create_bucket(Bucket=BUCKET)
+
+    # Then the batch lies in it
+    assert given_up(s3) == [["1"]]
+
+
 def test_a_stream_that_cannot_be_read_ends_nothing(s3: "S3Client") -> None:
     with mock_aws():
         client = boto3.client("dynamodbstreams", region_name="us-east-1")
@@ -150,7 +220,7 @@ def test_it_reads_the_stream_of_the_emulator_as_lambda_hands_it_over(ministack: 
     dynamodb.delete_item(TableName="streamed", Key=where)
     stream = Stream(boto3.client("dynamodbstreams", endpoint_url=ministack, region_name="us-east-1"), "streamed")
 
-    records = stream.read(2) + stream.read(2)
+    records = [each for _ in range(2) for batch in stream.read(2) for each in batch]
 
     assert json.loads(json.dumps(records)) == records
     assert [each["eventName"] for each in records] == ["INSERT", "MODIFY", "REMOVE"]
@@ -163,4 +233,4 @@ def test_it_reads_the_stream_of_the_emulator_as_lambda_hands_it_over(ministack: 
     )
     assert removed["OldImage"]["row"] == {"M": {"n": {"S": "Grace"}}}
     assert isinstance(inserted["ApproximateCreationDateTime"], float)
-    assert stream.read(2) == []
+    assert list(stream.read(2)) == []

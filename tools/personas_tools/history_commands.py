@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -96,11 +97,11 @@ def listen(folder: Path, most: int | None) -> None:
     stack = local.LocalStack(address, folder=folder)
     source = stack.stream_sources[0]
     stream = Stream(stack.streams(), source.table, from_now=True)
-    stream.read(1)
+    list(stream.read(1))  # From here on.
     click.echo("Listening.", err=True)
     told = 0
     while most is None or told < most:
-        for record in stream.read(source.batch_size):
+        for record in chain.from_iterable(stream.read(source.batch_size)):
             event = event_of(record) if matches(source.pattern, record) else None
             if event is not None:
                 detail_type, detail = event

@@ -58,19 +58,19 @@ class Stream:
         self._begin = "LATEST" if from_now else "TRIM_HORIZON"
         self._iterators: dict[str, str | None] = {}
 
-    def read(self, most: int) -> list[Record]:
-        """Return the next records, as Lambda hands them over, at most so many a shard; none where there are none yet.
+    def read(self, most: int) -> Iterator[list[Record]]:
+        """Yield the next records of each shard that has some, as Lambda hands them over, at most so many.
+
+        They are behind the reader once it asks for the next: those that it fails with come again.
 
         Raises:
             ClientError, BotoCoreError: the stream cannot be read.
         """
-        records: list[Record] = []
         for arn in [each["StreamArn"] for each in self._client.list_streams(TableName=self._table)["Streams"]]:
             for shard in self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-                records += self._read_shard(arn, shard["ShardId"], most)
-        return records
+                yield from self._read_shard(arn, shard["ShardId"], most)
 
-    def _read_shard(self, arn: str, shard: str, most: int) -> Iterator[Record]:
+    def _read_shard(self, arn: str, shard: str, most: int) -> Iterator[list[Record]]:
         if shard not in self._iterators:
             found = self._client.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType=self._begin)
             self._iterators[shard] = found["ShardIterator"]
@@ -78,9 +78,9 @@ class Stream:
         if iterator is None:
             return
         answer = self._client.get_records(ShardIterator=iterator, Limit=most)
+        if answer["Records"]:
+            yield [{**_plain(record), "eventSourceARN": arn} for record in answer["Records"]]
         self._iterators[shard] = answer.get("NextShardIterator")
-        for record in answer["Records"]:
-            yield {**_plain(record), "eventSourceARN": arn}
 
 
 def _plain(value: Any) -> Any:
@@ -126,17 +126,33 @@ class StreamReader:
 
     def _run(self) -> None:
         while not self._stopped.wait(LOOK_EVERY):
-            self.drain()
+            try:
+                self.drain()
+            except (ClientError, BotoCoreError) as error:
+                _log.warning("%s gave up records, which cannot be kept: %s", self._source.function, error)
 
     def drain(self) -> None:
-        """Hand over what has been written so far."""
-        try:
-            while records := self._stream.read(self._source.batch_size):
+        """Hand over what has been written so far.
+
+        Raises:
+            ClientError, BotoCoreError: the bucket did not take what the function does not; it is handed over again.
+        """
+        found = True
+        while found:
+            found = False
+            batches = self._stream.read(self._source.batch_size)
+            while records := self._next(batches):
+                found = True
                 wanted = [record for record in records if matches(self._source.pattern, record)]
                 if wanted:
                     self._hand_over(wanted)
+
+    def _next(self, batches: Iterator[list[Record]]) -> list[Record] | None:
+        try:
+            return next(batches, None)
         except (ClientError, BotoCoreError) as error:
             _log.warning("the stream of %s cannot be read: %s", self._source.table, error)
+            return None
 
     def _hand_over(self, records: Sequence[Record]) -> None:
         """Have the function take a batch: in halves where it fails, and from the first that it names where it does."""
