@@ -7,28 +7,37 @@ updates under threads.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import batched, count
 from random import Random
 from typing import Any, Final, cast
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from personas.contract.update import UpdatePersonaRequest
+from personas.domain.history import PastVersion
 from personas.domain.profile import Caller, Profile
 from personas.errors import PersonasError
 from personas.operations.update import update_personas
 from personas.services import services
 from personas.store.attempts import ConditionFailed
+from personas.store.history import HistoryStore, HistoryTable
 from personas.store.write_rule import OneTime
+from personas_tools import invocation
+from personas_tools.invocation import Json
+from personas_tools.streams import Stream, StreamReader
 from personas_tools.template import Function, TableRequest
-from support.client import Answer, Client
+from support.client import Answer, Client, Context, load_handler
 from support.emulated import emulated_aws
 from support.faults import Answered, Faults, Sending, closed, lost_after, lost_as_500, passed, timed_out, to
 from support.racers import Call, Racers
+from support.streamed import source_of
+from support.versions import eventually
 from support.warm import unguarded_world, warm_client
 from support.world import (
     ACTIVE,
@@ -366,9 +375,9 @@ class TestCreate:
         assert client.call("draft", {"name_id": text_id("names", text)}).status == 200
 
 
-def change_of(persona_id: str) -> Call:
-    """Return an update that changes something, whatever stands there."""
-    return Call("update", {"personas": [{"persona_id": persona_id, "description": f"Set {uuid4()}"}]})
+def change_of(persona_id: str, name: str = "description") -> Call:
+    """Return an update that changes a text, whatever stands there."""
+    return Call("update", {"personas": [{"persona_id": persona_id, name: f"Set {uuid4()}"}]})
 
 
 class TestDelete:
@@ -401,6 +410,137 @@ class TestDelete:
         stored = world.stored(persona_id)
         assert stored is not None
         assert (stored.persona, stored.version) == (None, 1 + statuses(answers)[200])
+
+
+class InThisProcess:
+    """The function that records versions, beside the tests."""
+
+    parallel = 1
+
+    def __init__(self) -> None:
+        self._handler = load_handler("record_history")
+
+    def invoke(self, name: str, event: Json) -> invocation.Answer:
+        """Return its answer to a batch."""
+        return invocation.Answer(cast("Json", self._handler(cast("dict[str, Any]", event), Context(name, 60_000))))
+
+
+@dataclass
+class Saved:
+    """The calls about a persona that succeeded: deletions by number, the others by the version that each made."""
+
+    by_version: dict[int, Call] = field(default_factory=dict)
+    deletions: int = 0
+
+    def keep(self, calls: Iterable[Call], answers: Iterable[Answer]) -> None:
+        """Add those of these calls that succeeded; the others found nothing there."""
+        for call, answer in zip(calls, answers, strict=True):
+            assert answer.status in {200, 404}, answer.text
+            if answer.status != 200:
+                continue
+            if call.operation == "delete":
+                self.deletions += 1
+                continue
+            version = answer.body["version"] if call.operation == "restore" else result(answer)["version"]
+            assert version not in self.by_version, (version, call, self.by_version[version])
+            self.by_version[version] = call
+
+
+class TestRestores:
+    ROUNDS: Final = int(os.environ.get("RESTORE_ROUNDS", "8"))
+    """Rounds of eight clients at once, two calls each."""
+    FORMER: Final = range(1, 9)
+    """The versions that are brought back, each at most once a round: no restore finds what it would make."""
+
+    @pytest.fixture
+    def persona_id(self, client: Client, persona_id: str) -> str:
+        """Return a persona of nine versions, which differ in every text."""
+        for turn in self.FORMER:
+            change = {name: value for own in TestMerges.OWN for name, value in own(turn).items()}
+            answer = client.call("update", {"personas": [{"persona_id": persona_id, **change}]})
+            assert answer.status == 200, answer.text
+        return persona_id
+
+    @pytest.fixture
+    def recording(self, world: World, persona_id: str) -> StreamReader:
+        """Return a reader of the stream that has recorded these versions; while it is on, it records what follows."""
+        stream = Stream(boto3.client("dynamodbstreams"), world.table.name)
+        reader = StreamReader(stream, source_of("RecordHistoryFunction"), InThisProcess(), world.aws.s3, "-")
+        reader.drain()
+        return reader
+
+    @pytest.fixture
+    def history(self, world: World) -> HistoryStore:
+        return HistoryStore(HistoryTable.beside(world.table, world.aws.names["HistoryTable"]))
+
+    def test_against_updates_and_deletes_each_success_is_a_version_and_none_is_lost(
+        self,
+        racers: Racers,
+        world: World,
+        client: Client,
+        persona_id: str,
+        recording: StreamReader,
+        history: HistoryStore,
+    ) -> None:
+        # When four clients restore, three change a field of their own and one deletes, all at once,
+        saved, random = Saved(), Random(16)
+        with recording:
+            for turn in range(self.ROUNDS):
+                for call in self._before(turn, world, history, persona_id):
+                    saved.keep([call], [client.call(call.operation, call.body)])
+                calls = self._calls(persona_id, random)
+                for some, answers in zip(calls, racers.race(calls), strict=True):
+                    saved.keep(some, answers)
+
+        # then each success made a version of its own, without a gap, and the history says of each what it was;
+        last, first = version_of(world, persona_id), self.FORMER.stop
+        found = history.versions(GROUP, persona_id, range(1, last + 1))
+        past = {number: each for number, each in found.items() if isinstance(each, PastVersion)}
+        assert sorted(past) == list(range(1, last + 1))
+        kinds = [past[number].record.kind for number in range(first + 1, last + 1)]
+        told = {number: f"{call.operation}d" for number, call in saved.by_version.items()}
+        assert kinds == [told.get(number, "deleted") for number in range(first + 1, last + 1)]
+        assert kinds.count("deleted") == saved.deletions > 0
+        # an update changed its own field of what stood there, and a restore brought all of its version back,
+        forms = {number: each.persona.form for number, each in past.items() if each.persona}
+        for number, call in saved.by_version.items():
+            sent = cast("dict[str, Any]", call.body)
+            if call.operation == "restore":
+                assert past[number].record.restored_from == sent["version"]
+                assert forms[number] == forms[sent["version"]]
+            else:
+                ((name, text),) = ((name, text) for name, text in sent["personas"][0].items() if name != "persona_id")
+                written = getattr(forms[number], name)
+                assert written.text == text
+                assert forms[number] == replace(forms[number - 1], **{name: written})
+        # in the place of what stood there, or of a deletion.
+        replaced = {past[number - 1].record.kind for number in saved.by_version if past[number].record.restored_from}
+        assert "deleted" in replaced
+        standing = world.stored(persona_id)
+        assert standing is not None
+        assert (standing.persona and standing.persona.form) == forms.get(last)
+
+    def _before(self, turn: int, world: World, history: HistoryStore, persona_id: str) -> Iterator[Call]:
+        """Yield the calls before a round: every second one begins with a deletion, the others with a new form."""
+        stored = world.stored(persona_id)
+        assert stored is not None
+        if stored.persona is None:
+            eventually(lambda: history.version(GROUP, persona_id, stored.version) is not None, wanted=True)
+        if turn % 2 and stored.persona is not None:
+            yield Call("delete", {"persona_ids": [persona_id]})
+            eventually(lambda: history.version(GROUP, persona_id, stored.version + 1) is not None, wanted=True)
+        elif turn % 2 == 0:
+            if stored.persona is None:
+                yield Call("restore", {"persona_id": persona_id, "version": self.FORMER.start})
+            yield change_of(persona_id)
+
+    def _calls(self, persona_id: str, random: Random) -> list[list[Call]]:
+        """Return the calls of a round, two of each client."""
+        former = random.sample(self.FORMER, len(self.FORMER))
+        restores = [Call("restore", {"persona_id": persona_id, "version": version}) for version in former]
+        updates = [change_of(persona_id, name) for name in ("name", "description", "instructions") for _ in range(2)]
+        deletes = [Call("delete", {"persona_ids": [persona_id]})] * 2
+        return [list(some) for some in batched([*restores, *updates, *deletes], 2, strict=True)]
 
 
 class TestDuplicate:
