@@ -1,6 +1,7 @@
 """`personas import`: files become personas, once, whatever goes wrong on the way."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from personas.domain.cells import escape, join_list
 from personas.domain.exporting import HEADER
 from personas.domain.importing import IMPORT_FIELDS
 from personas.runtime import Deadline
-from personas_tools import demo, library
+from personas_tools import demo, http_api, library
 from personas_tools.cli import main
 from personas_tools.importer import sending
 from personas_tools.importer.journal import Journal
@@ -23,6 +24,7 @@ from personas_tools.importer.rows import REASON
 from personas_tools.library_file import parse
 from support.exported import content
 from support.faults import Killed
+from support.streamed import Streamed
 from support.transport import Handlers, connect
 from support.world import (
     CARE,
@@ -45,6 +47,12 @@ COLUMNS: Final = HEADER
 LISTS: Final = tuple(field.key for field in IMPORT_FIELDS if field.multi)
 
 DEMO: Final = Path(demo.__file__).with_name("library.yaml")
+
+HIDDEN: Final = ("not found", 404, {"code": "not_found", "detail": "There is no persona."})
+NO_ROUTE: Final = ("no such route", 404, {"message": "Not Found"})
+FORBIDDEN: Final = ("forbidden", 403, {"code": "forbidden", "detail": "You may not."})
+BROKEN: Final = ("unreadable", 409, {"code": "unreadable", "detail": "It cannot be read."})
+FOREIGN: Final = ("another release", 200, {"versions": [{"version": "two"}]})
 
 type Run = Callable[..., Result]
 
@@ -101,6 +109,12 @@ def only_persona(world: World) -> str:
 def faults_in(shown: Result) -> list[str]:
     """Return the lines in which a preview says what is wrong with rows."""
     return [line for line in shown.stdout.splitlines() if line.startswith("row ")]
+
+
+def recorded(world: World, persona_id: str) -> dict[int, str]:
+    """Return the minute of each version of a persona, as its history has it."""
+    answer = world.client().call("history", {"persona_id": persona_id})
+    return {row["version"]: f"{row['at'][:10]} {row['at'][11:16]} UTC" for row in answer.body["versions"]}
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -385,9 +399,10 @@ class TestColleagues:
         assert self.described(world) == {"Ada": "Theirs", "Bea": "Mine"}
         (lost,) = lines(file.with_name("file.rejected.csv"))
         assert lost["name"] == "Ada"
+        at = recorded(world, lost["persona_id"])[2]
         assert lost[REASON] == (
-            "changed by somebody else since it was exported: Version 1 was expected, and version 2 is stored. Look at "
-            "the change, then set version to that."
+            "changed by somebody else since it was exported: Version 1 was expected, and version 2 is stored. "
+            f"Version 2 of {at}, by root, changed description. Look at the change, then set version to that."
         )
 
     def test_also_where_it_is_the_only_row(self, run: Run, world: World, file: Path) -> None:
@@ -404,6 +419,72 @@ class TestColleagues:
         rejected.write_text(rejected.read_text().replace(",1\n", ",2\n"))
         run(rejected, "--update")
         assert self.described(world) == {"Ada": "Mine", "Bea": "Mine"}
+
+    def test_it_is_told_who_changed_what_in_each_version(
+        self, run: Run, world: World, handlers: Handlers, file: Path
+    ) -> None:
+        # Given two more versions: one made by way of MCP, and one that brings an older version back
+        (ada, *_) = (row["persona_id"] for row in lines(file) if row["name"] == "Ada")
+        edit = {"persona_id": ada, "name": "Eve", "departments": ["Care"]}
+        world.client(X_MCP="yes").call("update", {"personas": [edit]})
+        Streamed(world.aws, world.guard).flow()
+        world.client().call("restore", {"persona_id": ada, "version": 1})
+        # When the file is imported, and before that looked at
+        shown = run(file, "--update", "--dry-run", fails=1)
+        run(file, "--update", fails=1)
+        # Then both tell all of them, the latest first, and the rows that are saved cost no call
+        at = recorded(world, ada)
+        told = (
+            f"Version 4 of {at[4]}, by root, brought back version 1 and changed name, description, departments. "
+            f"Version 3 of {at[3]}, by root (MCP), changed name, departments. "
+            f"Version 2 of {at[2]}, by root, changed description. "
+        )
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert told in lost[REASON]
+        (fault,) = faults_in(shown)
+        assert fault.partition(": ")[2] == lost[REASON]
+        assert handlers.calls.count("history") == 2
+
+    def test_of_many_versions_the_latest_are_told(self, run: Run, world: World, file: Path) -> None:
+        (ada, *_) = (row["persona_id"] for row in lines(file) if row["name"] == "Ada")
+        for number in range(7):
+            world.client().call("update", {"personas": [{"persona_id": ada, "description": f"{number}"}]})
+        Streamed(world.aws, world.guard).flow()
+        run(file, "--update", fails=1)
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert re.findall(r"Version (\d+) of", lost[REASON]) == ["9", "8", "7", "6", "5"]
+        assert "There are 3 more since. Look at" in lost[REASON]
+
+    def test_a_version_whose_record_is_not_there_yet_is_counted(self, run: Run, world: World, file: Path) -> None:
+        (ada, *_) = (row["persona_id"] for row in lines(file) if row["name"] == "Ada")
+        world.client().call("update", {"personas": [{"persona_id": ada, "description": "Later"}]})
+        run(file, "--update", fails=1)
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert re.findall(r"Version (\d+) of", lost[REASON]) == ["3"]
+        assert "There is 1 more since. Look at" in lost[REASON]
+
+    @pytest.mark.parametrize("answer", [HIDDEN, NO_ROUTE, FORBIDDEN, BROKEN, FOREIGN], ids=lambda each: each[0])
+    def test_a_service_that_does_not_tell_leaves_the_reason_as_it_was(
+        self, run: Run, world: World, handlers: Handlers, file: Path, answer: tuple[str, int, object]
+    ) -> None:
+        _, status, body = answer
+        handlers.instead["history"] = httpx2.Response(status, json=body)
+        assert run(file, "--update", fails=1).stdout == "0 created, 1 updated, 1 rejected.\n"
+        (lost,) = lines(file.with_name("file.rejected.csv"))
+        assert lost[REASON] == (
+            "changed by somebody else since it was exported: Version 1 was expected, and version 2 is stored. Look at "
+            "the change, then set version to that."
+        )
+
+    def test_a_history_that_is_out_of_reach_is_given_up_for_all_rows(
+        self, run: Run, world: World, handlers: Handlers, file: Path
+    ) -> None:
+        # Given two rows that lost
+        for row in lines(file):
+            world.client().call("update", {"personas": [{"persona_id": row["persona_id"], "description": "Later"}]})
+        handlers.instead["history"] = httpx2.Response(503, json={"message": "Service Unavailable"})
+        assert run(file, "--update", fails=1).stdout == "0 created, 0 updated, 2 rejected.\n"
+        assert handlers.calls.count("history") == http_api.TRIES
 
     def test_without_versions_it_says_so_before_it_writes(
         self, run: Run, world: World, handlers: Handlers, file: Path

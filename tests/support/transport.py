@@ -20,7 +20,7 @@ class Handlers(httpx2.BaseTransport):
 
     ``before`` and ``after`` are called with the operation of each request, around its handler: what they raise is
     raised in the client. ``calls`` has the operations that were asked for, ``keys`` their Idempotency-Keys.
-    Addresses of the bucket are answered by ``stored``, the file under a key.
+    Addresses of the bucket are answered by ``stored``, the file under a key; operations in ``instead`` as that says.
     """
 
     client: Client
@@ -29,6 +29,7 @@ class Handlers(httpx2.BaseTransport):
     calls: list[str] = field(default_factory=list)
     stored: Callable[[str], bytes] | None = None
     keys: list[str | None] = field(default_factory=list)
+    instead: dict[str, httpx2.Response] = field(default_factory=dict)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if self.stored is not None and "X-Amz-Signature" in request.url.params:
@@ -38,6 +39,8 @@ class Handlers(httpx2.BaseTransport):
         self.before(operation)
         self.calls.append(operation)
         self.keys.append(request.headers.get("idempotency-key"))
+        if operation in self.instead:
+            return self.instead[operation]
         headers = {name: request.headers[name] for name in request.headers if name in ("x-api-key", "idempotency-key")}
         body: object = {"upload_id": given} if operation == "download" else request.read().decode()
         with redirect_stdout(io.StringIO()):  # a function writes its metrics there, and the command its answer

@@ -15,9 +15,10 @@ from personas.domain.catalogue import Unresolved
 from personas.domain.selection import too_long
 from personas.domain.text import Text
 from personas_tools.http_api import Api, NotThere
+from personas_tools.importer.changes import Changes
 from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Item, Operation
 from personas_tools.importer.offered import KINDS, Held, Offered
-from personas_tools.importer.sending import lost, told
+from personas_tools.importer.sending import told
 from personas_tools.library_catalogue import id_in
 
 _MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] = {
@@ -49,6 +50,7 @@ class Judge:
 
     def __init__(self, api: Api, offered: Offered, form: GetPersonaResponse) -> None:
         self._api = api
+        self._changes = Changes(api)
         self._offered = offered
         self._forbidden = [] if form.can_edit else [str(form.disabled_reason)]
         """The reason why this caller saves nothing at all, as the blank ``form`` says."""
@@ -76,7 +78,8 @@ class Judge:
         faults = [] if form.can_edit else [str(form.disabled_reason)]
         expected = item.values.get(EXPECTED_VERSION)
         if expected not in (None, form.version):
-            faults.append(lost(f"Version {expected} was expected, and version {form.version} is stored."))
+            message = f"Version {expected} was expected, and version {form.version} is stored."
+            faults.append(self._changes.reason(message, persona_id, expected))
         faults += [*self._breaches(item), *self._unknown(item, held)]
         if faults:
             return faults, []

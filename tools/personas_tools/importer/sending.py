@@ -11,7 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from personas.contract.base import BODY_MAX
 from personas.domain.text import resource_id
 from personas_tools.http_api import Answer, Api, ApiError
-from personas_tools.importer.columns import PERSONA_ID, VERSION, Columns, Item, Operation
+from personas_tools.importer.changes import Changes
+from personas_tools.importer.columns import EXPECTED_VERSION, PERSONA_ID, Columns, Item, Operation
 from personas_tools.importer.journal import Journal, Kind, Outcome
 from personas_tools.importer.rows import RowFile
 
@@ -119,13 +120,14 @@ def send(api: Api, batches: Iterable[Batch], journal: Journal) -> Iterator[int]:
         ApiError: the service stays busy or out of reach, or refuses a call as a whole. The journal has the answers
             so far.
     """
+    changes = Changes(api)
     for batch in batches:
         if any(row.number not in journal.outcomes for row in batch.rows):
-            journal.settle(_settled(api, batch, journal.run))
+            journal.settle(_settled(api, batch, journal.run, changes))
         yield len(batch.rows)
 
 
-def _settled(api: Api, batch: Batch, run: str) -> dict[int, Outcome]:
+def _settled(api: Api, batch: Batch, run: str, changes: Changes) -> dict[int, Outcome]:
     """Send a batch; return the outcome of each row by the results alone, for the status of a call says nothing of rows.
 
     A batch with rows that fail for no fault of theirs is sent again as it is, under the same Idempotency-Key: so the
@@ -140,10 +142,13 @@ def _settled(api: Api, batch: Batch, run: str) -> dict[int, Outcome]:
         if rounds == ROUNDS or not any(result.code in _PASSING for result in results):
             break
         rounds += 1
-    return {row.number: _outcome(batch.operation, result) for row, result in zip(batch.rows, results, strict=True)}
+    return {
+        row.number: _outcome(batch.operation, row.item, result, changes)
+        for row, result in zip(batch.rows, results, strict=True)
+    }
 
 
-def _outcome(operation: Operation, result: _Result) -> Outcome:
+def _outcome(operation: Operation, item: bytes, result: _Result, changes: Changes) -> Outcome:
     faults = [(_steps(fault.field), fault.message) for fault in result.errors or ()]
     if result.success:
         return Outcome(_SAVED[operation])
@@ -151,7 +156,8 @@ def _outcome(operation: Operation, result: _Result) -> Outcome:
         # A persona has it already: as each id is sound and given once, no other fault can lie in it.
         return Outcome("there")
     if result.code == _LOST:
-        return Outcome("rejected", lost(result.message))
+        sent = pydantic_core.from_json(item)
+        return Outcome("rejected", changes.reason(result.message, sent.get(PERSONA_ID), sent.get(EXPECTED_VERSION)))
     return Outcome("rejected", told(faults) or result.message)
 
 
@@ -168,11 +174,6 @@ def _results(answer: Answer, expected: int) -> list[_Result]:
 def _steps(place: str) -> list[str]:
     """Return the steps into an item of what an error names: a field, or the pointer to it from the body on."""
     return place.split("/")[3:] if place.startswith("/") else [place]
-
-
-def lost(message: str) -> str:
-    """Return the reason of a row that came too late, with what the service says of the versions."""
-    return f"changed by somebody else since it was exported: {message} Look at the change, then set {VERSION} to that."
 
 
 def told(faults: Iterable[tuple[Sequence[str], str]]) -> str:
