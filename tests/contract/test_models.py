@@ -132,10 +132,10 @@ TYPES: Final[Mapping[type[BaseModel], str]] = {
         "next_before_version:integer|null pending:[integer]"
     ),
     history.PersonaVersion: (
-        "version:integer kind:string at:time changed_by:VersionAuthor|null mcp:boolean changed:[string] "
+        "version:integer kind:string at:time changed_by:ChangedBy|null mcp:boolean changed:[string] "
         "restored_from:integer|null values:FieldValues|null"
     ),
-    history.VersionAuthor: "profile_id:uuid name:string|null",
+    field_values.ChangedBy: "profile_id:uuid name:string|null",
     field_values.FieldValues: (
         "name:string|null description:string|null instructions:string|null color:NamedEntry|null icon:NamedEntry|null "
         "active:NamedEntry|null departments:[NamedEntry] parameter_fields:[NamedEntry] examples:[string] "

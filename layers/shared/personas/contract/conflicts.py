@@ -5,8 +5,8 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from personas.contract.base import SwitchOrOff, WireId, WireModel, WireTime
-from personas.contract.field_values import FieldName, FieldValue
+from personas.contract.base import SwitchOrOff, WireModel, WireTime
+from personas.contract.field_values import ChangedBy, FieldName, FieldValue
 
 Merge = Annotated[
     SwitchOrOff,
@@ -26,13 +26,6 @@ Merged = Annotated[
         exclude_if=lambda merged: merged is None,
     ),
 ]
-
-
-class ChangedBy(WireModel):
-    """The profile that changed something."""
-
-    profile_id: Annotated[WireId, Field(description="The id.")]
-    name: Annotated[str | None, Field(description="The name that it bore then.")] = None
 
 
 class FieldConflict(WireModel):

@@ -5,18 +5,12 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from personas.contract.base import WireModel
+from personas.contract.field_values import ChangedBy
 
 SOURCE: Final = "personas"
 """The source of every event."""
 
 DetailType = Literal["PersonaCreated", "PersonaUpdated", "PersonaRestored", "PersonaDeleted"]
-
-
-class EventAuthor(WireModel):
-    """The profile that made a version."""
-
-    profile_id: Annotated[str, Field(description="Its id.")]
-    name: Annotated[str | None, Field(description="The name that it bore then, or null where that is not known.")]
 
 
 class PersonaEvent(WireModel):
@@ -29,6 +23,6 @@ class PersonaEvent(WireModel):
     persona_id: Annotated[str, Field(description="The persona.")]
     version: Annotated[int, Field(description="The version that was made; a deletion makes one, too.")]
     changed: Annotated[list[str], Field(description="The fields that changed; all where it begins or ends.")]
-    changed_by: Annotated[EventAuthor | None, Field(description="The profile that made it; null for a tool.")]
+    changed_by: Annotated[ChangedBy | None, Field(description="The profile that made it; null for a tool.")]
     mcp: Annotated[bool, Field(description="True if it came through an MCP server.")]
     at: Annotated[str, Field(description="The time, RFC 3339 in UTC.")]

@@ -1,4 +1,7 @@
-"""The fields of a persona as history, compare and conflicts show them: texts, and entries with their names."""
+"""The fields of a persona as history, compare and conflicts show them: texts, and entries with their names.
+
+Beside them the profile that changed them, which events tell, too.
+"""
 
 from typing import Annotated, Final, Literal, get_args
 
@@ -34,6 +37,13 @@ class NamedEntry(WireModel):
 
 FieldValue = str | NamedEntry | list[str] | list[NamedEntry] | None
 """The value of any field: a text or an entry, several of them, or nothing."""
+
+
+class ChangedBy(WireModel):
+    """The profile that changed something."""
+
+    profile_id: Annotated[WireId, Field(description="The id.")]
+    name: Annotated[str | None, Field(description="The name that it bore then, or null where that is not known.")]
 
 
 class FieldValues(WireModel):

@@ -14,7 +14,7 @@ from personas.contract.base import (
     WireModel,
     WireTime,
 )
-from personas.contract.field_values import FieldName, FieldValues
+from personas.contract.field_values import ChangedBy, FieldName, FieldValues
 from personas.contract.operation import READ_ERRORS, Operation
 
 VersionKind = Literal["created", "updated", "restored", "deleted"]
@@ -34,20 +34,13 @@ class PersonaHistoryRequest(ReadRequest):
     ] = None
 
 
-class VersionAuthor(WireModel):
-    """The profile that made a version."""
-
-    profile_id: Annotated[WireId, Field(description="The profile.")]
-    name: Annotated[str | None, Field(description="The name that it bore then.")]
-
-
 class PersonaVersion(WireModel):
     """A version of a persona."""
 
     version: Annotated[int, Field(description="Its number.")]
     kind: Annotated[VersionKind, Field(description="The kind of write that made it.")]
     at: Annotated[WireTime, Field(description="The time at which it was made.")]
-    changed_by: Annotated[VersionAuthor | None, Field(description="The profile that made it; null for a tool.")]
+    changed_by: Annotated[ChangedBy | None, Field(description="The profile that made it; null for a tool.")]
     mcp: Annotated[bool, Field(description="True if it was made through an MCP server.")]
     changed: Annotated[list[FieldName], Field(description="The fields that differ from the version before.")]
     restored_from: Annotated[int | None, Field(description="Of a restored one: the version that was brought back.")]

@@ -1,9 +1,10 @@
-"""The fields of a form as people read them: texts, and entries by the names that the catalogue has now."""
+"""The fields of a form as people read them: texts, entries by the names that the catalogue has now, and authors."""
 
 from typing import cast
 
-from personas.contract.field_values import SHOWN_FIELDS, FieldValue, FieldValues, NamedEntry
+from personas.contract.field_values import SHOWN_FIELDS, ChangedBy, FieldValue, FieldValues, NamedEntry
 from personas.contract.persona_fields import PersonaField, TextField
+from personas.domain.authorship import Author
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Form, one_or_many
 
@@ -20,3 +21,8 @@ def value_of(field: PersonaField, form: Form, catalogue: Catalogue) -> FieldValu
 def values_of(form: Form, catalogue: Catalogue) -> FieldValues:
     """Return what a form has in all its fields."""
     return FieldValues.model_validate({name: value_of(field, form, catalogue) for name, field in SHOWN_FIELDS})
+
+
+def changed_by(author: Author | None) -> ChangedBy | None:
+    """Return who wrote; None for a tool."""
+    return None if author is None else ChangedBy(profile_id=author.profile_id, name=author.name)

@@ -6,12 +6,12 @@ from itertools import chain, islice
 from typing import Final
 
 from personas.contract.field_values import SHOWN_FIELDS
-from personas.contract.history import PersonaHistoryRequest, PersonaHistoryResponse, PersonaVersion, VersionAuthor
+from personas.contract.history import PersonaHistoryRequest, PersonaHistoryResponse, PersonaVersion
 from personas.domain.catalogue import Catalogue
 from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.permissions import SUPERADMIN, may_see
 from personas.domain.profile import Caller
-from personas.domain.shown_values import values_of
+from personas.domain.shown_values import changed_by, values_of
 from personas.operations.version_reads import Current, current_version, version_seen
 from personas.services import Services
 from personas.store.authorship import recorded_write
@@ -133,12 +133,11 @@ def _told_whole(version: PastVersion, catalogue: Catalogue) -> PersonaVersion:
 
 
 def _told(record: VersionRecord) -> PersonaVersion:
-    author = record.changed_by
     return PersonaVersion(
         version=record.version,
         kind=record.kind,
         at=record.at,
-        changed_by=VersionAuthor(profile_id=author.profile_id, name=author.name) if author else None,
+        changed_by=changed_by(record.changed_by),
         mcp=record.mcp,
         changed=[name for name, _ in SHOWN_FIELDS if name in record.changed],
         restored_from=record.restored_from,

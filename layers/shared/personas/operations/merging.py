@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from personas.contract.conflicts import ChangedBy, FieldConflict
+from personas.contract.conflicts import FieldConflict
 from personas.contract.field_values import SHOWN_FIELDS, FieldValue, NamedEntry
 from personas.domain.authorship import Stamps, changed_fields
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Form
 from personas.domain.selection import Sent, name_sent
-from personas.domain.shown_values import value_of
+from personas.domain.shown_values import changed_by, value_of
 from personas.errors import Fault, VersionConflict
 
 CUT_TO: Final = 200
@@ -56,17 +56,12 @@ def conflicts_of(
             yours=value_of(field, merged, catalogue),
             stored=value_of(field, stored, catalogue),
             version=stamps.fields[name].version,
-            changed_by=_changed_by(stamps, name),
+            changed_by=changed_by(stamps.fields[name].changed_by),
             at=stamps.fields[name].at or None,
         )
         for name, field in SHOWN_FIELDS
         if name in changed
     ]
-
-
-def _changed_by(stamps: Stamps, name: str) -> ChangedBy | None:
-    author = stamps.fields[name].changed_by
-    return None if author is None else ChangedBy(profile_id=author.profile_id, name=author.name)
 
 
 def _change_in(conflict: FieldConflict) -> str:

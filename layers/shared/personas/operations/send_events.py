@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from personas.contract.events import DetailType, EventAuthor, PersonaEvent
+from personas.contract.events import DetailType, PersonaEvent
 from personas.domain.authorship import VersionKind
+from personas.domain.shown_values import changed_by
 from personas.services import Services
 from personas.store.stream import persona_write_in, version_in
 
@@ -33,13 +34,12 @@ def event_of(record: Mapping[str, object]) -> tuple[DetailType, PersonaEvent] | 
     if write is None or write.after is None:
         return None
     made = version_in(write.after, write.before.persona if write.before else None)
-    author = made.changed_by
     return DETAIL_TYPES[made.kind], PersonaEvent(
         group_id=write.group_id,
         persona_id=write.persona_id,
         version=made.version,
         changed=list(made.changed),
-        changed_by=author and EventAuthor(profile_id=author.profile_id, name=author.name),
+        changed_by=changed_by(made.changed_by),
         mcp=made.mcp,
         at=made.at,
     )
