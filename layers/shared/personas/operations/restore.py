@@ -58,7 +58,7 @@ def restore_version(
 
 @dataclass(frozen=True)
 class _Decision:
-    """The decision of one call, made anew wherever somebody else has written in between."""
+    """The decision of one call, taken again on what is stored after each write of somebody else."""
 
     services: Services
     caller: Caller
