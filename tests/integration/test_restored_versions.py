@@ -6,6 +6,7 @@ import pytest
 
 from personas.store import keys
 from support.client import Answer
+from support.environments import refusing
 from support.streamed import Streamed
 from support.world import (
     ACTIVE,
@@ -315,6 +316,26 @@ class TestDeleted:
 
         restored(world, persona_id, 1)
 
+        assert world.persona(persona_id).scenario_ids == scenario_ids != ()
+
+    def test_it_is_missing_until_its_last_image_is_whole(
+        self, world: World, stream: Streamed, waiting: object
+    ) -> None:
+        # Given a persona that was cast after its last version, and a recording of its deletion that died halfway,
+        persona_id = world.save()
+        stream.flow()
+        world.cast("Onboarding", persona_id, active=False)
+        scenario_ids = world.persona(persona_id).scenario_ids
+        delete(world, persona_id)
+        records = stream.taken()
+        with refusing("PutItem", after=1):
+            assert stream.hand_over(records) == [records[-1]["dynamodb"]["SequenceNumber"]]
+
+        assert fault(restore(world, persona_id, 1)) == MISSING
+
+        # Then the repeat heals it.
+        assert stream.hand_over(records) == []
+        restored(world, persona_id, 1)
         assert world.persona(persona_id).scenario_ids == scenario_ids != ()
 
     def test_it_comes_back_as_get_answered_it(self, world: World, stream: Streamed) -> None:

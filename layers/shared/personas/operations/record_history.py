@@ -22,10 +22,11 @@ def record_version(services: Services, record: Mapping[str, object]) -> None:
     write = persona_write_in(record) if kept else None
     if write is None:
         return
-    if write.after is not None:
-        _put(services, write, write.after)
+    # A deletion is told once it is recorded, and restored from its last image: that is whole before.
     if write.before is not None:
         _end(services, write, write.before, int((write.moment + kept).timestamp()))
+    if write.after is not None:
+        _put(services, write, write.after)
 
 
 def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
