@@ -368,3 +368,23 @@ def test_what_the_last_release_writes_is_recorded_by_its_images(
     record = history.past(ada, 2).record
     assert (record.kind, record.changed, record.changed_by) == ("updated", ("name",), None)
     assert record.at == world.persona(ada).updated_at
+
+
+def test_of_what_tells_no_write_the_first_version_alone_was_created(
+    world: World, stream: Streamed, history: Recorded
+) -> None:
+    # Given versions of the last release, which are put when the next ones replace them,
+    ada = world.save()
+    update(world, ada, name="Grace")
+    update(world, ada, name="Mary")
+    _, second, third = stream.taken()
+    for record in (second, third):
+        del record["dynamodb"]["OldImage"]["authorship"]
+
+    assert stream.hand_over([third, second]) == []
+
+    assert [(each.version, each.kind) for each in history.records(ada)] == [
+        (3, "updated"),
+        (2, "updated"),
+        (1, "created"),
+    ]

@@ -318,9 +318,7 @@ class TestDeleted:
 
         assert world.persona(persona_id).scenario_ids == scenario_ids != ()
 
-    def test_it_is_missing_until_its_last_image_is_whole(
-        self, world: World, stream: Streamed, waiting: object
-    ) -> None:
+    def test_it_is_missing_until_its_last_image_is_whole(self, world: World, stream: Streamed, waiting: object) -> None:
         # Given a persona that was cast after its last version, and a recording of its deletion that died halfway,
         persona_id = world.save()
         stream.flow()

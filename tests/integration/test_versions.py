@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from personas.store import keys
+from personas.store.attributes import encode
 from support.streamed import Streamed
-from support.world import ALTO, BASS, CARE, LEGAL, NEEDED, NOBODY, PEOPLE, PLUM, SALES, TEAL, World, fault
+from support.world import ALTO, BASS, CARE, GROUP, LEGAL, NEEDED, NOBODY, PEOPLE, PLUM, SALES, TEAL, World, fault
 
 MISSING = (404, "not_found")
 
@@ -89,6 +91,21 @@ class TestHistory:
         stream.flow()
 
         assert history(world, persona_id)["versions"][0] == before
+
+    @pytest.mark.parametrize(("version", "kind"), [(1, "created"), (2, "updated")])
+    def test_of_what_tells_no_write_the_first_version_alone_was_created(
+        self, world: World, version: int, kind: str
+    ) -> None:
+        persona_id = world.save()
+        if version == 2:
+            update(world, persona_id, name="Bo")
+        world.aws.dynamodb.update_item(
+            TableName=world.table.name,
+            Key={name: encode(value) for name, value in keys.persona(GROUP, persona_id).attributes().items()},
+            UpdateExpression="REMOVE authorship",
+        )
+
+        assert [each["kind"] for each in history(world, persona_id)["versions"]] == [kind]
 
     def test_goes_on_where_a_page_ends(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()

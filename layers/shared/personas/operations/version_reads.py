@@ -90,7 +90,7 @@ def _record_of(stored: Stored, persona: Persona) -> VersionRecord:
     write = recorded_write(stored.item)
     return VersionRecord(
         version=stored.version,
-        kind=write.kind if write else "updated",
+        kind=write.kind if write else "created" if stored.version == 1 else "updated",
         at=write.at if write else persona.updated_at,
         changed_by=write.changed_by if write else None,
         mcp=write.mcp if write else False,

@@ -60,7 +60,7 @@ def persona_write_in(record: Mapping[str, object]) -> PersonaWrite | None:
 def version_in(stored: Stored, former: Persona | None) -> VersionRecord:
     """Return the record of a version, as far as the item says who made it and the ``former`` persona what changed."""
     persona = stored.persona
-    derived: VersionKind = "deleted" if persona is None else "updated" if former else "created"
+    derived: VersionKind = "deleted" if persona is None else "created" if stored.version == 1 else "updated"
     made = recorded_write(stored.item) or Write(derived, last_written(stored.item), None)
     if persona is not None and former is not None:
         changed = changed_fields(former.form, persona.form)
