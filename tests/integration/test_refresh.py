@@ -18,6 +18,7 @@ from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import TEXTS_VIEW
+from personas.views.text_usage import TextsView
 from personas.views.view_objects import label_of, labelled
 from personas_tools import library
 from personas_tools.library_catalogue import stored_catalogue
@@ -347,6 +348,21 @@ class TestTombstones:
         env.save(name="Eve")
         env.refresh()
         assert snapshot_format.decode(views.contents(views.pointer(SEARCH_VIEW))).index.to_columns().tombstones == []
+
+    def test_a_rebuild_takes_up_none_that_is_to_be_forgotten(
+        self, env: Environment, views: Views, clock: Clock
+    ) -> None:
+        # Given a tombstone that views forget after 30 days, and that the table keeps for 395,
+        ids = filled(env, "Ada", "Bob")
+        env.delete(ids["Bob"])
+        clock.passes(days=31)
+
+        assert TEXTS_VIEW in env.refresh()
+
+        texts = TextsView.decode(views.contents(views.pointer(TEXTS_VIEW)))
+        assert texts.seq_of(ids["Bob"]) == -1
+        assert texts.seq_of(ids["Ada"]) > 0
+        views.agree()
 
 
 # ---- Marks ---------------------------------------------------------------------------------------------------------

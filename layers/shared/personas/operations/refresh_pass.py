@@ -130,14 +130,16 @@ def _all_items(services: Services, group_id: str) -> Iterator[Item]:
 
 
 def _into_index(index: Index, found: Iterable[Item]) -> Iterator[Entry]:
-    """Yield what is read from the table, for the export view, and take it into the index on its way.
+    """Yield the personas that are read from the table, for the other views, and take all into the index on their way.
 
     The index takes of an item what it would take of the feed, so that a search finds the same whoever made its view.
+    A new view of whole personas needs no tombstones: whoever follows the feed reads each persona from the table.
     """
     for item, change in each_readable(found, lambda item: (item, change_in(item))):
         take_changes(index, (change,))
         stored = next(each_readable((item,), stored_in), None)
-        yield Entry(keys.id_of(change.key), change.seq, stored.persona if stored else None)
+        if stored and stored.persona:
+            yield Entry(stored.persona.id, stored.seq, stored.persona)
 
 
 def _changed_personas(services: Services, group_id: str, news: Sequence[Change]) -> Iterator[Entry]:
