@@ -172,6 +172,16 @@ def test_what_cannot_be_read_is_left_out_of_a_page_and_told_of_by_itself(
         history.version(GROUP, ID, 2)
 
 
+def test_an_end_that_cannot_be_read_costs_its_own_version_alone(history: HistoryStore, table: HistoryTable) -> None:
+    put(history, record(1))
+    put(history, record(2))
+    damaged = table.get(keys.version(GROUP, ID, keys.VERSION_RECORDS, 2))
+    assert damaged is not None
+    table.put_plain(keys.version(GROUP, ID, keys.VERSION_RECORDS, 2), {**damaged, "expires_at": "soon"}, asked_for=True)
+    assert [each.version for each in history.page(GROUP, ID, None, 10).records] == [1]
+    assert isinstance(history.versions(GROUP, ID, [1, 2])[2], Unreadable)
+
+
 def test_a_version_of_which_only_one_half_is_new_is_not_there_yet(history: HistoryStore, table: HistoryTable) -> None:
     put(history, record(1))
     whole = table.get(keys.version(GROUP, ID, keys.WHOLE_VERSIONS, 1))

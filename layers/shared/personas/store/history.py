@@ -151,7 +151,8 @@ class HistoryStore:
         last = keys.version(group_id, persona_id, keys.VERSION_RECORDS, before - 1)
         now = self._table.now()
         items, behind = self._table.latest_up_to(last, keys.VERSION_RECORDS, limit)
-        records = list(each_readable([item for item in items if not expired(item, now)], _record_in))
+        living = each_readable(items, lambda item: None if expired(item, now) else _record_in(item))
+        records = [record for record in living if record is not None]
         return RecordPage(records, keys.number_of(behind.sk) if behind else None)
 
     def versions(self, group_id: str, persona_id: str, versions: Iterable[int]) -> dict[int, PastVersion | Unreadable]:
