@@ -442,6 +442,39 @@ class TestForgotten:
         assert (told["current_version"], numbers(told), told["pending"]) == (1, [1], [])
         assert fault(world.client().call("history", {"persona_id": persona_id, "version": 3})) == MISSING
 
+    def test_the_one_under_the_current_number_is_not_shown(self, world: World, stream: Streamed) -> None:
+        persona_id = world.save()
+        stored = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
+        update(world, persona_id, name="Forgotten")
+        stream.flow()
+        for raw in stored:
+            world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
+        world.restart()
+        update(world, persona_id, color="Plum")
+
+        told = history(world, persona_id)
+
+        assert (numbers(told), told["pending"]) == ([2, 1], [])
+        assert told["versions"][0]["changed"] == ["color"]
+
+    def test_a_deletion_under_the_current_number_is_not_the_one_that_stands(
+        self, world: World, stream: Streamed
+    ) -> None:
+        persona_id = world.save()
+        stored = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
+        delete(world, persona_id)
+        stream.flow()
+        for raw in stored:
+            world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
+        world.restart()
+        stream.taken()
+        delete(world, persona_id)
+
+        assert fault(world.client().call("history", {"persona_id": persona_id})) == MISSING
+
+        stream.flow()
+        assert history(world, persona_id)["deleted"]
+
 
 @pytest.mark.parametrize("operation", ["history", "compare", "restore"])
 def test_a_persona_that_is_not_there_is_missing(world: World, operation: str) -> None:

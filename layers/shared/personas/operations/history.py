@@ -72,10 +72,16 @@ def _recorded(
 ) -> Iterator[VersionRecord]:
     """Yield the records of a page and of all that come after it, as they are asked for, up to the current version.
 
-    A table that was restored to a point in time may have forgotten versions that the history still has.
+    A table that was restored to a point in time may have forgotten versions that the history still has, one under the
+    current number, too.
     """
+    standing = current.version, current.record.at
     while True:
-        yield from (record for record in page.records if record.version <= current.version)
+        yield from (
+            record
+            for record in page.records
+            if record.version < current.version or (record.version, record.at) == standing
+        )
         if page.below is None:
             return
         page = services.history.page(caller.group_id, persona_id, page.below, READ_FURTHER)
