@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
@@ -11,9 +11,6 @@ from personas_tools.invocation import Answer, Failure, Json, failed_items
 from personas_tools.streams import FAILURES, Record
 from personas_tools.target import Target
 from personas_tools.workers import Workers
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

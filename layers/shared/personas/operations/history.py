@@ -107,7 +107,8 @@ def _pending(
 def _is_awaited(services: Services, current: Current) -> bool:
     """Tell whether a version of which no record is there, nor of one before it, will be recorded at all.
 
-    Nothing is recorded of a persona that was last written by an earlier release, or was purged.
+    Nothing is recorded of a persona that was last written by an earlier release, or was purged. Of one that this
+    release has written once, the versions from before are told as pending until that first save is recorded.
     """
     if services.settings.history_days == 0 or recorded_write(current.stored.item) is None:
         return False

@@ -26,7 +26,7 @@ def restore_version(
 ) -> RestorePersonaResponse:
     """Bring a version back in three rounds: read it, put its texts into the directory, write.
 
-    A deleted persona takes one or two more: its deletion and its last image are read, too.
+    A deleted persona takes two more: its deletion and its last image are read, too.
 
     Raises:
         Forbidden: the caller may not write or edit the persona, or not assign what the version is linked to.
