@@ -35,7 +35,8 @@ class PersonaResultItem(WireModel):
         Field(
             description=(
                 "Of a merge that failed: the fields that others have changed, else absent. Texts are cut to 200 "
-                "characters; the problem that answers a single item has them whole."
+                "characters, and where many items fail only the first fields of each are listed; the message names "
+                "all. The problem that answers a single item has them whole."
             ),
             exclude_if=lambda conflicts: conflicts is None,
         ),
