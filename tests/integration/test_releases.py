@@ -1,11 +1,12 @@
 """The last release and the present one side by side, as during a deployment and after a rollback.
 
 Each reads what the other wrote: personas, drafts, deletions, records of Idempotency-Keys, exports, and the snapshots of
-all views. RELEASES_SEED takes another walk, RELEASES_STEPS a longer one.
+all views. RELEASES_SEED takes another walk, RELEASES_STEPS a longer one, MERGE_ROUNDS has more merged.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -14,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from support.client import Answer
-from support.exported import cells
+from support.exported import cells, values
 from support.releases import Group, Release, Releases
 
 SEED: Final = int(os.environ.get("RELEASES_SEED", "15"))
@@ -305,3 +306,169 @@ def test_both_answer_the_same_whoever_wrote(group: Group) -> None:
         walk.step()
         if number % WHOLE_EVERY == 0:
             walk.whole()
+
+
+# ---- Merging beside the last release -------------------------------------------------------------------------------
+
+MERGE_ROUNDS: Final = int(os.environ.get("MERGE_ROUNDS", "10"))
+"""Rounds of ten clients at once that merge beside one of the last release."""
+SWITCHED: Final[Mapping[str, tuple[object, object]]] = {
+    "color": ("Teal", "Plum"),
+    "icon": ("Star", "Heart"),
+    "active_flag": (False, True),
+    "departments": ([], ["Care"]),
+    "parameter_fields": ([], ["Calm"]),
+    "voices": ([], ["Alto"]),
+}
+OWN: Final = ("name", "description", "instructions", *SWITCHED, "examples")
+"""The field of each client."""
+BEFORE: Final = {
+    **NEEDED,
+    "description": "Calm.",
+    "examples": [],
+    **{name: first for name, (first, _) in SWITCHED.items()},
+}
+OLD_WRITES: Final[Sequence[Callable[[int], dict[str, object]]]] = (
+    lambda number: {"description": f"As ever {number}"},
+    lambda number: {"name": f"Old {number}", "examples": [f"Old {number}"]},
+)
+"""The changes by the last release, which stamps nothing, in turns: of fields that others change, too."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A change that was saved. ``seen`` is the version that it was made on, None for one by the last release."""
+
+    version: int
+    fields: Mapping[str, object]
+    seen: int | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A conflict: the version that was expected, the one that was stored, and what was told of the field."""
+
+    seen: int
+    current: int
+    told: Mapping[str, Any]
+
+
+@dataclass
+class Merging:
+    """Clients of both releases on one persona, and what they were answered."""
+
+    group: Group
+    persona_id: str
+    saved: list[Saved] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OWN, 1))
+    """The version that each client saw last: its own, or the one that a conflict told."""
+    turns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OWN, 1))
+    """The change that each client makes next."""
+
+    def merge(self, name: str) -> None:
+        """Have the present release change a field over the version that its client has seen."""
+        sent, seen = {name: _own(name, self.turns[name])}, self.seen[name]
+        item = {"persona_id": self.persona_id, "expected_version": seen, "merge": True, **sent}
+        answer = self.group.call(self.group.new, "update", {"personas": [item]})
+        if answer.status == 200:
+            (result,) = answer.body["results"]
+            self.seen[name] = result["version"]
+            self.turns[name] += 1
+            self.saved.append(Saved(result["version"], sent, seen))
+            return
+        assert (answer.status, answer.body["code"]) == (409, "version_conflict"), answer.text
+        (told,) = answer.body["conflicts"]
+        self.seen[name] = answer.body["current_version"]
+        self.refused.append(Refused(seen, self.seen[name], told))
+
+    def write_as_ever(self, fields: Mapping[str, object]) -> None:
+        """Have the last release save a change, whatever stands there."""
+        item = {"persona_id": self.persona_id, **fields}
+        (result,) = self.group.succeed(self.group.old, "update", {"personas": [item]})["results"]
+        self.saved.append(Saved(result["version"], fields))
+
+    def check(self) -> None:
+        """Check that each change made a version of its own, and was saved or refused by what had changed since."""
+        by_version = {each.version: each for each in self.saved}
+        assert sorted(by_version) == list(range(2, len(self.saved) + 2))
+
+        def last_changed(name: str, up_to: int) -> int:
+            """Return the version in which a field last counted as changed: by the last release, each in each."""
+            return max(each.version for each in self.saved if each.version <= up_to and counts(each, name))
+
+        def counts(each: Saved, name: str) -> bool:
+            return each.seen is None or name in each.fields
+
+        for each in self.saved:
+            between = range((each.seen or each.version) + 1, each.version)
+            for name in each.fields:
+                assert not [number for number in between if counts(by_version[number], name)], each
+        for refused in self.refused:
+            name = "active_flag" if refused.told["field"] == "active" else refused.told["field"]
+            changed = last_changed(name, refused.current)
+            assert (refused.told["version"], refused.told["changed_by"]) == (changed, None), refused
+            assert refused.seen < changed
+            assert _named(refused.told["stored"]) == _shown(name, self.values_at(refused.current)[name]), refused
+
+    def values_at(self, version: int) -> dict[str, object]:
+        """Return what the persona holds in a version, where no change is lost."""
+        held = dict(BEFORE)
+        for each in sorted(self.saved, key=lambda each: each.version):
+            if each.version <= version:
+                held |= each.fields
+        return held
+
+
+def _own(name: str, turn: int) -> object:
+    """Return the value that a client gives its field: another one each turn."""
+    if name in SWITCHED:
+        return SWITCHED[name][turn % 2]
+    return [f"Turn {turn}"] if name == "examples" else f"Turn {turn}"
+
+
+def _shown(name: str, value: object) -> object:
+    """Return a value as a conflict shows it."""
+    return ("active" if value else None) if name == "active_flag" else value
+
+
+def _named(shown: Any) -> object:
+    """Return what a conflict shows with names alone."""
+    if isinstance(shown, list):
+        return [_named(each) for each in shown]
+    return shown["name"] if isinstance(shown, dict) else shown
+
+
+def test_who_merges_beside_the_last_release_loses_nothing(group: Group) -> None:
+    # Given a persona that the last release has changed since ten clients saw it,
+    (made,) = group.succeed(group.new, "create", {"personas": [BEFORE]})["results"]
+    merging = Merging(group, made["persona_id"])
+    merging.write_as_ever({"description": "Since then."})
+    random = Random(SEED)
+    with ThreadPoolExecutor(len(OWN) + 1) as pool:
+        # when each changes a field of its own again and again, and in every second round the last release writes, too,
+        for number in range(MERGE_ROUNDS):
+            merges, place = [pool.submit(merging.merge, name) for name in OWN], random.randrange(len(OWN))
+            old = []
+            for answered, each in enumerate(as_completed(merges)):
+                each.result()
+                if number % 2 and answered == place:
+                    change = OLD_WRITES[number // 2 % len(OLD_WRITES)](number)
+                    old.append(pool.submit(merging.write_as_ever, change))
+            for each in old:
+                each.result()
+        # then each is told a conflict with what was not stamped, or gets through, and no change is lost;
+        merging.check()
+        assert len(merging.refused) >= len(OWN)
+        # and when the last release writes no more, all get through, of whatever version since.
+        met, last = len(merging.refused), max(each.version for each in merging.saved if each.seen is None)
+        merging.seen = {name: max(seen, last) for name, seen in merging.seen.items()}
+        for _ in range(3):
+            list(pool.map(merging.merge, OWN))
+    assert len(merging.refused) == met
+    merging.check()
+    current = len(merging.saved) + 1
+    for release in (group.old, group.new):
+        (row,) = cells(group.exported(release, release))
+        assert int(row["version"]) == current
+        assert {name: values(row)[name] for name in BEFORE} == merging.values_at(current)
