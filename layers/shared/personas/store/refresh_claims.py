@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
 from personas.clock import in_milliseconds
 from personas.errors import GroupFull
 from personas.store import keys
+from personas.store.attributes import Value
 from personas.store.table import Table
 from personas.store.write_rule import Later
 
@@ -29,8 +31,8 @@ class RefreshClaims:
         """
         now = self._table.now()
         ends = now + CLAIM_LIFE
-        other = Later("ends_at", in_milliseconds(now))
-        body = {"ends_at": in_milliseconds(ends)}
+        other = Later("ends_at", in_milliseconds(now), own="by")
+        body: dict[str, Value] = {"ends_at": in_milliseconds(ends), "by": uuid4().hex}
         try:
             taken = self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, unless=other)
         except GroupFull:

@@ -175,23 +175,29 @@ def put_request(
 
 
 class Later(NamedTuple):
-    """An attribute that holds a later time than ``than``, in milliseconds."""
+    """An attribute that holds a later time than ``than``, in milliseconds, and is another's.
+
+    ``own`` is the attribute, if there is one, that is alike only where an attempt has put it whose answer was lost.
+    """
 
     attribute: str
     than: int
+    own: str = ""
 
 
 def plain_put_request(table: str, key: Key, body: Mapping[str, Value], unless: Later | None) -> PutItemInputTypeDef:
-    """Return the request that puts an item, unless one stands there with a later time that is not its own.
-
-    Its own time stands there where an attempt has put it whose answer was lost.
-    """
+    """Return the request that puts an item, unless one stands there with a later time."""
     request: PutItemInputTypeDef = {"TableName": table, "Item": encode_item({**key.attributes(), **body})}
     if unless is not None:
         # In this form the condition holds for an item that is absent or damaged.
-        request["ConditionExpression"] = "NOT #time > :time OR #time = :own"
-        request["ExpressionAttributeNames"] = {"#time": unless.attribute}
-        request["ExpressionAttributeValues"] = encode_item({":time": unless.than, ":own": body[unless.attribute]})
+        condition, names = "NOT #time > :time", {"#time": unless.attribute}
+        values: dict[str, Value] = {":time": unless.than}
+        if unless.own:
+            condition += " OR #own = :own"
+            names["#own"], values[":own"] = unless.own, body[unless.own]
+        request["ConditionExpression"] = condition
+        request["ExpressionAttributeNames"] = names
+        request["ExpressionAttributeValues"] = encode_item(values)
     return request
 
 
