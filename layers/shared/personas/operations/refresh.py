@@ -137,8 +137,10 @@ def queue_marked(services: Services) -> int:
     services.parallel.run([partial(services.queued_groups.note, each, queued.get(each), now) for each in due])
     try:
         return services.refresh_queue.send(due)
-    except Unavailable:  # else the repeat of this event would take them for queued
-        services.parallel.run([partial(services.queued_groups.forget, each, now) for each in due])
+    except Unavailable:
+        # Else the repeat of this event would take them for queued.
+        with suppress(Unavailable):
+            services.parallel.run([partial(services.queued_groups.forget, each, now) for each in due])
         raise
 
 
