@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from personas.domain.authorship import FIELD_NAMES, Author, Stamp, Stamps, Write, stamped_alike
 from personas.store import keys
-from personas.store.authorship import AUTHORSHIP, stamps_in, write_in
+from personas.store.authorship import AUTHORSHIP, authorship_in
 from support.world import CARE, GROUP, PEOPLE, Clock, World
 
 ROOT, COACH = (Author(PEOPLE[name].id, name) for name in ("root", "coach"))
@@ -14,7 +14,7 @@ def told(world: World, persona_id: str) -> tuple[Write | None, Stamps]:
     """Return what the stored item tells of its last write and of its fields."""
     item = world.table.get(keys.persona(GROUP, persona_id))
     assert item is not None
-    return write_in(item), stamps_in(item)
+    return authorship_in(item).write, authorship_in(item).stamps
 
 
 def versions(stamps: Stamps) -> dict[str, int]:

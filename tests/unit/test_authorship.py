@@ -24,7 +24,7 @@ from personas.domain.persona import Form
 from personas.domain.text import Text
 from personas.errors import Unreadable
 from personas.store.attributes import Item, readable
-from personas.store.authorship import AUTHORSHIP, packed_authorship, stamps_in, write_in
+from personas.store.authorship import AUTHORSHIP, authorship_in, packed_authorship
 
 ANNA, BEN = Author("0b0e8a0e-5a44-4e39-a9a4-6d5a3a3f1c01", "Anna"), Author("x", "Ben 𝄞")
 FIRST = Stamp(1, "2026-11-24T12:00:00+00:00", ANNA, "aaaa.0")
@@ -103,8 +103,8 @@ _stamps = st.builds(
 def test_an_item_tells_what_was_packed(write: Write, stamps: Stamps) -> None:
     item = item_with(write, stamps)
 
-    assert write_in(item) == write
-    assert stamps_in(item) == stamps
+    assert authorship_in(item).write == write
+    assert authorship_in(item).stamps == stamps
 
 
 def test_what_is_as_of_another_version_does_not_count() -> None:
@@ -112,21 +112,21 @@ def test_what_is_as_of_another_version_does_not_count() -> None:
     stamps = next_stamps(stamped_alike(FIRST), ["color"], SECOND)
     item = item_with(Write("updated", SECOND.at, BEN), stamps, version=3)
 
-    assert write_in(item) is None
-    assert stamps_in(item) == stamped_alike(Stamp(3, "2026-11-20T00:00:00+00:00"))
+    assert authorship_in(item).write is None
+    assert authorship_in(item).stamps == stamped_alike(Stamp(3, "2026-11-20T00:00:00+00:00"))
 
 
 def test_an_item_from_before_tells_nobody() -> None:
     item: Item = {"version": 7, "row": {"ut": "2026-11-20T00:00:00+00:00"}}
 
-    assert write_in(item) is None
-    assert stamps_in(item) == stamped_alike(Stamp(7, "2026-11-20T00:00:00+00:00"))
+    assert authorship_in(item).write is None
+    assert authorship_in(item).stamps == stamped_alike(Stamp(7, "2026-11-20T00:00:00+00:00"))
 
 
 def test_a_tombstone_from_before_has_the_time_of_its_stamp_in_the_feed() -> None:
     item: Item = {"version": 8, "row": {"np": 0}, "deleted": True, "changed": "p#2026-11-21T01:02:03.000004Z"}
 
-    assert stamps_in(item).fields["name"].at == "2026-11-21T01:02:03.000004+00:00"
+    assert authorship_in(item).stamps.fields["name"].at == "2026-11-21T01:02:03.000004+00:00"
 
 
 def test_a_field_that_the_writer_did_not_know_counts_as_changed_in_its_version() -> None:
@@ -137,7 +137,7 @@ def test_a_field_that_the_writer_did_not_know_counts_as_changed_in_its_version()
         patch.setattr("personas.store.authorship._COLUMNS", known)
         item = item_with(Write("updated", SECOND.at, BEN), stamps)
 
-    found = stamps_in(item).fields
+    found = authorship_in(item).stamps.fields
 
     assert found["voices"].version == 2
     assert found["name"] == FIRST
@@ -150,7 +150,7 @@ def test_what_is_cut_off_is_unreadable(cut: int) -> None:
     assert isinstance(packed, bytes)
 
     with pytest.raises(Unreadable):
-        readable({**item, AUTHORSHIP: packed[:-cut]}, stamps_in)
+        readable({**item, AUTHORSHIP: packed[:-cut]}, authorship_in)
 
 
 @pytest.mark.parametrize("value", ["text", 7, None, b"", {}, b"x\x9c\x8b\x8e\x05\x00\x01\x15\x00\xb9"])
@@ -158,7 +158,7 @@ def test_what_is_something_else_is_unreadable(value: Any) -> None:
     item = item_with(Write("created", FIRST.at, ANNA), stamped_alike(FIRST))
 
     with pytest.raises(Unreadable):
-        readable({**item, AUTHORSHIP: value}, write_in)
+        readable({**item, AUTHORSHIP: value}, authorship_in)
 
 
 def test_the_usual_attribute_is_short() -> None:

@@ -14,7 +14,6 @@ from personas.domain.profile import Caller
 from personas.domain.shown_values import changed_by, values_of
 from personas.operations.version_reads import Current, current_version, version_seen
 from personas.services import Services
-from personas.store.authorship import recorded_write
 from personas.store.history import RecordPage
 
 READ_FURTHER: Final = 500
@@ -98,7 +97,7 @@ def _pending(
     if before < current.version and latest < before:
         top = services.history.page(caller.group_id, persona_id, current.version + 1, 1)
         latest = top.records[0].version if top.records else 0
-    since = 1 if caller.role == SUPERADMIN else current.stored.stamps.fields["departments"].version
+    since = 1 if caller.role == SUPERADMIN else current.stored.authorship.stamps.fields["departments"].version
     if latest == 0 and not _is_awaited(services, current):
         return []
     return list(range(max(latest + 1, since), min(before, current.version)))
@@ -110,7 +109,7 @@ def _is_awaited(services: Services, current: Current) -> bool:
     Nothing is recorded of a persona that was last written by an earlier release, or was purged. Of one that this
     release has written once, the versions from before are told as pending until that first save is recorded.
     """
-    if services.settings.history_days == 0 or recorded_write(current.stored.item) is None:
+    if services.settings.history_days == 0 or current.stored.authorship.write is None:
         return False
     return services.now() - datetime.fromisoformat(current.record.at) < STREAM_REMEMBERS
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from personas.services import Services
+from personas.store.history import record_of
 from personas.store.personas import Stored
-from personas.store.stream import PersonaWrite, persona_write_in, version_in
+from personas.store.stream import PersonaWrite, persona_write_in
 
 
 def record_version(services: Services, record: Mapping[str, object]) -> None:
@@ -35,7 +36,7 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
     A tombstone is removed at an end of its own, and its record with it: nothing stands there then.
     """
     before = None if write.before is None else write.before.persona
-    record = version_in(after, before)
+    record = record_of(after, before)
     if after.persona is not None:
         services.history.put(write.group_id, write.persona_id, record, after.persona, None)
     elif before is not None:
@@ -45,7 +46,7 @@ def _put(services: Services, write: PersonaWrite, after: Stored) -> None:
 
 def _end(services: Services, write: PersonaWrite, before: Stored, ends_at: int) -> None:
     """Give the version that stood there its end, and put it where it was not recorded."""
-    record = version_in(before, None)
+    record = record_of(before)
     if before.persona is not None and write.after is not None and write.after.persona is None:
         # As it was deleted: scenarios may have come since its version was made. An end that is a second earlier lets
         # this put take the other's place, and the true one follow.

@@ -7,7 +7,8 @@ from personas.contract.events import DetailType, PersonaEvent
 from personas.domain.authorship import VersionKind
 from personas.domain.shown_values import changed_by
 from personas.services import Services
-from personas.store.stream import persona_write_in, version_in
+from personas.store.history import record_of
+from personas.store.stream import persona_write_in
 
 DETAIL_TYPES: Final[Mapping[VersionKind, DetailType]] = {
     "created": "PersonaCreated",
@@ -33,7 +34,7 @@ def event_of(record: Mapping[str, object]) -> tuple[DetailType, PersonaEvent] | 
     write = persona_write_in(record)
     if write is None or write.after is None:
         return None
-    made = version_in(write.after, write.before.persona if write.before else None)
+    made = record_of(write.after, write.before.persona if write.before else None)
     return DETAIL_TYPES[made.kind], PersonaEvent(
         group_id=write.group_id,
         persona_id=write.persona_id,

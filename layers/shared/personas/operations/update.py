@@ -116,7 +116,7 @@ def _decide(
     if faults:
         raise invalid_item(place, faults)
     if stored is not None and expected < persona.version:
-        conflicts = conflicts_of(persona.form, form, stored.stamps, expected, prepared.catalogue)
+        conflicts = conflicts_of(persona.form, form, stored.authorship.stamps, expected, prepared.catalogue)
         if conflicts:
             raise FieldsChanged(conflicts, item, place, expected=expected, current=persona.version)
     if "department_ids" in selected.changes:

@@ -8,15 +8,12 @@ departments it was.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from personas.domain.authorship import FIELD_NAMES
 from personas.domain.history import PastVersion, VersionRecord
-from personas.domain.permissions import SUPERADMIN, may_see
-from personas.domain.persona import Persona
+from personas.domain.permissions import may_see
 from personas.domain.profile import Caller
 from personas.errors import NotFound, Unreadable
-from personas.observability import count_unreadable
 from personas.services import Services
-from personas.store.authorship import recorded_write
+from personas.store.history import record_of
 from personas.store.personas import Found, Stored, visible_to
 
 type Past = Mapping[int, PastVersion | Unreadable]
@@ -47,11 +44,11 @@ def current_version(services: Services, caller: Caller, persona_id: str, found: 
     if stored is None:
         raise missing
     if stored.persona is not None:
-        record = _record_of(stored, stored.persona)
+        record = record_of(stored)
     else:
         past = services.history.versions(caller.group_id, persona_id, [stored.version])
-        deletion = _visible(caller, past.get(stored.version))
-        write = recorded_write(stored.item)
+        deletion = visible_to(caller, past.get(stored.version))
+        write = stored.authorship.write
         # Under its number there may be one that a table that was restored to a point in time has forgotten.
         if deletion is None or deletion.persona is not None or (write and write.at != deletion.record.at):
             raise missing
@@ -71,32 +68,7 @@ def version_seen(caller: Caller, persona_id: str, number: int, current: Current,
     if number == current.version:
         return PastVersion(current.record, current.stored.persona)
     # A table that was restored to a point in time may have forgotten versions that the history still has.
-    found = _visible(caller, past.get(number)) if number < current.version else None
+    found = visible_to(caller, past.get(number)) if number < current.version else None
     if found is None or not may_see(caller, found.record.department_ids):
         raise NotFound(f"There is no version {number} of persona {persona_id}.")
     return found
-
-
-def _visible(caller: Caller, found: PastVersion | Unreadable | None) -> PastVersion | None:
-    """Return what was found: nobody but a superadmin may know of what does not say of which departments it is."""
-    if not isinstance(found, Unreadable):
-        return found
-    if caller.role == SUPERADMIN:
-        raise found
-    count_unreadable(found)
-    return None
-
-
-def _record_of(stored: Stored, persona: Persona) -> VersionRecord:
-    """Return the record of a version that stands there, which the history may not have yet."""
-    write = recorded_write(stored.item)
-    return VersionRecord(
-        version=stored.version,
-        kind=write.kind if write else "created" if stored.version == 1 else "updated",
-        at=write.at if write else persona.updated_at,
-        changed_by=write.changed_by if write else None,
-        mcp=write.mcp if write else False,
-        changed=tuple(stored.stamps.changed_since(stored.version - 1, FIELD_NAMES)),
-        restored_from=write.restored_from if write else None,
-        department_ids=persona.department_ids,
-    )

@@ -68,52 +68,37 @@ def packed_authorship(write: Write, stamps: Stamps) -> bytes:
     return zlib.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 9)
 
 
-def write_in(item: Item) -> Write | None:
-    """Return the write that made the item's version, or None where it did not say. Call it by ``readable``.
-
-    Raises:
-        Unreadable: the attribute is damaged.
-    """
-    return authorship_in(item).write
-
-
-def recorded_write(item: Item) -> Write | None:
-    """Return the write that made the item's version; None where it did not say, or what it said cannot be read."""
-    try:
-        return readable(item, write_in)
-    except Unreadable as error:
-        count_unreadable(error)
-        return None
-
-
-def stamps_in(item: Item) -> Stamps:
-    """Return the stamps of the item's fields. Call it by ``readable``.
-
-    Where none are as of the item's own version, every field counts as changed in that version, by nobody knows whom.
-
-    Raises:
-        Unreadable: the attribute is damaged.
-    """
-    return authorship_in(item).stamps
-
-
 def authorship_in(item: Item) -> Authorship:
     """Return what a persona's item, or a tombstone, says of its authorship. Call it by ``readable``.
 
+    Where it says nothing of the item's own version, every field counts as changed in that, by nobody knows whom.
+
     Raises:
         Unreadable: the attribute is damaged.
     """
+    unrecorded = _unrecorded(item)
     found = None if AUTHORSHIP not in item else _unpacked(item[AUTHORSHIP])
     if found is None or found.stamps.as_of != integer(item, "version"):
-        return Authorship(None, unrecorded(item))
+        return unrecorded
     # A field that the writer did not know counts as changed in its version.
-    fields = {**unrecorded(item).fields, **found.stamps.fields}
+    fields = {**unrecorded.stamps.fields, **found.stamps.fields}
     return found._replace(stamps=Stamps(found.stamps.as_of, fields))
 
 
-def unrecorded(item: Item) -> Stamps:
-    """Return the stamps of an item that tells none of its version: every field counts as changed in it."""
-    return stamped_alike(Stamp(integer(item, "version"), last_written(item)))
+def legible_authorship(item: Item) -> Authorship:
+    """Return the same; where it is damaged, which is counted and logged, as if it said nothing.
+
+    So a damaged one is no obstacle to a write, which records its own.
+    """
+    try:
+        return readable(item, authorship_in)
+    except Unreadable as error:
+        count_unreadable(error)
+        return _unrecorded(item)
+
+
+def _unrecorded(item: Item) -> Authorship:
+    return Authorship(None, stamped_alike(Stamp(integer(item, "version"), last_written(item))))
 
 
 def _unpacked(packed: Value) -> Authorship:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, get_args
 
-from personas.domain.authorship import Author, VersionKind
+from personas.domain.authorship import FIELD_NAMES, Author, VersionKind, Write, changed_fields
 from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.persona import Persona
 from personas.errors import Unreadable
@@ -36,8 +36,10 @@ from personas.store.attributes import (
     text,
     text_or_none,
 )
+from personas.store.authorship import last_written
 from personas.store.keys import Key
 from personas.store.persona_rows import packed_texts, persona_in, row_of
+from personas.store.personas import Stored
 from personas.store.table import BATCH_WRITE_MAX, Table
 
 if TYPE_CHECKING:
@@ -255,6 +257,28 @@ class HistoryStore:
     def purge(self, group_id: str, persona_id: str) -> int:
         """Erase the versions of a persona, for the command line; return how many items that were."""
         return self._table.delete_partition(keys.history_partition(group_id, persona_id))
+
+
+def record_of(stored: Stored, former: Persona | None = None) -> VersionRecord:
+    """Return the record of a version, as far as the item says who made it and the ``former`` persona what changed."""
+    persona, authorship = stored.persona, stored.authorship
+    derived: VersionKind = "deleted" if persona is None else "created" if stored.version == 1 else "updated"
+    made = authorship.write or Write(derived, last_written(stored.item), None)
+    if persona is not None and former is not None:
+        changed = changed_fields(former.form, persona.form)
+    else:
+        changed = tuple(authorship.stamps.changed_since(stored.version - 1, FIELD_NAMES))
+    whole = persona or former
+    return VersionRecord(
+        version=stored.version,
+        kind=made.kind,
+        at=made.at,
+        changed_by=made.changed_by,
+        mcp=made.mcp,
+        changed=changed,
+        restored_from=made.restored_from,
+        department_ids=whole.department_ids if whole else (),
+    )
 
 
 def _common(record: VersionRecord, ends_at: int | None) -> dict[str, Value]:

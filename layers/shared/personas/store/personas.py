@@ -8,7 +8,6 @@ from functools import partial
 
 from personas.domain.authorship import (
     TOOL,
-    Stamps,
     Write,
     Writer,
     changed_fields,
@@ -23,7 +22,7 @@ from personas.observability import count_unreadable
 from personas.store import keys
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value, integer, mapping, readable
-from personas.store.authorship import AUTHORSHIP, packed_authorship, stamps_in, unrecorded
+from personas.store.authorship import AUTHORSHIP, Authorship, legible_authorship, packed_authorship
 from personas.store.persona_rows import PROFILES, packed_texts, persona_in, row_of
 from personas.store.table import Table
 from personas.store.tombstones import HISTORY_LONGEST, tombstone_end
@@ -50,16 +49,9 @@ class Stored:
         return integer(self.item, "expires_at") if "expires_at" in self.item else None
 
     @property
-    def stamps(self) -> Stamps:
-        """The stamps of its fields. Where what is stored of them cannot be read, all count as changed in its version.
-
-        That is counted and logged, and is no obstacle to a write, which records them anew.
-        """
-        try:
-            return readable(self.item, stamps_in)
-        except Unreadable as error:
-            count_unreadable(error)
-            return unrecorded(self.item)
+    def authorship(self) -> Authorship:
+        """The write that made its version, and the stamps of its fields. They are unpacked each time."""
+        return legible_authorship(self.item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +72,10 @@ type Found = Stored | Unreadable | None
 """The item under a persona's key, or the error if it cannot be read."""
 
 
-def visible_to(caller: Caller, found: Found) -> Stored | None:
-    """Return what was found, or None where the caller may not know of it.
+def visible_to[T](caller: Caller, found: T | Unreadable) -> T | None:
+    """Return what was found, a persona or a version, or None where the caller may not know of it.
 
-    Nobody can say whose departments a persona is in that cannot be read: it exists for superadmins alone.
+    Nobody can say of which departments it is if it cannot be read: it exists for superadmins alone.
 
     Raises:
         Unreadable: it cannot be read, and the caller is a superadmin.
@@ -198,8 +190,8 @@ class PersonaStore:
             ConditionFailed: the id is taken, or the tombstone is no longer the one that was read.
         """
         if tombstone is None:
-            # A tombstone is removed after 30 days and a view may remember it: counting from the clock, in
-            # milliseconds, keeps the seq of a persona that is made again above any that the first one had.
+            # A view may remember a tombstone that is removed: counting from the clock, in milliseconds, keeps the seq
+            # of a persona that is made again above any that the first one had.
             seq, version, num_profiles = int(self._table.now().timestamp() * 1000), 1, 0
         else:
             seq, version, num_profiles = tombstone.seq + 1, tombstone.version + 1, tombstone.num_profiles
@@ -245,8 +237,8 @@ class PersonaStore:
     ) -> WriteResult:
         """Leave a tombstone without any of the persona's contents.
 
-        It stays for 30 days more than the history, or as long as profiles name it: versions do not begin anew while
-        former ones are told.
+        It stays for 30 days more than the history, or as long as profiles name it: versions do not begin again
+        while former ones are told.
 
         Raises:
             ConditionFailed: it was written in between.
@@ -308,7 +300,7 @@ class PersonaStore:
     ) -> WriteResult:
         version = based_on.version + 1
         changed = changed_fields(based_on.persona.form if based_on.persona else None, form)
-        stamps = next_stamps(based_on.stamps, changed, write.stamp(version, write_id))
+        stamps = next_stamps(based_on.authorship.stamps, changed, write.stamp(version, write_id))
         written = self._table.update(
             keys.persona(group_id, persona_id),
             {**sets, AUTHORSHIP: packed_authorship(write, stamps)},

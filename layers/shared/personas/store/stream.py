@@ -5,20 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from personas.domain.authorship import FIELD_NAMES, Write, changed_fields
-from personas.domain.history import VersionRecord
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.store.attributes import decode_item, readable, text
-from personas.store.authorship import last_written, recorded_write
 from personas.store.keys import Key, persona_of
 from personas.store.personas import Stored, stored_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from personas.domain.authorship import VersionKind
-    from personas.domain.persona import Persona
     from personas.store.attributes import Item
 
 _TTL: Final = "dynamodb.amazonaws.com"
@@ -55,28 +50,6 @@ def persona_write_in(record: Mapping[str, object]) -> PersonaWrite | None:
         return None
     moment = datetime.fromtimestamp(float(change["ApproximateCreationDateTime"]), UTC)
     return PersonaWrite(*persona, _readable(before), _readable(after), moment)
-
-
-def version_in(stored: Stored, former: Persona | None) -> VersionRecord:
-    """Return the record of a version, as far as the item says who made it and the ``former`` persona what changed."""
-    persona = stored.persona
-    derived: VersionKind = "deleted" if persona is None else "created" if stored.version == 1 else "updated"
-    made = recorded_write(stored.item) or Write(derived, last_written(stored.item), None)
-    if persona is not None and former is not None:
-        changed = changed_fields(former.form, persona.form)
-    else:
-        changed = tuple(stored.stamps.changed_since(stored.version - 1, FIELD_NAMES))
-    whole = persona or former
-    return VersionRecord(
-        version=stored.version,
-        kind=made.kind,
-        at=made.at,
-        changed_by=made.changed_by,
-        mcp=made.mcp,
-        changed=changed,
-        restored_from=made.restored_from,
-        department_ids=whole.department_ids if whole else (),
-    )
 
 
 def _is_removed_at_its_end(record: Mapping[str, object]) -> bool:

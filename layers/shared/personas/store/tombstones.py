@@ -13,7 +13,7 @@ HISTORY_LONGEST: Final = timedelta(days=HISTORY_DAYS_MAX)
 def tombstone_end(now: datetime, history: timedelta = HISTORY_LONGEST) -> int:
     """Return the end of a tombstone that is left now, in unix seconds.
 
-    It outlives the history by the time for which views remember a deletion: versions of an id do not begin anew while
+    It outlives the history by the time for which views remember a deletion: versions of an id do not begin again while
     former ones are told.
     """
     return int((now + history + DELETION_REMEMBERED).timestamp())
