@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, get_args
 
@@ -17,7 +18,6 @@ from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.persona import Persona
 from personas.errors import Unreadable
 from personas.store import keys
-from personas.store.attempts import ConditionFailed
 from personas.store.attributes import (
     NUMBER_END,
     Item,
@@ -98,11 +98,7 @@ class HistoryTable(Table):
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": encode_item(values),
         }
-        try:
-            self._attempt(lambda: self._client.put_item(**request))
-        except ConditionFailed:
-            return False
-        return True
+        return self._took_effect(partial(self._client.put_item, **request))
 
     def set_end(self, key: Key, at: str, expires_at: int) -> bool:
         """Give the item of that ``at`` an end, unless it has one as late; return True if it was given."""
@@ -114,11 +110,7 @@ class HistoryTable(Table):
             "ExpressionAttributeNames": {"#at": "at", "#end": "expires_at"},
             "ExpressionAttributeValues": encode_item({":at": at, ":end": expires_at}),
         }
-        try:
-            self._attempt(lambda: self._client.update_item(**request))
-        except ConditionFailed:
-            return False
-        return True
+        return self._took_effect(partial(self._client.update_item, **request))
 
     def delete_partition(self, partition: str) -> int:
         """Delete all items of a partition, for the command line; return how many there were."""

@@ -7,7 +7,6 @@ jitter for as long as the invocation lasts, then becomes ``Unavailable``. Writes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -251,33 +250,26 @@ class Table:
             Unavailable: it was not put; or it may have been, and nobody has asked for it, as for a mark.
         """
         request = plain_put_request(self.name, key, body, unless)
-        with suppress(ConditionFailed):
-            self._attempt(lambda: self._client.put_item(**request), writes=asked_for)
-            return True
-        return False
+        return self._took_effect(partial(self._client.put_item, **request), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:
         """Delete an item if the time in ``attribute`` is an earlier one, else leave it; return True if it was."""
-        delete = partial(
-            self._client.delete_item,
-            TableName=self.name,
-            Key=encode_item(key.attributes()),
-            ConditionExpression="#attribute < :before",
-            ExpressionAttributeNames={"#attribute": attribute},
-            ExpressionAttributeValues=encode_item({":before": before}),
-            ReturnItemCollectionMetrics="SIZE",
-        )
-        try:
-            record_collection_size(self._attempt(delete, writes=True).get("ItemCollectionMetrics"))
-        except ConditionFailed:
-            return False
-        return True
+
+        def delete() -> None:
+            answer = self._client.delete_item(
+                TableName=self.name,
+                Key=encode_item(key.attributes()),
+                ConditionExpression="#attribute < :before",
+                ExpressionAttributeNames={"#attribute": attribute},
+                ExpressionAttributeValues=encode_item({":before": before}),
+                ReturnItemCollectionMetrics="SIZE",
+            )
+            record_collection_size(answer.get("ItemCollectionMetrics"))
+
+        return self._took_effect(delete, writes=True)
 
     def due_marks(self) -> Iterator[tuple[str, datetime]]:
-        """Read the partitions that hold a mark, and since when, longest waiting first.
-
-        The index is global, so it may lag by moments.
-        """
+        """Read the partitions that hold a mark, and since when, longest waiting first. The index may lag by moments."""
 
         def marked(item: Item) -> tuple[str, datetime]:
             return text(item, "pk"), datetime.fromisoformat(text(item, "due").partition("#")[0])
@@ -335,14 +327,23 @@ class Table:
 
     def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
         while True:
-            query = partial(self._client.query, TableName=self.name, ConsistentRead=consistent, **arguments)
-            answer = self._attempt(query)
+            answer = self._attempt(
+                partial(self._client.query, TableName=self.name, ConsistentRead=consistent, **arguments)
+            )
             for raw in answer["Items"]:
                 yield decode_item(raw)
             following = answer.get("LastEvaluatedKey")
             if not following:
                 return
             arguments["ExclusiveStartKey"] = following
+
+    def _took_effect(self, call: Callable[[], object], *, writes: bool = False) -> bool:
+        """Make a call as `_attempt` does; return False where its condition does not hold."""
+        try:
+            self._attempt(call, writes=writes)
+        except ConditionFailed:
+            return False
+        return True
 
     def _attempt[T](self, call: Callable[[], T], *, writes: bool = False) -> T:
         """Make a call until it is answered, the invocation's time is over, or it turns out to be our mistake."""
