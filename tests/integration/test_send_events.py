@@ -48,7 +48,7 @@ def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     client = boto3.client("events")
     client.create_event_bus(Name=BUS)
     bus = Bus(runtime.events())
-    monkeypatch.setattr("personas.services.events", lambda: bus)
+    monkeypatch.setattr("personas.operations.send_events.events", lambda: bus)
     yield bus
     client.delete_event_bus(Name=BUS)
 

@@ -292,7 +292,7 @@ class TestGivingUp:
             longest.append(most)
             return most
 
-        monkeypatch.setattr("random.uniform", uniform)
+        monkeypatch.setattr("personas.store.attempts._JITTER.uniform", uniform)
         deadline.start(timedelta(seconds=29))
         with pytest.raises(Unavailable):
             table.get(KEY)

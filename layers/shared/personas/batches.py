@@ -71,7 +71,7 @@ def _batch_function(
 def _of_queue() -> BatchProcessor:
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
-    # Where no record succeeds, an invocation that fails would tell no more than its answer does.
+    # An invocation that fails, because no record succeeds, would tell no more than its answer does.
     return BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=logging.getLogger(logger.name))
 
 

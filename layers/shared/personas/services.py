@@ -8,7 +8,7 @@ from os import environ
 from typing import TYPE_CHECKING
 
 from personas.identity import Authenticator
-from personas.runtime import Deadline, Parallel, deadline, dynamodb, events, parallel, s3, sqs, utc_now
+from personas.runtime import Deadline, Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
 from personas.settings import Settings
 from personas.store.drafts import DraftStore
 from personas.store.exports import ExportStore
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from personas.store.event_bus import EventBus
     from personas.store.history import HistoryStore
     from personas.views.search_views import SearchViewCache
     from personas.views.suggestion_views import SuggestionViews
@@ -58,7 +57,7 @@ class Services:
     @cached_property
     def history(self) -> HistoryStore:
         """The versions of the personas."""
-        from personas.store.history import HistoryStore, HistoryTable  # noqa: PLC0415  # only functions that show or record versions need them
+        from personas.store.history import HistoryStore, HistoryTable  # noqa: PLC0415  # 2 ms of a cold start: four functions of seventeen need them
 
         table = HistoryTable(dynamodb(), self.settings.history_table, self.now, self.deadline)
         return HistoryStore(table)
@@ -76,7 +75,7 @@ class Services:
     @cached_property
     def search_views(self) -> SearchViewCache:
         """The groups' personas, to be searched."""
-        from personas.views.search_views import MEMORY_SHARE, SearchViewCache  # noqa: PLC0415  # 30 ms of a cold start: four functions of twelve need the search engine
+        from personas.views.search_views import MEMORY_SHARE, SearchViewCache  # noqa: PLC0415  # 14 ms of a cold start: three functions of seventeen need the search engine
 
         return SearchViewCache(
             self.persona_feed,
@@ -114,7 +113,7 @@ class Services:
     @cached_property
     def suggestions(self) -> SuggestionViews:
         """The options that forms offer."""
-        from personas.views import suggestion_views, text_views  # noqa: PLC0415  # 15 ms of a cold start: `get` alone needs them
+        from personas.views import suggestion_views, text_views  # noqa: PLC0415  # 3 ms of a cold start: `get` alone needs them
 
         return suggestion_views.SuggestionViews(
             lambda: self.view_objects,
@@ -133,13 +132,6 @@ class Services:
     def refresh_queue(self) -> RefreshQueue:
         """The queue of groups to refresh."""
         return RefreshQueue(sqs(), self.settings.refresh_queue_url)
-
-    @cached_property
-    def event_bus(self) -> EventBus:
-        """The bus that is told of versions."""
-        from personas.store.event_bus import EventBus  # noqa: PLC0415  # `send_events` alone needs it
-
-        return EventBus(events(), self.settings.event_bus, self.deadline)
 
     @cached_property
     def catalogues(self) -> CatalogueCache:

@@ -6,7 +6,9 @@ from typing import Final
 from personas.contract.events import DetailType, PersonaEvent
 from personas.domain.authorship import VersionKind
 from personas.domain.shown_values import changed_by
+from personas.runtime import events
 from personas.services import Services
+from personas.store.event_bus import EventBus
 from personas.store.history import record_of
 from personas.store.stream import persona_write_in
 
@@ -26,7 +28,7 @@ def send_event(services: Services, record: Mapping[str, object]) -> None:
     """
     told = event_of(record) if services.settings.event_bus else None
     if told is not None:
-        services.event_bus.send(*told)
+        EventBus(events(), services.settings.event_bus, services.deadline).send(*told)
 
 
 def event_of(record: Mapping[str, object]) -> tuple[DetailType, PersonaEvent] | None:

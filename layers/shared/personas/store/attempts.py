@@ -6,10 +6,10 @@ again where a write has to carry a new stamp.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOOKS_AT_ONCE: Final = 3
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+_JITTER: Final = SystemRandom()
+"""Chance of the system's, without a state that copies of one environment share: they would all pause alike."""
 _BUSY: Final = "The store is busy or out of reach, and nothing was saved. Try again shortly."
 
 
@@ -95,7 +97,7 @@ class Tries:
         """Pause before the next attempt, or not if it comes ``at_once``; return False if it could not end in time."""
         self._made += 1
         longest = 0.0 if at_once else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
-        pause = random.uniform(0, longest)  # noqa: S311  # jitter, not a secret
+        pause = _JITTER.uniform(0, longest)
         left = self._deadline.left_for_calls()
         if left is None:
             left = UNLIMITED - timedelta(seconds=time.monotonic() - self._began)
