@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from personas.domain.authorship import FIELD_NAMES, Author, Stamp, Stamps, Write, stamped_alike
+from personas.contract.persona_fields import FIELD_NAMES
+from personas.domain.authorship import Author, Stamp, Stamps, Write, stamped_alike
 from personas.store import keys
 from personas.store.authorship import AUTHORSHIP, authorship_in
 from support.world import CARE, GROUP, PEOPLE, Clock, World

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from personas.domain.authorship import FIELD_NAMES
+from personas.contract.persona_fields import FIELD_NAMES
 from personas.store import keys
 from support.client import Answer
 from support.world import ACTIVE, CARE, GROUP, PEOPLE, PLUM, SALES, TEAL, Clock, World, fault, pointers, result

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from personas.domain.authorship import FIELD_NAMES
+from personas.contract.persona_fields import FIELD_NAMES
 from personas.domain.history import PastVersion, VersionRecord
 from personas.runtime import Deadline, dynamodb
 from personas.store import keys

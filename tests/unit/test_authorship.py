@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas.contract.persona_fields import FIELDS
+from personas.contract.base import VersionKind
+from personas.contract.persona_fields import FIELD_NAMES, FIELDS
 from personas.domain.authorship import (
-    FIELD_NAMES,
     Author,
     Stamp,
     Stamps,
-    VersionKind,
     Write,
     changed_fields,
     next_stamps,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -51,6 +51,8 @@ QUOTED_MAX: Final = 60
 """Characters that a result quotes of what was sent."""
 TEXTS_MAX: Final = 256 * 1024
 """Bytes of UTF-8 of all texts of a persona together."""
+VersionKind = Literal["created", "updated", "restored", "deleted"]
+"""The kind of write that made a version of a persona."""
 HISTORY_DAYS_MAX: Final = 3_650
 """The longest time for which a deployment may keep the history of personas."""
 NUMBER_MAX: Final = 2**53 - 1

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from personas.contract.base import Id, ReadRequest, Version, WireId, WireModel
-from personas.contract.field_values import FieldName, FieldValue
+from personas.contract.field_values import FieldValue
 from personas.contract.operation import READ_ERRORS, Operation
+from personas.contract.persona_fields import FieldName
 
 
 class ComparePersonaRequest(ReadRequest):

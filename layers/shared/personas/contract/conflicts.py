@@ -6,7 +6,8 @@ from pydantic import Field, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from personas.contract.base import SwitchOrOff, WireModel, WireTime
-from personas.contract.field_values import ChangedBy, FieldName, FieldValue
+from personas.contract.field_values import ChangedBy, FieldValue
+from personas.contract.persona_fields import FieldName
 
 Merge = Annotated[
     SwitchOrOff,

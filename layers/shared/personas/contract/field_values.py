@@ -3,29 +3,11 @@
 Beside them the profile that changed them, which events tell, too.
 """
 
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated
 
 from pydantic import Field
 
 from personas.contract.base import WireId, WireModel
-from personas.contract.persona_fields import FIELDS, PersonaField
-
-FieldName = Literal[
-    "name",
-    "description",
-    "instructions",
-    "color",
-    "icon",
-    "active",
-    "departments",
-    "parameter_fields",
-    "examples",
-    "voices",
-]
-"""The ten fields of a form."""
-
-SHOWN_FIELDS: Final[tuple[tuple[FieldName, PersonaField], ...]] = tuple(zip(get_args(FieldName), FIELDS, strict=True))
-"""Each field by the name that it is shown by."""
 
 
 class NamedEntry(WireModel):

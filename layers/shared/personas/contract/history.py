@@ -1,6 +1,6 @@
 """history: the versions of a persona, who made each, and what it changed."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -9,15 +9,15 @@ from personas.contract.base import (
     Id,
     ReadRequest,
     Version,
+    VersionKind,
     VersionPageSize,
     WireId,
     WireModel,
     WireTime,
 )
-from personas.contract.field_values import ChangedBy, FieldName, FieldValues
+from personas.contract.field_values import ChangedBy, FieldValues
 from personas.contract.operation import READ_ERRORS, Operation
-
-VersionKind = Literal["created", "updated", "restored", "deleted"]
+from personas.contract.persona_fields import FieldName
 
 
 class PersonaHistoryRequest(ReadRequest):

@@ -5,7 +5,7 @@ here; CONTRIBUTING says what else it takes.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 TextKind = Literal["names", "descriptions", "instructions", "examples"]
 LinkKind = Literal["colors", "icons", "flags", "departments", "parameter_fields", "voices"]
@@ -72,6 +72,22 @@ FIELDS: Final[Sequence[PersonaField]] = (
     LinkField("voices", "voice_ids", "voices", "vo", many=True),
 )
 """All fields, in the order of the export view's records."""
+
+FieldName = Literal[
+    "name",
+    "description",
+    "instructions",
+    "color",
+    "icon",
+    "active",
+    "departments",
+    "parameter_fields",
+    "examples",
+    "voices",
+]
+"""The names by which history, compare and conflicts show the fields, in the same order."""
+FIELD_NAMES: Final[tuple[FieldName, ...]] = get_args(FieldName)
+SHOWN_FIELDS: Final = tuple(zip(FIELD_NAMES, FIELDS, strict=True))
 
 BY_NAME: Final = {field.name: field for field in FIELDS}
 TEXT_FIELDS: Final = tuple(field for field in FIELDS if isinstance(field, TextField))

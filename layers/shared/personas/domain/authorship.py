@@ -3,19 +3,13 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from personas.contract.persona_fields import FIELDS, PersonaField
+from personas.contract.base import VersionKind
+from personas.contract.persona_fields import FIELD_NAMES, SHOWN_FIELDS, PersonaField
 from personas.domain.persona import Form
 from personas.domain.profile import Caller
 from personas.domain.text import Text
-
-VersionKind = Literal["created", "updated", "restored", "deleted"]
-
-_CALLED: Final = {"active_flag": "active"}
-"""The fields that a history calls otherwise than a form does."""
-FIELD_NAMES: Final = tuple(_CALLED.get(field.name, field.name) for field in FIELDS)
-"""The fields of a form by the names that a history has for them, in its order."""
 
 
 class Author(NamedTuple):
@@ -99,14 +93,6 @@ def next_stamps(stamps: Stamps, changed: Collection[str], stamp: Stamp) -> Stamp
     return Stamps(stamp.version, {**stamps.fields, **dict.fromkeys(changed, stamp)})
 
 
-def value_of(form: Form, field: PersonaField) -> Any:
-    """Return the value of a field as it is compared: texts by themselves, links by their ids, a list in its order."""
-    held = getattr(form, field.attribute)
-    if isinstance(held, Text):
-        return held.text
-    return tuple([each.text if isinstance(each, Text) else each for each in held]) if field.many else held
-
-
 def changed_fields(before: Form | None, after: Form | None) -> tuple[str, ...]:
     """Return the names of the fields that differ, in the order of the form.
 
@@ -114,5 +100,12 @@ def changed_fields(before: Form | None, after: Form | None) -> tuple[str, ...]:
     """
     if before is None or after is None:
         return () if before is after else FIELD_NAMES
-    pairs = zip(FIELD_NAMES, FIELDS, strict=True)
-    return tuple([name for name, field in pairs if value_of(before, field) != value_of(after, field)])
+    return tuple([name for name, field in SHOWN_FIELDS if _compared(before, field) != _compared(after, field)])
+
+
+def _compared(form: Form, field: PersonaField) -> Any:
+    """Return the value of a field as it is compared: texts by themselves, links by their ids, a list in its order."""
+    held = getattr(form, field.attribute)
+    if isinstance(held, Text):
+        return held.text
+    return tuple([each.text if isinstance(each, Text) else each for each in held]) if field.many else held

@@ -5,8 +5,8 @@ from difflib import unified_diff
 from typing import Final
 
 from personas.contract.compare import FieldDifference
-from personas.contract.field_values import SHOWN_FIELDS, FieldValue
-from personas.contract.persona_fields import TextField
+from personas.contract.field_values import FieldValue
+from personas.contract.persona_fields import SHOWN_FIELDS, TextField
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Form
 from personas.domain.shown_values import value_of

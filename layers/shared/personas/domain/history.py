@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from personas.domain.authorship import Author, VersionKind
+from personas.contract.base import VersionKind
+from personas.domain.authorship import Author
 from personas.domain.persona import Persona
 
 

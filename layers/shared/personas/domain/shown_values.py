@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from personas.contract.field_values import SHOWN_FIELDS, ChangedBy, FieldValue, FieldValues, NamedEntry
-from personas.contract.persona_fields import PersonaField, TextField
+from personas.contract.field_values import ChangedBy, FieldValue, FieldValues, NamedEntry
+from personas.contract.persona_fields import SHOWN_FIELDS, PersonaField, TextField
 from personas.domain.authorship import Author
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Form, one_or_many

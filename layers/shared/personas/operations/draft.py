@@ -5,9 +5,9 @@ from functools import partial
 
 from personas.contract.conflicts import FieldConflict
 from personas.contract.draft import PatchPersonaDraftRequest, PatchPersonaDraftResponse
-from personas.contract.persona_fields import FIELDS
+from personas.contract.persona_fields import FIELD_NAMES, FIELDS
 from personas.contract.results import DraftFormState
-from personas.domain.authorship import FIELD_NAMES, Stamp, Stamps, writer_of
+from personas.domain.authorship import Stamp, Stamps, writer_of
 from personas.domain.catalogue import Catalogue
 from personas.domain.draft import Draft, Selection, differing
 from personas.domain.permissions import may_write

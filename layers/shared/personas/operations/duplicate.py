@@ -15,9 +15,9 @@ from personas.operations.create import new_persona
 from personas.runtime import nothing
 from personas.services import Services
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import mapping_or_empty
+from personas.store.persona_rows import name_in
 from personas.store.personas import Stored, visible_to
-from personas.store.write_rule import Intent, WriteResult, version_written_by
+from personas.store.write_rule import Intent, version_written_by
 
 
 def duplicate_persona(
@@ -79,7 +79,7 @@ def duplicate_persona(
     decide = partial(new_persona, copy, "/persona_id")
     written = services.personas.read_decide_write(caller.group_id, copy.id, write_id, None, decide, writer_of(caller))
     # A write whose answer was lost finds the copy that it made, which may have another number.
-    return _answer(copy_id, _name_in(written) or copy.name.text)
+    return _answer(copy_id, name_in(written.item) or copy.name.text)
 
 
 def _answer(copy_id: str, name: str | None) -> DuplicatePersonaResponse:
@@ -112,9 +112,3 @@ def _count_and_name(
     name = name_by(number)
     services.parallel.run(services.texts.puts(group_id, [("names", name)]))
     return name
-
-
-def _name_in(written: WriteResult) -> str | None:
-    """Return the name of the persona in a write's result; None if it shows none."""
-    name = mapping_or_empty(written.item or {}, "row").get("n")
-    return name if isinstance(name, str) else None

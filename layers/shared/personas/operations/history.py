@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Final
 
-from personas.contract.field_values import SHOWN_FIELDS
 from personas.contract.history import PersonaHistoryRequest, PersonaHistoryResponse, PersonaVersion
+from personas.contract.persona_fields import SHOWN_FIELDS
 from personas.domain.catalogue import Catalogue
 from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.permissions import SUPERADMIN, may_see

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from personas.contract.conflicts import FieldConflict
-from personas.contract.field_values import SHOWN_FIELDS, FieldValue, NamedEntry
+from personas.contract.field_values import FieldValue, NamedEntry
+from personas.contract.persona_fields import SHOWN_FIELDS
 from personas.domain.authorship import Stamps, changed_fields
 from personas.domain.catalogue import Catalogue
 from personas.domain.persona import Form

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from personas.contract.base import VersionKind
 from personas.contract.events import DetailType, PersonaEvent
-from personas.domain.authorship import VersionKind
 from personas.domain.shown_values import changed_by
 from personas.runtime import events
 from personas.services import Services

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, get_args
 
-from personas.contract.base import NUMBER_MAX
-from personas.contract.persona_fields import FIELDS
-from personas.domain.authorship import FIELD_NAMES, Author, Stamp, Stamps, VersionKind, Write, stamped_alike
+from personas.contract.base import NUMBER_MAX, VersionKind
+from personas.contract.persona_fields import FIELD_NAMES, FIELDS
+from personas.domain.authorship import Author, Stamp, Stamps, Write, stamped_alike
 from personas.errors import Unreadable
 from personas.observability import count_unreadable
 from personas.store.attributes import Item, Value, inflated_json, integer, mapping, readable, text

@@ -13,7 +13,9 @@ from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, get_args
 
-from personas.domain.authorship import FIELD_NAMES, Author, VersionKind, Write, changed_fields
+from personas.contract.base import VersionKind
+from personas.contract.persona_fields import FIELD_NAMES
+from personas.domain.authorship import Author, Write, changed_fields
 from personas.domain.history import PastVersion, VersionRecord
 from personas.domain.persona import Persona
 from personas.errors import Unreadable

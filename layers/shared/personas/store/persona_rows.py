@@ -23,6 +23,7 @@ from personas.store.attributes import (
     inflated_json,
     integer,
     mapping,
+    mapping_or_empty,
     sound_id,
     strings,
     text,
@@ -61,6 +62,12 @@ def packed_texts(persona: Persona) -> bytes:
     """Return the texts that lie beside a persona's row: JSON, compressed."""
     longer = [one_or_many(field, [text.text for text in persona.form.texts_in(field)]) for field in _FIELDS_BESIDE_ROW]
     return zlib.compress(json.dumps(longer, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def name_in(item: Item | None) -> str | None:
+    """Return the name of an item's persona, or None where there is none."""
+    name = mapping_or_empty(item or {}, "row").get("n")
+    return name if isinstance(name, str) else None
 
 
 def cast_in(row: Mapping[str, Value]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
