@@ -223,15 +223,14 @@ def deleted_of_others(world: World, _: Issuer) -> tuple[Client, Target]:
 
 def moved(world: World, persona_id: str, department_id: str) -> str:
     """Move a persona to a department, and have all that was written recorded."""
-    item = {"persona_id": persona_id, "department_ids": [department_id]}
-    assert world.client().call("update", {"personas": [item]}).status == 200
+    world.update(persona_id, department_ids=[department_id])
     Streamed(world.aws, world.guard).flow()
     return persona_id
 
 
 def deleted(world: World, persona_id: str) -> str:
     """Delete a persona, and have all that was written recorded."""
-    assert world.client().call("delete", {"persona_ids": [persona_id]}).status == 200
+    world.delete(persona_id)
     Streamed(world.aws, world.guard).flow()
     return persona_id
 

@@ -54,16 +54,11 @@ def create(world: World) -> None:
     world.save(id=PERSONA_ID, name="Ada")
 
 
-def delete(world: World, persona_id: str = PERSONA_ID) -> None:
-    answer = world.client().call("delete", {"persona_ids": [persona_id]})
-    assert answer.status == 200, answer.text
-
-
 def delete_assigned(world: World) -> None:
     """Make a persona, name it in a profile, and delete it."""
     create(world)
     put(world, "kim", PERSONA_ID)
-    delete(world)
+    world.delete(PERSONA_ID)
 
 
 def counts(world: World) -> dict[str, int]:
@@ -92,7 +87,7 @@ def test_the_documented_sequence(world: World, run: Run, tmp_path: Path) -> None
     run(*assign, "--persona", "Ada")
     # When it is deleted and comes back by the same file
     (ada,) = personas_named(world.table, GROUP)["ada"]
-    delete(world, ada)
+    world.delete(ada)
     assert list(counts(world)) == ["Bo"]
     told = run("import", str(file))
     # Then the profile that names it counts
@@ -125,7 +120,7 @@ def _walked(world: World, order: Sequence[str]) -> int:
     stands, named = True, False
     for step in order:
         if step == "delete":
-            delete(world, persona_id)
+            world.delete(persona_id)
             stands = False
         elif step == "make" and not stands:
             world.save(id=persona_id, name=name)
@@ -159,7 +154,7 @@ def test_restored(
         # When the persona is assigned, deleted, restored, and the assignment taken away
         if tombstone_is_left:
             put(world, "kim", PERSONA_ID)
-        delete(world)
+        world.delete(PERSONA_ID)
         if not tombstone_is_left:
             raw = keys.persona(GROUP, PERSONA_ID).attributes()
             world.aws.dynamodb.delete_item(
@@ -180,7 +175,7 @@ def test_the_next_copy_of_one_that_came_back_has_a_name_of_its_own(world: World)
     create(world)
     for _ in range(2):
         world.client().call("duplicate", {"persona_id": PERSONA_ID})
-    delete(world)
+    world.delete(PERSONA_ID)
     create(world)
     # When it is copied
     answer = world.client().call("duplicate", {"persona_id": PERSONA_ID})
@@ -200,7 +195,7 @@ class TestTombstone:
         create(world)
         put(world, "kim", PERSONA_ID)
         put(world, "lee", PERSONA_ID)
-        delete(world)
+        world.delete(PERSONA_ID)
         put(world, "kim")
         assert self.expiry(world) is None
 
@@ -243,7 +238,7 @@ class TestMeanwhile:
         create(world)
         # When it is assigned after delete has read it
         faults.plan(to("UpdateItem", "persona#"), preceded(lambda: put(world, "kim", PERSONA_ID), passed))
-        delete(world)
+        world.delete(PERSONA_ID)
         create(world)
         # Then it counts
         assert told(world) == 1

@@ -101,7 +101,7 @@ def test_after_a_write_that_stamped_nothing_every_field_counts_as_changed_in_it(
     world.set(key, "version", 5)
     before = told(world, persona_id)
 
-    world.client("root").call("update", {"personas": [{"persona_id": persona_id, "name": "Bo"}]})
+    world.update(persona_id, name="Bo")
 
     write, stamps = told(world, persona_id)
     unrecorded = Stamp(5, world.persona(persona_id).created_at)
@@ -116,9 +116,8 @@ def test_damaged_stamps_are_no_obstacle_and_are_recorded_anew(world: World) -> N
     key = keys.persona(GROUP, persona_id)
     world.set(key, AUTHORSHIP, b"damaged")
 
-    answer = world.client("root").call("update", {"personas": [{"persona_id": persona_id, "name": "Bo"}]})
+    world.update(persona_id, name="Bo")
 
-    assert answer.status == 200
     _, stamps = told(world, persona_id)
     assert stamps.as_of == 2
     assert versions(stamps) == {"name": 2}

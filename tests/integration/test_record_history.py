@@ -42,6 +42,9 @@ class Recorded:
         assert persona is not None
         return persona.name.text
 
+    def names(self, persona_id: str) -> list[str]:
+        return [self.name(persona_id, version) for version in self.versions(persona_id)]
+
     def items(self, persona_id: str) -> list[Any]:
         return list(self.table.partition(keys.history_partition(GROUP, persona_id)))
 
@@ -56,23 +59,13 @@ def history(world: World, clock: Clock) -> Recorded:
     return Recorded(world, clock)
 
 
-def update(world: World, persona_id: str, **fields: object) -> None:
-    answer = world.client().call("update", {"personas": [{"persona_id": persona_id, **fields}]})
-    assert answer.status == 200, answer.text
-
-
-def delete(world: World, persona_id: str) -> None:
-    answer = world.client().call("delete", {"persona_ids": [persona_id]})
-    assert answer.status == 200, answer.text
-
-
 def test_a_create_an_update_and_a_deletion_are_three_versions(
     world: World, stream: Streamed, history: Recorded
 ) -> None:
     ada = world.save(departments=["Care"])
-    update(world, ada, name="Grace", color="Plum")
+    world.update(ada, name="Grace", color="Plum")
     as_it_was = world.persona(ada)
-    delete(world, ada)
+    world.delete(ada)
 
     stream.flow()
 
@@ -94,7 +87,7 @@ def test_a_version_has_the_time_at_which_it_was_saved(world: World, stream: Stre
 
 def test_a_batch_seen_twice_writes_once(world: World, stream: Streamed, history: Recorded) -> None:
     ada = world.save()
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     records = stream.taken()
     stream.hand_over(records)
     before = history.items(ada)
@@ -108,13 +101,13 @@ def test_a_batch_seen_twice_writes_once(world: World, stream: Streamed, history:
 def test_the_order_does_not_matter(world: World, stream: Streamed, history: Recorded, order: str) -> None:
     ada = world.save()
     for name in ("Grace", "Mary", "Hedy"):
-        update(world, ada, name=name)
+        world.update(ada, name=name)
     records = stream.taken()
 
     for batch in [records[::-1]] if order == "reversed" else [[each] for each in reversed(records)]:
         stream.hand_over(batch)
 
-    assert [history.name(ada, version) for version in history.versions(ada)] == ["Hedy", "Mary", "Grace", "Ada"]
+    assert history.names(ada) == ["Hedy", "Mary", "Grace", "Ada"]
     ends = {item["version"]: item.get("expires_at") for item in history.items(ada)}
     assert ends[4] is None
     assert None not in (ends[1], ends[2], ends[3])
@@ -125,11 +118,11 @@ def test_a_record_that_was_lost_is_put_by_the_one_that_follows(
 ) -> None:
     ada = world.save()
     stream.flow()
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     stream.taken()
-    update(world, ada, name="Mary")
+    world.update(ada, name="Mary")
     stream.flow()
-    assert [history.name(ada, version) for version in history.versions(ada)] == ["Mary", "Grace", "Ada"]
+    assert history.names(ada) == ["Mary", "Grace", "Ada"]
 
 
 def test_a_version_from_before_the_history_is_put_when_the_next_one_replaces_it(
@@ -137,23 +130,23 @@ def test_a_version_from_before_the_history_is_put_when_the_next_one_replaces_it(
 ) -> None:
     ada = world.save()
     stream.taken()
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     stream.flow()
-    assert [history.name(ada, version) for version in history.versions(ada)] == ["Grace", "Ada"]
+    assert history.names(ada) == ["Grace", "Ada"]
 
 
 def test_the_version_that_stands_is_never_lost_to_its_age(
     world: World, stream: Streamed, history: Recorded, clock: Clock
 ) -> None:
     ada = world.save()
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     stream.flow()
 
     clock.passes(days=396)
     assert history.versions(ada) == [2]
     assert history.name(ada, 2) == "Grace"
 
-    update(world, ada, name="Mary")
+    world.update(ada, name="Mary")
     stream.flow()
     assert history.versions(ada) == [3, 2]
     clock.passes(days=364)
@@ -166,7 +159,7 @@ def test_a_deletion_is_kept_as_long_as_its_tombstone(
     world: World, stream: Streamed, history: Recorded, clock: Clock
 ) -> None:
     ada = world.save()
-    delete(world, ada)
+    world.delete(ada)
     stream.flow()
     stored = world.stored(ada)
     assert stored is not None
@@ -177,7 +170,7 @@ def test_an_id_deleted_and_made_again_keeps_one_line_of_versions(
     world: World, stream: Streamed, history: Recorded
 ) -> None:
     ada = world.save()
-    delete(world, ada)
+    world.delete(ada)
     answer = world.client().call(
         "create",
         {"personas": [{"id": ada, "name": "Ada II", "color": "Teal", "icon": "Star", "instructions": "Again."}]},
@@ -235,20 +228,20 @@ def test_a_restored_table_wins_over_what_it_forgot(
         Key={name: encode(value) for name, value in keys.persona(GROUP, ada).attributes().items()},
     )["Item"]
     clock.passes(minutes=1)
-    update(world, ada, name="Forgotten")
-    update(world, ada, name="Forgotten, too")
+    world.update(ada, name="Forgotten")
+    world.update(ada, name="Forgotten, too")
     stream.flow()
     # The table goes back to the moment before the two updates; no stream tells of that.
     world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
     stream.taken()
 
     clock.passes(hours=1)
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     stream.flow()
     assert [history.name(ada, version) for version in (2, 1)] == ["Grace", "Ada"]
-    update(world, ada, name="Mary")
+    world.update(ada, name="Mary")
     stream.flow()
-    assert [history.name(ada, version) for version in history.versions(ada)] == ["Mary", "Grace", "Ada"]
+    assert history.names(ada) == ["Mary", "Grace", "Ada"]
 
 
 def test_what_fails_is_told_alone(world: World, stream: Streamed, history: Recorded) -> None:
@@ -292,7 +285,7 @@ def test_an_image_that_cannot_be_read_is_left_out(
     world: World, stream: Streamed, history: Recorded, image: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ada = world.save()
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     _, record = stream.taken()
     record["dynamodb"][image]["row"] = {"S": "damaged"}
 
@@ -306,7 +299,7 @@ def test_a_deletion_of_what_could_not_be_read_is_told_to_nobody(
     world: World, stream: Streamed, history: Recorded
 ) -> None:
     ada = world.save(departments=["Care"])
-    delete(world, ada)
+    world.delete(ada)
     _, record = stream.taken()
     record["dynamodb"]["OldImage"]["row"] = {"S": "damaged"}
     assert stream.hand_over([record]) == []
@@ -334,7 +327,7 @@ def test_a_version_tells_who_made_it(world: World, stream: Streamed, history: Re
     ada = world.save(departments=["Care"])
     body = {"personas": [{"persona_id": ada, "name": "Grace"}]}
     assert world.client("coach", X_MCP="true").call("update", body).status == 200
-    delete(world, ada)
+    world.delete(ada)
     stream.flow()
     told = [(each.changed_by and each.changed_by.name, each.mcp) for each in history.records(ada)]
     assert told == [("root", False), ("coach", True), ("root", False)]
@@ -342,12 +335,12 @@ def test_a_version_tells_who_made_it(world: World, stream: Streamed, history: Re
 
 def test_a_version_that_was_put_late_tells_the_same(world: World, stream: Streamed, history: Recorded) -> None:
     ada = world.save()
-    update(world, ada, color="Plum")
+    world.update(ada, color="Plum")
     stream.flow()
     told = history.records(ada)
     assert history.store.purge(GROUP, ada) > 0
 
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     stream.flow()
 
     assert history.records(ada)[1:] == told[:1]
@@ -358,7 +351,7 @@ def test_what_the_last_release_writes_is_recorded_by_its_images(
 ) -> None:
     # Given an update of the last release, which leaves the authorship of the version before on the item,
     ada = world.save(name="Ada")
-    update(world, ada, name="Grace")
+    world.update(ada, name="Grace")
     created, updated = stream.taken()
     images = updated["dynamodb"]
     images["NewImage"]["authorship"] = images["OldImage"]["authorship"]
@@ -375,8 +368,8 @@ def test_of_what_tells_no_write_the_first_version_alone_was_created(
 ) -> None:
     # Given versions of the last release, which are put when the next ones replace them,
     ada = world.save()
-    update(world, ada, name="Grace")
-    update(world, ada, name="Mary")
+    world.update(ada, name="Grace")
+    world.update(ada, name="Mary")
     _, second, third = stream.taken()
     for record in (second, third):
         del record["dynamodb"]["OldImage"]["authorship"]

@@ -45,20 +45,6 @@ WHOLE: Final = {
 }
 
 
-@pytest.fixture
-def stream(world: World) -> Streamed:
-    return Streamed(world.aws, world.guard)
-
-
-def update(world: World, persona_id: str, who: str = "root", /, **fields: object) -> None:
-    answer = world.client(who).call("update", {"personas": [{"persona_id": persona_id, **fields}]})
-    assert answer.status == 200, answer.text
-
-
-def delete(world: World, persona_id: str) -> None:
-    assert world.client().call("delete", {"persona_ids": [persona_id]}).status == 200
-
-
 def restore(world: World, persona_id: str, version: int, who: str = "root", /, **more: object) -> Answer:
     return world.client(who).call("restore", {"persona_id": persona_id, "version": version, **more})
 
@@ -91,7 +77,7 @@ class TestWhatComesBack:
         before = selected(world, persona_id)
         changed = {"name": "Bo", "description": None, "instructions": "", "color_id": TEAL, "active_flag": False}
         lists = {"department_ids": [SALES], "parameter_field_ids": [], "examples": ["Three."], "voice_ids": []}
-        update(world, persona_id, **changed, **lists)
+        world.update(persona_id, **changed, **lists)
         after = selected(world, persona_id)
         stream.flow()
 
@@ -103,7 +89,7 @@ class TestWhatComesBack:
 
     def test_the_new_version_says_from_which_it_was_made(self, world: World, stream: Streamed) -> None:
         persona_id = world.save("coach", department_ids=[CARE])
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
 
         answer = restore(world, persona_id, 1, "coach")
@@ -122,7 +108,7 @@ class TestWhatComesBack:
 
     def test_a_search_finds_it_by_its_old_values_at_once(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(name="Ada")
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
 
         restored(world, persona_id, 1)
@@ -133,7 +119,7 @@ class TestWhatComesBack:
     def test_its_texts_can_be_sent_back_by_their_ids(self, world: World, stream: Streamed) -> None:
         # Given texts that nobody has used for so long that the directory has lost them
         persona_id = world.save(description="An old one.")
-        update(world, persona_id, description="A new one.")
+        world.update(persona_id, description="A new one.")
         stream.flow()
         form = world.client().call("history", {"persona_id": persona_id, "version": 1}).body
         for raw in world.aws.dynamodb.scan(TableName=world.table.name)["Items"]:
@@ -150,7 +136,7 @@ class TestWhatComesBack:
 
     def test_withdrawn_entries_come_back_as_they_were(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(**WHOLE)
-        update(world, persona_id, color_id=TEAL, parameter_field_ids=[], voice_ids=[])
+        world.update(persona_id, color_id=TEAL, parameter_field_ids=[], voice_ids=[])
         stream.flow()
         world.add("colors", "Plum", {**color("Plum", "#6E2A59"), "active": False})
         world.add("voices", "Bass", {"voice": "Bass", "generated": False, "active": False})
@@ -163,7 +149,7 @@ class TestWhatComesBack:
 
     def test_a_field_that_left_the_catalogue_comes_back_too(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(**WHOLE)
-        update(world, persona_id, parameter_field_ids=[])
+        world.update(persona_id, parameter_field_ids=[])
         stream.flow()
         world.add("parameters", "Mood", parameter("Mood"))
 
@@ -173,7 +159,7 @@ class TestWhatComesBack:
 
     def test_what_is_the_personas_own_stays(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(**WHOLE)
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
         world.cast("Ward", persona_id, active=False)
         world.assign(persona_id, "coach")
@@ -192,7 +178,7 @@ class TestNoVersion:
     def test_a_restore_that_changes_no_field_makes_none(self, world: World, stream: Streamed, version: int) -> None:
         persona_id = world.save(name="Ada")
         for name in ("Bo", "Cy", "Bo", "Cy"):
-            update(world, persona_id, name=name)
+            world.update(persona_id, name=name)
         stream.flow()
         assert restored(world, persona_id, version) == (6 if version == 2 else 5)
         before = world.stored(persona_id)
@@ -209,7 +195,7 @@ class TestNoVersion:
 
     def test_a_refused_one_writes_nothing(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(description="One.")
-        update(world, persona_id, description="Two.")
+        world.update(persona_id, description="Two.")
         stream.flow()
         before = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
 
@@ -226,9 +212,9 @@ class TestRights:
     def persona_id(self, world: World, stream: Streamed) -> str:
         """Return a persona of Care and Sales in version 1, of Care in version 2, and of none in version 3."""
         persona_id = world.save(department_ids=[CARE, SALES])
-        update(world, persona_id, department_ids=[CARE])
-        update(world, persona_id, department_ids=[])
-        update(world, persona_id, department_ids=[CARE], name="Bo")
+        world.update(persona_id, department_ids=[CARE])
+        world.update(persona_id, department_ids=[])
+        world.update(persona_id, department_ids=[CARE], name="Bo")
         stream.flow()
         return persona_id
 
@@ -249,7 +235,7 @@ class TestRights:
         assert restored(world, persona_id, 2, "coach") == 5
 
     def test_who_may_not_edit_may_not_restore(self, world: World, persona_id: str) -> None:
-        update(world, persona_id, department_ids=[CARE, SALES])
+        world.update(persona_id, department_ids=[CARE, SALES])
 
         assert fault(restore(world, persona_id, 2, "coach")) == (403, "not_all_departments")
 
@@ -262,7 +248,7 @@ class TestRights:
     def test_parameter_fields_need_it_too(self, world: World, stream: Streamed, hidden: str) -> None:
         link = TONE_FORMAL if hidden == "parameter" else MOOD_ANGRY
         persona_id = world.save(department_ids=[CARE], parameter_field_ids=[link])
-        update(world, persona_id, parameter_field_ids=[])
+        world.update(persona_id, parameter_field_ids=[])
         stream.flow()
         if hidden == "parameter":
             world.add("parameters", "Tone", parameter("Tone", TONE_CALM, FORMAL, department_ids=[LEGAL]))
@@ -278,7 +264,7 @@ class TestRights:
 
     def test_those_that_the_persona_has_stay_its_own(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(department_ids=[CARE], parameter_field_ids=[MOOD_ANGRY])
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
         world.add("fields", "Mood/Angry", field_row("Angry", department_ids=[LEGAL]))
 
@@ -292,8 +278,8 @@ class TestDeleted:
         """Return a persona of Care that was in a scenario, and was deleted in its version 3."""
         persona_id = world.save(**WHOLE)
         world.cast("Ward", persona_id, active=False)
-        update(world, persona_id, name="Bo")
-        delete(world, persona_id)
+        world.update(persona_id, name="Bo")
+        world.delete(persona_id)
         return persona_id
 
     def test_it_comes_back_under_its_id_with_its_scenarios(self, world: World, stream: Streamed, deleted: str) -> None:
@@ -311,7 +297,7 @@ class TestDeleted:
         stream.flow()
         world.cast("Ward", persona_id, active=False)
         scenario_ids = world.persona(persona_id).scenario_ids
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         restored(world, persona_id, 1)
@@ -324,7 +310,7 @@ class TestDeleted:
         stream.flow()
         world.cast("Onboarding", persona_id, active=False)
         scenario_ids = world.persona(persona_id).scenario_ids
-        delete(world, persona_id)
+        world.delete(persona_id)
         records = stream.taken()
         with refusing("PutItem", after=1):
             assert stream.hand_over(records) == [records[-1]["dynamodb"]["SequenceNumber"]]
@@ -340,7 +326,7 @@ class TestDeleted:
         persona_id = world.save(**WHOLE)
         before = selected(world, persona_id)
         row = world.client().call("search").body["personas"]
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         restored(world, persona_id, 1)
@@ -353,7 +339,7 @@ class TestDeleted:
         answer = world.client(X_MCP="true").call("create", {"personas": [NEEDED]})
         persona_id = answer.body["results"][0]["persona_id"]
         before = world.persona(persona_id)
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         restored(world, persona_id, 1)
@@ -364,7 +350,7 @@ class TestDeleted:
     def test_profiles_that_name_it_still_do(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         world.assign(persona_id, "coach")
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         restored(world, persona_id, 1)
@@ -381,8 +367,8 @@ class TestDeleted:
 
     def test_the_rights_are_those_of_a_create(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(department_ids=[CARE, SALES])
-        update(world, persona_id, department_ids=[CARE])
-        delete(world, persona_id)
+        world.update(persona_id, department_ids=[CARE])
+        world.delete(persona_id)
         stream.flow()
 
         assert fault(restore(world, persona_id, 1, "coach")) == (403, "foreign_department")
@@ -414,7 +400,7 @@ class TestDeleted:
         stream.flow()
         restored(world, deleted, 1)
         stream.flow()
-        delete(world, deleted)
+        world.delete(deleted)
         stream.flow()
 
         told = world.client().call("history", {"persona_id": deleted}).body
@@ -426,7 +412,7 @@ class TestDeleted:
 class TestIdempotency:
     def test_a_repeat_gets_the_first_answer(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
         body = {"persona_id": persona_id, "version": 1}
 
@@ -438,7 +424,7 @@ class TestIdempotency:
     def test_a_repeat_of_a_call_that_was_cut_off_finds_what_it_did(self, world: World, stream: Streamed) -> None:
         # Given a restore whose record was lost half way, and others who went on since
         persona_id = world.save(department_ids=[CARE])
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
         body = {"persona_id": persona_id, "version": 1}
         client = world.client("coach")
@@ -451,7 +437,7 @@ class TestIdempotency:
                 ExpressionAttributeNames={"#status": "status", "#data": "data"},
                 ExpressionAttributeValues={":begun": {"S": "INPROGRESS"}, ":past": {"N": "0"}},
             )
-        update(world, persona_id, name="Cy", department_ids=[SALES])
+        world.update(persona_id, name="Cy", department_ids=[SALES])
         # When the call is repeated by who sees the persona no more
         answer = client.call("restore", body, idempotency_key="once")
         # Then it is told what it did, and nothing is done again.
@@ -461,7 +447,7 @@ class TestIdempotency:
 
 def test_a_damaged_version_is_told_to_superadmins_alone(world: World, stream: Streamed) -> None:
     persona_id = world.save(department_ids=[CARE])
-    update(world, persona_id, name="Bo")
+    world.update(persona_id, name="Bo")
     stream.flow()
     key = keys.version(GROUP, persona_id, keys.VERSION_RECORDS, 1)
     world.aws.dynamodb.put_item(

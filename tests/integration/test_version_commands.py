@@ -29,13 +29,13 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def ada(world: World) -> str:
+def ada(world: World, stream: Streamed) -> str:
     """Save a persona in three versions, and have them recorded."""
     persona_id = world.save("coach", name="Ada", instructions="Ask.\nListen.", department_ids=[CARE])
     for changes in ({"instructions": "Ask.\nWait.", "voice_ids": [ALTO]}, {"description": "Says \x1b[2J."}):
         answer = world.client(X_MCP="yes").call("update", {"personas": [{"persona_id": persona_id, **changes}]})
         assert answer.status == 200
-    Streamed(world.aws, world.guard).flow()
+    stream.flow()
     return persona_id
 
 
@@ -66,7 +66,7 @@ class TestHistory:
 
     def test_says_what_is_about_to_be_recorded(self, run: Run, ada: str, world: World) -> None:
         for name in ("Bo", "Cy"):
-            world.client().call("update", {"personas": [{"persona_id": ada, "name": name}]})
+            world.update(ada, name=name)
 
         assert "About to be recorded: 4." in run("history", ada).stderr
 
@@ -108,9 +108,9 @@ class TestRestore:
         assert result.stdout == "The persona is as it was in version 1. That is version 4.\n"
         assert world.persona(ada).form.voice_ids == ()
 
-    def test_brings_a_deleted_persona_back_by_its_id(self, run: Run, ada: str, world: World) -> None:
-        world.client().call("delete", {"persona_ids": [ada]})
-        Streamed(world.aws, world.guard).flow()
+    def test_brings_a_deleted_persona_back_by_its_id(self, run: Run, ada: str, world: World, stream: Streamed) -> None:
+        world.delete(ada)
+        stream.flow()
 
         assert "That is version 5." in run("restore", ada, "--version", "2").stdout
         assert world.persona(ada).version == 5

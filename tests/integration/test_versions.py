@@ -13,20 +13,6 @@ from support.world import ALTO, BASS, CARE, GROUP, LEGAL, NEEDED, NOBODY, PEOPLE
 MISSING = (404, "not_found")
 
 
-@pytest.fixture
-def stream(world: World) -> Streamed:
-    return Streamed(world.aws, world.guard)
-
-
-def update(world: World, persona_id: str, who: str = "root", /, **fields: object) -> None:
-    answer = world.client(who).call("update", {"personas": [{"persona_id": persona_id, **fields}]})
-    assert answer.status == 200, answer.text
-
-
-def delete(world: World, persona_id: str) -> None:
-    assert world.client().call("delete", {"persona_ids": [persona_id]}).status == 200
-
-
 def history(world: World, persona_id: str, who: str = "root", /, **asked: object) -> dict[str, Any]:
     answer = world.client(who).call("history", {"persona_id": persona_id, **asked})
     assert answer.status == 200, answer.text
@@ -74,7 +60,7 @@ class TestHistory:
         stream.flow()
         recorded = history(world, persona_id)["versions"]
         for name in ("Bo", "Cy", "Di"):
-            update(world, persona_id, name=name)
+            world.update(persona_id, name=name)
 
         told = history(world, persona_id)
 
@@ -85,7 +71,7 @@ class TestHistory:
 
     def test_tells_the_same_of_a_version_before_and_after_it_is_recorded(self, world: World, stream: Streamed) -> None:
         persona_id = world.save("admin", department_ids=[CARE])
-        update(world, persona_id, "coach", description="Sends.", voice_ids=[ALTO])
+        world.update(persona_id, "coach", description="Sends.", voice_ids=[ALTO])
         before = history(world, persona_id)["versions"][0]
 
         stream.flow()
@@ -98,7 +84,7 @@ class TestHistory:
     ) -> None:
         persona_id = world.save()
         if version == 2:
-            update(world, persona_id, name="Bo")
+            world.update(persona_id, name="Bo")
         world.aws.dynamodb.update_item(
             TableName=world.table.name,
             Key={name: encode(value) for name, value in keys.persona(GROUP, persona_id).attributes().items()},
@@ -110,7 +96,7 @@ class TestHistory:
     def test_goes_on_where_a_page_ends(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         for number in range(2, 8):
-            update(world, persona_id, name=f"Name {number}")
+            world.update(persona_id, name=f"Name {number}")
         stream.flow()
 
         first = history(world, persona_id, page_size=3)
@@ -123,7 +109,7 @@ class TestHistory:
 
     def test_a_page_of_which_nothing_is_behind_has_no_next(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
 
         assert history(world, persona_id, page_size=2)["next_before_version"] is None
@@ -138,15 +124,15 @@ class TestHistory:
         persona_id = world.save()
         stream.flow()
         for number in range(2, 6):
-            update(world, persona_id, name=f"Name {number}")
+            world.update(persona_id, name=f"Name {number}")
 
         assert history(world, persona_id, before_version=before)["pending"] == pending
 
     def test_gaps_below_the_highest_recorded_version_are_not_pending(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.taken()
-        update(world, persona_id, name="Cy")
+        world.update(persona_id, name="Cy")
         stream.flow()
 
         told = history(world, persona_id)
@@ -157,7 +143,7 @@ class TestHistory:
         self, world: World, stream: Streamed, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         persona_id = world.save()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         assert history(world, persona_id)["pending"] == [1]
         monkeypatch.setattr("personas.operations.history.STREAM_REMEMBERS", timedelta())
 
@@ -165,7 +151,7 @@ class TestHistory:
 
     def test_shows_one_version_with_its_values(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(department_ids=[CARE], examples=["One.", "Two."], voice_ids=[ALTO])
-        update(world, persona_id, color_id=PLUM, voice_ids=[BASS])
+        world.update(persona_id, color_id=PLUM, voice_ids=[BASS])
         stream.flow()
 
         (version,) = history(world, persona_id, version=1)["versions"]
@@ -197,7 +183,7 @@ class TestHistory:
         persona_id = world.save()
         stream.taken()
         for name in ("Bo", "Cy"):
-            update(world, persona_id, name=name)
+            world.update(persona_id, name=name)
 
         assert fault(world.client().call("history", {"persona_id": persona_id, "version": version})) == MISSING
 
@@ -209,10 +195,10 @@ class TestDepartments:
     def moved(self, world: World, stream: Streamed) -> str:
         """Return a persona of Sales in its versions 1, 3 and 4, of Care in 2 and 5, and not recorded in 6 and 7."""
         persona_id = world.save(department_ids=[SALES])
-        update(world, persona_id, department_ids=[CARE])
-        update(world, persona_id, department_ids=[SALES])
-        update(world, persona_id, name="Secret of Sales")
-        update(world, persona_id, department_ids=[CARE])
+        world.update(persona_id, department_ids=[CARE])
+        world.update(persona_id, department_ids=[SALES])
+        world.update(persona_id, name="Secret of Sales")
+        world.update(persona_id, department_ids=[CARE])
         stream.flow()
         return persona_id
 
@@ -256,11 +242,11 @@ class TestDepartments:
 
     def test_a_pending_version_is_told_only_where_its_departments_are_known(self, world: World, moved: str) -> None:
         # Given versions 6 and 7 of Sales, and 8 to 10 of Care, none of them recorded
-        update(world, moved, department_ids=[SALES])
-        update(world, moved, name="Another secret")
-        update(world, moved, department_ids=[CARE])
-        update(world, moved, name="Ada")
-        update(world, moved, name="Bea")
+        world.update(moved, department_ids=[SALES])
+        world.update(moved, name="Another secret")
+        world.update(moved, department_ids=[CARE])
+        world.update(moved, name="Ada")
+        world.update(moved, name="Bea")
         # Then who sees Care alone is told of those since the last move, and a superadmin of all.
         assert history(world, moved, "coach")["pending"] == [8, 9]
         assert history(world, moved)["pending"] == [6, 7, 8, 9]
@@ -275,7 +261,7 @@ class TestDeleted:
     def test_a_deletion_that_is_not_recorded_yet_hides_the_persona(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         stream.flow()
-        delete(world, persona_id)
+        world.delete(persona_id)
 
         assert fault(world.client().call("history", {"persona_id": persona_id})) == MISSING
 
@@ -287,8 +273,8 @@ class TestDeleted:
 
     def test_it_is_there_for_who_could_see_its_last_version(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(department_ids=[SALES])
-        update(world, persona_id, department_ids=[CARE])
-        delete(world, persona_id)
+        world.update(persona_id, department_ids=[CARE])
+        world.delete(persona_id)
         stream.flow()
 
         assert numbers(history(world, persona_id, "coach")) == [3, 2]
@@ -299,7 +285,7 @@ class TestDeleted:
 
     def test_its_deletion_has_no_values(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         (version,) = history(world, persona_id, version=2)["versions"]
@@ -311,8 +297,8 @@ class TestDeleted:
     ) -> None:
         # Given a persona of Care that was deleted, and another one of Sales under its id
         persona_id = world.save(department_ids=[CARE], name="Old")
-        update(world, persona_id, name="Older")
-        delete(world, persona_id)
+        world.update(persona_id, name="Older")
+        world.delete(persona_id)
         stream.flow()
         assert world.save("seller", id=persona_id, department_ids=[SALES], name="New") == persona_id
         # When nothing of it is recorded yet
@@ -328,7 +314,7 @@ class TestDeleted:
 
     def test_comparing_with_a_deletion_shows_what_is_gone(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(examples=["One."])
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
 
         told = compare(world, persona_id, from_version=1)
@@ -343,7 +329,7 @@ class TestDeleted:
 class TestCompare:
     def test_tells_the_fields_that_differ(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(instructions="Ask.\nListen.", voice_ids=[ALTO], department_ids=[CARE])
-        update(world, persona_id, instructions="Ask.\nWait.", voice_ids=[ALTO, BASS], color_id=PLUM)
+        world.update(persona_id, instructions="Ask.\nWait.", voice_ids=[ALTO, BASS], color_id=PLUM)
         stream.flow()
 
         told = compare(world, persona_id, "coach", from_version=1, to_version=2)
@@ -383,7 +369,7 @@ class TestCompare:
     def test_goes_to_the_version_that_stands_unless_told_otherwise(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         stream.flow()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
 
         told = compare(world, persona_id, from_version=1)
 
@@ -391,7 +377,7 @@ class TestCompare:
 
     def test_goes_backwards_too(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
-        update(world, persona_id, name="Bo")
+        world.update(persona_id, name="Bo")
         stream.flow()
 
         (difference,) = compare(world, persona_id, from_version=2, to_version=1)["differences"]
@@ -431,7 +417,7 @@ class TestForgotten:
         persona_id = world.save()
         stored = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
         for number in range(2, 6):
-            update(world, persona_id, name=f"Name {number}")
+            world.update(persona_id, name=f"Name {number}")
         stream.flow()
         for raw in stored:
             world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
@@ -445,12 +431,12 @@ class TestForgotten:
     def test_the_one_under_the_current_number_is_not_shown(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         stored = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
-        update(world, persona_id, name="Forgotten")
+        world.update(persona_id, name="Forgotten")
         stream.flow()
         for raw in stored:
             world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
         world.restart()
-        update(world, persona_id, color="Plum")
+        world.update(persona_id, color="Plum")
 
         told = history(world, persona_id)
 
@@ -462,13 +448,13 @@ class TestForgotten:
     ) -> None:
         persona_id = world.save()
         stored = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
-        delete(world, persona_id)
+        world.delete(persona_id)
         stream.flow()
         for raw in stored:
             world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
         world.restart()
         stream.taken()
-        delete(world, persona_id)
+        world.delete(persona_id)
 
         assert fault(world.client().call("history", {"persona_id": persona_id})) == MISSING
 

@@ -29,6 +29,7 @@ from support.client import Answer, Client
 from support.described import described
 from support.iam import Guard
 from support.issuer import Issuer, serving
+from support.streamed import Streamed
 from support.world import Clock, World
 
 
@@ -157,6 +158,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
     monkeypatch.setattr("personas.services.utc_now", moved)
     return moved
+
+
+@pytest.fixture
+def stream(world: World) -> Streamed:
+    """Provide the stream of what is written, and the function that records it."""
+    return Streamed(world.aws, world.guard)
 
 
 @pytest.fixture

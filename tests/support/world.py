@@ -365,6 +365,16 @@ class World:
         assert answer.status == 200, answer.text
         return cast("str", answer.body["draft_id"])
 
+    def update(self, persona_id: str, who: str = "root", /, **fields: object) -> None:
+        """Update a persona through the API."""
+        answer = self.client(who).call("update", {"personas": [{"persona_id": persona_id, **fields}]})
+        assert answer.status == 200, answer.text
+
+    def delete(self, persona_id: str) -> None:
+        """Delete a persona through the API."""
+        answer = self.client().call("delete", {"persona_ids": [persona_id]})
+        assert answer.status == 200, answer.text
+
     # ---- What is stored ----------------------------------------------------------------------------------------------
 
     def stored(self, persona_id: str, group: str = GROUP) -> Stored | None:
