@@ -1,36 +1,22 @@
 """`personas list`, `show`, `delete` and the options that name things, on the handlers."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from personas_tools.cli import main
 from support.exported import stored
-from support.transport import Handlers, connect
-from support.world import World
-
-type Run = Callable[..., Result]
-
-NOBODY = "00000000-0000-4000-8000-000000000000"
+from support.transport import Handlers, Run, command_line
+from support.world import NOBODY, World
 
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs a command on the handlers; ``fails`` is the expected exit code."""
-    connect(monkeypatch, Handlers(world.client(), stored=partial(stored, world)))
-
-    def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
-        environ = {"COLUMNS": "200", "PERSONAS_KEY": world.key(who)}
-        result = CliRunner().invoke(main, arguments, env=environ)
-        assert result.exit_code == fails, (result.output, result.exception)
-        return result
-
-    return invoke
+    return command_line(monkeypatch, world, Handlers(world.client(), stored=partial(stored, world)))
 
 
 @pytest.fixture

@@ -1,31 +1,17 @@
 """`personas history`, `diff` and `restore --version`, on the handlers."""
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner, Result
 
-from personas_tools.cli import main
 from support.streamed import Streamed
-from support.transport import Handlers, connect
-from support.world import ALTO, CARE, World
-
-type Run = Callable[..., Result]
+from support.transport import Handlers, Run, command_line
+from support.world import ALTO, CARE, NOBODY, World
 
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs a command on the handlers; ``fails`` is the expected exit code."""
-    connect(monkeypatch, Handlers(world.client()))
-
-    def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
-        environ = {"COLUMNS": "200", "PERSONAS_KEY": world.key(who)}
-        result = CliRunner().invoke(main, arguments, env=environ)
-        assert result.exit_code == fails, (result.output, result.exception)
-        return result
-
-    return invoke
+    return command_line(monkeypatch, world, Handlers(world.client()))
 
 
 @pytest.fixture
@@ -71,7 +57,7 @@ class TestHistory:
         assert "About to be recorded: 4." in run("history", ada).stderr
 
     def test_an_unknown_id_is_told_as_by_the_other_commands(self, run: Run) -> None:
-        assert "No persona has the id" in run("history", "00000000-0000-4000-8000-000000000000", fails=1).stderr
+        assert "No persona has the id" in run("history", NOBODY, fails=1).stderr
 
 
 class TestDiff:

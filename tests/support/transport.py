@@ -8,10 +8,15 @@ from functools import partial
 
 import httpx2
 import pytest
+from click.testing import CliRunner, Result
 
 from personas_tools import http_api
+from personas_tools.cli import main
 from personas_tools.http_api import Api
 from support.client import Client, event
+from support.world import World
+
+type Run = Callable[..., Result]
 
 
 @dataclass
@@ -52,3 +57,20 @@ class Handlers(httpx2.BaseTransport):
 def connect(patch: pytest.MonkeyPatch, handlers: Handlers) -> None:
     """Let commands call the handlers, and nobody pause before a call is made again, until ``patch`` is undone."""
     patch.setattr(http_api, "Api", partial(Api, transport=handlers, pause=lambda seconds: None))
+
+
+def command_line(patch: pytest.MonkeyPatch, world: World, handlers: Handlers) -> Run:
+    """Return a function that runs a command on the handlers, until ``patch`` is undone.
+
+    It is given the words of the command, ``who`` runs it, one of the world's people, and how it ``fails``: the expected
+    exit code.
+    """
+    connect(patch, handlers)
+
+    def invoke(*arguments: str, who: str = "root", fails: int = 0) -> Result:
+        environ = {"COLUMNS": "200", "PERSONAS_KEY": world.key(who)}
+        result = CliRunner().invoke(main, arguments, env=environ)
+        assert result.exit_code == fails, (result.output, result.exception)
+        return result
+
+    return invoke
