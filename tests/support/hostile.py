@@ -80,6 +80,39 @@ HEADERS: Final[Mapping[str, Sequence[str]]] = {
 """Headers and what is wrong, or right but rare, in them."""
 
 
+def _named_twice(raw: bytes) -> bytes:
+    """Return a body with every name twice, the second time for something else; a large one is torn otherwise."""
+    if len(raw) >= MEGABYTE:
+        return _half_a_sign(raw)
+    return raw.replace(b'{"', b'{"group_id": 1, "group_id": [2], "').replace(b"}", b', "name": "twice"}')
+
+
+def _half_a_sign(raw: bytes) -> bytes:
+    """Return a body with the first half of a surrogate pair, and a backslash, behind its first quotation marks."""
+    return raw.replace(b'"', b'"\\ud83d\\', 3)
+
+
+TEARS: Final[Sequence[Callable[[bytes, int, Random], bytes]]] = (
+    lambda raw, at, _: raw[:at],
+    lambda raw, at, chance: raw[:at] + bytes([chance.randrange(256)]) + raw[at:],
+    lambda raw, at, chance: raw[:at] + bytes([chance.randrange(256)]) + raw[at + 1 :],
+    lambda raw, at, chance: (
+        raw[:at] + chance.choice((b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80")) + raw[at:]
+    ),
+    lambda raw, *_: b"\xef\xbb\xbf" + raw,
+    lambda raw, _, chance: raw.decode(errors="replace").encode(chance.choice(("utf-16", "utf-32", "utf-7"))),
+    lambda raw, _, chance: raw + chance.choice((b"\x00", b"{}", b",", b"]" * 1_000, b" " * 1_000, b"\n")),
+    lambda _raw, _, chance: chance.choice((b"", b" ", b"null", b"[]", b'"x"', b"7", b"{", b"\x00", b"{}" * 1_000)),
+    lambda raw, *_: _named_twice(raw),
+    lambda raw, *_: raw.replace(b'": ', b'": /* */ ').replace(b"}", b",}"),
+    lambda raw, *_: raw.replace(b'"', b"'"),
+    lambda raw, *_: raw.replace(b" ", b"\xc2\xa0"),
+    lambda raw, _, chance: b" " * chance.choice((10, MEGABYTE)) + raw,
+    lambda raw, *_: _half_a_sign(raw),
+)
+"""The ways to tear a written body: each is given the bytes, a place in them, and the source of chance."""
+
+
 @dataclass
 class Shot:
     """One request, and the bytes of its body; None where they cannot be told."""
@@ -173,42 +206,12 @@ class Gun:
             text = text.replace(place, raw)
         return text.encode(errors="surrogatepass")[:EVENT_MAX]
 
-    def _torn(self, raw: bytes) -> bytes:  # noqa: PLR0912  # a list of ways to tear, one a line or two
+    def _torn(self, raw: bytes) -> bytes:
         """Return the bytes, in most cases as they are, otherwise damaged."""
-        chance = self.chance
-        if chance.random() < 0.6:
+        if self.chance.random() < 0.6:
             return raw
-        at = chance.randrange(len(raw) + 1)
-        match chance.randrange(14):
-            case 0:
-                return raw[:at]
-            case 1:
-                return raw[:at] + bytes([chance.randrange(256)]) + raw[at:]
-            case 2:
-                return raw[:at] + bytes([chance.randrange(256)]) + raw[at + 1 :]
-            case 3:
-                return raw[:at] + chance.choice((b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80")) + raw[at:]
-            case 4:
-                return b"\xef\xbb\xbf" + raw
-            case 5:
-                return raw.decode(errors="replace").encode(chance.choice(("utf-16", "utf-32", "utf-7")))
-            case 6:
-                return raw + chance.choice((b"\x00", b"{}", b",", b"]" * 1_000, b" " * 1_000, b"\n"))
-            case 7:
-                return chance.choice((b"", b" ", b"null", b"[]", b'"x"', b"7", b"{", b"\x00", b"{}" * 1_000))
-            case 8 if len(raw) < MEGABYTE:
-                # Every name twice, the second time for something else.
-                return raw.replace(b'{"', b'{"group_id": 1, "group_id": [2], "').replace(b"}", b', "name": "twice"}')
-            case 9:
-                return raw.replace(b'": ', b'": /* */ ').replace(b"}", b",}")
-            case 10:
-                return raw.replace(b'"', b"'")
-            case 11:
-                return raw.replace(b" ", b"\xc2\xa0")
-            case 12:
-                return b" " * chance.choice((10, MEGABYTE)) + raw
-            case _:
-                return raw.replace(b'"', b'"\\ud83d\\', 3)
+        at = self.chance.randrange(len(raw) + 1)
+        return self.chance.choice(TEARS)(raw, at, self.chance)
 
     # ---- How it is sent ----------------------------------------------------------------------------------------------
 
