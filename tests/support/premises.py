@@ -167,7 +167,7 @@ class Premises:
 
     def objects(self, prefix: str) -> list[str]:
         """Return the keys of the bucket's objects that begin with that prefix."""
-        return [key for key in self._bucket.keys() if key.startswith(prefix)]  # noqa: SIM118  # not quite a dict
+        return [key for key in self._bucket if key.startswith(prefix)]
 
     @property
     def _bucket(self) -> Any:

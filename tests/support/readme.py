@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,8 +54,10 @@ def run_session(checkout: Path, patience: float = 120) -> tuple[list[str], str]:
     assert all(step.shown for step in steps)
     script = checkout / "session.sh"
     script.write_text("\n".join(f"{step.commands}\necho '{_END.strip()}'" for step in steps), encoding="utf-8")
+    bash = shutil.which("bash")
+    assert bash is not None
     session = subprocess.run(
-        ["bash", str(script)],  # noqa: S607  # whichever bash a reader has
+        [bash, str(script)],
         cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

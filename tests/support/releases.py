@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.request import urlopen
 from uuid import uuid4
 from zipfile import ZipFile
 
+import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -106,9 +106,9 @@ class Group:
         upload_id = self.succeed(by, "export", body)["upload_id"]
         answer = self.call(read_by, "download", {"upload_id": upload_id})
         assert answer.status == 302, answer.text
-        with urlopen(answer.headers["Location"], timeout=30) as file:  # noqa: S310 - the emulator's own address
-            content: bytes = file.read()
-        return content
+        file = httpx2.get(answer.headers["Location"], trust_env=False, timeout=30)
+        assert file.status_code == 200, file.text
+        return file.content
 
     def _command(self, *words: str, typed: str | None = None) -> str:
         where = ("--table", self.stack.personas_table, "--group", self.id)

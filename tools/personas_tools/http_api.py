@@ -35,6 +35,7 @@ _BUSY_CODES: Final = frozenset({"idempotency_in_progress", "outcome_unknown"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 # A function answers within 29 s, and API Gateway waits 30.
 _TIMEOUT: Final = httpx2.Timeout(35.0, connect=5.0)
+_CHANCE: Final = random.SystemRandom()
 
 type Waiting = Callable[[float, str], None]
 """Called before a pause with its seconds and the reason."""
@@ -198,7 +199,7 @@ class Api:
                 raise ApiError(f"{what} failed after {attempt + 1} tries: {reason}{asked}")
             backoff = min(2.0**attempt, LONGEST_PAUSE)
             # Half of it at random, so that several importers do not come back at the same moment.
-            seconds = max(retry_after, backoff * random.uniform(0.5, 1))  # noqa: S311  # jitter, not a secret
+            seconds = max(retry_after, backoff * _CHANCE.uniform(0.5, 1))
             self.waiting(seconds, reason)
             self._pause(seconds)
         raise AssertionError("the last try returns or raises")
