@@ -14,6 +14,7 @@ from personas.runtime import clock
 from personas_tools.watches import watches
 from support.client import event
 from support.environments import Environment, shifted
+from support.template_checks import OWN_METRICS
 from support.world import NEEDED, NOBODY, World
 
 SCHEDULED: Final = json.loads((Path(__file__).parents[2] / "events/scheduled.json").read_text(encoding="utf-8"))
@@ -179,13 +180,4 @@ def test_there_is_an_alarm_on_each() -> None:
     metrics = [metric for watch in watches({}, {}) for alarm in watch.alarms for metric in alarm.metrics.values()]
     own = {(metric.name, *metric.dimensions.items()) for metric in metrics if metric.namespace == NAMESPACE}
     stack = ("service", "AWS::StackName")
-    names = (
-        "ClocksOff",
-        "CollectionSize",
-        "Conflicts",
-        "RefreshAge",
-        "Unauthenticated",
-        "UnreadableItems",
-        "ViewEvictions",
-    )
-    assert own == {(name, stack) for name in names}
+    assert own == {(name, stack) for name in OWN_METRICS}

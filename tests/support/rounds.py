@@ -26,7 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from personas.runtime import THREADS, Parallel
+from personas.runtime import THREADS
+from support.in_order import InOrder
 
 
 class Watched(Protocol):
@@ -68,19 +69,22 @@ class Rounds:
         self.requests.clear()
         yield self
 
-    def cost_of[T](self, call: Callable[[], T]) -> tuple[int, T]:
-        """Return the cost of a call of a block, and its result; an error of the call is raised."""
+    @contextmanager
+    def noting(self, costs: list[int]) -> Iterator[None]:
+        """Add the rounds of a call of a block to ``costs``, and not to those that were taken; also if it fails."""
         before = self.taken
-        result = call()
-        cost, self.taken = self.taken - before, before
-        return cost, result
+        try:
+            yield
+        finally:
+            costs.append(self.taken - before)
+            self.taken = before
 
     def _sent(self, event_name: str, **_: object) -> None:
         self.taken += 1
         self.requests.append(event_name.rpartition(".")[2])
 
 
-class CountingParallel(Parallel):
+class CountingParallel(InOrder):
     """A replacement of threads: it runs calls one after another and counts as if on ``threads`` threads."""
 
     def __init__(self, rounds: Rounds, threads: int = THREADS) -> None:
@@ -93,26 +97,12 @@ class CountingParallel(Parallel):
         if rounds.in_block:
             raise AssertionError("a call that runs beside others must not run others in parallel itself")
         costs: list[int] = []
-        results: list[T] = []
-        errors: list[Exception] = []
         rounds.in_block = True
-        began = rounds.taken
         try:
-            for call in calls:
-                try:
-                    cost, result = rounds.cost_of(call)
-                    results.append(result)
-                except Exception as error:  # noqa: BLE001  # raised below, when all have ended, as Parallel does
-                    errors.append(error)
-                    cost = rounds.taken - began
-                    rounds.taken = began
-                costs.append(cost)
+            return super().run([rounds.noting(costs)(call) for call in calls])
         finally:
             rounds.in_block = False
-        rounds.taken += makespan(costs, self.threads)
-        if errors:
-            raise errors[0]
-        return results
+            rounds.taken += makespan(costs, self.threads)
 
 
 def makespan(costs: Sequence[int], threads: int) -> int:

@@ -178,6 +178,17 @@ NAMES_OTHERS: Final = frozenset(
 )
 """Types whose FunctionName is that of another resource, and whose own name, if they have one, is one within it."""
 
+OWN_METRICS: Final = (
+    "ClocksOff",
+    "CollectionSize",
+    "Conflicts",
+    "RefreshAge",
+    "Unauthenticated",
+    "UnreadableItems",
+    "ViewEvictions",
+)
+"""The metrics that the functions write."""
+
 METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
     # As the services' documentation lists them. An HTTP API has 4xx and 5xx, a REST API 4XXError and 5XXError.
     **dict.fromkeys(
@@ -204,21 +215,7 @@ METRICS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
         (("QueueName",),),
     ),
     # The metrics that personas.observability writes; tests/integration/test_metrics.py checks the lines.
-    **dict.fromkeys(
-        [
-            ("Personas", name)
-            for name in (
-                "ClocksOff",
-                "CollectionSize",
-                "Conflicts",
-                "RefreshAge",
-                "Unauthenticated",
-                "UnreadableItems",
-                "ViewEvictions",
-            )
-        ],
-        (("service",),),
-    ),
+    **dict.fromkeys([("Personas", name) for name in OWN_METRICS], (("service",),)),
 }
 """The metrics that exist, and the sets of dimensions that each is kept by."""
 

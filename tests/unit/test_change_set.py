@@ -26,6 +26,11 @@ def change(action: str, name: str, kind: str, **rest: Any) -> "ChangeTypeDef":
     return {"Type": "Resource", "ResourceChange": {**known, **rest}}
 
 
+def modification(name: str, kind: str, replacement: str, *details: dict[str, Any]) -> "ChangeTypeDef":
+    """Return a change of a resource that exists, and if it is replaced."""
+    return change("Modify", name, kind, Replacement=replacement, Details=[*details])
+
+
 def because(attribute: str, name: str | None, recreation: str) -> dict[str, Any]:
     """Return the detail of a change: the property, and if another value of it needs another resource."""
     target = {"Attribute": attribute, "RequiresRecreation": recreation, **({"Name": name} if name else {})}
@@ -36,16 +41,12 @@ ORDINARY: Final = [
     change("Add", "HistoryTable", "AWS::DynamoDB::Table"),
     change("Add", "GetFunctionVersion1a2b3c4d5e", "AWS::Lambda::Version"),
     change("Remove", "GetFunctionVersion0f9e8d7c6b", "AWS::Lambda::Version"),
-    change("Modify", "GetFunction", "AWS::Lambda::Function", Replacement="False"),
-    change("Modify", "LatencyAlarm", "AWS::CloudWatch::Alarm", Replacement="True"),
-    change(
-        "Modify",
-        "PersonasTable",
-        "AWS::DynamoDB::Table",
-        Replacement="False",
-        Details=[because("Properties", "StreamSpecification", "Never")],
+    modification("GetFunction", "AWS::Lambda::Function", "False"),
+    modification("LatencyAlarm", "AWS::CloudWatch::Alarm", "True"),
+    modification(
+        "PersonasTable", "AWS::DynamoDB::Table", "False", because("Properties", "StreamSpecification", "Never")
     ),
-    change("Modify", "Bucket", "AWS::S3::Bucket", Replacement="False", Details=[because("Tags", None, "Never")]),
+    modification("Bucket", "AWS::S3::Bucket", "False", because("Tags", None, "Never")),
 ]
 
 
@@ -57,25 +58,18 @@ def test_an_ordinary_deployment_is_not_refused() -> None:
     ("fault", "said"),
     [
         (
-            change(
-                "Modify",
+            modification(
                 "PersonasTable",
                 "AWS::DynamoDB::Table",
-                Replacement="True",
-                Details=[
-                    because("Properties", "LocalSecondaryIndexes", "Always"),
-                    because("Properties", "SSESpecification", "Never"),
-                ],
+                "True",
+                because("Properties", "LocalSecondaryIndexes", "Always"),
+                because("Properties", "SSESpecification", "Never"),
             ),
             "PersonasTable would be replaced by another, empty one, because of LocalSecondaryIndexes",
         ),
         (
-            change(
-                "Modify",
-                "Bucket",
-                "AWS::S3::Bucket",
-                Replacement="Conditional",
-                Details=[because("Properties", "BucketName", "Conditionally")],
+            modification(
+                "Bucket", "AWS::S3::Bucket", "Conditional", because("Properties", "BucketName", "Conditionally")
             ),
             "Bucket would be replaced by another, empty one, because of BucketName",
         ),

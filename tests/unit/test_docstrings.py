@@ -49,10 +49,16 @@ def test_nothing_asks(folder: str) -> None:
     assert [each for path in sorted((ROOT / folder).rglob("*.py")) for each in questions(path)] == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["What it is.", "The thing. How it is done.", "One line.\n\n    Who does it.", "When it was made.", "Why: so."],
+QUESTIONS: Final = (
+    "What it is.",
+    "The thing. How it is done.",
+    "One line.\n\n    Who does it.",
+    "When it was made.",
+    "Why: so.",
 )
+
+
+@pytest.mark.parametrize("text", QUESTIONS)
 def test_a_question_is_found(text: str, tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(f'"""{text}"""\n', encoding="utf-8")
@@ -61,7 +67,7 @@ def test_a_question_is_found(text: str, tmp_path: Path) -> None:
 
 def test_a_comment_that_asks_is_found(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
-    path.write_text("x = 1  # What it is.\n# One. How it is done.\n# The rest.\n", encoding="utf-8")
+    path.write_text(f"x = 1  # {QUESTIONS[0]}\n# {QUESTIONS[1]}\n# The rest.\n", encoding="utf-8")
     assert len(list(questions(path))) == 2
 
 
