@@ -1,10 +1,15 @@
 """AWS within the test's own process, made from template.yaml."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import _lru_cache_wrapper, cache
 from typing import TYPE_CHECKING, Final
+
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from personas_tools.template import Function, TableRequest
 
@@ -14,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 REGION: Final = "eu-central-1"
-
-_CACHED: Final = type(cache(int))
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,28 @@ def create_tables(
             )
 
 
+@contextmanager
+def tables_as_they_are(dynamodb: "DynamoDBClient") -> Iterator[None]:
+    """Put all tables back, in the end, to what they hold now."""
+    backend = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][dynamodb.meta.region_name]
+    before = backend.tables
+    backend.tables = deepcopy(before)
+    yield
+    backend.tables = before
+
+
 def forget() -> None:
     """Empty every ``functools.cache`` of the package, as a new execution environment would find them."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "personas":
-            for value in list(vars(module).values()):
-                if isinstance(value, _CACHED):
-                    value.cache_clear()
+    for cached in _cached(len(sys.modules)):
+        cached.cache_clear()
+
+
+@cache
+def _cached(_modules: int) -> list["_lru_cache_wrapper[object]"]:
+    """Return the functions of the package that have a cache; it is looked through again where a module has come."""
+    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "personas"]
+    values = [value for module in modules for value in list(vars(module).values())]
+    return [value for value in values if isinstance(value, _lru_cache_wrapper)]
 
 
 def lambda_environment(function: Function) -> dict[str, str]:

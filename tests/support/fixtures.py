@@ -24,13 +24,14 @@ from moto.core.serialize import AttributePicker, AttributePickerContext
 from personas.observability import logger
 from personas.runtime import _Data
 from personas_tools.template import Function, TableRequest
-from support.aws import REGION, Aws, create_tables, forget, lambda_environment
+from support.aws import REGION, Aws, create_tables, forget, lambda_environment, tables_as_they_are
 from support.client import Answer, Client
 from support.described import described
 from support.iam import Guard
 from support.issuer import Issuer, serving
+from support.moto_directly import narrow_queries
 from support.streamed import Streamed
-from support.world import Clock, World
+from support.world import Clock, World, load_group
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,6 +91,13 @@ def _plain_attribute_values() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _narrow_queries() -> Iterator[None]:
+    """Let moto look at no more of a table than a Query asks for."""
+    with narrow_queries():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _answers_as_described() -> Iterator[None]:
     """Hold each answer of a function in any test to docs/openapi.json."""
     invoke = Client.invoke
@@ -113,7 +121,7 @@ def _answers_as_described() -> Iterator[None]:
 def cloud(
     table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function], queue_ids: Sequence[str]
 ) -> Iterator[tuple[Aws, Guard]]:
-    """Provide AWS and its guard for all tests of a module; ``world`` adds what a single test fills."""
+    """Provide AWS with a group, and its guard, for all tests of a module; ``world`` takes away what each has added."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
         sqs = boto3.client("sqs")
@@ -123,32 +131,30 @@ def cloud(
         environment = function.environment_with(names) | lambda_environment(function)
         for name, value in environment.items():
             patch.setenv(name, value)
+        # AWS lets a queue be purged once a minute.
+        patch.setenv("MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR", "false")
         aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"), sqs)
         aws.s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
         partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
         guard = Guard(deployed_functions, names, partition_keys)
+        create_tables(aws.dynamodb, table_definitions, names)
+        load_group(aws)
         # The clients above are of the session before, and nobody guards them.
         with guard.watching():
             yield aws, guard
 
 
 @pytest.fixture
-def world(
-    cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest], queue_ids: Sequence[str]
-) -> Iterator[World]:
+def world(cloud: tuple[Aws, Guard], queue_ids: Sequence[str]) -> Iterator[World]:
     """Provide a group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
     aws, guard = cloud
     forget()
-    create_tables(aws.dynamodb, table_definitions, aws.names)
-    yield World(aws, guard)
-    for logical_id in table_definitions:
-        aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+    with tables_as_they_are(aws.dynamodb):
+        yield World(aws, guard)
     for listed in aws.s3.list_objects_v2(Bucket=aws.names["Bucket"]).get("Contents", []):
         aws.s3.delete_object(Bucket=aws.names["Bucket"], Key=listed["Key"])
     for logical_id in queue_ids:
-        # Purging one is allowed once a minute only.
-        aws.sqs.delete_queue(QueueUrl=aws.names[logical_id])
-        aws.sqs.create_queue(QueueName=f"test-{logical_id}")
+        aws.sqs.purge_queue(QueueUrl=aws.names[logical_id])
     forget()
 
 

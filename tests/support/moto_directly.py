@@ -1,8 +1,9 @@
-"""moto's DynamoDB as a function call, without HTTP: what walks of thousands of calls spend most of their time on.
+"""moto's DynamoDB without its detours, for the many calls of tests.
 
-A client's parameters go to moto's handler as they are, past botocore's serializers, signatures and parsers and moto's
-own. And moto sorts every item of a table for each Query, and takes an item apart once for every attribute that an index
-projects: here it looks at the partition that is asked for. Nothing else differs, and other services stay as they are.
+moto sorts every item of a table for each Query, and takes an item apart once for every attribute that an index
+projects: with ``narrow_queries`` it looks at the partition that is asked for. With ``moto_directly`` it is a function
+call besides, without HTTP: a client's parameters go to moto's handler as they are, past botocore's serializers,
+signatures and parsers and moto's own. Nothing else differs, and other services stay as they are.
 """
 
 import json
@@ -31,8 +32,14 @@ _ANSWERED: Final = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0
 @contextmanager
 def moto_directly() -> Iterator[None]:
     """Let clients of DynamoDB call moto directly within this context."""
+    with patch.object(BaseClient, "_make_api_call", _call):
+        yield
+
+
+@contextmanager
+def narrow_queries() -> Iterator[None]:
+    """Let moto look at no more of a table than a Query asks for within this context."""
     with (
-        patch.object(BaseClient, "_make_api_call", _call),
         patch.object(Table, "query", _query),
         patch.object(SecondaryIndex, "project", _project),
         patch.object(DynamoType, "cast_value", property(_cast)),

@@ -34,7 +34,7 @@ from personas_tools.cli import main
 from personas_tools.profile_store import ProfileWriter
 from personas_tools.target import Target
 from personas_tools.template import TableRequest
-from support.aws import Aws, create_tables, forget
+from support.aws import Aws, create_tables, forget, tables_as_they_are
 from support.client import Answer, Client, event
 from support.environments import Environment
 from support.iam import Guard
@@ -69,6 +69,10 @@ class Premises:
 
     def __post_init__(self) -> None:
         forget()
+        self._tables = ExitStack()
+        self._tables.enter_context(tables_as_they_are(self.aws.dynamodb))
+        for logical_id in self.definitions:
+            self.aws.dynamodb.delete_table(TableName=self.aws.names[logical_id])
         create_tables(self.aws.dynamodb, self.definitions, self.aws.names)
         personas = {"PersonasTable": self.definitions["PersonasTable"]}
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
@@ -86,8 +90,7 @@ class Premises:
     def close(self) -> None:
         """Leave nothing behind."""
         self._chance.close()
-        for name in (*(self.aws.names[logical_id] for logical_id in self.definitions), COPY):
-            self.aws.dynamodb.delete_table(TableName=name)
+        self._tables.close()
         for key in self.objects(""):
             self._bucket.pop(key)
         self.drain()

@@ -7,7 +7,7 @@
 from support.aws import Aws
 from support.client import Client, Handler
 from support.iam import Guard
-from support.world import World
+from support.world import World, load_group
 
 _HANDLERS: dict[str, Handler] = {}
 """Handlers hold nothing of a test: what they act by they ask ``services()`` for at every call."""
@@ -15,6 +15,7 @@ _HANDLERS: dict[str, Handler] = {}
 
 def unguarded_world(aws: Aws) -> World:
     """Create a world without enforced policies, for a ``warm_client`` or for code outside of any function."""
+    load_group(aws)
     return World(aws, Guard({}, {}, {}))
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from itertools import count
 from typing import Any, Final, cast
+from uuid import uuid4
 
 from personas.contract.persona_fields import TextKind
 from personas.contract.registry import ROUTES
@@ -194,6 +194,20 @@ def caller_of(role: str, *departments: str) -> Caller:
 
 _CATALOGUE_ITEMS: Final[list[Item]] = []
 
+
+def load_group(aws: Aws) -> None:
+    """Found the groups, and write the catalogue through its store, once a process; later, what the store made of it."""
+    table = Table(aws.dynamodb, aws.names["PersonasTable"], utc_now, Deadline())
+    for group in (OTHER_GROUP, GROUP):
+        GroupStore(table).ensure_secret(group, secret_of(group))
+    if not _CATALOGUE_ITEMS:
+        for entry in CATALOGUE:
+            ResourceStore(table).put(GROUP, entry, uuid4().hex)
+        _CATALOGUE_ITEMS.extend(table.partition(keys.group_partition(GROUP)))
+    else:
+        table.put_many(_CATALOGUE_ITEMS)
+
+
 load_once: Final = cache(load_handler)
 """A handler, imported once a process: what it holds between calls lies in the package, where ``forget`` finds it."""
 
@@ -242,7 +256,7 @@ class Clock:
 
 @dataclass
 class World:
-    """The group, its people, and AWS under them.
+    """The group, which ``load_group`` has loaded, its people, and AWS under them.
 
     Every operation runs in an environment of its own that holds nothing from others, and may do what template.yaml
     allows its function.
@@ -258,7 +272,6 @@ class World:
     _running: str | None = None
     _keys: dict[str, str] = field(default_factory=dict)
     _stored: set[str] = field(default_factory=set)
-    _numbers: "count[int]" = field(default_factory=count)
 
     def __post_init__(self) -> None:
         self.table = Table(self.aws.dynamodb, self.aws.names["PersonasTable"], utc_now, Deadline())
@@ -266,10 +279,6 @@ class World:
         self.profiles = ProfileWriter(self.table)
         self.resources = ResourceStore(self.table)
         self._handlers = {operation: self._handler(operation) for operation in ROUTES}
-        groups = GroupStore(self.table)
-        groups.ensure_secret(OTHER_GROUP, secret_of(OTHER_GROUP))
-        groups.ensure_secret(GROUP, secret_of(GROUP))
-        self._load_catalogue()
 
     # ---- The group ---------------------------------------------------------------------------------------------------
 
@@ -450,17 +459,8 @@ class World:
 
         return handle
 
-    def _load_catalogue(self) -> None:
-        """Write the catalogue through its store, once a process; after that, what the store made of it."""
-        if not _CATALOGUE_ITEMS:
-            for entry in CATALOGUE:
-                self.resources.put(GROUP, entry, self._write_id())
-            _CATALOGUE_ITEMS.extend(self.table.partition(keys.group_partition(GROUP)))
-        else:
-            self.table.put_many(_CATALOGUE_ITEMS)
-
     def _write_id(self) -> str:
-        return f"world.{next(self._numbers)}"
+        return uuid4().hex
 
 
 def result(answer: Answer, position: int = 0) -> dict[str, Any]:
