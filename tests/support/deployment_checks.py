@@ -23,7 +23,7 @@ GUARDS_MAX: Final = 10
 
 def long_calls_have_throttles_of_their_own(deployed: Deployed) -> Iterator[str]:
     """Check that routes of long calls are throttled by numbers of their own, and that each setting names a route."""
-    known = {f"{route.method} {route.path}" for route in ROUTES.values()}
+    known = {" ".join(route) for operation in ROUTES.values() for route in operation.routes}
     long = {
         f"{route.method} {route.path}"
         for name, route in ROUTES.items()

@@ -647,7 +647,7 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
 
     docs/openapi.json describes all of the registry.
     """
-    expected: dict[tuple[str, str], str] = {(route.method, route.path): name for name, route in ROUTES.items()}
+    expected = {route: name for name, operation in ROUTES.items() for route in operation.routes}
     found: dict[tuple[str, str], str] = {}
     for api in deployed.of_type("AWS::ApiGatewayV2::Api").values():
         for path, methods in mapping(mapping(api["Body"])["paths"]).items():
@@ -656,7 +656,8 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
                     continue
                 integration = mapping(mapping(route)["x-amazon-apigateway-integration"])
                 (function,) = (name for name in references(integration["uri"]) if not name.startswith("AWS::"))
-                found[method.upper(), path] = str(deployed.behind(function))
+                verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+                found[verb, path] = str(deployed.behind(function))
                 if integration.get("payloadFormatVersion") != "2.0":
                     yield f"{method} {path} is sent in another format than 2.0"
     for (method, path), function in found.items():
@@ -666,11 +667,11 @@ def routes_and_what_describes_them_agree(deployed: Deployed) -> Iterator[str]:
         elif function != f"{name.capitalize()}Function":
             yield f"{method} {path} leads to {function}"
     yield from (f"{method} {path} has no route" for method, path in sorted(expected.keys() - found.keys()))
-    for (method, path), name in expected.items():
+    for name, operation in ROUTES.items():
         event = ROOT / "events" / f"{name}.json"
         if not event.exists():
             yield f"{name} has no event in events/"
-        elif json.loads(event.read_text(encoding="utf-8"))["routeKey"] != f"{method} {path}":
+        elif json.loads(event.read_text(encoding="utf-8"))["routeKey"] != " ".join(operation.routes[0]):
             yield f"events/{name}.json is for another route"
     described = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))["paths"]
     documented = {(method.upper(), path) for path, methods in described.items() for method in methods}

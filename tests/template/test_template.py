@@ -141,6 +141,9 @@ def test_browsers_may_send_and_see_the_headers_of_the_contract() -> None:
         "Content-Type",
         "Idempotency-Key",
         "If-Match",
+        "Mcp-Method",
+        "Mcp-Name",
+        "Mcp-Protocol-Version",
         "X-Api-Key",
         "X-MCP",
     }

@@ -1,7 +1,6 @@
 """The OpenAPI document, made of the registry, the models, the page of errors and the recorded examples."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, TypedDict
 
 from pydantic import BaseModel
 
+from personas import __version__
 from personas.contract.base import EXAMPLES_MAX, ITEMS_MAX, TEXTS_MAX
 from personas.contract.operation import Operation
 from personas.contract.problems import Problem
@@ -31,6 +31,7 @@ TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "Files": ("Personas as a CSV file.", ("export", "download")),
     "Service": ("What the service says of itself, and what keeps it fresh.", ("docs", "refresh")),
+    "MCP": ("The library for programs that speak the Model Context Protocol.", ("mcp",)),
 }
 """The groups in which readers find the operations."""
 
@@ -79,10 +80,9 @@ def openapi(*, errors_page: str, examples: Sequence[Example]) -> Part:
         ErrorsPageError: the tables of the page of errors are not what they should be.
     """
     failures, gateway = list(failures_in(errors_page)), dict(gateway_answers_in(errors_page))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Personas", "version": project["version"], "description": _INTRODUCTION},
+        "info": {"title": "Personas", "version": __version__, "description": _INTRODUCTION},
         "servers": [{"url": "/", "description": "The host that this document came from"}],
         "tags": [{"name": name, "description": about} for name, (about, _) in TAGS.items()],
         "security": [{"ApiKey": []}, {"Bearer": []}, {"ApiKey": [], "Bearer": []}],
@@ -120,6 +120,7 @@ def _operation(
         ],
         "responses": {
             **_successes(operation, examples),
+            **_without_bodies(operation),
             **{
                 str(status): _problem(operation, status, failures, gateway, examples)
                 for status in sorted({*operation.errors, *gateway})
@@ -148,7 +149,11 @@ def _query_parameters(operation: Operation) -> Iterator[Part]:
 
 def _sent(operation: Operation) -> Iterator[Part]:
     """Yield the header parameters of an operation."""
-    sent = {"X-MCP": True, "Idempotency-Key": operation.idempotent_header, "If-Match": operation.if_match}
+    sent = {
+        "X-MCP": operation.failure is None,
+        "Idempotency-Key": operation.idempotent_header,
+        "If-Match": operation.if_match,
+    }
     for name, read in sent.items():
         if read:
             yield {"$ref": f"#/components/parameters/{name}"}
@@ -162,6 +167,15 @@ def _successes(operation: Operation, examples: Sequence[Example]) -> Part:
         "headers": _headers(["apigw-requestid", "Location"]),
     }
     return {str(HTTPStatus.OK.value): _success(operation, examples), str(HTTPStatus.FOUND.value): redirect}
+
+
+def _without_bodies(operation: Operation) -> Part:
+    """Return the answers of an operation that are no errors and have no body."""
+    return {
+        str(status): {"description": f"{when}.", "headers": _headers(["apigw-requestid"])}
+        for status, when in operation.own_answers.items()
+        if status < HTTPStatus.BAD_REQUEST
+    }
 
 
 def _success(operation: Operation, examples: Sequence[Example]) -> Part:
@@ -205,7 +219,8 @@ def _problem(
     examples: Sequence[Example],
 ) -> Part:
     """Return an error that an operation may answer, as a problem, as a message of API Gateway, or as either."""
-    possible = [each for each in failures if status in each.statuses and operation.name in each.where]
+    own = operation.failure is not None
+    possible = [each for each in failures if not own and status in each.statuses and operation.name in each.where]
     codes = [code for each in possible for code in each.codes]
     lines = [f"* `{'`, `'.join(each.codes)}`: {each.when}" for each in possible]
     shapes: list[Json] = []
@@ -217,10 +232,13 @@ def _problem(
         shapes.append(reference_to(Problem.__name__))
         shown |= recorded or dict(_made_up(status, possible))
         content[_PROBLEM] = {"schema": shapes[0]}
-        if any("Retry-After" in each.when for each in possible):
-            headers.append("Retry-After")
-        if status == HTTPStatus.UNAUTHORIZED:
-            headers.append("WWW-Authenticate")
+    if operation.failure is not None and status in operation.own_answers:
+        lines.append(f"* {operation.own_answers[status]}")
+        shapes.append(reference_to(operation.failure.__name__))
+    if any("Retry-After" in line for line in lines):
+        headers.append("Retry-After")
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append("WWW-Authenticate")
     if status in gateway:
         said, when = gateway[status]
         lines.append(f"* API Gateway says *{said}*: {when}")

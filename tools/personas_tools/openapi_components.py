@@ -134,6 +134,7 @@ def _schemas() -> Part:
     for operation in ROUTES.values():
         models += [(operation.request, "validation")] if operation.request else []
         models.append((operation.response, "serialization"))
+        models += [(operation.failure, "serialization")] if operation.failure else []
     _, schemas = models_json_schema(models, ref_template=_REF, schema_generator=_Schemas)
     _, requests = models_json_schema(
         [each for each in models if each[1] == "validation"], ref_template=_REF, schema_generator=_Schemas

@@ -53,9 +53,15 @@ def defaults_of(template: Mapping[str, Node]) -> dict[str, str | None]:
 
 
 def value_of(node: Node, defaults: Mapping[str, str | None], where: str) -> str | Ref:
-    """Return a value as a text: itself, or the default of the parameter that it refers to; else a ``Ref``."""
+    """Return a value as a text: itself, or the default of the parameter that it refers to; else a ``Ref``.
+
+    A list parameter stands in its default as commas join it.
+    """
     if isinstance(node, str | int | float):
         return str(node)
+    match node:
+        case {"Fn::Join": [",", {"Ref": _} as listed]}:
+            return value_of(listed, defaults, where)
     name = node.get("Ref") if isinstance(node, dict) else None
     if not isinstance(name, str):
         raise TemplateError(f"{where} is neither a text nor a Ref")

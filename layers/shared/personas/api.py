@@ -6,7 +6,7 @@ import base64
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
@@ -55,7 +55,7 @@ Json = Annotated[M, Body()]
 
 type Handler = Callable[[dict[str, object], LambdaContext], dict[str, object]]
 
-_JSON: Final = "application/json"
+JSON_TYPE: Final = "application/json"
 _PROBLEM_JSON: Final = ("application/problem+json", "application/*+json")
 """The media type of a problem, then the range of media types that names it, too."""
 
@@ -69,8 +69,7 @@ class Admission(OpenAPIRequestValidationMiddleware):
 
     def handler(self, app: EventHandlerInstance, next_middleware: NextMiddleware) -> Response[object]:
         """Find the caller, then validate the request."""
-        headers = {name.lower(): value for name, value in app.current_event.headers.items()}
-        caller = services().authenticator.authenticate(headers)
+        caller = cast("Api", app).authenticate(lower_case(app.current_event.headers))
         app.context["caller"] = caller
         add_log_fields(group=caller.group_id, profile=caller.profile_id)
         return super().handler(app, next_middleware)
@@ -84,10 +83,22 @@ def read_body(event: APIGatewayProxyEventV2, most: int) -> dict[str, object]:
     """Return the JSON object in a request's body; no body is an empty one.
 
     Raises:
+        PersonasError: whatever ``read_json`` raises.
+        Invalid: it is JSON, but not an object.
+    """
+    body = read_json(event, most)
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object.", errors=[Fault("", "must be an object")])
+    return body
+
+
+def read_json(event: APIGatewayProxyEventV2, most: int) -> object:
+    """Return the JSON in a request's body; no body is an empty object.
+
+    Raises:
         UnsupportedMediaType: it is declared as something else.
         TooLarge: it has more than ``most`` bytes.
         NotJson: it is neither UTF-8 nor JSON.
-        Invalid: it is JSON, but not an object.
     """
     sent = event.body or ""
     try:
@@ -98,16 +109,13 @@ def read_body(event: APIGatewayProxyEventV2, most: int) -> dict[str, object]:
         raise TooLarge(f"The body has {len(raw)} bytes; at most {most} are read.")
     if not raw.strip():
         return {}
-    media_type = event.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
-    if media_type != _JSON and not (media_type.startswith("application/") and media_type.endswith("+json")):
+    media_type = event.headers.get("content-type", JSON_TYPE).partition(";")[0].strip().lower()
+    if media_type != JSON_TYPE and not (media_type.startswith("application/") and media_type.endswith("+json")):
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
     try:
-        body = pydantic_core.from_json(raw, allow_inf_nan=False)
+        return cast("object", pydantic_core.from_json(raw, allow_inf_nan=False))
     except ValueError as error:
         raise NotJson(f"The body is not JSON: {error}.") from error
-    if not isinstance(body, dict):
-        raise Invalid("The body must be a JSON object.", errors=[Fault("", "must be an object")])
-    return body
 
 
 class Api(APIGatewayHttpResolver):
@@ -135,6 +143,15 @@ class Api(APIGatewayHttpResolver):
         return self.operation.path.replace("{", "<").replace("}", ">")
 
     @property
+    def challenge(self) -> str:
+        """The value of ``WWW-Authenticate`` in a 401."""
+        return CHALLENGE
+
+    def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """Return the caller that the headers of a request name. ``headers`` has lower-case names."""
+        return services().authenticator.authenticate(headers)
+
+    @property
     def caller(self) -> Caller:
         """The caller of the request, in a route."""
         return cast("Caller", self.context["caller"])
@@ -146,7 +163,7 @@ class Api(APIGatewayHttpResolver):
 
     def tagged(self, answer: M, version: int | None) -> Response[M]:
         """Return an answer with its version as a strong ETag; without one where there is no version."""
-        return Response(200, _JSON, answer, {} if version is None else {"ETag": f'"{version}"'})
+        return Response(200, JSON_TYPE, answer, {} if version is None else {"ETag": f'"{version}"'})
 
     def write(self, response: type[M], work: Callable[[Intent], M]) -> M:
         """Return the answer of a writing operation; under an Idempotency-Key the first one that it gave.
@@ -190,17 +207,22 @@ class Api(APIGatewayHttpResolver):
         return response.model_validate(answer)
 
     def problem(self, error: PersonasError) -> Response[str]:
-        """Return the answer to an error, logged with its code.
+        """Return the answer to an error, logged with its code."""
+        record_error(error)
+        headers: dict[str, str | list[str]] = {}
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = self.challenge
+        if error.retry_after is not None:
+            headers["Retry-After"] = str(error.retry_after)
+        media_type, body = self.error_body(error)
+        return Response(error.status, media_type, pydantic_core.to_json(body).decode(), headers)
+
+    def error_body(self, error: PersonasError) -> tuple[str, dict[str, object]]:
+        """Return the media type and the body that tell of an error: a problem.
 
         It is ``application/json`` to a caller that does not ask for problem+json: clients that know no problems read a
         body only where its media type contains that.
         """
-        record_error(error)
-        headers: dict[str, str | list[str]] = {}
-        if isinstance(error, Unauthenticated):
-            headers["WWW-Authenticate"] = CHALLENGE
-        if error.retry_after is not None:
-            headers["Retry-After"] = str(error.retry_after)
         body: dict[str, object] = {
             "type": "about:blank",
             "title": error.title,
@@ -212,8 +234,7 @@ class Api(APIGatewayHttpResolver):
         if error.errors:
             body["errors"] = [fault._asdict() for fault in error.errors]
         body |= error.members
-        media_type = _PROBLEM_JSON[0] if names(self.header("accept") or "", *_PROBLEM_JSON) else _JSON
-        return Response(error.status, media_type, pydantic_core.to_json(body).decode(), headers)
+        return _PROBLEM_JSON[0] if names(self.header("accept") or "", *_PROBLEM_JSON) else JSON_TYPE, body
 
     def _invalid_request(self, error: RequestValidationError) -> Response[str]:
         faults = [Fault(each.field, each.message) for each in field_errors(error.errors(), skip=1)]
@@ -247,9 +268,14 @@ def build_app(operation: Operation) -> Api:
     return Api(operation)
 
 
+def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
 def unstored[T](status: int, answer: T, **headers: str) -> Response[T]:
     """Return an answer that nobody may keep on the way: it holds a secret of its caller."""
-    return Response(status, _JSON if answer else None, answer, {"Cache-Control": "no-store", **headers})
+    return Response(status, JSON_TYPE if answer else None, answer, {"Cache-Control": "no-store", **headers})
 
 
 def lambda_function(app: Api) -> Callable[[Handler], Handler]:
@@ -273,7 +299,7 @@ def lambda_function(app: Api) -> Callable[[Handler], Handler]:
             if app.replayed and answer["statusCode"] == HTTPStatus.OK:
                 headers["Idempotent-Replayed"] = "true"
             sent = cast("dict[str, str]", event.get("headers") or {})
-            answer = compressed(answer, {name.lower(): value for name, value in sent.items()})
+            answer = compressed(answer, lower_case(sent))
             duration_ms = (time.perf_counter() - began) * 1000
             outcome = {"status": answer["statusCode"], "duration_ms": round(duration_ms, 1), "peak_mb": peak_memory()}
             logger.info("answered", extra={"operation": app.operation.name, "stage": stage, **outcome})

@@ -7,6 +7,7 @@
     ├── Unauthenticated         401
     ├── Forbidden               403
     ├── NotFound                404
+    ├── MethodNotAllowed        405
     ├── Conflict                409
     │   ├── VersionConflict     409
     │   ├── Contended           409
@@ -104,6 +105,14 @@ class NotFound(PersonasError):
     status = 404
     title = "Not Found"
     default_code = "not_found"
+
+
+class MethodNotAllowed(PersonasError):
+    """The path takes another method."""
+
+    status = 405
+    title = "Method Not Allowed"
+    default_code = "method_not_allowed"
 
 
 class Conflict(PersonasError):

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     bucket: str = Field(alias="BUCKET", min_length=3, description="Bucket of exports and views.")
     refresh_queue_url: str = Field(alias="REFRESH_QUEUE_URL", min_length=1, description="Queue of groups to refresh.")
     event_bus: str = Field(alias="EVENT_BUS", description="Event bus that is told of versions, or empty.")
+    cors_origins: str = Field(alias="CORS_ORIGINS", description="Origins whose pages may call, joined by commas.")
     stage: str = Field(alias="STAGE", min_length=1, description="Name of the deployment, such as dev.")
     memory_mb: int = Field(alias="AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ge=128, description="The function's memory in MB.")
     jwt_issuer: str = Field(alias="JWT_ISSUER", description="The `iss` that tokens must carry, or empty.")

@@ -29,7 +29,9 @@ class Operation:
     ``request`` is None if no field of a body is read. ``response`` of one that redirects is what it answers with 200 to
     who asks for that instead. ``errors`` are the statuses that it may answer with besides these, those of API Gateway
     among them. ``path_parameters`` describes each ``{name}`` in ``own_path``, ``query_parameters`` what may come behind
-    it. ``body_max`` is the number of bytes of a body that are read at most.
+    it. ``body_max`` is the number of bytes of a body that are read at most. ``own_routes`` are its routes where they
+    are more than its method and path. ``failure`` is the body of its errors where that is no problem, and
+    ``own_answers`` says when it answers with which status.
     """
 
     name: str
@@ -47,8 +49,16 @@ class Operation:
     body_max: int = BODY_MAX
     idempotent_header: bool = False
     if_match: bool = False
+    own_routes: tuple[tuple[str, str], ...] = ()
+    failure: type[BaseModel] | None = None
+    own_answers: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
         """The path of its route."""
         return self.own_path or f"{PREFIX}/{self.name}"
+
+    @property
+    def routes(self) -> tuple[tuple[str, str], ...]:
+        """The methods and paths of its routes, the main one first."""
+        return self.own_routes or ((self.method, self.path),)

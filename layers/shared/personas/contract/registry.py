@@ -19,6 +19,7 @@ from personas.contract import (
     export,
     get,
     history,
+    mcp,
     refresh,
     restore,
     search,
@@ -45,5 +46,5 @@ OPERATIONS: Final = _by_name(get, search, create, update, duplicate, delete, dra
 ARTIFACT: Final[Mapping[str, Operation]] = {**OPERATIONS, **_by_name(history, compare, restore)}
 """All that the persona artifact can do: the eleven, and what goes beyond the reference."""
 
-ROUTES: Final[Mapping[str, Operation]] = {**ARTIFACT, **_by_name(download)}
-"""Every route of the service, by the name of its function: those, and the download of what export wrote."""
+ROUTES: Final[Mapping[str, Operation]] = {**ARTIFACT, **_by_name(download, mcp)}
+"""All that the service answers, by the name of its function: those, the download of exports, and the MCP server."""

@@ -1,6 +1,6 @@
 """search: one page of the personas that match, and the options to filter by, with true counts."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import cast
 
@@ -93,24 +93,28 @@ def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
 def _facet_query(
     view: SearchView, caller: Caller, facet: Facet, search: str | None, selected: Collection[str] | None
 ) -> FacetQuery:
-    """Return the question for the options of a facet; of the selected ones, those that the caller knows.
-
-    It knows an option that it is offered, or that a persona has which it sees.
-    """
-
-    def offered(entry_id: str) -> bool:
-        return is_offered_option(view.catalogue, facet, entry_id, caller)
-
-    unknown = set() if caller.role == SUPERADMIN else {each for each in selected or () if not offered(each)}
-    if unknown:
-        unknown -= view.index.used(facet, unknown, caller.department_ids, view.field_of)
+    """Return the question for the options of a facet; of the selected ones, those that the caller knows."""
+    offered = _offered_to(view, caller, facet)
     return FacetQuery(
         names=view.names(facet),
         search=search,
-        selected=[each for each in selected or () if each not in unknown],
+        selected=known_options(view, caller, facet, selected or ()),
         # No scenario is given to a persona by its form, so none is offered that has none.
         offered=None if facet == "scenarios" else offered,
     )
+
+
+def known_options(view: SearchView, caller: Caller, facet: Facet, option_ids: Collection[str]) -> list[str]:
+    """Return the options of a facet that the caller knows: it is offered them, or a persona has them which it sees."""
+    offered = _offered_to(view, caller, facet)
+    unknown = set() if caller.role == SUPERADMIN else {each for each in option_ids if not offered(each)}
+    if unknown:
+        unknown -= view.index.used(facet, unknown, caller.department_ids, view.field_of)
+    return [each for each in option_ids if each not in unknown]
+
+
+def _offered_to(view: SearchView, caller: Caller, facet: Facet) -> Callable[[str], bool]:
+    return lambda entry_id: is_offered_option(view.catalogue, facet, entry_id, caller)
 
 
 def _option(view: SearchView, facet: Facet, option: Option) -> ListFilterOption:

@@ -1,0 +1,167 @@
+"""One exchange of the Model Context Protocol over Streamable HTTP: a message comes in, and one answer goes out.
+
+Requests of the latest revision carry all that there is to know of them, and their headers repeat it for gateways; those
+of the revisions with a handshake name their revision in a header. No session is kept for either.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY
+from mcp_types.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    JSONRPCNotification,
+    JSONRPCRequest,
+)
+from pydantic import JsonValue, ValidationError
+
+from personas.contract.mcp import HANDSHAKE, LATEST, REVISIONS
+
+_NAMED_BY: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""The parameter that the header Mcp-Name repeats, by method."""
+_ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=")
+_STATUS_OF: Final[Mapping[int, HTTPStatus]] = {
+    METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    **dict.fromkeys(
+        (INVALID_REQUEST, INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_PROTOCOL_VERSION), HTTPStatus.BAD_REQUEST
+    ),
+}
+"""The statuses of errors in the latest revision; others are answered with 200."""
+
+
+class ProtocolError(Exception):
+    """An error of the protocol: the request has no result."""
+
+    def __init__(self, code: int, message: str, data: JsonValue = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class Request(NamedTuple):
+    """A request, by the revision of the protocol that it is made in."""
+
+    revision: str
+    method: str
+    params: Mapping[str, object]
+
+
+class Reply(NamedTuple):
+    """The status and the body that answer a message; a notification has no body."""
+
+    status: int
+    body: dict[str, object] | None = None
+
+
+type Serve = Callable[[Request], Mapping[str, object]]
+"""A function that returns the result of a request, or raises a ProtocolError."""
+
+
+def exchange(message: object, headers: Mapping[str, str], serve: Serve) -> Reply:
+    """Return the answer to a message. ``headers`` has lower-case names."""
+    if not isinstance(message, dict):
+        return failure(ProtocolError(INVALID_REQUEST, "Send one message, an object: batches are not taken."))
+    if "id" not in message or "method" not in message:
+        return _acknowledged(message, headers)
+    latest = _is_latest(message, headers)
+    sent_id = message["id"]
+    request_id = sent_id if isinstance(sent_id, str | int) and not isinstance(sent_id, bool) else None
+    try:
+        request = JSONRPCRequest.model_validate(message)
+        params = request.params or {}
+        revision = _declared(request.method, params, headers) if latest else headers.get(_VERSION, HANDSHAKE[-1])
+        result = serve(Request(revision, request.method, params))
+    except ValidationError:
+        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."), request_id)
+    except ProtocolError as error:
+        status = _STATUS_OF.get(error.code, HTTPStatus.OK) if latest else HTTPStatus.OK
+        return failure(error, request_id, status)
+    return Reply(HTTPStatus.OK, {"jsonrpc": "2.0", "id": request_id, "result": result})
+
+
+def failure(error: ProtocolError, request_id: str | int | None = None, status: int = HTTPStatus.BAD_REQUEST) -> Reply:
+    """Return the answer to a request that has no result."""
+    told: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        told["data"] = error.data
+    return Reply(status, {"jsonrpc": "2.0", "id": request_id, "error": told})
+
+
+_VERSION: Final = "mcp-protocol-version"
+
+
+def _is_latest(message: Mapping[str, object], headers: Mapping[str, str]) -> bool:
+    """Tell whether a message is made in the latest revision, or means to be: what else there is has a handshake."""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    declares = isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta
+    return declares or headers.get(_VERSION, HANDSHAKE[-1]) not in HANDSHAKE
+
+
+def _acknowledged(message: Mapping[str, object], headers: Mapping[str, str]) -> Reply:
+    """Take a notification, or an answer, and do nothing: no request of ours is under way that it could be about."""
+    version = headers.get(_VERSION, LATEST)
+    if version not in REVISIONS:
+        return failure(_unsupported(version))
+    if "method" not in message:
+        # This server asks nothing, so what answers it is a mistake.
+        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."))
+    try:
+        JSONRPCNotification.model_validate(message)
+    except ValidationError:
+        return failure(ProtocolError(INVALID_REQUEST, "The message is no notification of JSON-RPC 2.0."))
+    return Reply(HTTPStatus.ACCEPTED)
+
+
+def _declared(method: str, params: Mapping[str, object], headers: Mapping[str, str]) -> str:
+    """Return the revision that a request of the latest one declares, once its headers are held against it.
+
+    Raises:
+        ProtocolError: something that every request says is missing, a header says something else than the body, or the
+            revision is not served.
+    """
+    meta = params.get("_meta")
+    needed = (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY)
+    missing = [key for key in needed if not isinstance(meta, dict) or key not in meta]
+    if missing or not isinstance(meta, dict):
+        if headers.get(_VERSION, LATEST) not in REVISIONS:
+            raise _unsupported(headers[_VERSION])
+        raise ProtocolError(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}.")
+    version = meta[PROTOCOL_VERSION_META_KEY]
+    named_by = _NAMED_BY.get(method, "")
+    for header, told, needs in (
+        (_VERSION, version, True),
+        ("mcp-method", method, True),
+        ("mcp-name", params.get(named_by), named_by in params),
+    ):
+        if needs and (header not in headers or _decoded(headers[header]) != told):
+            raise ProtocolError(
+                HEADER_MISMATCH, f"The header {header} is missing, or says something else than the body."
+            )
+    if version != LATEST:
+        raise _unsupported(str(version))
+    return LATEST
+
+
+def _unsupported(version: str) -> ProtocolError:
+    data: JsonValue = {"supported": [*REVISIONS], "requested": version}
+    return ProtocolError(UNSUPPORTED_PROTOCOL_VERSION, "This revision of the protocol is not served.", data)
+
+
+def _decoded(value: str) -> str | None:
+    """Return the text of a header, which is base64 where no header can hold it; None if that is wrong."""
+    encoded = _ENCODED.fullmatch(value.strip())
+    if encoded is None:
+        return value.strip()
+    try:
+        return base64.b64decode(encoded[1], validate=True).decode()
+    except ValueError:
+        return None
