@@ -392,8 +392,20 @@ def test_the_versions_of_a_persona_go_beyond_the_reference() -> None:
         assert list(operation.errors) == sorted(operation.errors)
 
 
-def test_one_more_route_is_the_download() -> None:
-    (download,) = (ROUTES[name] for name in ROUTES.keys() - ARTIFACT.keys())
+def test_the_other_routes_are_the_download_and_the_mcp_server() -> None:
+    assert ROUTES.keys() - ARTIFACT.keys() == {"download", "mcp"}
+
+
+def test_the_mcp_server_answers_in_the_form_of_its_protocol() -> None:
+    server = ROUTES["mcp"]
+    assert (server.method, server.path) == ("POST", "/mcp")
+    assert server.routes[0] == ("ANY", "/mcp")
+    assert server.failure is server.response
+    assert {status for status in server.own_answers if status >= 400} == {*server.errors} - {429}
+
+
+def test_the_download_has_a_route_of_its_own() -> None:
+    download = ROUTES["download"]
     assert (download.method, download.path) == ("GET", "/api/v5/uploads/{upload_id}/download")
     assert (download.success, download.request, download.response) == (302, None, DownloadResponse)
     assert fields_of(DownloadResponse) == {"url": "string", "expires_at": "time"}

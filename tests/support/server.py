@@ -15,10 +15,10 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner
 
+from personas.contract.registry import ROUTES
 from personas_tools.cli import main
 
 ROOT = Path(__file__).parents[2]
-PREFIX = "/api/v5/artifacts/personas"
 
 
 @contextlib.contextmanager
@@ -71,9 +71,9 @@ class Session:
 
     def call(self, operation: str, body: object = None, **headers: str) -> tuple[int, dict[str, Any]]:
         """Return the status and body of an answer; ``_`` in a header's name stands for a hyphen."""
-        method = "PATCH" if operation == "draft" else "POST"
+        route = ROUTES[operation]
         more = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._connection.request(method, f"{PREFIX}/{operation}", json.dumps(body or {}), self._headers | more)
+        self._connection.request(route.method, route.path, json.dumps(body or {}), self._headers | more)
         response = self._connection.getresponse()
         content = response.read()
         answer = json.loads(gzip.decompress(content) if response.headers["Content-Encoding"] == "gzip" else content)

@@ -27,6 +27,7 @@ SAME_THING: Final = {
     "drafts": "an operation, and in store/ the items that it lists",
     "history": "the versions of a persona: a record of one in domain/, as items in store/",
     "resources": "the entries of a catalogue: on the wire in contract/, as sections show them in domain/",
+    "tools": "the tools of the MCP server: their arguments and results in contract/, their table in mcp/",
     "sections": "the sections of a form: on the wire in contract/, laid out in domain/",
 }
 """The modules of two layers that bear one name, with the one thing that both are about."""

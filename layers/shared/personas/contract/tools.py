@@ -120,7 +120,7 @@ class RestoreArguments(PersonaArguments):
 
 
 class ToolResult(BaseModel):
-    """A result of a tool. What is null is left out."""
+    """A result of a tool. Nulls are left out."""
 
     model_config = ConfigDict(extra="forbid")
 

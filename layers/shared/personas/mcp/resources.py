@@ -40,7 +40,7 @@ _FIRST: Final[Place] = (b"", b"")
 
 
 def page(services: Services, caller: Caller, params: PaginatedRequestParams) -> ListResourcesResult:
-    """Return a page of the active personas, by name. What is written between two pages moves none across them."""
+    """Return a page of the active personas, by name. No write between two pages moves one across them."""
     place = _FIRST if params.cursor is None else _place_at(params.cursor)
     active = (each for each in Listing(services, caller).beginning_at(place) if each.is_active)
     entries = list(islice(active, PAGE_SIZE + 1))
