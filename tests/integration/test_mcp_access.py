@@ -29,7 +29,8 @@ from support.world import (
     parameter,
 )
 
-CALLERS: Final = tuple(PEOPLE)
+CALLERS: Final = tuple(each for each in PEOPLE if each != "seller")
+"""A seller is to its department what a coach is to another."""
 VALUES: Final = {"name": "Ada", "instructions": "Listen.", "color": "Teal", "icon": "Star"}
 
 
@@ -96,9 +97,9 @@ def test_a_tool_tells_what_the_endpoint_answers(world: World, situation: str, wh
     client = world.client(who)
     twins = {tool: (SITUATIONS[situation](world), SITUATIONS[situation](world)) for tool in TWINS}
     Streamed(world.aws, world.guard).flow()
-    for tool, (operation, asked_of_endpoint, asked_of_tool) in TWINS.items():
-        twin, persona_id = twins[tool]
-        answer = client.call(operation, asked_of_endpoint(twin))
+    answers = {tool: client.call(operation, asked(twins[tool][0])) for tool, (operation, asked, _) in TWINS.items()}
+    for tool, (_, _, asked_of_tool) in TWINS.items():
+        (twin, persona_id), answer = twins[tool], answers[tool]
         told = Mcp(client).call(tool, **asked_of_tool(persona_id))
         assert told.failed == (answer.status != 200), (tool, answer.text, told.text)
         if told.failed:
