@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 
 from personas.contract.mcp import LATEST
+from personas.contract.tools import PersonaRead
 from support.faults import Faults, Waiting, lost_after, lost_before, throttled, timed_out, to
 from support.mcp import Mcp
 from support.warm import unguarded_world, warm_client
@@ -74,3 +75,14 @@ def test_what_cannot_be_found_out_about_the_caller_is_503(
     answer = mcp.send("tools/list")
     assert (answer.status, answer.body["error"]["code"]) == (503, INTERNAL)
     assert "Retry-After" in answer.headers
+
+
+def test_a_defect_is_told_as_one_and_nothing_of_its_inside(mcp: Mcp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        PersonaRead.model_validate({"name": "a secret"})
+
+    monkeypatch.setattr("personas.mcp.tools.listed", broken)
+    answer = mcp.send("tools/list")
+    assert (answer.status, answer.body["error"]["code"]) == (500, INTERNAL)
+    assert answer.body["error"]["data"]["code"] == "internal_error"
+    assert "secret" not in answer.text

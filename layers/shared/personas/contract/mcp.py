@@ -35,7 +35,9 @@ class McpError(WireModel):
 
     code: Annotated[int, Field(description="The kind of error: a code of JSON-RPC or of the protocol.")]
     message: Annotated[str, Field(description="The reason, in words.")]
-    data: Annotated[JsonValue, Field(description="What else there is to tell.", exclude_if=lambda data: data is None)]
+    data: Annotated[
+        JsonValue, Field(description="All else that there is to tell.", exclude_if=lambda data: data is None)
+    ] = None
 
 
 class McpAnswer(WireModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from personas.contract.base import NUMBER_MAX, Id, VersionKind
+from personas.contract.base import NUMBER_MAX, Id, SearchText, VersionKind
 from personas.contract.persona_fields import FieldName
 
 CHOICE_KINDS: Final = ("colors", "icons", "departments", "parameter_fields", "voices")
@@ -27,6 +27,7 @@ def _none_as(default: int) -> BeforeValidator:
 
 # A model that fills in every argument sends null where it means nothing.
 _Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
+_SearchText = Annotated[SearchText, WithJsonSchema({"type": "string"})]
 _Flag = Annotated[bool | None, WithJsonSchema({"type": "boolean"})]
 _Texts = Annotated[list[str] | None, _LIST_SCHEMA]
 _Offset = Annotated[int, Field(ge=0, le=NUMBER_MAX), _none_as(0), WithJsonSchema({"type": "integer", "minimum": 0})]
@@ -52,7 +53,7 @@ class Arguments(BaseModel):
 class FindArguments(Arguments):
     """The conditions of a search."""
 
-    query: Annotated[_Text, Field(description="Part of the name or description.")] = None
+    query: Annotated[_SearchText, Field(description="Part of the name or description.")] = None
     department: Annotated[_Text, Field(description="Name of a department.")] = None
     field: Annotated[_Text, Field(description="Name of a field of a parameter, such as Beginner.")] = None
     limit: Annotated[_Limit, Field(description=f"At most so many; {LIMIT_DEFAULT} if absent.")] = LIMIT_DEFAULT
@@ -63,6 +64,12 @@ class PersonaArguments(Arguments):
     """The persona that a tool is about."""
 
     persona_id: _PersonaId
+
+
+class TypedText(Arguments):
+    """The text that somebody has typed so far, to be completed."""
+
+    text: SearchText
 
 
 class ChoicesArguments(Arguments):

@@ -2,8 +2,10 @@
 
 from mcp_types import CompleteRequestParams, CompleteResult, Completion, PromptReference
 from mcp_types.jsonrpc import INVALID_PARAMS
+from pydantic import ValidationError
 
-from personas.contract.base import PAGE_SIZE_MAX
+from personas.contract.base import PAGE_SIZE_MAX, SEARCH_MAX
+from personas.contract.tools import TypedText
 from personas.domain.profile import Caller
 from personas.mcp import prompts, resources
 from personas.mcp.exchange import ProtocolError
@@ -22,6 +24,10 @@ def complete(services: Services, caller: Caller, params: CompleteRequestParams) 
     known = (prompts.NAME, prompts.ARGUMENT) if by_name else (resources.TEMPLATE.uri_template, resources.ARGUMENT)
     if (referred, params.argument.name) != known:
         raise ProtocolError(INVALID_PARAMS, "There is nothing to complete by this reference and argument.")
-    total, entries = Listing(services, caller, params.argument.value or None).page(0, PAGE_SIZE_MAX)
+    try:
+        typed = TypedText(text=params.argument.value)
+    except ValidationError:
+        raise ProtocolError(INVALID_PARAMS, f"A text has at most {SEARCH_MAX} characters, and no NUL.") from None
+    total, entries = Listing(services, caller, typed.text).page(0, PAGE_SIZE_MAX)
     values = list(dict.fromkeys(each.row.name if by_name else each.id for each in entries))
     return CompleteResult(completion=Completion(values=values, total=total, has_more=total > len(entries)))

@@ -24,6 +24,7 @@ from pydantic import JsonValue, ValidationError
 
 from personas.contract.mcp import HANDSHAKE, LATEST, REVISIONS
 
+_VERSION: Final = "mcp-protocol-version"
 _NAMED_BY: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that the header Mcp-Name repeats, by method."""
 _ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=")
@@ -71,20 +72,21 @@ def exchange(message: object, headers: Mapping[str, str], serve: Serve) -> Reply
         return failure(ProtocolError(INVALID_REQUEST, "Send one message, an object: batches are not taken."))
     if "id" not in message or "method" not in message:
         return _acknowledged(message, headers)
-    latest = _is_latest(message, headers)
-    sent_id = message["id"]
-    request_id = sent_id if isinstance(sent_id, str | int) and not isinstance(sent_id, bool) else None
     try:
         request = JSONRPCRequest.model_validate(message)
-        params = request.params or {}
+    except ValidationError:
+        sent = message["id"]
+        request_id = sent if isinstance(sent, str | int) and not isinstance(sent, bool) else None
+        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."), request_id)
+    params = request.params or {}
+    latest = _is_latest(params, headers)
+    try:
         revision = _declared(request.method, params, headers) if latest else headers.get(_VERSION, HANDSHAKE[-1])
         result = serve(Request(revision, request.method, params))
-    except ValidationError:
-        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."), request_id)
     except ProtocolError as error:
         status = _STATUS_OF.get(error.code, HTTPStatus.OK) if latest else HTTPStatus.OK
-        return failure(error, request_id, status)
-    return Reply(HTTPStatus.OK, {"jsonrpc": "2.0", "id": request_id, "result": result})
+        return failure(error, request.id, status)
+    return Reply(HTTPStatus.OK, {"jsonrpc": "2.0", "id": request.id, "result": result})
 
 
 def failure(error: ProtocolError, request_id: str | int | None = None, status: int = HTTPStatus.BAD_REQUEST) -> Reply:
@@ -95,13 +97,9 @@ def failure(error: ProtocolError, request_id: str | int | None = None, status: i
     return Reply(status, {"jsonrpc": "2.0", "id": request_id, "error": told})
 
 
-_VERSION: Final = "mcp-protocol-version"
-
-
-def _is_latest(message: Mapping[str, object], headers: Mapping[str, str]) -> bool:
-    """Tell whether a message is made in the latest revision, or means to be: what else there is has a handshake."""
-    params = message.get("params")
-    meta = params.get("_meta") if isinstance(params, dict) else None
+def _is_latest(params: Mapping[str, object], headers: Mapping[str, str]) -> bool:
+    """Tell whether a request is made in the latest revision, or means to be: what else there is has a handshake."""
+    meta = params.get("_meta")
     declares = isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta
     return declares or headers.get(_VERSION, HANDSHAKE[-1]) not in HANDSHAKE
 
