@@ -1,0 +1,7 @@
+"""One local service for all programs."""
+
+import pytest
+
+from support.server import demo_service
+
+service = pytest.fixture(scope="session")(demo_service)
