@@ -32,13 +32,14 @@ class Tap:
 
 
 @contextlib.contextmanager
-def tapping(server_port: int) -> Iterator[Tap]:
-    """Run a tap before the server on that port of this machine."""
+def tapping(server_port: int, added: Mapping[str, str] | None = None) -> Iterator[Tap]:
+    """Run a tap before the server on that port of this machine; each request gets the headers ``added``."""
 
     class Handler(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             sent = {name: value for name, value in self.headers.items() if name.lower() not in _OF_THE_CONNECTION}
+            sent |= added or {}
             with contextlib.closing(HTTPConnection("127.0.0.1", server_port, timeout=60)) as connection:
                 connection.request(self.command, self.path, body, sent)
                 answer = connection.getresponse()
@@ -49,10 +50,11 @@ def tapping(server_port: int) -> Iterator[Tap]:
             for name, value in got.items():
                 if name.lower() not in _OF_THE_CONNECTION:
                     self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with contextlib.suppress(ConnectionError):  # a client may have gone without waiting for the answer
+                self.end_headers()
+                self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = _pass_on
+        do_DELETE = do_GET = do_POST = do_PATCH = _pass_on
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
