@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-import httpx2
 import pytest
 
 from support.programs import MODULES, NODE, PYTHON, TSC, run
-from support.server import PREFIX
+from support.server import Session
 
 HERE: Final = Path(__file__).parent
 EXTRA: Final = 60
@@ -23,10 +22,9 @@ def library(service: tuple[str, str]) -> tuple[str, str]:
     address, key = service
     fields = {"instructions": "Wait.", "color": "Teal", "icon": "Open book", "active_flag": True}
     personas = [{"name": f"Extra {number:02}", **fields} for number in range(EXTRA)]
-    answer = httpx2.post(
-        f"{address}{PREFIX}/create", json={"personas": personas}, headers={"X-Api-Key": key}, timeout=60
-    )
-    assert all(each["success"] for each in answer.json()["results"]), answer.text
+    with Session(int(address.rpartition(":")[2]), key) as session:
+        _, answer = session.call("create", {"personas": personas})
+    assert all(each["success"] for each in answer["results"]), answer
     return service
 
 
