@@ -44,6 +44,7 @@ WRONG: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
     ("history", ("purge", "x", *STORE), "'x' is not a UUID"),
     ("diff", ("Nobody", "1"), "`personas list`"),
     ("listen", (), "No service runs on this machine. Start it with `make run`."),
+    ("mcp", ("--url", "localhost:3000"), "'localhost:3000' is no address such as https://personas.example.com."),
     ("smoke", ("more",), "Got unexpected extra argument (more)"),
     ("restore", (*STORE, "--from-table", "none"), "There is no table none beside {table}. Check its name."),
     ("unreadable", (*STORE, "--remove", "x"), "'x' is not a UUID"),

@@ -25,6 +25,7 @@ from personas_tools.gateway import Gateway
 from personas_tools.importer.command import import_file
 from personas_tools.library_commands import library
 from personas_tools.library_file import LibraryError
+from personas_tools.mcp_command import serve_mcp
 from personas_tools.payload import document
 from personas_tools.profile_commands import profile
 from personas_tools.reloading import Reloader
@@ -44,7 +45,7 @@ def main() -> None:
     """Run and look after a Personas service, on this machine or in AWS."""
 
 
-for command in (library, profile, export_file, import_file, show_differences, smoke):
+for command in (library, profile, export_file, import_file, show_differences, serve_mcp, smoke):
     main.add_command(command)
 for commands in (key_commands, repair_commands, persona_commands, history_commands):
     commands.register(main)

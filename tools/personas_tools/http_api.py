@@ -18,6 +18,7 @@ import pydantic_core
 
 from personas.contract.download import OPERATION as DOWNLOAD
 from personas.contract.draft import OPERATION as DRAFT
+from personas.contract.mcp import OPERATION as MCP
 from personas.contract.operation import PREFIX
 from personas_tools.whole_files import draft_of
 
@@ -152,6 +153,28 @@ class Api:
         send = partial(self._client.request, method, f"{PREFIX}/{operation}", content=body, headers=headers)
         answer, _ = self._asked(operation, send, begun=idempotency_key is not None)
         return answer
+
+    def message(self, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, float]:
+        """Send a message to the MCP server, once: its sender decides on a repeat, which no key would make safe.
+
+        Return the answer, and the seconds after which it asks to be called again.
+
+        Raises:
+            ApiError: none came, or it is no JSON.
+        """
+        sent = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json", **headers}
+        try:
+            response = self._client.post(MCP.path, content=body, headers=sent)
+        except httpx2.ConnectError as error:
+            raise ApiError(
+                f"Nobody answers at {self.address} ({error}). Is the service running, and is that its address?"
+            ) from error
+        except httpx2.RequestError as error:
+            raise ApiError(
+                f"No answer came from {self.address} ({str(error) or type(error).__name__}). What was asked for may be"
+                " done all the same: look before you ask again."
+            ) from error
+        return _answer(response), _retry_after(response.headers.get("Retry-After"))
 
     def download(self, upload_id: str, path: Path) -> None:
         """Write the file of an export to ``path``, as a whole or not at all.
