@@ -258,6 +258,15 @@ class TestAdmission:
     def test_where_no_tokens_are_taken_there_is_nothing_to_read(self, world: World) -> None:
         assert other(world, "GET", METADATA_PATH).status == 404
 
+    def test_an_issuer_that_is_a_mere_name_is_no_place_to_ask(
+        self, world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("JWT_ISSUER", "personas-local")
+        world.restart()
+        assert other(world, "GET", METADATA_PATH).status == 404
+        answer = world.client().with_headers(x_api_key="").call("mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        assert "resource_metadata" not in answer.headers["WWW-Authenticate"]
+
     @pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"])
     def test_another_method_is_refused_to_anybody(self, world: World, method: str) -> None:
         answer = other(world, method)

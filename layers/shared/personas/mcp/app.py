@@ -41,7 +41,7 @@ class McpApi(Api):
     @property
     def challenge(self) -> str:
         """The value of ``WWW-Authenticate`` in a 401: where tokens are taken, with the place that tells whose."""
-        if not services().settings.accepts_tokens:
+        if _issuer() is None:
             return super().challenge
         return f'Bearer realm="personas", resource_metadata="{self._url(METADATA_PATH + OPERATION.path)}"'
 
@@ -67,14 +67,14 @@ class McpApi(Api):
         """Return the metadata (RFC 9728) of the resource at a path of this host.
 
         Raises:
-            NotFound: this deployment takes no tokens.
+            NotFound: this deployment takes no tokens that a client could ask for.
         """
-        settings = services().settings
-        if not settings.accepts_tokens:
-            raise NotFound("This deployment takes API keys, and no tokens.")
+        issuer = _issuer()
+        if issuer is None:
+            raise NotFound("This deployment takes API keys, and no tokens that a client could ask for.")
         told: dict[str, object] = {
             "resource": self._url(path),
-            "authorization_servers": [settings.jwt_issuer],
+            "authorization_servers": [issuer],
             "bearer_methods_supported": ["header"],
             "resource_name": "Personas",
         }
@@ -83,6 +83,12 @@ class McpApi(Api):
     def _url(self, path: str) -> str:
         headers = lower_case(self.current_event.headers)
         return f"{headers.get('x-forwarded-proto', 'https')}://{headers['host']}{path}"
+
+
+def _issuer() -> str | None:
+    """Return the issuer whose tokens are taken, where it is an address to ask for one: the local one is a mere name."""
+    issuer = services().settings.jwt_issuer
+    return issuer if issuer.startswith(("https://", "http://")) else None
 
 
 def _response(reply: Reply) -> Response[str]:
