@@ -5,11 +5,11 @@ the same situation, to the same caller.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
-from personas.contract.tools import CHOICE_KINDS
+from personas.contract.tools import ChoiceKind
 from support.client import Client
 from support.mcp import Mcp
 from support.streamed import Streamed
@@ -25,6 +25,7 @@ from support.world import (
     TONE_CALM,
     TONE_FORMAL,
     World,
+    entry_id,
     field_row,
     parameter,
 )
@@ -102,6 +103,13 @@ def test_a_tool_tells_what_the_endpoint_answers(world: World, situation: str, wh
         (twin, persona_id), answer = twins[tool], answers[tool]
         told = Mcp(client).call(tool, **asked_of_tool(persona_id))
         assert told.failed == (answer.status != 200), (tool, answer.text, told.text)
+        if tool == "persona_history" and not told.failed:
+            numbers = [each["version"] for each in answer.body["versions"]]
+            assert [each["version"] for each in told.data["versions"]] == numbers
+        if tool == "read_persona" and not told.failed:
+            form = answer.body
+            assert (told.data["version"], told.data["can_edit"]) == (form["version"], form["can_edit"])
+            assert told.data["name"] == form["names"]["resource"]["name"]
         if told.failed:
             assert told.text.startswith(answer.body["detail"].replace(twin, persona_id)), (tool, told.text)
 
@@ -154,16 +162,30 @@ def test_lists_hold_what_search_finds_and_count_no_more(world: World, who: str) 
 
 
 @pytest.mark.parametrize("who", CALLERS)
-@pytest.mark.parametrize("kind", CHOICE_KINDS)
+@pytest.mark.parametrize("kind", get_args(ChoiceKind))
 def test_choices_are_those_of_the_blank_form(world: World, kind: str, who: str) -> None:
     withhold(world)
     client = world.client(who)
     options = client.call("get", {}).body[kind]["resources"]
     told = Mcp(client).told("list_choices", kind=kind)
     assert told["total"] == len(options)
-    assert {name.rpartition(": ")[2] for name in told["names"]} == {
-        each.get("name", each.get("voice")) for each in options
-    }
+    names = {each.get("name", each.get("voice")) for each in options}
+    assert {name.partition(": ")[2] or name for name in told["names"]} == names
+
+
+@pytest.mark.parametrize("who", ["admin", "coach", "loner", "learner"])
+def test_what_others_alone_know_changes_no_name(world: World, who: str) -> None:
+    persona_id = world.save(parameter_field_ids=[MOOD_ANGRY])
+    mcp = Mcp(world.client(who))
+
+    def told() -> object:
+        return mcp.told("list_choices", kind="parameter_fields"), mcp.told("read_persona", persona_id=persona_id)
+
+    before = told()
+    world.add("fields", "Secret/Angry", field_row("Angry", department_ids=[LEGAL]))
+    secret = parameter("Secret", entry_id("fields", "Secret/Angry"), department_ids=[LEGAL])
+    world.add("parameters", "Secret", secret)
+    assert told() == before
 
 
 def withhold(world: World) -> None:

@@ -43,7 +43,10 @@ def test_a_write_whose_answer_is_lost_is_found_to_be_saved(mcp: Mcp, faults: Fau
 
 def test_a_write_of_which_nobody_knows_is_told_as_one_to_look_for(mcp: Mcp, faults: Faults) -> None:
     faults.always(to("PutItem", "persona#"), lost_before(timed_out()))
-    assert "before you repeat it" in mcp.refused("create_persona", **ADA)
+    said = mcp.refused("create_persona", **ADA)
+    assert "It may have been saved, with the id " in said
+    assert "before you repeat it" in said
+    assert "Idempotency-Key" not in said
 
 
 @pytest.mark.parametrize(
@@ -85,4 +88,14 @@ def test_a_defect_is_told_as_one_and_nothing_of_its_inside(mcp: Mcp, monkeypatch
     answer = mcp.send("tools/list")
     assert (answer.status, answer.body["error"]["code"]) == (500, INTERNAL)
     assert answer.body["error"]["data"]["code"] == "internal_error"
+    assert "secret" not in answer.text
+
+
+def test_a_defect_of_a_tool_is_one_too(mcp: Mcp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("personas.store.personas.PersonaStore.read_decide_write", broken)
+    answer = mcp.send("tools/call", {"name": "create_persona", "arguments": ADA})
+    assert (answer.status, answer.body["error"]["data"]["code"]) == (500, "internal_error")
     assert "secret" not in answer.text

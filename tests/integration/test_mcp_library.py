@@ -1,5 +1,6 @@
 """The prompt, the resources and the completion of the MCP server."""
 
+import base64
 from typing import Any, Final
 
 import pytest
@@ -143,10 +144,14 @@ class TestResources:
             wanted.remove(gone)
         assert found == wanted
 
-    @pytest.mark.parametrize("cursor", ["", "?", "bm8=", "a" * 5_000])
-    def test_a_cursor_that_is_none_is_refused_or_leads_past_the_end(self, mcp: Mcp, cursor: str) -> None:
-        answer = mcp.send("resources/list", {"cursor": cursor})
-        assert answer.body.get("error", {"code": INVALID_PARAMS})["code"] == INVALID_PARAMS
+    @pytest.mark.parametrize("cursor", ["", "?", "bm8="])
+    def test_a_cursor_that_is_none_is_refused(self, mcp: Mcp, cursor: str) -> None:
+        assert mcp.error("resources/list", {"cursor": cursor})["code"] == INVALID_PARAMS
+
+    def test_a_cursor_of_a_place_behind_all_leads_to_the_end(self, world: World, mcp: Mcp) -> None:
+        world.save(name="Ada", active_flag=True)
+        behind = base64.urlsafe_b64encode(b"\0" * 16 + "\uffff".encode() * 1_000).decode()
+        assert mcp.request("resources/list", {"cursor": behind})["resources"] == []
 
 
 class TestCompletion:
@@ -168,7 +173,12 @@ class TestCompletion:
         items = [{"name": f"P {number}", "instructions": "x", "color": "Teal", "icon": "Star"} for number in range(101)]
         assert world.client().call("create", {"personas": items}).status == 200
         told = complete(mcp, PROMPT, "persona", "")
-        assert (len(told["values"]), told["total"], told["hasMore"]) == (100, 101, True)
+        assert (len(told["values"]), told["hasMore"]) == (100, True)
+
+    def test_of_two_with_one_name_it_is_told_once(self, world: World, mcp: Mcp) -> None:
+        for _ in range(2):
+            world.save(name="Ada")
+        assert complete(mcp, PROMPT, "persona", "ada") == {"values": ["Ada"], "total": 1, "hasMore": False}
 
     @pytest.mark.parametrize(
         ("ref", "argument"),

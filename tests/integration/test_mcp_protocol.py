@@ -193,6 +193,17 @@ class TestHeaders:
         assert code(answer) == (400, INVALID_PARAMS)
         assert missing in answer.body["error"]["message"]
 
+    @pytest.mark.parametrize("capabilities", [5, [], "x", None])
+    def test_capabilities_are_an_object(self, mcp: Mcp, capabilities: object) -> None:
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": LATEST,
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
+        }
+        assert code(mcp.send("tools/list", {"_meta": meta})) == (400, INVALID_PARAMS)
+
+    def test_a_parameter_of_no_name_needs_no_header(self, mcp: Mcp) -> None:
+        assert mcp.send("tools/list", {"": "x"}).status == 200
+
     @pytest.mark.parametrize("meta", [None, [], "x"])
     def test_so_must_their_place(self, mcp: Mcp, meta: object) -> None:
         assert code(mcp.send("tools/list", {"_meta": meta})) == (400, INVALID_PARAMS)

@@ -80,6 +80,20 @@ class TestFind:
         assert names(mcp.told("find_personas", field="CALM")) == ["Ada", "Bo"]
         assert names(mcp.told("find_personas", field="calm", department="Sales")) == ["Bo"]
 
+    def test_by_a_name_that_the_tools_tell(self, world: World, mcp: Mcp) -> None:
+        world.save(name="Ada", parameter_fields=["Mood: Calm"])
+        (name,) = mcp.told("list_choices", kind="parameter_fields", search="mood: calm")["names"]
+        assert names(mcp.told("find_personas", field=name)) == ["Ada"]
+
+    def test_a_long_name_is_not_told_back(self, mcp: Mcp) -> None:
+        assert len(mcp.refused("find_personas", department="d" * 500)) < 400
+        assert "at most 500 characters" in mcp.refused("find_personas", department="d" * 501)
+
+    def test_many_unknown_arguments_are_told_in_few_lines(self, mcp: Mcp) -> None:
+        said = mcp.refused("find_personas", **{f"argument{number}": number for number in range(300)})
+        assert "and 90 more" in said
+        assert len(said) < 1_000
+
     @pytest.mark.parametrize("argument", ["department", "field"])
     def test_a_name_that_there_is_not_is_told(self, mcp: Mcp, argument: str) -> None:
         assert "'Nowhere'" in mcp.refused("find_personas", **{argument: "Nowhere"})
@@ -163,6 +177,16 @@ class TestChoices:
     def test_are_narrowed_by_a_part_of_the_name(self, mcp: Mcp) -> None:
         assert mcp.told("list_choices", kind="colors", search="TEA")["names"] == ["Teal"]
 
+    def test_a_name_that_names_two_is_no_choice(self, world: World, mcp: Mcp) -> None:
+        world.add("voices", "alto, too", {"voice": "alto"})
+        assert "alto" not in {each.casefold() for each in mcp.told("list_choices", kind="voices")["names"]}
+
+    def test_quotes_make_no_answer_long(self, world: World, mcp: Mcp) -> None:
+        for number in range(60):
+            world.add("voices", f"voice {number}", {"voice": f'{number} {"said" * 10}"""""""""'})
+        answer = mcp.send("tools/call", {"name": "list_choices", "arguments": {"kind": "voices"}})
+        assert len(answer.text) < ANSWER_MAX
+
     def test_many_are_no_long_answer(self, world: World, mcp: Mcp) -> None:
         for number in range(300):
             world.add("voices", f"voice {number}", {"voice": f"voice {number}"})
@@ -215,6 +239,39 @@ class TestWrite:
         assert "expected_version 2" in said
         assert len(said) < 1_000
         assert mcp.told("read_persona", persona_id=persona_id)["version"] == 2
+
+    def test_what_is_stored_is_told_by_the_names_of_the_tools(self, world: World, mcp: Mcp) -> None:
+        voices = [f"voice {number}" for number in range(80)]
+        for voice in voices:
+            world.add("voices", voice, {"voice": voice})
+        persona_id = create(mcp)
+        given = {"voices": voices, "departments": ["Sales"], "parameter_fields": ["Mood: Calm"], "active_flag": True}
+        mcp.told("edit_persona", persona_id=persona_id, expected_version=1, **given)
+        other = {"voices": ["Alto"], "departments": ["Care"], "parameter_fields": ["Mood: Angry"]}
+        said = mcp.refused("edit_persona", persona_id=persona_id, expected_version=1, active_flag=False, **other)
+        for line in (
+            '- departments is stored as: ["Sales"]',
+            '- parameter_fields is stored as: ["Mood: Calm"]',
+            '- voices is stored as: ["voice 0","voice 1"',
+        ):
+            assert line in said
+        assert len(said) < ANSWER_MAX / 2
+
+    def test_an_edit_of_nothing_is_refused(self, mcp: Mcp) -> None:
+        persona_id = create(mcp)
+        assert "at least one field" in mcp.refused("edit_persona", persona_id=persona_id, expected_version=1)
+
+    @pytest.mark.parametrize("version", [True, 1.5, "one", -1])
+    def test_a_version_that_is_none_is_refused(self, mcp: Mcp, version: object) -> None:
+        persona_id = create(mcp)
+        said = mcp.refused("edit_persona", persona_id=persona_id, expected_version=version, name="Bo")
+        assert "- expected_version: " in said
+
+    def test_departments_are_told_as_the_argument_that_they_are(self, world: World) -> None:
+        coach = Mcp(world.client("coach"))
+        assert "departments: Choose at least one" in coach.refused("create_persona", **ADA)
+        said = coach.refused("create_persona", **{**ADA, "departments": ["Caer"]})
+        assert "list_choices tells the departments" in said
 
     def test_a_version_that_is_not_there_yet_is_told(self, mcp: Mcp) -> None:
         persona_id = create(mcp)
@@ -269,10 +326,12 @@ class TestHistory:
         told = mcp.told("persona_history", persona_id=persona_id, version=1)
         assert told["values"] == {**ADA, "active_flag": False, "examples": ["One."]}
 
-    def test_goes_on_page_by_page(self, world: World, stream: Streamed, mcp: Mcp) -> None:
+    @pytest.mark.parametrize("fields", [1, 3])
+    def test_goes_on_page_by_page(self, world: World, stream: Streamed, mcp: Mcp, fields: int) -> None:
         persona_id = create(mcp)
         for number in range(14):
-            world.update(persona_id, name=f"Ada {number}")
+            changed = {"name": f"Ada {number}", "description": f"{number}", "instructions": f"{number}"}
+            world.update(persona_id, **dict(list(changed.items())[:fields]))
         stream.flow()
         first = mcp.send("tools/call", {"name": "persona_history", "arguments": {"persona_id": persona_id}})
         assert len(first.text) < ANSWER_MAX

@@ -80,6 +80,16 @@ ALLOWED: Final = {
         (TABLE, "BatchWriteItem", ("text#*",)),
         ("HistoryTable", "BatchGetItem", ("history#*",)),
     },
+    "McpFunction": {
+        IDENTITY,
+        FEED,
+        LISTING,
+        (TABLE, "BatchGetItem GetItem PutItem UpdateItem", ("group#*",)),
+        (TABLE, "BatchWriteItem", ("text#*",)),
+        ("HistoryTable", "BatchGetItem Query", ("history#*",)),
+        (VIEWS, "s3:GetObject", ()),
+        ("RefreshQueue", "sqs:SendMessage", ()),
+    },
     "DocsFunction": {IDENTITY, (TABLE, "GetItem", ("group#*",))},
     "SearchFunction": {
         IDENTITY,

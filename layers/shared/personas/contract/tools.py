@@ -8,14 +8,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from personas.contract.base import NUMBER_MAX, Id, SearchText, VersionKind
-from personas.contract.persona_fields import FieldName
+from personas.contract.base import NUMBER_MAX, Id, SearchText, Version, VersionKind
 
-CHOICE_KINDS: Final = ("colors", "icons", "departments", "parameter_fields", "voices")
 ChoiceKind = Literal["colors", "icons", "departments", "parameter_fields", "voices"]
-
-_LIST_SCHEMA: Final = WithJsonSchema({"type": "array", "items": {"type": "string"}})
-
 
 LIMIT_DEFAULT: Final = 10
 LIMIT_MAX: Final = 50
@@ -29,7 +24,7 @@ def _none_as(default: int) -> BeforeValidator:
 _Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 _SearchText = Annotated[SearchText, WithJsonSchema({"type": "string"})]
 _Flag = Annotated[bool | None, WithJsonSchema({"type": "boolean"})]
-_Texts = Annotated[list[str] | None, _LIST_SCHEMA]
+_Texts = Annotated[list[str] | None, WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 _Offset = Annotated[int, Field(ge=0, le=NUMBER_MAX), _none_as(0), WithJsonSchema({"type": "integer", "minimum": 0})]
 _Limit = Annotated[
     int,
@@ -37,11 +32,9 @@ _Limit = Annotated[
     _none_as(LIMIT_DEFAULT),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}),
 ]
-_PersonaId = Annotated[Id, Field(description="From find_personas.")]
-_Version = Annotated[int, Field(ge=1, le=NUMBER_MAX), WithJsonSchema({"type": "integer", "minimum": 1})]
-_VersionOrNone = Annotated[
-    Annotated[int, Field(ge=1, le=NUMBER_MAX)] | None, WithJsonSchema({"type": "integer", "minimum": 1})
-]
+_PersonaId = Annotated[Id, Field(description="From find_personas, or told before.")]
+_Version = Annotated[Version, WithJsonSchema({"type": "integer"})]
+_VersionOrNone = Annotated[Version | None, WithJsonSchema({"type": "integer"})]
 
 
 class Arguments(BaseModel):
@@ -54,8 +47,8 @@ class FindArguments(Arguments):
     """The conditions of a search."""
 
     query: Annotated[_SearchText, Field(description="Part of the name or description.")] = None
-    department: Annotated[_Text, Field(description="Name of a department.")] = None
-    field: Annotated[_Text, Field(description="Name of a field of a parameter, such as Beginner.")] = None
+    department: Annotated[_SearchText, Field(description="Name of a department.")] = None
+    field: Annotated[_SearchText, Field(description="Name of a parameter field.")] = None
     limit: Annotated[_Limit, Field(description=f"At most so many; {LIMIT_DEFAULT} if absent.")] = LIMIT_DEFAULT
     offset: Annotated[_Offset, Field(description="Skip so many: next_offset of the page before.")] = 0
 
@@ -76,7 +69,7 @@ class ChoicesArguments(Arguments):
     """The kind of values to list."""
 
     kind: ChoiceKind
-    search: Annotated[_Text, Field(description="Only names that contain this.")] = None
+    search: Annotated[_SearchText, Field(description="Only names that contain this.")] = None
 
 
 class FieldArguments(Arguments):
@@ -84,8 +77,8 @@ class FieldArguments(Arguments):
 
     description: Annotated[_Text, Field(description="One line for people who choose a persona.")] = None
     active_flag: Annotated[_Flag, Field(description="True: in use. A new one is not, unless you say so.")] = None
-    departments: Annotated[_Texts, Field(description="Names; who may see it.")] = None
-    parameter_fields: Annotated[_Texts, Field(description='Names, such as "Beginner" or "Level: Beginner".')] = None
+    departments: Annotated[_Texts, Field(description="Names: who may see it. In none, everybody may.")] = None
+    parameter_fields: Annotated[_Texts, Field(description='Names, such as "Level: Beginner".')] = None
     examples: Annotated[_Texts, Field(description="Lines that the persona could say.")] = None
     voices: Annotated[_Texts, Field(description="Names.")] = None
 
@@ -202,7 +195,7 @@ class VersionTold(ToolResult):
     kind: VersionKind
     at: str
     by: str | None = None
-    changed: list[FieldName]
+    changed: list[str]
     restored_from: int | None = None
 
 

@@ -263,6 +263,10 @@ class Catalogue:
             raise Unresolved(f"{len(ids)} entries go by {quoted(value)}{hint}")
         return ids[0]
 
+    def full_name(self, link: ParameterField) -> str:
+        """Return the name of a parameter field with that of its parameter, by which ``find`` finds it, too."""
+        return f"{self.rows('parameters')[link.parameter_id]['name']}: {self.rows('fields')[link.field_id]['name']}"
+
     def label(self, kind: LinkKind, entry_id: str) -> str | None:
         """Return the value that names an entry and that ``find`` turns back into its id; None where there is no entry.
 
@@ -273,8 +277,7 @@ class Catalogue:
             link = self.parameter_fields.get(entry_id)
             if link is None:
                 return None
-            name = str(self.rows("fields")[link.field_id]["name"])
-            names = [name, f"{self.rows('parameters')[link.parameter_id]['name']}: {name}"]
+            names = [str(self.rows("fields")[link.field_id]["name"]), self.full_name(link)]
         else:
             row = (self.flags if kind == "flags" else self.rows(kind)).get(entry_id)
             if row is None:
@@ -306,7 +309,7 @@ class Catalogue:
             for link in self.parameter_fields.values():
                 field, parameter = self.rows("fields")[link.field_id], self.rows("parameters")[link.parameter_id]
                 is_active = field.get("active") is not False and parameter.get("active") is not False
-                for name in (str(field["name"]), f"{parameter['name']}: {field['name']}"):
+                for name in (str(field["name"]), self.full_name(link)):
                     yield link.id, name, is_active
             return
         for entry_id, row in (self.flags if kind == "flags" else self.rows(kind)).items():

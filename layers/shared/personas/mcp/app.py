@@ -9,6 +9,7 @@ from typing import Final
 import pydantic_core
 from aws_lambda_powertools.event_handler import Response
 from mcp_types.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
+from pydantic import JsonValue
 
 from personas.api import JSON_TYPE, Api, lower_case, read_json
 from personas.contract.mcp import METADATA_PATH, OPERATION
@@ -47,8 +48,8 @@ class McpApi(Api):
 
     def error_body(self, error: PersonasError) -> tuple[str, dict[str, object]]:
         """Return the media type and the body that tell of an error: a failure of JSON-RPC."""
-        told = {"code": error.code, "request_id": self.current_event.request_context.request_id}
-        return JSON_TYPE, failure(ProtocolError(_code_of(error), error.detail, {**told})).body or {}
+        told: JsonValue = {"code": error.code, "request_id": self.current_event.request_context.request_id}
+        return JSON_TYPE, failure(ProtocolError(_code_of(error), error.detail, told)).body or {}
 
     def answer(self) -> Response[str]:
         """Return the answer to the message of a request, in its route."""
@@ -82,7 +83,8 @@ class McpApi(Api):
 
     def _url(self, path: str) -> str:
         headers = lower_case(self.current_event.headers)
-        return f"{headers.get('x-forwarded-proto', 'https')}://{headers['host']}{path}"
+        host = headers.get("host") or self.current_event.request_context.domain_name
+        return f"{headers.get('x-forwarded-proto', 'https')}://{host}{path}"
 
 
 def _issuer() -> str | None:

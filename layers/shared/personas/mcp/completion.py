@@ -30,4 +30,6 @@ def complete(services: Services, caller: Caller, params: CompleteRequestParams) 
         raise ProtocolError(INVALID_PARAMS, f"A text has at most {SEARCH_MAX} characters, and no NUL.") from None
     total, entries = Listing(services, caller, typed.text).page(0, PAGE_SIZE_MAX)
     values = list(dict.fromkeys(each.row.name if by_name else each.id for each in entries))
-    return CompleteResult(completion=Completion(values=values, total=total, has_more=total > len(entries)))
+    more = total > len(entries)
+    # Several personas may have one name, so how many values there are is known only of those that were looked at.
+    return CompleteResult(completion=Completion(values=values, total=None if more else len(values), has_more=more))

@@ -25,6 +25,8 @@ from pydantic import JsonValue, ValidationError
 from personas.contract.mcp import HANDSHAKE, LATEST, REVISIONS
 
 _VERSION: Final = "mcp-protocol-version"
+_DECLARED: Final[Mapping[str, type]] = {PROTOCOL_VERSION_META_KEY: str, CLIENT_CAPABILITIES_META_KEY: dict}
+"""The members of ``_meta`` that every request of the latest revision has."""
 _NAMED_BY: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that the header Mcp-Name repeats, by method."""
 _ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=")
@@ -126,26 +128,25 @@ def _declared(method: str, params: Mapping[str, object], headers: Mapping[str, s
         ProtocolError: something that every request says is missing, a header says something else than the body, or the
             revision is not served.
     """
-    meta = params.get("_meta")
-    needed = (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY)
-    missing = [key for key in needed if not isinstance(meta, dict) or key not in meta]
-    if missing or not isinstance(meta, dict):
+    sent = params.get("_meta")
+    meta = sent if isinstance(sent, dict) else {}
+    missing = [key for key, kind in _DECLARED.items() if not isinstance(meta.get(key), kind)]
+    if missing:
         if headers.get(_VERSION, LATEST) not in REVISIONS:
             raise _unsupported(headers[_VERSION])
         raise ProtocolError(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}.")
     version = meta[PROTOCOL_VERSION_META_KEY]
-    named_by = _NAMED_BY.get(method, "")
-    for header, told, needs in (
-        (_VERSION, version, True),
-        ("mcp-method", method, True),
-        ("mcp-name", params.get(named_by), named_by in params),
-    ):
-        if needs and (header not in headers or _decoded(headers[header]) != told):
+    repeated = {_VERSION: version, "mcp-method": method}
+    named_by = _NAMED_BY.get(method)
+    if named_by is not None and named_by in params:
+        repeated["mcp-name"] = params[named_by]
+    for header, told in repeated.items():
+        if header not in headers or _decoded(headers[header]) != told:
             raise ProtocolError(
                 HEADER_MISMATCH, f"The header {header} is missing, or says something else than the body."
             )
     if version != LATEST:
-        raise _unsupported(str(version))
+        raise _unsupported(version)
     return LATEST
 
 

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from personas.contract.base import PAGE_SIZE_MAX
@@ -14,6 +14,9 @@ from personas.operations.search import current_view, known_options, query_of
 from personas.search.queries import Facet, SearchResult
 from personas.search.rows import ListedRow
 from personas.services import Services
+
+CUT_TO: Final = 120
+"""Characters of a name or a description in a list."""
 
 type Place = tuple[bytes, bytes]
 """The place of a persona in the order of lists: its folded name in UTF-8, and its id."""
@@ -29,6 +32,11 @@ class Entry(NamedTuple):
     def place(self) -> Place:
         """Its place in the order of lists."""
         return fold(self.row.name).encode(), UUID(self.id).bytes
+
+    @property
+    def description(self) -> str | None:
+        """The beginning of its description."""
+        return self.row.description[:CUT_TO] if self.row.description else None
 
     @property
     def is_active(self) -> bool:
@@ -50,10 +58,15 @@ class Listing:
         self._query = query_of(caller, PersonaFilter(search=text))
 
     def only(self, facet: Facet, name: str) -> bool:
-        """Keep those that have an option of this name; return False where the caller knows none of it."""
-        wanted = fold(name.strip())
-        rows = self._view.catalogue.rows(facet)
-        ids = [each for each, row in rows.items() if fold(str(row["name"])) == wanted]
+        """Keep those that have an option of this name; return False where the caller knows none of it.
+
+        A field may be named with its parameter, as the tools name it: it is the field of all parameters all the same.
+        """
+        wanted, catalogue = fold(name.strip()), self._view.catalogue
+        ids = [each for each, row in catalogue.rows(facet).items() if fold(str(row["name"])) == wanted]
+        if facet == "fields":
+            links = catalogue.parameter_fields.values()
+            ids += [link.field_id for link in links if fold(catalogue.full_name(link)) == wanted]
         known = known_options(self._view, self._caller, facet, ids)
         if facet == "departments":
             self._query = replace(self._query, department_ids=known)

@@ -1,6 +1,6 @@
 """One persona in the forms that the MCP server gives it: fields by value, Markdown, and messages to play it by."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from mcp_types import PromptMessage, Role, TextContent
@@ -8,6 +8,7 @@ from mcp_types import PromptMessage, Role, TextContent
 from personas.contract.base import NEEDED
 from personas.contract.field_values import FieldValue, FieldValues, NamedEntry
 from personas.contract.persona_fields import SHOWN_FIELDS
+from personas.domain.catalogue import Catalogue
 from personas.domain.shown_values import values_of
 from personas.operations.read import Read
 
@@ -18,9 +19,9 @@ _OPENING: Final = (
 _CLOSING: Final = "The role-play begins now. Say your first line, as {name}."
 
 
-def by_value(values: FieldValues) -> dict[str, object]:
+def by_value(values: FieldValues, catalogue: Catalogue) -> dict[str, object]:
     """Return the fields of a persona as the tools take them, entries by name; without those that hold nothing."""
-    told = {field.name: _plain(getattr(values, shown)) for shown, field in SHOWN_FIELDS}
+    told = {field.name: plain_value(getattr(values, shown), catalogue) for shown, field in SHOWN_FIELDS}
     held = {name: value for name, value in told.items() if value or name in NEEDED}
     return {**held, "active_flag": values.active is not None}
 
@@ -34,9 +35,14 @@ def markdown(read: Read) -> str:
     facts = {
         "Version": str(read.persona.version),
         "Active": "yes" if values.active else "no",
-        "Departments": ", ".join(_names(values.departments)),
-        "Parameters": ", ".join(_names(values.parameter_fields)),
-        "Voices": ", ".join(_names(values.voices)),
+        **{
+            label: ", ".join(_name(each, read.catalogue) for each in entries)
+            for label, entries in (
+                ("Departments", values.departments),
+                ("Parameters", values.parameter_fields),
+                ("Voices", values.voices),
+            )
+        },
     }
     parts += ["## Facts", "\n".join(f"- {name}: {told}" for name, told in facts.items() if told)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -56,16 +62,17 @@ def _message(role: Role, text: str) -> PromptMessage:
     return PromptMessage(role=role, content=TextContent(text=text))
 
 
-def _plain(value: FieldValue) -> FieldValue:
+def plain_value(value: FieldValue, catalogue: Catalogue) -> FieldValue:
+    """Return a value with names in the place of entries, or an entry's id where that has left the catalogue.
+
+    A field of a parameter has its full name: its name alone tells whether another parameter has a field of that name,
+    which may be one that the caller does not know.
+    """
     if isinstance(value, list):
-        return [each if isinstance(each, str) else _name(each) for each in value]
-    return _name(value) if isinstance(value, NamedEntry) else value
+        return [each if isinstance(each, str) else _name(each, catalogue) for each in value]
+    return _name(value, catalogue) if isinstance(value, NamedEntry) else value
 
 
-def _names(entries: Iterable[NamedEntry]) -> list[str]:
-    return [_name(each) for each in entries]
-
-
-def _name(entry: NamedEntry) -> str:
-    """Return the name of an entry, or its id where it has left the catalogue."""
-    return entry.name or entry.id
+def _name(entry: NamedEntry, catalogue: Catalogue) -> str:
+    link = catalogue.parameter_fields.get(entry.id)
+    return catalogue.full_name(link) if link else entry.name or entry.id

@@ -51,7 +51,7 @@ def _named(services: Services, caller: Caller, wanted: str) -> Read:
         if not ids:
             raise NotFound("There is no persona of this name.")
         if len(ids) > 1:
-            raise Conflict(f"{len(ids)} personas have this name; give the id of one: {', '.join(ids[:_NAMED_MAX])}.")
+            raise Conflict(f"Several personas have this name; give the id of one: {', '.join(ids[:_NAMED_MAX])}.")
         (persona_id,) = ids
     return read_persona(services, caller, persona_id)
 

@@ -65,7 +65,7 @@ def read(services: Services, caller: Caller, params: ReadResourceRequestParams) 
 
 
 def _resource(entry: Entry) -> Resource:
-    return Resource(uri=SCHEME + entry.id, name=entry.row.name, description=entry.row.description, mime_type=MARKDOWN)
+    return Resource(uri=SCHEME + entry.id, name=entry.row.name, description=entry.description, mime_type=MARKDOWN)
 
 
 def _cursor_to(place: Place) -> str:

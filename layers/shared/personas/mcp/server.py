@@ -39,6 +39,7 @@ from personas.errors import NotFound, PersonasError
 from personas.mcp import prompts, resources, tools
 from personas.mcp.completion import complete
 from personas.mcp.exchange import ProtocolError, Request
+from personas.mcp.tool_errors import is_defect
 from personas.observability import add_log_fields, record_error
 from personas.services import Services
 
@@ -90,6 +91,8 @@ def serve(services: Services, caller: Caller, request: Request) -> Mapping[str, 
     try:
         result = method.answer(services, caller, params)
     except PersonasError as error:
+        if is_defect(error):
+            raise
         record_error(error)
         raise _protocol_error(error, request) from error
     return _told(result, request.revision)

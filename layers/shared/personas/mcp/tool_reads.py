@@ -1,13 +1,14 @@
 """The tools that read: find a persona, read it, list what could be given to one, and show its history."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Final
 
 import pydantic_core
 
 from personas.contract.history import PersonaHistoryRequest, PersonaVersion
-from personas.contract.persona_fields import LinkKind
+from personas.contract.persona_fields import SHOWN_FIELDS, LinkKind
 from personas.contract.tools import (
     Choices,
     ChoicesArguments,
@@ -22,23 +23,24 @@ from personas.contract.tools import (
     ToolResult,
     VersionTold,
 )
-from personas.domain.catalogue import Catalogue
+from personas.domain.catalogue import Catalogue, Unresolved
 from personas.domain.folding import fold
 from personas.domain.permissions import is_offered_link, is_offered_option, may_edit
 from personas.domain.profile import Caller
+from personas.domain.selection import Links
 from personas.domain.shown_values import values_of
+from personas.domain.text import quoted
 from personas.errors import Invalid
-from personas.mcp.listing import Entry, Listing
+from personas.mcp.listing import CUT_TO, Entry, Listing
 from personas.mcp.persona_texts import by_value
 from personas.operations.history import show_history
 from personas.operations.read import read_persona
 from personas.search.queries import Facet
 from personas.services import Services
 
-LIST_BYTES: Final = 1_500
-"""Bytes of a list's entries in JSON. An answer tells them twice, as text and as data, and stays below 4 KB."""
-CUT_TO: Final = 120
-"""Characters of a name or a description in a list."""
+LIST_BYTES: Final = 3_300
+"""Bytes that a list's entries take in an answer, which tells them twice, as data and within a text, and stays below 4
+KB."""
 _VERSIONS: Final = 10
 
 
@@ -47,8 +49,8 @@ def find_personas(services: Services, caller: Caller, wanted: FindArguments) -> 
     listing = Listing(services, caller, wanted.query)
     facets: tuple[tuple[Facet, str | None], ...] = (("departments", wanted.department), ("fields", wanted.field))
     for facet, name in facets:
-        if name and not listing.only(facet, name):
-            raise Invalid(f"No persona that you can see has {name!r} among its {facet}.", code="unknown_name")
+        if name and name.strip() and not listing.only(facet, name):
+            raise Invalid(f"No persona that you can see has {quoted(name)} among its {facet}.", code="unknown_name")
     total, entries = listing.page(wanted.offset, wanted.limit)
     shown = _fitting([_found(each) for each in entries])
     end = wanted.offset + len(shown)
@@ -63,7 +65,7 @@ def read(services: Services, caller: Caller, wanted: PersonaArguments) -> Person
             "persona_id": persona.id,
             "version": persona.version,
             "can_edit": may_edit(caller, persona).allowed,
-            **by_value(values_of(persona.form, catalogue)),
+            **by_value(values_of(persona.form, catalogue), catalogue),
         }
     )
 
@@ -78,53 +80,62 @@ def list_choices(services: Services, caller: Caller, wanted: ChoicesArguments) -
 
 
 def history(services: Services, caller: Caller, wanted: HistoryArguments) -> History:
-    """Return the versions of a persona, or one of them with its fields."""
+    """Return the versions of a persona, as many as a short answer holds, or one of them with its fields."""
     asked = {**wanted.model_dump(exclude_none=True), "page_size": _VERSIONS}
     told = show_history(services, caller, PersonaHistoryRequest.model_validate(asked))
+    versions = _fitting([_version(each) for each in told.versions]) if told.versions else []
+    cut = len(versions) < len(told.versions)
     values = told.versions[0].values if told.versions else None
+    # Where one version is shown, the catalogue was brought up to date for it.
+    catalogue = services.catalogues.cached(caller.group_id)
     return History(
         current_version=told.current_version,
         deleted=True if told.deleted else None,
-        versions=[_version(each) for each in told.versions],
-        values=PersonaFields.model_validate(by_value(values)) if values else None,
-        next_before_version=told.next_before_version,
+        versions=versions,
+        values=PersonaFields.model_validate(by_value(values, catalogue)) if values and catalogue else None,
+        next_before_version=versions[-1].version if cut else told.next_before_version,
     )
 
 
 def _found(entry: Entry) -> FoundPersona:
-    row = entry.row
     return FoundPersona(
         persona_id=entry.id,
-        name=row.name[:CUT_TO],
-        description=row.description[:CUT_TO] if row.description else None,
+        name=entry.row.name[:CUT_TO],
+        description=entry.description,
         inactive=None if entry.is_active else True,
     )
 
 
 def _version(version: PersonaVersion) -> VersionTold:
+    arguments = {shown: field.name for shown, field in SHOWN_FIELDS}
     return VersionTold(
         version=version.version,
         kind=version.kind,
         at=version.at,
         by=version.changed_by.name if version.changed_by else None,
-        changed=version.changed,
+        changed=[arguments[each] for each in version.changed],
         restored_from=version.restored_from,
     )
 
 
 def _offered(catalogue: Catalogue, caller: Caller, kind: LinkKind) -> Iterator[str]:
-    """Yield the names of the entries that `get` offers to the caller for new selections."""
+    """Yield the names of the entries that `get` offers to the caller for new selections, if they name one entry."""
     if kind == "parameter_fields":
-        links: Iterable[str] = (
-            link.id for link in catalogue.parameter_fields.values() if is_offered_link(catalogue, link, caller)
-        )
+        links = catalogue.parameter_fields.values()
+        names = (catalogue.full_name(link) for link in links if is_offered_link(catalogue, link, caller))
     else:
-        links = (each for each in catalogue.rows(kind) if is_offered_option(catalogue, kind, each, caller))
-    return (name for each in links if (name := catalogue.label(kind, each)))
+        ids = (each for each in catalogue.rows(kind) if is_offered_option(catalogue, kind, each, caller))
+        names = (name for each in ids if (name := catalogue.label(kind, each)))
+    known = Links(catalogue, caller)
+    for name in names:
+        with suppress(Unresolved):
+            known.named(kind, name)
+            yield name
 
 
 def _fitting[T: ToolResult | str](entries: Sequence[T]) -> list[T]:
     """Return the first entries, as many as fit into a short answer, and one at least."""
-    sizes = accumulate(len(pydantic_core.to_json(each, exclude_none=True)) + 1 for each in entries)
+    told = (pydantic_core.to_json(each, exclude_none=True).decode() for each in entries)
+    sizes = accumulate(len(each) + len(pydantic_core.to_json(each)) for each in told)
     fitting = sum(size <= LIST_BYTES for size in sizes)
     return list(entries[: max(1, fitting)])

@@ -15,6 +15,7 @@ from personas.contract.tools import (
 )
 from personas.contract.update import UpdatePersonaRequest
 from personas.domain.profile import Caller
+from personas.errors import Invalid
 from personas.operations.create import create_personas
 from personas.operations.delete import delete_personas
 from personas.operations.duplicate import duplicate_persona
@@ -26,16 +27,25 @@ from personas.store.write_rule import OneTime
 
 def create(services: Services, caller: Caller, wanted: CreateArguments) -> Saved:
     """Save a new persona."""
-    request = CreatePersonaRequest.model_validate({"personas": [wanted.model_dump(exclude_none=True)]})
-    return Saved.model_validate(_told(create_personas(services, caller, request, OneTime()).results))
+    # In no department unless some are named, so that what is wrong with that is told of this argument.
+    item = {"departments": [], **wanted.model_dump(exclude_none=True)}
+    request = CreatePersonaRequest.model_validate({"personas": [item]})
+    (result,) = create_personas(services, caller, request, OneTime()).results
+    return Saved.model_validate(_told(result))
 
 
 def edit(services: Services, caller: Caller, wanted: EditArguments) -> Edited:
-    """Change a persona, over what others have changed elsewhere in it since."""
+    """Change a persona, over what others have changed elsewhere in it since.
+
+    Raises:
+        Invalid: no field is named.
+    """
     item = {**wanted.model_dump(exclude_none=True), "merge": True}
+    if item.keys() <= {"persona_id", "expected_version", "merge"}:
+        raise Invalid("Name at least one field to change.")
     request = UpdatePersonaRequest.model_validate({"personas": [item]})
     (result,) = update_personas(services, caller, request, OneTime()).results
-    return Edited.model_validate({**_told([result]), "merged": result.merged})
+    return Edited.model_validate({**_told(result), "merged": result.merged})
 
 
 def copy(services: Services, caller: Caller, wanted: PersonaArguments) -> Saved:
@@ -59,7 +69,5 @@ def restore(services: Services, caller: Caller, wanted: RestoreArguments) -> Sav
     return Saved(persona_id=told.persona_id, version=told.version, message=told.message)
 
 
-def _told(results: list[PersonaResultItem]) -> dict[str, object]:
-    """Return the result of the only item; one that failed was raised."""
-    (result,) = results
-    return {"persona_id": result.persona_id, "version": result.version, "message": result.message}
+def _told(result: PersonaResultItem) -> dict[str, object]:
+    return result.model_dump(include=set(Saved.model_fields))

@@ -15,7 +15,7 @@ from personas.contract import tools as models
 from personas.contract.problems import field_errors
 from personas.errors import Fault, Invalid, PersonasError
 from personas.mcp import tool_reads, tool_writes
-from personas.mcp.tool_errors import told_to_a_model
+from personas.mcp.tool_errors import is_defect, told_to_a_model
 from personas.observability import add_log_fields, record_error
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ TOOLS: Final[Mapping[str, _Tool]] = {
         _ADDS,
     ),
     "delete_persona": _Tool(
-        "Delete a persona, which an active scenario must not use. restore_persona brings it back. Confirm with the"
-        " person first.",
+        "Delete a persona; one that an active scenario uses stays. restore_persona brings it back, by this id: keep it."
+        " Confirm with the person first.",
         models.PersonaArguments,
         models.Saved,
         tool_writes.delete,
@@ -131,18 +131,21 @@ def listed() -> list[Tool]:
 
 
 def call(services: Services, caller: Caller, name: str, arguments: Mapping[str, object]) -> CallToolResult:
-    """Call a tool. An error that a model can do something about is a result that says so.
+    """Call one of the tools. An error that a model can do something about is a result that says so.
 
     Raises:
-        KeyError: there is no such tool.
+        PersonasError: a defect of the service.
     """
     tool = TOOLS[name]
     add_log_fields(tool=name)
     try:
         result = tool.call(services, caller, _checked(tool.arguments, arguments))
     except PersonasError as error:
+        if is_defect(error):
+            raise
         record_error(error)
-        return CallToolResult(content=[TextContent(text=told_to_a_model(error))], is_error=True)
+        text = told_to_a_model(error, services.catalogues.cached(caller.group_id))
+        return CallToolResult(content=[TextContent(text=text)], is_error=True)
     told = result.model_dump(mode="json", exclude_none=True)
     return CallToolResult(content=[TextContent(text=pydantic_core.to_json(told).decode())], structured_content=told)
 
@@ -165,5 +168,7 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def _without_titles(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_titles(value) for key, value in schema.items() if key not in {"title", "default"}}
+        # A property may bear one of these names, and is an object then.
+        told = {key: each for key, each in schema.items() if key not in {"title", "default"} or isinstance(each, dict)}
+        return {key: _without_titles(value) for key, value in told.items()}
     return [_without_titles(each) for each in schema] if isinstance(schema, list) else schema
