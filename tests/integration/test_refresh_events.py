@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,12 +15,14 @@ from personas.errors import Unavailable
 from personas.runtime import CLOCK_SKEW
 from personas.store.groups import GroupStore
 from personas.store.queue import RefreshQueue
+from personas.store.queued_groups import QueuedGroups
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
 from support import background
 from support.background import EVENTS, batch, failed, messages
 from support.clocks import FREEZES, TwoClocks
 from support.environments import Environment, Request, Steps, shifted
+from support.faults import Killed
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
@@ -265,6 +268,33 @@ class TestSchedule:
                 env.invoke("refresh", schedule)
         # When Lambda repeats the schedule's event, then it is queued
         assert env.invoke("refresh", schedule) == {"queued": 1}
+
+    @pytest.mark.parametrize("noted", [1, 2])
+    def test_one_whose_environment_ended_before_the_queue_took_it_is_queued_by_the_next_schedule(
+        self, world: World, clock: Clock, schedule: dict[str, Any], noted: int
+    ) -> None:
+        # Given an environment that ends once it has noted one group or both of them
+        env = Environment(world, clock)
+        env.save(name="Ada")
+        insert(world, OTHER_GROUP, "Bob")
+        note, notes = QueuedGroups.note, count(1)
+
+        def end_after_some(*arguments: Any) -> None:
+            if next(notes) > noted:
+                raise Killed
+            note(*arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(QueuedGroups, "note", end_after_some)
+            patch.setattr(RefreshQueue, "send", end_after_some)
+            with pytest.raises(Killed):
+                env.invoke("refresh", schedule)
+        # When the schedule runs again
+        clock.passes(minutes=15)
+        # Then both are queued, and not once more
+        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 2}
+        clock.passes(minutes=15)
+        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 0}
 
     def test_the_age_of_one_that_is_written_to_all_the_time_counts_from_its_first_queueing(
         self, world: World, clock: Clock, schedule: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -134,14 +134,12 @@ def queue_marked(services: Services) -> int:
         if group.group_id not in queued or queued[group.group_id].may_be_queued_again(now)
     ]
     # Before they are sent, for a refresh may be over before the last message is: it finds the note that it takes away.
+    # Until a note is confirmed it holds nothing back, so whatever happens here, the next schedule queues the group.
     services.parallel.run([partial(services.queued_groups.note, each, queued.get(each), now) for each in due])
-    try:
-        return services.refresh_queue.send(due)
-    except Unavailable:
-        # Else the repeat of this event would take them for queued.
-        with suppress(Unavailable):
-            services.parallel.run([partial(services.queued_groups.forget, each, now) for each in due])
-        raise
+    sent = services.refresh_queue.send(due)
+    with suppress(Unavailable):
+        services.parallel.run([partial(services.queued_groups.confirm, each, queued.get(each), now) for each in due])
+    return sent
 
 
 def refresh_answer(refreshed: list[str]) -> PersonaRefreshResponse:

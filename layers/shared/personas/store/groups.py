@@ -75,7 +75,7 @@ class GroupStore:
         # Nor must one that finds no room keep anybody from the write that makes some.
         with suppress(GroupFull):
             body: dict[str, Value] = {**due, "marked_at": marked_at}
-            self._table.put_plain(keys.mark(group_id), body, asked_for=False, unless=Later("marked_at", marked_at))
+            self._table.put_plain(keys.mark(group_id), body, asked_for=False, guard=Later("marked_at", marked_at))
         if len(self._marked) >= _GROUPS_MAX:
             self._marked.clear()
         self._marked[group_id] = marking

@@ -34,7 +34,7 @@ class RefreshClaims:
         other = Later("ends_at", in_milliseconds(now), own="by")
         body: dict[str, Value] = {"ends_at": in_milliseconds(ends), "by": uuid4().hex}
         try:
-            taken = self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, unless=other)
+            taken = self._table.put_plain(keys.refresh_claim(group_id), body, asked_for=False, guard=other)
         except GroupFull:
             return ends
         return ends if taken else None

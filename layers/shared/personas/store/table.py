@@ -31,7 +31,7 @@ from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_
 from personas.store.write_rule import (
     Condition,
     Counted,
-    Later,
+    Guard,
     WriteResult,
     count_request,
     next_number_request,
@@ -242,14 +242,14 @@ class Table:
 
         return self._write(once, write_id, seq=seq, version=version)
 
-    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool, unless: Later | None = None) -> bool:
-        """Put an item whatever stands there, ``unless`` that is so of it; return True if it was put.
+    def put_plain(self, key: Key, body: Mapping[str, Value], *, asked_for: bool, guard: Guard | None = None) -> bool:
+        """Put an item whatever stands there, but for what ``guard`` says; return True if it was put.
 
         Raises:
             OutcomeUnknown: it may have been put, and the caller has ``asked_for`` it: it has to know.
             Unavailable: it was not put; or it may have been, and nobody has asked for it, as for a mark.
         """
-        request = plain_put_request(self.name, key, body, unless)
+        request = plain_put_request(self.name, key, body, guard)
         return self._took_effect(partial(self._client.put_item, **request), writes=asked_for)
 
     def delete_older(self, key: Key, attribute: str, before: int) -> bool:

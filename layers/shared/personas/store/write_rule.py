@@ -175,7 +175,7 @@ def put_request(
 
 
 class Later(NamedTuple):
-    """An attribute that holds a later time than ``than``, in milliseconds, and is another's.
+    """A guard of what holds a later time than ``than``, in milliseconds, in an attribute, and is another's.
 
     ``own`` is the attribute, if there is one, that is alike only where an attempt has put it whose answer was lost.
     """
@@ -185,19 +185,34 @@ class Later(NamedTuple):
     own: str = ""
 
 
-def plain_put_request(table: str, key: Key, body: Mapping[str, Value], unless: Later | None) -> PutItemInputTypeDef:
-    """Return the request that puts an item, unless one stands there with a later time."""
+class Still(NamedTuple):
+    """A guard of all but an item whose attribute is still this number."""
+
+    attribute: str
+    number: int
+
+
+type Guard = Later | Still
+"""The items in whose place another is not put."""
+
+
+def plain_put_request(table: str, key: Key, body: Mapping[str, Value], guard: Guard | None) -> PutItemInputTypeDef:
+    """Return the request that puts an item, unless what stands there is guarded."""
     request: PutItemInputTypeDef = {"TableName": table, "Item": encode_item({**key.attributes(), **body})}
-    if unless is not None:
+    if guard is None:
+        return request
+    values: dict[str, Value]
+    if isinstance(guard, Still):
+        condition, names, values = "#number = :number", {"#number": guard.attribute}, {":number": guard.number}
+    else:
         # In this form the condition holds for an item that is absent or damaged.
-        condition, names = "NOT #time > :time", {"#time": unless.attribute}
-        values: dict[str, Value] = {":time": unless.than}
-        if unless.own:
+        condition, names, values = "NOT #time > :time", {"#time": guard.attribute}, {":time": guard.than}
+        if guard.own:
             condition += " OR #own = :own"
-            names["#own"], values[":own"] = unless.own, body[unless.own]
-        request["ConditionExpression"] = condition
-        request["ExpressionAttributeNames"] = names
-        request["ExpressionAttributeValues"] = encode_item(values)
+            names["#own"], values[":own"] = guard.own, body[guard.own]
+    request["ConditionExpression"] = condition
+    request["ExpressionAttributeNames"] = names
+    request["ExpressionAttributeValues"] = encode_item(values)
     return request
 
 
