@@ -43,6 +43,8 @@ def lambda_handler(event, context):
 """
 MOST: Final = 1.6
 """Times as long as the bare one that a function may take."""
+MOST_OF: Final[Mapping[str, float]] = {"McpFunction": 2.1}
+"""More of one: the types of its protocol take 85 ms, and it does what seven others do (docs/adr/0058)."""
 _INIT: Final = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _PATIENCE: Final = 30.0
 _IMPORT: Final = "import os, sys, handler; print(len(sys.modules), flush=True); os._exit(0)"
@@ -132,7 +134,7 @@ def load_average() -> str:
 
 
 def main() -> int:
-    """Measure and print the table; 1 where a function takes more than `MOST` times as long as the bare one."""
+    """Measure and print the table; 1 where a function takes more than it may."""
     parser = argparse.ArgumentParser(description="Measure the cold starts of the built functions.")
     parser.add_argument("--rounds", type=int, default=15, help="starts of each function (default 15)")
     arguments = parser.parse_args()
@@ -155,9 +157,10 @@ def main() -> int:
                 subject.cpu.append(import_once(subject))
     sys.stdout.write("\n".join(rows(bare, own)) + "\n")
     sys.stdout.write(f"\nMedians of {arguments.rounds}; load average at the end {load_average()}.\n")
-    slow = [each.name for each in own if statistics.median(each.inits) > MOST * statistics.median(bare.inits)]
+    usual = statistics.median(bare.inits)
+    slow = [each.name for each in own if statistics.median(each.inits) > MOST_OF.get(each.name, MOST) * usual]
     if slow:
-        sys.stderr.write(f"More than {MOST} times as long as the bare one: {', '.join(slow)}\n")
+        sys.stderr.write(f"Longer beside the bare one than they may take: {', '.join(slow)}\n")
     return 1 if slow else 0
 
 
