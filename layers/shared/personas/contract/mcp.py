@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from personas.contract.base import ReadRequest, WireModel
 from personas.contract.operation import Operation
@@ -23,9 +23,12 @@ class McpMessage(ReadRequest):
     model_config = ConfigDict(title="McpMessage")
 
     jsonrpc: Annotated[Literal["2.0"], Field(description="The version of JSON-RPC.")]
-    id: Annotated[str | int | None, Field(description="The id that the answer repeats; a notification has none.")] = (
-        None
-    )
+    # Absent it is in a notification, and never null.
+    id: Annotated[
+        str | int | None,
+        Field(description="The id that the answer repeats; a notification has none."),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
+    ] = None
     method: Annotated[str, Field(description="The method, such as tools/list.")]
     params: Annotated[dict[str, JsonValue] | None, Field(description="Its parameters.")] = None
 
