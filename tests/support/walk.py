@@ -51,6 +51,7 @@ ORDER: Final = (
     "restore",
     "duplicate",
     "search",
+    "mcp",
     "refresh",
     "export",
     "download",
