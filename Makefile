@@ -48,8 +48,8 @@ run: $(DEV) $(MINISTACK) ## Start the service on 127.0.0.1:3000 (PORT=... change
 .PHONY: setup
 setup: $(DEV) $(SAM) $(MINISTACK) $(CHECKOV) $(WORKFLOWS) ## Install everything that the other targets need
 
-# Four workers on two cores: a good part of the tests' time is waiting, for processes and for answers that never come.
-WORKERS ?= $(shell echo $$(($$(nproc) * 2)))
+# Three workers on two cores: a good part of the tests' time is waiting, for processes and for answers that never come.
+WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 
 .PHONY: test
 test: $(DEV) $(MINISTACK) ## Run the tests, all but the slow ones
