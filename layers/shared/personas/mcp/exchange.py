@@ -29,6 +29,7 @@ _DECLARED: Final[Mapping[str, type]] = {PROTOCOL_VERSION_META_KEY: str, CLIENT_C
 """The members of ``_meta`` that every request of the latest revision has."""
 _NAMED_BY: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The parameter that the header Mcp-Name repeats, by method."""
+_NO_REQUEST: Final = "The message is no request of JSON-RPC 2.0."
 _ENCODED: Final = re.compile(r"=\?base64\?(.*)\?=")
 _STATUS_OF: Final[Mapping[int, HTTPStatus]] = {
     METHOD_NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -79,7 +80,7 @@ def exchange(message: object, headers: Mapping[str, str], serve: Serve) -> Reply
     except ValidationError:
         sent = message["id"]
         request_id = sent if isinstance(sent, str | int) and not isinstance(sent, bool) else None
-        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."), request_id)
+        return failure(ProtocolError(INVALID_REQUEST, _NO_REQUEST), request_id)
     params = request.params or {}
     latest = _is_latest(params, headers)
     try:
@@ -107,13 +108,13 @@ def _is_latest(params: Mapping[str, object], headers: Mapping[str, str]) -> bool
 
 
 def _acknowledged(message: Mapping[str, object], headers: Mapping[str, str]) -> Reply:
-    """Take a notification, or an answer, and do nothing: no request of ours is under way that it could be about."""
+    """Take a notification and do nothing: no request of ours is under way that it could be about."""
     version = headers.get(_VERSION, LATEST)
     if version not in REVISIONS:
         return failure(_unsupported(version))
     if "method" not in message:
         # This server asks nothing, so what answers it is a mistake.
-        return failure(ProtocolError(INVALID_REQUEST, "The message is no request of JSON-RPC 2.0."))
+        return failure(ProtocolError(INVALID_REQUEST, _NO_REQUEST))
     try:
         JSONRPCNotification.model_validate(message)
     except ValidationError:

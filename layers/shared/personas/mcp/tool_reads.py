@@ -86,7 +86,7 @@ def history(services: Services, caller: Caller, wanted: HistoryArguments) -> His
     versions = _fitting([_version(each) for each in told.versions]) if told.versions else []
     cut = len(versions) < len(told.versions)
     values = told.versions[0].values if told.versions else None
-    # Where one version is shown, the catalogue was brought up to date for it.
+    # Only one version has its fields shown, and the catalogue was brought up to date to show them.
     catalogue = services.catalogues.cached(caller.group_id)
     return History(
         current_version=told.current_version,
