@@ -12,6 +12,9 @@ from personas.domain.catalogue import Catalogue
 from personas.domain.shown_values import values_of
 from personas.operations.read import Read
 
+ARGUMENTS: Final = {shown: field.name for shown, field in SHOWN_FIELDS}
+"""The argument of the tools that sets a field, by the name that the field is shown under."""
+
 _OPENING: Final = (
     "From now on you are {name}. Stay in this role in all that you say, until I write that the role-play is over.\n\n"
     "{about}Your instructions:\n\n{instructions}"
@@ -21,7 +24,7 @@ _CLOSING: Final = "The role-play begins now. Say your first line, as {name}."
 
 def by_value(values: FieldValues, catalogue: Catalogue) -> dict[str, object]:
     """Return the fields of a persona as the tools take them, entries by name; without those that hold nothing."""
-    told = {field.name: plain_value(getattr(values, shown), catalogue) for shown, field in SHOWN_FIELDS}
+    told = {name: plain_value(getattr(values, shown), catalogue) for shown, name in ARGUMENTS.items()}
     held = {name: value for name, value in told.items() if value or name in NEEDED}
     return {**held, "active_flag": values.active is not None}
 

@@ -7,7 +7,6 @@ from typing import Final, cast
 
 import pydantic_core
 
-from personas.contract.persona_fields import SHOWN_FIELDS
 from personas.domain.catalogue import Catalogue
 from personas.errors import (
     Forbidden,
@@ -19,7 +18,7 @@ from personas.errors import (
     Unreadable,
     VersionConflict,
 )
-from personas.mcp.persona_texts import plain_value
+from personas.mcp.persona_texts import ARGUMENTS, plain_value
 from personas.operations.bulk import plain_name
 from personas.operations.merging import FieldsChanged, cut
 from personas.operations.persona_writes import place_of
@@ -87,8 +86,7 @@ def _faults(error: PersonasError) -> Iterator[str]:
 
 def _stored(error: FieldsChanged, catalogue: Catalogue) -> Iterator[str]:
     """Yield a line for each field that others have changed, with the beginning of what is stored in it."""
-    arguments = {shown: field.name for shown, field in SHOWN_FIELDS}
     for conflict in error.conflicts:
         stored = plain_value(cut(conflict).stored, catalogue)
         told = bool(stored) if conflict.field == "active" else stored
-        yield f"- {arguments[conflict.field]} is stored as: {pydantic_core.to_json(told).decode()}"
+        yield f"- {ARGUMENTS[conflict.field]} is stored as: {pydantic_core.to_json(told).decode()}"

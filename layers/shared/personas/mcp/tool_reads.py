@@ -8,7 +8,7 @@ from typing import Final
 import pydantic_core
 
 from personas.contract.history import PersonaHistoryRequest, PersonaVersion
-from personas.contract.persona_fields import SHOWN_FIELDS, LinkKind
+from personas.contract.persona_fields import LinkKind
 from personas.contract.tools import (
     Choices,
     ChoicesArguments,
@@ -32,7 +32,7 @@ from personas.domain.shown_values import values_of
 from personas.domain.text import quoted
 from personas.errors import Invalid
 from personas.mcp.listing import CUT_TO, Entry, Listing
-from personas.mcp.persona_texts import by_value
+from personas.mcp.persona_texts import ARGUMENTS, by_value
 from personas.operations.history import show_history
 from personas.operations.read import read_persona
 from personas.search.queries import Facet
@@ -107,13 +107,12 @@ def _found(entry: Entry) -> FoundPersona:
 
 
 def _version(version: PersonaVersion) -> VersionTold:
-    arguments = {shown: field.name for shown, field in SHOWN_FIELDS}
     return VersionTold(
         version=version.version,
         kind=version.kind,
         at=version.at,
         by=version.changed_by.name if version.changed_by else None,
-        changed=[arguments[each] for each in version.changed],
+        changed=[ARGUMENTS[each] for each in version.changed],
         restored_from=version.restored_from,
     )
 
