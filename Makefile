@@ -136,8 +136,9 @@ check: $(DEV) $(SAM) $(CHECKOV) $(WORKFLOWS) ## Formatting, lint, types, import 
 	@$(OFFLINE) .local/sam/bin/sam validate
 	@$(OFFLINE) .local/sam/bin/sam validate --lint
 	.local/checkov/bin/checkov --config-file .checkov.yaml
-	@# The schema that GitHub publishes, as the tool carries it: no network.
+	@# The schemas of GitHub's files, as the tool carries them: no network.
 	.local/workflows/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.local/workflows/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	.venv/bin/pytest --quiet -m "not emulator" tests/template
 
 .PHONY: format

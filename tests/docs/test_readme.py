@@ -16,7 +16,11 @@ from support.readme import FENCE, README, ROOT, checkout_in, run_session, sessio
 from support.server import serving
 from support.tap import tapping
 
-DOCUMENTS: Final = (*sorted(ROOT.glob("*.md")), ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+DOCUMENTS: Final = (
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
 
 OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
 """The operations that the session shows."""
