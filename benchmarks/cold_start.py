@@ -44,7 +44,7 @@ def lambda_handler(event, context):
 MOST: Final = 1.6
 """Times as long as the bare one that a function may take."""
 MOST_OF: Final[Mapping[str, float]] = {"McpFunction": 2.1}
-"""More of one: the types of its protocol take 85 ms, and it does what seven others do (docs/adr/0058)."""
+"""More of one: the types of its protocol take 85 ms, and it does what seven others do (docs/adr/0056)."""
 _INIT: Final = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _PATIENCE: Final = 30.0
 _IMPORT: Final = "import os, sys, handler; print(len(sys.modules), flush=True); os._exit(0)"

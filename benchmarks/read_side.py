@@ -1,6 +1,6 @@
 """The parts of the read side that could be left out, each measured against the way without it.
 
-Measured is CPU time, the median of several repeats; ADR 48 has the figures and what was decided by them.
+Measured is CPU time, the median of several repeats; ADR 46 has the figures and what was decided by them.
 """
 
 # what is compared lies inside of an index; service.py sets the environment first

@@ -244,8 +244,8 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         "SearchFunction has no log group",
     ),
     "runs that nobody tells of": Mutation(
-        "nobody else tells: docs/adr/0062.\n        SystemLogLevel: INFO\n",
-        "nobody else tells: docs/adr/0062.\n",
+        "nobody else tells: docs/adr/0060.\n        SystemLogLevel: INFO\n",
+        "nobody else tells: docs/adr/0060.\n",
         template_checks.every_function_has_a_log_group,
         "has another SystemLogLevel than INFO",
     ),

@@ -1,6 +1,6 @@
 """The watch over a stack: the widgets of the dashboard and the alarms on what they show.
 
-Prices of alarms go by the metric, so none watches what another one shows as well; docs/adr/0025 says which these are.
+Prices of alarms go by the metric, so none watches what another one shows as well; docs/adr/0023 says which these are.
 
 An expression counts a series that is missing at a moment as 0, by the rule of CloudWatch's arithmetic; FILL would put a
 0 where a value is only late, and hold the alarm off.

@@ -300,6 +300,6 @@ def _client(service: str, special: Config | None = None) -> object:
         parameter_validation=False,
     )
     client = _session().create_client(service, config=config.merge(special) if special else config)
-    pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # botocore has no option for the class of its connections: docs/adr/0037
+    pools = client._endpoint.http_session._manager.pool_classes_by_scheme  # type: ignore[attr-defined]  # botocore has no option for the class of its connections: docs/adr/0035
     pools.update(http=_HttpPool, https=_HttpsPool)
     return client
