@@ -12,15 +12,9 @@ import pytest
 from personas_tools import template
 from personas_tools.cli import main
 from support.described import described
-from support.readme import FENCE, README, ROOT, checkout_in, run_session, session_of
+from support.readme import DOCUMENTS, FENCE, README, ROOT, checkout_in, run_session, session_of
 from support.server import serving
 from support.tap import tapping
-
-DOCUMENTS: Final = (
-    *sorted(ROOT.glob("*.md")),
-    ROOT / "benchmarks" / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-)
 
 OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
 """The operations that the session shows."""
