@@ -27,9 +27,10 @@ _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def code_in(text: str) -> Iterator[str]:
-    """Yield the lines of a document's code: those of fenced blocks, and the code spans of its other lines."""
-    for _, _, content in FENCE.findall(text):
-        yield from content.splitlines()
+    """Yield the lines of a document's code: fenced blocks but diagrams, and the code spans of other lines."""
+    for _, language, content in FENCE.findall(text):
+        if language != "mermaid":
+            yield from content.splitlines()
     for line in FENCE.sub("", text).splitlines():
         yield " | ".join(_SPAN.findall(line))
 
