@@ -1,11 +1,13 @@
-"""The questions that benchmarks ask of a made-up group: every kind of search."""
+"""The questions that benchmarks ask of a made-up group: every kind of search, and its answers to be compared."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from library import VARIANTS, Library
 
-from personas.search.queries import Query
+from personas.search.queries import Facet, Query
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,17 @@ class Cell:
     label: str
     kind: str
     queries: list[Query]
+
+
+class Answer(NamedTuple):
+    """An answer to a question. Options are numbers, by `Library.numbers`; those that nothing matches are left out.
+
+    A row has the id of the persona, its name, description, color, number of profiles, and departments in order.
+    """
+
+    total: int
+    page: list[tuple[str, str, str | None, int, int, list[int]]]
+    counts: Mapping[Facet, Mapping[int, int]]
 
 
 def cells_of(library: Library) -> list[Cell]:
