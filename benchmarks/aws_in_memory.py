@@ -1,13 +1,16 @@
 """AWS without the network: the real clients, whose requests are answered in this process.
 
 All of a request's own cost is there: parameters to JSON, the signature, the checksum of the stored bytes, the answer's
-bytes to values. HTTP, TLS and the wait are not there. Conditions are taken for true: one process writes here.
+bytes to values. HTTP, TLS and the wait are not there. Conditions are taken for true: one process writes here. The CPU
+time of the answers is counted apart, for in AWS it is not the caller's.
 """
 
 import io
 import json
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -18,20 +21,32 @@ PAGE_BYTES = 1_000_000
 
 
 class AwsInMemory:
-    """A table and a bucket. ``calls`` are the operations that were asked for, in their order."""
+    """A table and a bucket. ``calls`` are the operations that were asked for, ``cpu_seconds`` what they have taken."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.objects: dict[str, bytes] = {}
         self.calls: list[str] = []
+        self.cpu_seconds = 0.0
+        self._counting = Lock()
         self._changed: dict[str, list[tuple[str, str]]] = {}
 
     def answer(self, client: BaseClient) -> None:
         """Have this client's requests answered here."""
         client.meta.events.register("before-send", self._respond)
 
+    def callers_cpu_seconds(self) -> float:
+        """Return the CPU time of this process so far without that of the answers."""
+        return time.process_time() - self.cpu_seconds
+
     def _respond(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
-        operation = event_name.rpartition(".")[2]
+        began = time.thread_time()
+        answer = self._answered(request, event_name.rpartition(".")[2])
+        with self._counting:
+            self.cpu_seconds += time.thread_time() - began
+        return answer
+
+    def _answered(self, request: AWSPreparedRequest, operation: str) -> AWSResponse:
         self.calls.append(operation)
         if "X-Amz-Target" in request.headers:
             body = json.dumps(getattr(self, f"_{operation}")(json.loads(request.body))).encode()

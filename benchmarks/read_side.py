@@ -3,7 +3,7 @@
 Measured is CPU time, the median of several repeats; ADR 46 has the figures and what was decided by them.
 """
 
-# what is compared lies inside of an index; service.py sets the environment first
+# what is compared lies inside of an index; group_in_memory sets the environment first
 
 import statistics
 import time
@@ -19,10 +19,10 @@ from typing import Final
 from unittest.mock import patch
 
 import click
+from group_in_memory import GROUP, Group
 from library import Library
 from pyroaring import BitMap
 from questions import cells_of
-from service import GROUP, Group
 
 from personas.domain.folding import fold
 from personas.search import options, snapshot_format
