@@ -222,7 +222,7 @@ deploy-local: $(DEV) $(SAM) $(MINISTACK) build-local ## Deploy the template to m
 	@.venv/bin/pytest --verbose $(ARGS) tests/build/test_deploy_local.py
 
 .PHONY: test-clients
-test-clients: $(DEV) $(MINISTACK) $(CLIENTS) ## Clients made of docs/openapi.json, MCP clients and their conformance suite (1 minute)
+test-clients: $(DEV) $(MINISTACK) $(CLIENTS) ## Clients made of docs/openapi.json, MCP clients and their conformance suite, diagrams (1 minute)
 	@.venv/bin/pytest $(ARGS) tests/generated
 
 .PHONY: sam-local
@@ -299,7 +299,7 @@ $(SCHEMATHESIS): $(LOCKED) | $(OWN_UV)
 
 $(CLIENTS): $(LOCKED) tests/generated/package.json tests/generated/package-lock.json | $(OWN_UV)
 	@$(find-python)
-	@echo "Installing generators of clients, and MCP clients, into .local/clients"
+	@echo "Installing generators of clients, MCP clients and Mermaid into .local/clients"
 	@UV_PROJECT_ENVIRONMENT=.local/clients $(UV) sync --quiet --frozen --only-group clients --no-install-project
 	@cp tests/generated/package.json tests/generated/package-lock.json .local/clients/
 	@PATH="$(CURDIR)/.local/clients/bin:$$PATH" npm --prefix .local/clients ci --silent --no-audit --no-fund --ignore-scripts

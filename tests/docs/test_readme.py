@@ -22,6 +22,9 @@ OPERATIONS: Final = ("get", "draft", "create", "duplicate", "update", "delete")
 NEVER_RAISED: Final = {"forbidden", "conflict"}
 """Codes of classes that are always raised with a code of their own."""
 
+EXAMPLE: Final = re.compile(r"/(archive|OP)\b")
+"""In the name of a module: the operation of CONTRIBUTING's example, and any operation."""
+
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -90,6 +93,22 @@ def test_every_command_and_option_that_a_document_names_exists() -> None:
                 unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", rest)) - options_of[command] - {"--help"}
                 assert not unknown, f"{document.name}: personas {' '.join(command)} has no {unknown}"
     assert named == set(options_of), "the README's table has them all"
+
+
+def test_every_module_that_a_document_names_exists() -> None:
+    modules = [
+        f"/{path}"
+        for folder in ("benchmarks", "functions", "layers", "tests", "tools")
+        for path in ROOT.glob(f"{folder}/**/*.py")
+    ]
+    named = {
+        (document.name, name)
+        for document in DOCUMENTS
+        for name in re.findall(r"(?<![\w./-])((?:\w+/)*\w+\.py)\b", document.read_text(encoding="utf-8"))
+        if not EXAMPLE.search(name)
+    }
+    assert ("architecture.md", "store/write_rule.py") in named
+    assert [each for each in named if not any(module.endswith(f"/{each[1]}") for module in modules)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))

@@ -1,23 +1,19 @@
 """The page to read and try the API on: by itself, and in a browser as a person uses it."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from personas.contract.registry import ROUTES
 from personas_tools import openapi
 from personas_tools.reference import pages
+from support.browser import CHROMIUM, launched_browser
 from support.server import demo_service
-
-CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-"""The browser. CI names it, so that there the test runs or fails."""
 
 # Parallel tests share two cores.
 expect.set_options(timeout=30_000)
@@ -93,18 +89,7 @@ class TestParts:
 
 
 service = pytest.fixture(scope="module")(demo_service)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("No Chromium is installed here; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        # Chromium's sandbox cannot be set up by root, who runs CI's container.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield launched
-        launched.close()
+browser = pytest.fixture(scope="module")(launched_browser)
 
 
 @pytest.fixture
