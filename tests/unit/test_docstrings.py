@@ -1,4 +1,4 @@
-"""Tests that docstrings and comments are statements: no sentence of them begins as a question does."""
+"""Tests that docstrings, comments and documents are statements: no sentence of them begins as a question does."""
 
 import ast
 import re
@@ -9,7 +9,8 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[2]
+from support.readme import DOCUMENTS, FENCE, ROOT
+
 FOLDERS: Final = ("layers/shared/personas", "functions", "tools", "tests", "benchmarks")
 
 FIRST_WORD: Final = re.compile(r"(What|Which|Whether|Where|When|Who|Whom|Whose|How|Why)\b")
@@ -47,6 +48,13 @@ def questions(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_nothing_asks(folder: str) -> None:
     assert [each for path in sorted((ROOT / folder).rglob("*.py")) for each in questions(path)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_document_asks(document: Path) -> None:
+    prose = FENCE.sub("", document.read_text(encoding="utf-8"))
+    paragraphs = re.sub(r"^(#+ (\d+\. )?|\*\*)", "", prose, flags=re.MULTILINE)
+    assert [found[1] for found in QUESTION.finditer(paragraphs)] == []
 
 
 QUESTIONS: Final = (
