@@ -21,7 +21,7 @@ from personas.errors import Unavailable
 from personas.runtime import CLOCK_SKEW, CONNECT_TIMEOUT, FEED_WINDOW, LATE_COMMIT, READ_TIMEOUT
 from personas.store import keys
 from personas.store.attributes import Value
-from personas.store.change_feed import Change
+from personas.store.change_feed import Change, SeqOf
 from personas.store.table import Table
 from personas.views.catalogues import CatalogueCache
 
@@ -145,7 +145,7 @@ class Reader:
     def now(self) -> datetime:
         return self._feed.true_time + self._skew
 
-    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
+    def changes(self, partition: str, prefix: str, since: datetime | None, seq_of: SeqOf) -> Iterator[Change]:
         assert (partition, prefix) == (keys.group_partition(GROUP), keys.RESOURCE_CHANGES)
         first, last = keys.range_of(prefix, since)
         position = ("", "")
@@ -327,7 +327,7 @@ class Told:
     def now(self) -> datetime:
         return datetime(2026, 11, 24, 12, tzinfo=UTC)
 
-    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
+    def changes(self, partition: str, prefix: str, since: datetime | None, seq_of: SeqOf) -> Iterator[Change]:
         yield from self.reads.pop(0) if self.reads else ()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from personas.clock import machine_time
 from personas.runtime import Deadline
 from personas.store.attributes import Item, Value
-from personas.store.change_feed import Change
+from personas.store.change_feed import Change, SeqOf, unknown
 from personas.store.keys import Key
 from personas.store.table import Table
 from personas.store.write_rule import Condition, WriteResult
@@ -56,7 +56,7 @@ class Stale(Table):
 class Lagging(Table):
     """A store that reads the change feed without the latest writes, as a global index would."""
 
-    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
+    def changes(self, partition: str, prefix: str, since: datetime | None, seq_of: SeqOf = unknown) -> Iterator[Change]:
         """Yield the changes up to a moment ago: a result that was read once is kept for a while."""
         held: dict[tuple[str, str], tuple[float, Sequence[Change]]] = self.__dict__.setdefault("feeds", {})
         read_at, changes = held.get((partition, prefix), (0.0, ()))

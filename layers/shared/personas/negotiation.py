@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import zlib
 from collections.abc import Mapping
 from typing import Final, cast
+
+from isal import isal_zlib
 
 VARY: Final = "Accept, Accept-Encoding"
 """The headers that an answer may depend on."""
 WORTH_IT: Final = 1_400
 """Bytes of an answer; a shorter one fits into one packet anyway."""
-_LEVEL: Final = 4
-_GZIP: Final = 16 + zlib.MAX_WBITS
+_GZIP: Final = 16 + isal_zlib.MAX_WBITS
 
 
 def names(header: str, *options: str) -> bool:
@@ -40,8 +40,7 @@ def compressed(answer: dict[str, object], headers: Mapping[str, str]) -> dict[st
     body = cast("str", answer.get("body") or "")
     if len(body) < WORTH_IT or not names(headers.get("accept-encoding", ""), "gzip"):
         return answer
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    packed = deflate.compress(body.encode()) + deflate.flush()
+    packed = isal_zlib.compress(body.encode(), wbits=_GZIP)
     return {
         **answer,
         "headers": {**cast("dict[str, object]", answer.get("headers") or {}), "Content-Encoding": "gzip"},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from functools import cache, cached_property
 from os import environ
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from personas.identity import Authenticator
 from personas.runtime import Deadline, Parallel, deadline, dynamodb, parallel, s3, sqs, utc_now
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from personas.store.history import HistoryStore
     from personas.views.search_views import SearchViewCache
     from personas.views.suggestion_views import SuggestionViews
+
+_COLLECTED_EVERY: Final = 100_000
+"""The objects after which the collector looks through the young ones: a request makes some ten thousand."""
 
 
 @dataclass
@@ -150,4 +154,13 @@ def services() -> Services:
     settings = Settings.read(environ)
     check_answers(dynamodb())
     table = Table(dynamodb(), settings.personas_table, utc_now, deadline())
+    if not gc.isenabled():
+        _end_start()
     return Services(settings, table, parallel(), utc_now, deadline())
+
+
+def _end_start() -> None:
+    """Have the collector work from here on, and never look at what the start has made: see `personas`."""
+    gc.freeze()
+    gc.set_threshold(_COLLECTED_EVERY)
+    gc.enable()

@@ -81,7 +81,7 @@ def follow_feed(
     work = RefreshPass(services, group_id, record, started, pointer.rebuilt_at)
     work.texts = texts
     index = snapshot.index
-    news = take_changes(index, services.persona_feed.changes(group_id, snapshot_since(pointer)))
+    news = take_changes(index, services.persona_feed.changes(group_id, snapshot_since(pointer), index.seq_of))
     if news:
         try:
             # This fills the texts view, too: `_into_texts` takes each entry on its way to the export view.

@@ -89,7 +89,7 @@ class Index:
             ValueError: the id is not a UUID in its usual form, or the row not one of a persona. Nothing is changed.
         """
         persona_key = key_of(persona_id)
-        if seq <= self._known_seq(persona_key):
+        if seq <= self._seq_of(persona_key):
             return False
         old = self._doc_of().get(persona_key)
         self._append(persona_key, seq, row)
@@ -108,7 +108,7 @@ class Index:
             ValueError: the id is not a UUID in its usual form.
         """
         persona_key = key_of(persona_id)
-        if seq <= self._known_seq(persona_key):
+        if seq <= self._seq_of(persona_key):
             return False
         old = self._doc_of().pop(persona_key, None)
         if old is not None:
@@ -133,7 +133,7 @@ class Index:
         self._live.discard(doc)
         self._documents.take_out(doc)
 
-    def _known_seq(self, persona_key: bytes) -> int:
+    def _seq_of(self, persona_key: bytes) -> int:
         doc = self._doc_of().get(persona_key)
         if doc is not None:
             return self._documents.seq_at(doc)
@@ -147,6 +147,14 @@ class Index:
         return self._docs
 
     # ---- Reading -------------------------------------------------------------------------------------------------
+
+    def seq_of(self, persona_id: str) -> int:
+        """Return the ``seq`` at which a persona or its tombstone is held, or -1.
+
+        Raises:
+            ValueError: the id is not a UUID in its usual form.
+        """
+        return self._seq_of(key_of(persona_id))
 
     def row(self, persona_id: str) -> PersonaRow | None:
         """Return a persona's row, or None."""

@@ -36,6 +36,8 @@ class Foreign:
 
 type Value = str | int | bool | bytes | Sequence[Value] | Mapping[str, Value] | Foreign | None
 type Item = dict[str, Value]
+type WireItem = Mapping[str, Mapping[str, object]]
+"""An item as DynamoDB sends it."""
 
 NUMBER_END: Final = 1 << 63
 """The end of the numbers that are stored: none is negative, or as high as this."""
@@ -102,7 +104,7 @@ def decode(value: Mapping[str, object]) -> Value:
     return Foreign(value)
 
 
-def decode_item(item: Mapping[str, Mapping[str, object]]) -> Item:
+def decode_item(item: WireItem) -> Item:
     """Return a whole item from DynamoDB's wire format."""
     return {name: decode(value) for name, value in item.items()}
 

@@ -7,6 +7,7 @@ behind it; a reader takes an item only if its ``seq`` is higher than the one tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,7 +19,10 @@ from personas.store.keys import PERSONAS, id_of, moment_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from personas.store.attributes import Item, Value
+    from personas.store.attributes import Item, Value, WireItem
+
+type SeqOf = Callable[[str], int]
+"""Returns the ``seq`` that a reader has of a sort key, or -1."""
 
 DELETION_REMEMBERED: Final = timedelta(days=30)
 """The time for which views remember a deletion. Its tombstone stays as much longer as the history is kept."""
@@ -59,3 +63,19 @@ def change_in(item: Item) -> Change:
     except Unreadable as error:
         count_unreadable(error)
         return Change(key, seq, {}, deleted=True, version=0, forgotten_at=NEVER)
+
+
+def unknown(sort_key: str) -> int:
+    """Return the ``seq`` that a reader has of what it does not know."""
+    return -1
+
+
+def is_news(item: WireItem, seq_of: SeqOf) -> bool:
+    """Tell whether an item is newer than what a reader has, or cannot even be compared.
+
+    A warm reader has nearly all that it reads: to decode that again would be most of what a read costs.
+    """
+    match item:
+        case {"sk": {"S": str(key)}, "seq": {"N": str(seq)}} if seq.isdecimal():
+            return int(seq) > seq_of(key)
+    return True

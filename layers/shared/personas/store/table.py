@@ -18,6 +18,7 @@ from personas.store.attempts import ConditionFailed, Tries, attempted
 from personas.store.attributes import (
     Item,
     Value,
+    WireItem,
     decode_item,
     each_readable,
     encode,
@@ -26,7 +27,7 @@ from personas.store.attributes import (
     integer,
     text,
 )
-from personas.store.change_feed import Change, change_in
+from personas.store.change_feed import Change, SeqOf, change_in, is_news, unknown
 from personas.store.keys import CHANGES_INDEX, DUE_INDEX, DUE_SHARD, Key, range_of, stamp
 from personas.store.write_rule import (
     Condition,
@@ -106,16 +107,15 @@ class Table:
         """Put up to 25 items without a condition: only for items that are the same from every writer."""
         self._write_all([{"PutRequest": {"Item": encode_item(item)}} for item in items])
 
-    def changes(self, partition: str, prefix: str, since: datetime | None) -> Iterator[Change]:
-        """Read the changes of one range of a partition since then, oldest first, tombstones included."""
-        first, last = range_of(prefix, since)
-        yield from each_readable(self._query(partition, first, last, forward=True), change_in)
+    def changes(self, partition: str, prefix: str, since: datetime | None, seq_of: SeqOf = unknown) -> Iterator[Change]:
+        """Read the changes of a range of a partition since then that are news to a reader (`is_news`), oldest first."""
+        found = self._query(partition, *range_of(prefix, since), forward=True)
+        yield from each_readable((decode_item(item) for item in found if is_news(item, seq_of)), change_in)
 
     def latest[T](self, partition: str, prefix: str, most: int | None, decode: Callable[[Item], T]) -> list[T]:
         """Return what ``decode`` makes of the latest items in the index's range, at most ``most``; none has expired."""
-        first, last = range_of(prefix, None)
         now = self.now()
-        items = self._query(partition, first, last, forward=False)
+        items = map(decode_item, self._query(partition, *range_of(prefix, None), forward=False))
         living = each_readable(items, lambda item: None if expired(item, now) else decode(item))
         return list(islice((found for found in living if found is not None), most))
 
@@ -124,7 +124,7 @@ class Table:
         condition, values = "pk = :pk", {":pk": encode(partition)}
         if prefix:
             condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": encode(prefix)}
-        yield from self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values)
+        yield from map(decode_item, self._pages(KeyConditionExpression=condition, ExpressionAttributeValues=values))
 
     def retry_on_conflict[S, R](
         self, found: S, reread: Callable[[], S], decide_and_write: Callable[[S], R], most: int | None = None
@@ -280,7 +280,7 @@ class Table:
             KeyConditionExpression="due_shard = :shard",
             ExpressionAttributeValues={":shard": encode(DUE_SHARD)},
         )
-        yield from each_readable(marks, marked)
+        yield from each_readable(map(decode_item, marks), marked)
 
     def next_number(self, key: Key, counter: str, maker: str, write_id: str) -> int:
         """Raise a counter of an existing item by one and return it; neither ``seq`` nor the feed takes notice.
@@ -317,7 +317,7 @@ class Table:
             if wanted:
                 tries.pause_or_give_up(unknown=False)
 
-    def _query(self, partition: str, first: str, last: str, *, forward: bool) -> Iterator[Item]:
+    def _query(self, partition: str, first: str, last: str, *, forward: bool) -> Iterator[WireItem]:
         yield from self._pages(
             IndexName=CHANGES_INDEX,
             KeyConditionExpression="pk = :pk AND changed BETWEEN :first AND :last",
@@ -325,13 +325,12 @@ class Table:
             ScanIndexForward=forward,
         )
 
-    def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[Item]:
+    def _pages(self, *, consistent: bool = True, **arguments: Unpack[_QueryTypeDef]) -> Iterator[WireItem]:
         while True:
             answer = self._attempt(
                 partial(self._client.query, TableName=self.name, ConsistentRead=consistent, **arguments)
             )
-            for raw in answer["Items"]:
-                yield decode_item(raw)
+            yield from answer["Items"]
             following = answer.get("LastEvaluatedKey")
             if not following:
                 return

@@ -25,10 +25,13 @@ class _CachedCatalogue:
         self._rows: dict[str, dict[str, Row]] = {}
         self._seqs: dict[str, int] = {}
 
+    def seq_of(self, key: str) -> int:
+        return self._seqs.get(key, -1)
+
     def take_changes(self, changes: Iterable[Change]) -> None:
         changed = False
         for change in changes:
-            if change.seq <= self._seqs.get(change.key, -1):
+            if change.seq <= self.seq_of(change.key):
                 continue
             changed = True
             self._seqs[change.key] = change.seq
@@ -72,7 +75,8 @@ class CatalogueCache:
         cached = self._groups.get(group_id) or _CachedCatalogue(group_id)
         started = self._table.now()
         since = None if cached.read_at is None else cached.read_at - FEED_WINDOW
-        cached.take_changes(list(self._table.changes(keys.group_partition(group_id), keys.RESOURCE_CHANGES, since)))
+        partition = keys.group_partition(group_id)
+        cached.take_changes(list(self._table.changes(partition, keys.RESOURCE_CHANGES, since, cached.seq_of)))
         if self._table.now() >= started:  # else the clock was set back meanwhile, and read_at would lie ahead of it
             cached.read_at = started
         self._groups[group_id] = cached

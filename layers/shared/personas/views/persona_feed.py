@@ -31,10 +31,16 @@ def snapshot_since(pointer: Pointer) -> datetime:
     return pointer.watermark - LOOK_BACK
 
 
+type SeqOfPersona = Callable[[str], int]
+"""Returns the ``seq`` at which a view has a persona, by its id, or -1; raises ValueError where the id is none."""
+
+
 class FeedPosition:
     """The point up to which a view has followed the feed."""
 
-    def __init__(self, read_at: datetime, pointer: Pointer | None) -> None:
+    def __init__(self, read_at: datetime, pointer: Pointer | None, seq_of: SeqOfPersona) -> None:
+        self.seq_of = seq_of
+        """The view's own function: what it knows is not read again."""
         self.read_at = read_at
         """The time at which the last read began."""
         self.looked_back_at = read_at
@@ -63,7 +69,7 @@ class PersonaFeed:
             ViewRebuilding: there is more than can be read in time.
             Unavailable: the store cannot be read.
         """
-        return self.changes(group_id, position.read_at - FEED_WINDOW)
+        return self.changes(group_id, position.read_at - FEED_WINDOW, position.seq_of)
 
     def with_refresh(
         self, group_id: str, position: FeedPosition, pointer: Pointer | None, news: list[Change]
@@ -74,7 +80,9 @@ class PersonaFeed:
         than the window, and so does a view that learns of one: it finds the changes that a writer's wrong clock has
         hidden from the window.
         """
-        return news if pointer == position.pointer else self.changes(group_id, position.looked_back_at - LOOK_BACK)
+        if pointer == position.pointer:
+            return news
+        return self.changes(group_id, position.looked_back_at - LOOK_BACK, position.seq_of)
 
     def advance(self, position: FeedPosition, started: datetime, pointer: Pointer | None) -> None:
         """Move the position of a view that has taken the result of a read, which began at ``started``."""
@@ -95,8 +103,8 @@ class PersonaFeed:
         age = self._table.now() - pointer.watermark
         return age <= DELETION_REMEMBERED - LOOK_BACK or not self._groups.is_marked(pointer.group_id)
 
-    def changes(self, group_id: str, since: datetime | None) -> list[Change]:
-        """Read what was written of the group's personas since then.
+    def changes(self, group_id: str, since: datetime | None, seq_of: SeqOfPersona) -> list[Change]:
+        """Read what was written of the group's personas since then and a view does not have.
 
         Raises:
             ViewRebuilding: there is more than can be read in time.
@@ -104,7 +112,14 @@ class PersonaFeed:
         """
         partition = keys.group_partition(group_id)
         changes: list[Change] = []
-        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since):
+
+        def seq_of_key(key: str) -> int:
+            try:
+                return seq_of(keys.id_of(key))
+            except ValueError:
+                return -1  # No view can have it: it is read, so that it is reported.
+
+        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since, seq_of_key):
             changes.append(change)
             if len(changes) % FEED_BOUND == 0:
                 self.check_time()

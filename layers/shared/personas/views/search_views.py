@@ -57,7 +57,7 @@ class SearchView:
 
     def __init__(self, index: Index, catalogue: Catalogue, read_at: datetime, pointer: Pointer | None) -> None:
         self.index = index
-        self.position = FeedPosition(read_at, pointer)
+        self.position = FeedPosition(read_at, pointer, index.seq_of)
         self._name(catalogue)
 
     def take_changes(self, catalogue: Catalogue, changes: Iterable[Change]) -> None:
@@ -137,11 +137,11 @@ class SearchViewCache:
         started = self._feed.now()
         pointer = catalogue.pointer(SEARCH_VIEW)
         snapshot = self.snapshot(pointer) if pointer else None
-        since = snapshot_since(pointer) if pointer and snapshot else None
-        changes = self._feed.changes(group_id, since)
+        index = snapshot.index if snapshot else Index()
+        changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and snapshot else None, index.seq_of)
         if len(changes) > FEED_BOUND or (pointer and not snapshot):
             self._feed.queue_if_possible(group_id)
-        view = SearchView(snapshot.index if snapshot else Index(), catalogue, started, pointer)
+        view = SearchView(index, catalogue, started, pointer)
         view.take_changes(catalogue, changes)
         return view
 

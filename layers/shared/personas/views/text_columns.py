@@ -1,6 +1,5 @@
 """The columns of the texts view: the entries of each persona, texts and links, by kind. Pure."""
 
-import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +10,9 @@ from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind,
 from personas.domain.persona import Persona
 from personas.search.columns import Runs, gathered
 from personas.search.object_format import (
-    LEVEL,
     SnapshotDamaged,
+    deflate,
+    inflate,
     pack_numbers,
     pack_texts,
     unpack_numbers,
@@ -105,7 +105,7 @@ class Column(NamedTuple):
 
     def pack(self) -> list[bytes]:
         """Return the column as sections of an object."""
-        return [zlib.compress(self.lengths, LEVEL), pack_numbers(self.codes), pack_texts(self.values)]
+        return [deflate(self.lengths), pack_numbers(self.codes), pack_texts(self.values)]
 
     @classmethod
     def unpack(cls, sections: Sequence[memoryview], personas: int) -> "Column":
@@ -114,7 +114,7 @@ class Column(NamedTuple):
         Raises:
             SnapshotDamaged: it is of another number of personas.
         """
-        lengths = array("B", zlib.decompress(sections[0]))
+        lengths = array("B", inflate(sections[0]))
         codes, values = unpack_numbers("I", sections[1]), unpack_texts(sections[2])
         if len(lengths) != personas or sum(lengths) != len(codes):
             raise SnapshotDamaged("a column of the view is longer or shorter than the others")

@@ -10,7 +10,6 @@ bytes they would be half of the object. Of a text that is gone, its fingerprint 
 """
 
 import json
-import zlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -27,7 +26,7 @@ from personas.domain.folding import fold
 from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
 from personas.search.columns import gathered
-from personas.search.object_format import LEVEL, pack_numbers, seal, unpack_numbers, unseal
+from personas.search.object_format import deflate, inflate, pack_numbers, seal, unpack_numbers, unseal
 from personas.views.text_columns import KINDS, SECTIONS, TEXT_KINDS, Column, Entries, Kind, entries_of, runs_between
 
 FORMAT_VERSION: Final = FIELDS_VERSION + 1
@@ -287,7 +286,7 @@ class TextsView:
             "tombstones": [(key.hex(), *held) for key, held in self._tombstones.items()],
             "retired": [(*each, since) for each, since in self._retired.items()],
         }
-        sections = [zlib.compress(json.dumps(remembered).encode(), LEVEL), self._ids, pack_numbers(self._seqs)]
+        sections = [deflate(json.dumps(remembered).encode()), self._ids, pack_numbers(self._seqs)]
         for column in self._columns.values():
             sections += column.pack()
         return seal(_MAGIC, FORMAT_VERSION, sections)
@@ -301,7 +300,7 @@ class TextsView:
             SnapshotVersionUnknown: another version of this service gave them.
         """
         with unseal(_MAGIC, FORMAT_VERSION, data) as sections:
-            remembered = json.loads(zlib.decompress(sections[0]))
+            remembered = json.loads(inflate(sections[0]))
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
             view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}

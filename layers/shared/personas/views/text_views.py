@@ -111,10 +111,11 @@ class TextViews:
         started = self._feed.now()
         if pointer is None or not self._feed.carries_on(pointer):
             loaded = None
-        changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and loaded else None)
+        view = TextsView(group_id) if loaded is None else loaded
+        changes = self._feed.changes(group_id, snapshot_since(pointer) if pointer and loaded else None, view.seq_of)
         if len(changes) > FEED_BOUND:
             self._feed.queue_if_possible(group_id)
-        cached = _CachedTexts(TextsView(group_id) if loaded is None else loaded, FeedPosition(started, pointer))
+        cached = _CachedTexts(view, FeedPosition(started, pointer, view.seq_of))
         self._take_changes(group_id, cached, changes)
         cached.size_bytes = cached.view.size_bytes()
         return cached
@@ -124,8 +125,6 @@ class TextViews:
         view, changed = cached.view, dict[str, Change]()
         for change in changes:
             persona_id = keys.id_of(change.key)
-            if change.seq <= view.seq_of(persona_id):
-                continue
             if change.deleted:
                 view.delete(persona_id, change.seq, change.forgotten_at)
             changed[persona_id] = change

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from collections.abc import Buffer, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from personas.domain.catalogue import Pointer
 from personas.observability import logger
-from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown, checksum_of
 from personas.store.objects import asked_of_s3, put_parts
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Label(NamedTuple):
 def labelled(label: Label, content: bytes) -> bytes:
     """Return the content behind its label: magic word, CRC-32 of label and beginning of the content, length, label."""
     written = json.dumps(label).encode()
-    checksum = zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written))
+    checksum = checksum_of(written, content[:_IDENTIFIED])
     return b"".join((_LABELLED, _LABEL.pack(checksum, len(written)), written, content))
 
 
@@ -63,7 +62,7 @@ def contents(label: Label, data: Buffer) -> memoryview:
         raise SnapshotDamaged("these bytes have no label")
     checksum, length = _LABEL.unpack_from(view, len(_LABELLED))
     written, content = bytes(view[start : start + length]), view[start + length :]
-    if checksum != zlib.crc32(content[:_IDENTIFIED], zlib.crc32(written)):
+    if checksum != checksum_of(written, content[:_IDENTIFIED]):
         raise SnapshotDamaged("the checksum of the label is not that of label and contents")
     found = Label(*json.loads(written))
     if found != label:
