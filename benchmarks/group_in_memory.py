@@ -36,6 +36,7 @@ os.environ.update(
     }
 )
 
+import click
 from aws_in_memory import AwsInMemory
 from library import Library, Row, made_id
 
@@ -103,17 +104,26 @@ class Group:
         return key
 
     def _catalogue(self) -> None:
-        store, for_all = ResourceStore(services().table), {"active": True, "department_ids": []}
+        store, flags = ResourceStore(services().table), ("document_parameter", "scenario_parameter", "video_parameter")
+        for_all = {**dict.fromkeys(("generated", "mcp", *flags), False), "active": True, "description": ""}
+        for_all |= {"department_ids": [], "conditional_parameter_ids": [], "created_at": "2026-01-01T00:00:00+00:00"}
         for kind in ("scenarios", "fields", "departments", "colors", "icons", "voices"):
             for number, each in enumerate(self.library.options[kind]):
                 row = {"name": f"{kind} {number}", "voice": f"voice {number}", "value": f"icon-{number}"}
                 row |= {"hex_code": f"#{number:06d}"}
                 store.put(GROUP, CatalogueEntry(kind, each, row | for_all), "w")
         for number, each in enumerate(self._parameters):
-            row = {"name": f"parameter {number}", "field_ids": self._fields_of[each], "persona_parameter": True}
+            row = {
+                "name": f"parameter {number}",
+                "value": f"parameter-{number}",
+                "field_ids": self._fields_of[each],
+                "persona_parameter": True,
+            }
             store.put(GROUP, CatalogueEntry("parameters", each, row | for_all), "w")
         flag = {"key": "active", "label": "Active"}
         store.put(GROUP, CatalogueEntry("flags", self.library.active_flag, flag), "w")
+        if len(services().catalogues.current(GROUP).parameter_fields) < len(self.parameter_of):
+            raise click.ClickException("the service cannot read the catalogue that this benchmark makes")
 
     def persona(self, persona_id: str, row: Row, seq: int) -> Persona:
         """Return a whole persona, made from a row."""

@@ -6,6 +6,7 @@ Their effects on items are tested with moto and on the emulator; here are their 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from personas.errors import OutcomeUnknown, Unavailable, Unreadable
 from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
-from personas.store.attributes import Item, encode_item, expired, integer, mapping, mapping_or_empty, text
+from personas.store.attributes import Item, Value, encode_item, expired, integer, mapping, mapping_or_empty, text
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES_MAX, is_version, recent_write, recent_write_slot, version_written_by
@@ -237,6 +238,8 @@ class TestLatest:
 
 
 class TestChanges:
+    PERSONA: Final = "0e7bd8ae-5b9c-4e6d-8f0f-0d2a5b0a9c11"
+
     def test_are_all_of_the_range_for_a_reader_that_has_nothing(self, table: Table, client: Notes) -> None:
         assert list(table.changes("group#g", PERSONA_CHANGES, None)) == []
         (request,) = client.requests
@@ -246,6 +249,37 @@ class TestChanges:
         list(table.changes("group#g", PERSONA_CHANGES, NOW - timedelta(seconds=12)))
         (request,) = client.requests
         assert request["ExpressionAttributeValues"][":first"] == {"S": "p#2026-11-24T11:59:48.000000Z"}
+
+    @pytest.mark.parametrize(("has", "news"), [(-1, [7]), (6, [7]), (7, []), (8, [])])
+    def test_leave_out_what_the_reader_has(self, table: Table, client: Notes, has: int, news: list[int]) -> None:
+        # Given a change that a reader has as of some seq, when the reader asks for what has changed,
+        client.answers.append({"Items": [encode_item(self.change(7))]})
+        found = table.changes(
+            "group#g", PERSONA_CHANGES, None, lambda key: has if key == f"persona#{self.PERSONA}" else -1
+        )
+        # then only a newer one is handed to it.
+        assert [change.seq for change in found] == news
+
+    @pytest.mark.parametrize("seq", [None, "7", -7])
+    def test_report_one_that_cannot_be_compared(
+        self, table: Table, client: Notes, caplog: pytest.LogCaptureFixture, seq: int | str | None
+    ) -> None:
+        # Given a change whose seq is none, when a reader asks that has all there can be,
+        client.answers.append({"Items": [encode_item(self.change(seq, persona_id=str(uuid4())))]})
+        assert list(table.changes("group#g", PERSONA_CHANGES, None, lambda _: 1 << 60)) == []
+        # then it is reported all the same.
+        assert caplog.messages == ["an item cannot be read"]
+
+    def change(self, seq: int | str | None, persona_id: str = PERSONA) -> dict[str, Value]:
+        stamped = "p#2026-11-24T12:00:00.000000Z"
+        return {
+            "pk": "group#g",
+            "sk": f"persona#{persona_id}",
+            "seq": seq,
+            "version": 1,
+            "changed": stamped,
+            "row": {},
+        }
 
 
 class TestGivingUp:
