@@ -10,7 +10,7 @@ from typing import Final
 
 import boto3
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from moto import mock_aws
 
 from personas_tools import template
@@ -43,6 +43,8 @@ os.environ.update(POWERTOOLS)
 # No deadline: two cores shared by parallel tests stall now and then. In CI, the same examples every time.
 settings.register_profile("local", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+# A mutant is noticed by any example, which need not be made small.
+settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

@@ -1,0 +1,148 @@
+"""Mutation testing of the layer: the modules that are named, or what has changed since a commit.
+
+PYTHONPATH=tests .venv/bin/python -m support.mutants domain/permissions.py store
+PYTHONPATH=tests .venv/bin/python -m support.mutants --changed main
+
+It prints the mutants that survive and a row for each module, and fails if one survives that nobody has named as
+equivalent. What tests reach is recorded once for each file of tests, in .local/mutants.
+"""
+
+import argparse
+import json
+import random
+import re
+import subprocess
+import sys
+import tomllib
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Final
+
+import boto3  # noqa: F401 - imported for the processes that are forked from this one
+import moto  # noqa: F401 - the same
+import pydantic  # noqa: F401 - the same
+
+from support.mutation import Mutant
+from support.reach import LAYER, ROOT, Reach, record, recorded
+from support.trials import SURVIVED, TIMEOUT, Module, Trial, failing, read_module, run
+
+WORK: Final = ROOT / ".local" / "mutants"
+RESULTS: Final = WORK / "results.jsonl"
+EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
+"""A table for each module: the mutants that no test can tell from the original, by name, and why."""
+SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
+SUITES: Final = ("unit", "property")
+
+
+def main() -> None:
+    """Try the mutants that the arguments choose."""
+    chosen = _arguments()
+    files = sorted(path for suite in SUITES for path in (ROOT / "tests" / suite).glob("test_*.py"))
+    record(WORK / "reach", files, chosen.workers)
+    equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
+    modules = [read_module(path) for path in _paths(chosen.modules)]
+    trials = list(_trials(modules, chosen, equivalent, recorded(WORK / "reach", files)))
+    if chosen.sample and len(trials) > chosen.sample:
+        trials = random.Random(chosen.seed).sample(trials, chosen.sample)
+    run(trials, RESULTS)
+
+    outcomes = _outcomes()
+    killers = {outcomes[trial.module.path, trial.mutant.name] for trial in trials}
+    wrong = [f"{test} fails without a mutant" for test in failing(sorted(each for each in killers if "::" in each))]
+    rows = []
+    for module in modules:
+        named = equivalent.get(module.path, {})
+        found = {each.name: outcomes.get((module.path, each.name)) for each in module.mutants}
+        wrong += [f"{module.path}: named as equivalent, and not there: {name}" for name in named if name not in found]
+        wrong += [
+            f"{module.path}:{each.line}: {each.name}"
+            for each in module.mutants
+            if found[each.name] == SURVIVED and each.name not in named
+        ]
+        rows.append(_row(module.path, [found[name] for name in found if name not in named], len(named)))
+    sys.stdout.writelines(f"{line}\n" for line in [*wrong, *_HEAD, *rows])
+    sys.exit(1 if wrong else 0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.partition("\n")[0])
+    parser.add_argument("modules", nargs="*", default=SCOPE, help="paths within layers/shared/personas")
+    parser.add_argument("--changed", metavar="COMMIT", help="only the lines that differ from that commit")
+    parser.add_argument("--again", action="store_true", help="only what no test has noticed in an earlier run")
+    parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of them, by chance")
+    parser.add_argument("--seed", type=int, default=0, help="another sample")
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, the fastest first")
+    parser.add_argument("--workers", type=int, default=1, help="processes that record what tests reach")
+    return parser.parse_args()
+
+
+def _paths(modules: Sequence[str]) -> Iterator[str]:
+    for name in modules:
+        place = LAYER / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            yield path.relative_to(LAYER).as_posix()
+
+
+def _trials(
+    modules: Sequence[Module],
+    chosen: argparse.Namespace,
+    equivalent: Mapping[str, Mapping[str, str]],
+    reaches: Sequence[Reach],
+) -> Iterator[Trial]:
+    before = _outcomes() if chosen.again else {}
+    for module in modules:
+        lines = _changed_lines(module, chosen.changed) if chosen.changed else None
+        named = equivalent.get(module.path, {})
+        for mutant in module.mutants:
+            known = mutant.name in named or before.get((module.path, mutant.name))
+            if not known and (lines is None or mutant.line in lines):
+                yield _trial(module, mutant, reaches, chosen.seconds)
+
+
+def _changed_lines(module: Module, commit: str) -> set[int]:
+    """Return the lines of a module that differ from a commit."""
+    command = ["git", "diff", "--unified=0", commit, "--", str(module.file)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    hunks = re.findall(r"^@@ .* \+(\d+)(?:,(\d+))? @@", told, re.MULTILINE)
+    return {line for first, count in hunks for line in range(int(first), int(first) + int(count or 1))}
+
+
+def _trial(module: Module, mutant: Mutant, reaches: Sequence[Reach], seconds_max: float) -> Trial:
+    """Return a mutant with the fastest of the tests that reach it.
+
+    Those that reach what runs at import are all tests of the files of which one reaches the module.
+    """
+    place = f"{module.path}:{mutant.place}"
+    reaching = [each for each in reaches if place in each.functions]
+    if not mutant.place:
+        files = {each.file for each in reaches if any(name.startswith(place) for name in each.functions)}
+        reaching = [each for each in reaches if each.file in files]
+    seconds = list(accumulate(each.seconds for each in reaching))
+    return Trial(module, mutant, reaching[: max(1, bisect_right(seconds, seconds_max))], len(reaching))
+
+
+def _outcomes() -> dict[tuple[str, str], str]:
+    """Return the last outcome of each mutant that was ever tried, by its module and name."""
+    if not RESULTS.exists():
+        return {}
+    lines = map(json.loads, RESULTS.read_text(encoding="utf-8").splitlines())
+    return {(line["module"], line["mutant"]): line["outcome"] for line in lines}
+
+
+_HEAD: Final = (
+    "| module | mutants | not tried | equivalent | killed | of these by time | survived | score |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+def _row(module: str, outcomes: Sequence[str | None], equivalent: int) -> str:
+    tried = [outcome for outcome in outcomes if outcome is not None]
+    survived = tried.count(SURVIVED)
+    score = f"{100 * (len(tried) - survived) / len(tried):.1f} %" if tried else "–"
+    counts = [len(outcomes) + equivalent, len(outcomes) - len(tried), equivalent, len(tried) - survived]
+    return f"| {' | '.join(map(str, [module, *counts, tried.count(TIMEOUT), survived, score]))} |"
+
+
+if __name__ == "__main__":
+    main()
