@@ -118,6 +118,12 @@ faults: $(DEV) ## Every operation under every fault at every call that it makes 
 		--show-capture=no $(ARGS) tests/integration/test_fault_matrix.py || failed=1; \
 		PYTHONPATH=tests .venv/bin/python -m support.fault_table $(FAULTS_COUNTS); exit $${failed:-0}
 
+# MODULES="domain store/keys.py": within the layer. ARGS="--changed main": what differs from that commit; "--sample 50":
+# so many of them; "--again": what survived the last time. What each test reaches is recorded before the first run.
+.PHONY: mutants
+mutants: $(DEV) ## Change the layer, a slip at a time: a test that reaches it must fail (many hours; MODULES=... ARGS=... less)
+	@PYTHONPATH=tests nice -n 19 .venv/bin/python -m support.mutants $(MODULES) $(ARGS)
+
 .PHONY: check
 check: $(DEV) $(SAM) $(CHECKOV) $(WORKFLOWS) ## Formatting, lint, types, import rules, lock, OpenAPI, template, workflows, security
 	.venv/bin/ruff format --check .
@@ -244,7 +250,7 @@ profile: $(DEV) $(MINISTACK) ## Where the CPU time of a warm get, search and dra
 
 .PHONY: clean
 clean: ## Remove environments, caches and bundles; the local store's data stays
-	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/workflows .local/runtime .local/arm64 .local/schemathesis .local/clients .aws-sam \
+	@rm -rf .venv .local/uv .local/sam .local/ministack .local/checkov .local/workflows .local/runtime .local/arm64 .local/schemathesis .local/clients .local/mutants .aws-sam \
 		.mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

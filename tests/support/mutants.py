@@ -17,6 +17,7 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 import boto3  # noqa: F401 - imported for the processes that are forked from this one
@@ -32,16 +33,16 @@ RESULTS: Final = WORK / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
 """A table for each module: the mutants that no test can tell from the original, by name, and why."""
 SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
-SUITES: Final = ("unit", "property")
+SUITES: Final = tuple(f"tests/{each}" for each in ("unit", "property", "contract", "integration", "abuse", "client"))
 
 
 def main() -> None:
     """Try the mutants that the arguments choose."""
     chosen = _arguments()
-    files = sorted(path for suite in SUITES for path in (ROOT / "tests" / suite).glob("test_*.py"))
+    files = [path for name in chosen.tests for path in _files(ROOT / name, "test_*.py")]
     record(WORK / "reach", files, chosen.workers)
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
-    modules = [read_module(path) for path in _paths(chosen.modules)]
+    modules = [read_module(path) for name in chosen.modules for path in _files(LAYER / name, "*.py")]
     trials = list(_trials(modules, chosen, equivalent, recorded(WORK / "reach", files)))
     if chosen.sample and len(trials) > chosen.sample:
         trials = random.Random(chosen.seed).sample(trials, chosen.sample)
@@ -73,15 +74,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of them, by chance")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, the fastest first")
+    parser.add_argument("--tests", nargs="+", default=SUITES, help="the tests to try: files, folders")
     parser.add_argument("--workers", type=int, default=1, help="processes that record what tests reach")
     return parser.parse_args()
 
 
-def _paths(modules: Sequence[str]) -> Iterator[str]:
-    for name in modules:
-        place = LAYER / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            yield path.relative_to(LAYER).as_posix()
+def _files(place: Path, pattern: str) -> list[Path]:
+    return sorted(place.rglob(pattern)) if place.is_dir() else [place]
 
 
 def _trials(

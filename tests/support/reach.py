@@ -43,6 +43,8 @@ class Monitor:
 
     def stop(self) -> None:
         """Note no more."""
+        sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
+        sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, sys.monitoring.events.PY_START, None)
         sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
 
     def _note(self, code: CodeType, _: int) -> object:

@@ -55,10 +55,10 @@ class Module(NamedTuple):
         return compile(self.tree, str(self.file), "exec", dont_inherit=True)
 
 
-def read_module(path: str) -> Module:
-    """Return the module at a path within the layer."""
-    tree = ast.parse((LAYER / path).read_bytes())
-    return Module(path, tree, mutants_of(tree))
+def read_module(file: Path) -> Module:
+    """Return a module of the layer."""
+    tree = ast.parse(file.read_bytes())
+    return Module(file.relative_to(LAYER).as_posix(), tree, mutants_of(tree))
 
 
 class Trial(NamedTuple):

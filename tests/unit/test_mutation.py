@@ -7,6 +7,7 @@ import pytest
 
 from support.mutants import EQUIVALENT
 from support.mutation import mutants_of
+from support.reach import LAYER
 from support.trials import read_module
 
 
@@ -90,7 +91,7 @@ def test_a_mutant_is_applied_to_its_tree() -> None:
 
 @pytest.mark.parametrize("step", range(0, 150, 15))
 def test_a_mutant_of_a_module_compiles(step: int) -> None:
-    module = read_module("store/keys.py")
+    module = read_module(LAYER / "store/keys.py")
 
     code = module.changed_code(module.mutants[step])
 
@@ -100,6 +101,6 @@ def test_a_mutant_of_a_module_compiles(step: int) -> None:
 def test_each_mutant_that_is_named_as_equivalent_is_there() -> None:
     named = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
 
-    there = {path: {mutant.name for mutant in read_module(path).mutants} for path in named}
+    there = {path: {mutant.name for mutant in read_module(LAYER / path).mutants} for path in named}
 
-    assert {path: set(names) - there[path] for path, names in named.items()} == dict.fromkeys(named, set())
+    assert {path: set(names) - there[path] for path, names in named.items()} == {path: set() for path in named}
