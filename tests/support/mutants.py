@@ -4,7 +4,7 @@ PYTHONPATH=tests .venv/bin/python -m support.mutants domain/permissions.py store
 PYTHONPATH=tests .venv/bin/python -m support.mutants --changed main
 
 It prints the mutants that survive and a row for each module, and fails if one survives that nobody has named as
-equivalent. What tests reach is recorded once for each file of tests, in .local/mutants.
+equivalent. The reach of each file of tests is recorded once, in .local/mutants.
 """
 
 import argparse
