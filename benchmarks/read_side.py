@@ -7,7 +7,6 @@ Measured is CPU time, the median of several repeats; ADR 46 has the figures and 
 
 import statistics
 import time
-import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -27,8 +26,10 @@ from questions import cells_of
 from personas.domain.folding import fold
 from personas.search import options, snapshot_format
 from personas.search.index import Index
+from personas.search.object_format import deflate, inflate
 from personas.search.queries import FACETS, FacetQuery, OptionNames, Query
 from personas.search.snapshot_format import decode
+from personas.search.text_search import Corpus
 from personas.services import services
 from personas.views.most_used import OFFERED, MostUsed
 from personas.views.search_views import SEARCH_VIEW
@@ -120,23 +121,23 @@ def refold(written: bytes, starts: Sequence[int]) -> tuple[bytes, array[int]]:
 
 def unpack(portions: Sequence[bytes]) -> list[bytes]:
     """Return the portions inflated."""
-    return list(map(zlib.decompress, portions))
+    return list(map(inflate, portions))
 
 
 def measure_folded(index: Index) -> Iterator[str]:
     """Measure the folded texts in the snapshot against folding them again at every load."""
     saved = index.to_columns()
-    starts = (saved.arrays["written.starts"], saved.arrays["folded.starts"])
+    both = saved.texts.whole()
+    alone = (both.written,)
 
-    def packed(texts: Sequence[tuple[bytes, array[int]]]) -> list[bytes]:
+    def packed(texts: Sequence[Corpus]) -> list[bytes]:
         portions = []
         for first in range(0, saved.size, snapshot_format._PORTION):
-            turns = snapshot_format._turns(first, saved.size)
-            parts = [text[begins[a] : begins[b]] for a, b in turns for text, begins in texts]
-            portions.append(zlib.compress(b"".join(parts), 1))
+            turns = snapshot_format._turns(first, min(first + snapshot_format._PORTION, saved.size))
+            parts = [text.joined[text.starts[a] : text.starts[b]] for a, b in turns for text in texts]
+            portions.append(deflate(b"".join(parts)))
         return portions
 
-    both, alone = ((saved.written, starts[0]), (saved.folded, starts[1])), ((saved.written, starts[0]),)
     interleaved, only_written = packed(both), packed(alone)
     yield "| texts in the snapshot | written and folded, in turns | the written alone |"
     yield "| --- | --- | --- |"
@@ -144,7 +145,7 @@ def measure_folded(index: Index) -> Iterator[str]:
     yield f"| to pack them, ms | {spent(partial(packed, both), 3)} | {spent(partial(packed, alone), 3)} |"
     unpacked = [spent(partial(unpack, portions)) for portions in (interleaved, only_written)]
     yield f"| to unpack them, ms | {' | '.join(unpacked)} |"
-    yield f"| to fold them again, ms | - | {spent(partial(refold, saved.written, starts[0]))} |"
+    yield f"| to fold them again, ms | - | {spent(partial(refold, both.written.joined, both.written.starts))} |"
     yield ""
 
 

@@ -130,8 +130,37 @@ def test_a_few_changes_leave_the_columns_as_they_are() -> None:
 
 def test_holds_more_than_a_portion_of_texts() -> None:
     with patch.object(snapshot_format, "_PORTION", 10), patch.object(snapshot_format, "_TURN", 3):
+        found = decode(a_snapshot()).index.search(EVERYTHING, {})
+    assert {row.description for _, row in found.personas} == {"Countess"}
+
+
+@pytest.mark.parametrize(
+    ("query", "inflated"),
+    [
+        (Query(caller_departments=None, page_size=0), 0),
+        (Query(caller_departments=None, page_size=2), 1),
+        (Query(caller_departments=None, page_size=12), 2),
+        # The words of the base and where they start, and where their docs do; then the page.
+        (Query(caller_departments=None, text="countess", page_size=2), 3 + 1),
+        (Query(caller_departments=None, text="ada 0", page_size=2), 3 + 4),
+    ],
+    ids=["no page", "a page", "a page in two portions", "a word", "two words"],
+)
+def test_inflates_what_a_search_looks_at(query: Query, inflated: int) -> None:
+    # Given a snapshot whose texts lie in four portions,
+    with patch.object(snapshot_format, "_PORTION", 10):
         index = decode(a_snapshot()).index
-    assert {row.description for _, row in index.search(EVERYTHING, {}).personas} == {"Countess"}
+        with (
+            patch.object(snapshot_format, "inflate", wraps=snapshot_format.inflate) as texts,
+            patch.object(snapshot_format, "unpack_numbers", wraps=snapshot_format.unpack_numbers) as numbers,
+        ):
+            # when it is searched,
+            index.search(query, {})
+            # then no more is inflated than the search needs,
+            assert texts.call_count + numbers.call_count == inflated
+            # and nothing a second time.
+            index.search(query, {})
+            assert texts.call_count + numbers.call_count == inflated
 
 
 def test_holds_an_index_without_words() -> None:

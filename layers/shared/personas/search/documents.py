@@ -3,12 +3,11 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final, NamedTuple
 
 from pyroaring import BitMap
 
-from personas.search.columns import Ragged, Runs, Single, bytes_of, gathered
+from personas.search.columns import Ragged, Runs, Single, Starts, bytes_of, gathered
 from personas.search.options import Labelled, Options
 from personas.search.queries import FACET_KEYS
 from personas.search.rows import (
@@ -28,7 +27,7 @@ from personas.search.rows import (
     time_of,
     unpacked,
 )
-from personas.search.text_search import Corpus, Texts, Words
+from personas.search.text_search import BaseTexts, TextRun, Texts, WordDocs, Words
 
 _FIXED_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "id": ("B", ID_BYTES),
@@ -40,6 +39,7 @@ _FIXED_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "created": ("q", 1),
     "updated": ("q", 1),
 }
+_RAGGED: Final = ("examples", *MANY_KEYS)
 _COUNTED_KEYS: Final = frozenset(FACET_KEYS.values())
 _LABELLED_KEY: Final = "ii"
 
@@ -56,16 +56,17 @@ class Tombstone(NamedTuple):
 class SavedColumns:
     """All rows of an index as plain columns, without a delta, and its tombstones.
 
-    ``arrays`` named ``x.starts`` hold where each doc's part of ``x`` starts, and where the last one ends.
+    ``starts`` say where each doc's part of an array starts, where a doc has any number of values. Texts and words may
+    still lie where they are stored.
     """
 
     size: int
     arrays: dict[str, array[int]]
+    starts: dict[str, Starts]
     strings: dict[str, list[str]]
     bitmaps: dict[str, list[BitMap]]
-    folded: bytes
-    written: bytes
-    words: bytes | None
+    texts: BaseTexts
+    words: Words | None
     tombstones: Sequence[Tombstone]
 
     @classmethod
@@ -73,30 +74,26 @@ class SavedColumns:
         """Return the columns of an index without personas."""
         arrays = {name: array(typecode) for name, (typecode, _) in _FIXED_COLUMNS.items()}
         arrays |= {key: array("I") for key in (*SINGLE_KEYS, *MANY_KEYS)} | {"examples": array("B")}
-        ragged = ("folded", "written", "words", "examples", *MANY_KEYS)
         return cls(
             size=0,
-            arrays=arrays | {f"{name}.starts": array("I", (0,)) for name in ragged},
+            arrays=arrays,
+            starts={name: Starts(array("I")) for name in _RAGGED},
             strings={key: [""] for key in (*SINGLE_KEYS, *MANY_KEYS, f"{_LABELLED_KEY}.labels")},
-            bitmaps={key: [BitMap()] for key in _COUNTED_KEYS} | {"words": []},
-            folded=b"",
-            written=b"",
-            words=b"",
+            bitmaps={key: [BitMap()] for key in _COUNTED_KEYS},
+            texts=BaseTexts.of(TextRun.none()),
+            words=Words.of(WordDocs.none()),
             tombstones=[],
         )
 
     def fit(self) -> bool:
         """Tell whether the columns have the lengths that go together."""
-        arrays, size = self.arrays, self.size
-        ragged: dict[str, Sequence[int]] = {"folded": self.folded, "written": self.written}
-        ragged |= {name: arrays[name] for name in ("examples", *MANY_KEYS)}
+        arrays, starts, size = self.arrays, self.starts, self.size
         return (
             all(len(arrays[name]) == size * width for name, (_, width) in _FIXED_COLUMNS.items())
             and all(len(arrays[key]) == size for key in SINGLE_KEYS)
-            and all(len(arrays[f"{name}.starts"]) == size + 1 for name in ragged)
-            and all(arrays[f"{name}.starts"][-1] == len(values) for name, values in ragged.items())
+            and all(starts[name].docs == size and starts[name].end == len(arrays[name]) for name in _RAGGED)
             and all(len(self.bitmaps[key]) == len(self.strings[key]) for key in _COUNTED_KEYS)
-            and (self.words is None or len(arrays["words.starts"]) == len(self.bitmaps["words"]) + 1)
+            and len(self.texts) == size
         )
 
 
@@ -112,18 +109,14 @@ class Documents:
         """
         if not saved.fit():
             raise ValueError("the columns do not fit together")
-        arrays = saved.arrays
+        arrays, starts = saved.arrays, saved.starts
         self.columns = {name: arrays[name] for name in _FIXED_COLUMNS}
-        self._examples = Ragged(arrays["examples"], arrays["examples.starts"])
-        words = None
-        if saved.words is not None:
-            words = Words(Corpus(saved.words, arrays["words.starts"]), saved.bitmaps["words"])
-        folded = Corpus(saved.folded, arrays["folded.starts"])
-        self.texts = Texts(folded, saved.written, arrays["written.starts"], words)
+        self._examples = Ragged(arrays["examples"], starts["examples"])
+        self.texts = Texts(saved.texts, saved.words)
         self.options: dict[str, Options] = {}
         """The options by the keys of the rows."""
         for key in (*SINGLE_KEYS, *MANY_KEYS):
-            cells = Single(arrays[key]) if key in SINGLE_KEYS else Ragged(arrays[key], arrays[f"{key}.starts"])
+            cells = Single(arrays[key]) if key in SINGLE_KEYS else Ragged(arrays[key], starts[key])
             if key != _LABELLED_KEY:
                 self.options[key] = Options(saved.strings[key], cells, saved.bitmaps.get(key))
                 continue
@@ -244,32 +237,30 @@ class Documents:
 
     def to_columns(self, tombstones: Sequence[Tombstone]) -> SavedColumns:
         """Return the rows, which must all be in the base, as columns. They are not copied, and change with the rows."""
-        texts, words = self.texts, self.texts.words
-        arrays = self.columns | self._examples.arrays("examples")
-        arrays |= {"folded.starts": texts.folded.starts, "written.starts": texts.written_starts}
+        arrays = self.columns | {"examples": self._examples.values}
+        starts = {"examples": self._examples.starts}
         strings: dict[str, list[str]] = {}
         bitmaps: dict[str, list[BitMap]] = {}
         for key, options in self.options.items():
-            arrays |= options.cells.arrays(key)
+            arrays[key] = options.cells.values
+            if isinstance(options.cells, Ragged):
+                starts[key] = options.cells.starts
             strings[key] = options.ids
             if options.bitmaps is not None:
                 bitmaps[key] = options.bitmaps
         strings[f"{_LABELLED_KEY}.labels"] = self.instructions.labels
-        if words is not None:
-            arrays["words.starts"] = words.corpus.starts
-            bitmaps["words"] = words.bitmaps
         return SavedColumns(
             size=self.end,
             arrays=arrays,
+            starts=starts,
             strings=strings,
             bitmaps=bitmaps,
-            folded=texts.folded.joined,
-            written=texts.written,
-            words=None if words is None else words.corpus.joined,
+            texts=self.texts.base_texts,
+            words=self.texts.words,
             tombstones=tombstones,
         )
 
     def size_bytes(self) -> int:
         """Return about how many bytes of memory the rows take."""
-        columns = bytes_of(chain(self.columns.values(), self._examples.arrays("").values()))
+        columns = bytes_of(self.columns.values()) + self._examples.size_bytes()
         return columns + sum(each.size_bytes() for each in self.options.values()) + self.texts.size_bytes()

@@ -65,7 +65,7 @@ class Index:
         self._code_fields: list[str] = []
         self._parameter_fields: dict[str, list[str]] = {}
         self._composed_fields: dict[str, list[str]] = {}
-        self._weighed: tuple[tuple[int, int], int] | None = None
+        self._weighed: tuple[tuple[int, int, int], int] | None = None
         self.changes = 0
         """The number of changes since the base was written."""
         self.bases = 0
@@ -214,8 +214,8 @@ class Index:
         return list(self._tombstones.values())
 
     def size_bytes(self) -> int:
-        """Return about how many bytes of memory the index takes; it is weighed again after many changes."""
-        state = self.bases, self.changes // _WEIGHED_EVERY
+        """Return about how many bytes of memory the index takes; it is weighed again after many changes or a load."""
+        state = self.bases, self.changes // _WEIGHED_EVERY, self._documents.texts.loaded
         if self._weighed is None or self._weighed[0] != state:
             entries = len(self._docs or ()) + len(self._tombstones) + len(self._order)
             self._weighed = state, self._documents.size_bytes() + ENTRY_BYTES * entries

@@ -99,7 +99,7 @@ def pack_numbers(column: array[int]) -> bytes:
     return deflate(b"".join(data[plane :: column.itemsize] for plane in range(column.itemsize)))
 
 
-def unpack_numbers(typecode: str, stored: bytes | memoryview) -> array[int]:
+def unpack_numbers(typecode: str, stored: Buffer) -> array[int]:
     """Return the numbers that `pack_numbers` made planes of."""
     column = array(typecode)
     planes = inflate(stored)
@@ -117,6 +117,6 @@ def pack_texts(texts: Sequence[str]) -> bytes:
     return deflate("\0".join((*texts, "")).encode())
 
 
-def unpack_texts(stored: bytes | memoryview) -> list[str]:
+def unpack_texts(stored: Buffer) -> list[str]:
     """Return the texts that `pack_texts` packed."""
     return inflate(stored).decode().split("\0")[:-1]

@@ -9,7 +9,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from personas.domain.folding import fold, fold_all
-from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Ragged, Runs, Single, bytes_of
+from personas.search.columns import BITMAP_BYTES, ENTRY_BYTES, Ragged, Runs, Single
 from personas.search.queries import OPTIONS_MAX, RankedOption
 
 _OFFERED_AT_ONCE: Final = 512
@@ -128,9 +128,8 @@ class Options:
 
     def size_bytes(self) -> int:
         """Return about how many bytes of memory this takes."""
-        cells = bytes_of(self.cells.arrays("").values())
         bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps or ())
-        return cells + bitmaps + ENTRY_BYTES * len(self.ids)
+        return self.cells.size_bytes() + bitmaps + ENTRY_BYTES * len(self.ids)
 
 
 class Labelled(Options):

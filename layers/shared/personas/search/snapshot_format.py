@@ -11,7 +11,8 @@ JSON), then the sections one behind the other, as the header lists them. A secti
 * Changes since the columns were written may lie beside them, as rows. To write them costs next to nothing, to
   rewrite the columns a second at 100,000 personas; a reader takes the rows in one by one, so they are few.
 * Texts lie in portions, the written and the folded ones of a few docs in turns: a folded text repeats most of the
-  written one, and this near to it that costs next to nothing.
+  written one, and this near to it that costs next to nothing. A portion is inflated when one of its docs is shown or
+  looked into, the words when a text is looked for: a third of what there is, of which many searches need little.
 
 A checksum finds damage, not forgery: anyone who may write the bucket may write a snapshot.
 """
@@ -28,6 +29,7 @@ from typing import Final, Literal, NamedTuple, TypedDict
 
 from pyroaring import BitMap
 
+from personas.search.columns import Starts
 from personas.search.documents import SavedColumns, Tombstone
 from personas.search.index import Delta, Index
 from personas.search.object_format import (
@@ -39,6 +41,7 @@ from personas.search.object_format import (
     pack_numbers,
     unpack_numbers,
 )
+from personas.search.text_search import BaseTexts, Corpus, TextRun, WordDocs, Words
 
 type Packing = Literal["plain", "deflated", "planes", "steps"]
 
@@ -52,6 +55,8 @@ _DELTA_SHARE: Final = 100
 """Up to one change on so many personas is left beside the base. To take in 1,000 of them costs a reader some 50 ms."""
 _CHANGING: Final = frozenset(("late", "tombstones"))
 """The sections that are not the base's: the delta, which is stored as "late", and the tombstones."""
+_WORD_SECTIONS: Final = ("words", "words.starts", "words.bitmaps", "words.bitmaps.starts")
+_LOADED_LATER: Final = frozenset(("written.starts", "folded.starts", "words.starts"))
 _PORTION: Final = 8192
 _TURN: Final = 64
 
@@ -121,21 +126,30 @@ def _json(value: object) -> bytes:
 
 
 def _base(saved: SavedColumns) -> Base:
+    texts, words = saved.texts.whole(), saved.words and saved.words.taken_in()
+    arrays = saved.arrays | {f"{name}.starts": starts.whole() for name, starts in saved.starts.items()}
+    arrays |= {"written.starts": texts.written.starts, "folded.starts": texts.folded.starts}
+    bitmaps = saved.bitmaps
+    if words:
+        arrays, bitmaps = arrays | {"words.starts": words.corpus.starts}, bitmaps | {"words": words.bitmaps}
     header: _Header = {
         "unicode": unicodedata.unidata_version,
         "watermark": "",
         "metadata": {},
         "size": saved.size,
-        "arrays": {name: column.typecode for name, column in saved.arrays.items()},
+        "arrays": {name: column.typecode for name, column in arrays.items()},
         "strings": list(saved.strings),
-        "bitmaps": list(saved.bitmaps),
+        "bitmaps": list(bitmaps),
         "sections": [],
     }
-    return Base(header, list(_sections(saved)))
+    sections = [*_arrays(arrays), *_strings(saved.strings), *_bitmaps(bitmaps)]
+    if words:
+        sections.append(_Section("words", "deflated", deflate(words.corpus.joined)))
+    return Base(header, [*sections, *_texts(texts)])
 
 
-def _sections(saved: SavedColumns) -> Iterator[_Section]:
-    for name, column in saved.arrays.items():
+def _arrays(arrays: Mapping[str, array[int]]) -> Iterator[_Section]:
+    for name, column in arrays.items():
         if name.endswith(".starts"):
             # The first one is always 0.
             yield _Section(name, "steps", pack_numbers(array(column.typecode, map(sub, column[1:], column))))
@@ -145,27 +159,32 @@ def _sections(saved: SavedColumns) -> Iterator[_Section]:
             yield _Section(name, "deflated", deflate(column))
         else:
             yield _Section(name, "plain", column.tobytes())
-    for name, strings in saved.strings.items():
-        yield _Section(f"{name}.strings", "deflated", _json(strings))
-    for name, bitmaps in saved.bitmaps.items():
-        serialized = [bitmap.serialize() for bitmap in bitmaps]
+
+
+def _strings(strings: Mapping[str, list[str]]) -> Iterator[_Section]:
+    for name, values in strings.items():
+        yield _Section(f"{name}.strings", "deflated", _json(values))
+
+
+def _bitmaps(bitmaps: Mapping[str, list[BitMap]]) -> Iterator[_Section]:
+    for name, values in bitmaps.items():
+        serialized = [bitmap.serialize() for bitmap in values]
         yield _Section(f"{name}.bitmaps", "plain", b"".join(serialized))
         yield _Section(f"{name}.bitmaps.starts", "steps", pack_numbers(array("I", map(len, serialized))))
-    if saved.words is not None:
-        yield _Section("words", "deflated", deflate(saved.words))
-    written_starts, folded_starts = saved.arrays["written.starts"], saved.arrays["folded.starts"]
-    for first in range(0, saved.size, _PORTION):
-        texts = [
-            text[starts[start] : starts[stop]]
-            for start, stop in _turns(first, saved.size)
-            for text, starts in ((saved.written, written_starts), (saved.folded, folded_starts))
+
+
+def _texts(texts: TextRun) -> Iterator[_Section]:
+    size = len(texts.folded)
+    for first in range(0, size, _PORTION):
+        turns = [
+            corpus.joined[corpus.starts[start] : corpus.starts[stop]]
+            for start, stop in _turns(first, min(first + _PORTION, size))
+            for corpus in texts
         ]
-        yield _Section(f"texts.{first}", "deflated", deflate(b"".join(texts)))
+        yield _Section(f"texts.{first}", "deflated", deflate(b"".join(turns)))
 
 
-def _turns(first: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the runs of docs of the portion that starts at ``first``."""
-    last = min(first + _PORTION, size)
+def _turns(first: int, last: int) -> Iterator[tuple[int, int]]:
     for start in range(first, last, _TURN):
         yield start, min(start + _TURN, last)
 
@@ -219,35 +238,62 @@ def _split(view: memoryview, sections: Sequence[tuple[str, Packing, int]]) -> di
 
 def _saved_columns(header: _Header, sections: Mapping[str, memoryview]) -> SavedColumns:
     packings = {name: packing for name, packing, _ in header["sections"]}
-    arrays = {name: _column(typecode, packings[name], sections[name]) for name, typecode in header["arrays"].items()}
-    bitmaps: dict[str, list[BitMap]] = {}
-    for name in header["bitmaps"]:
-        data, starts = bytes(sections[f"{name}.bitmaps"]), _column("I", "steps", sections[f"{name}.bitmaps.starts"])
-        bitmaps[name] = list(map(BitMap.deserialize, (data[a:b] for a, b in pairwise(starts))))
-    texts: tuple[list[bytes], list[bytes]] = ([], [])
-    for first in range(0, header["size"], _PORTION):
-        portion, at = inflate(sections[f"texts.{first}"]), 0
-        for start, stop in _turns(first, header["size"]):
-            for parts, starts in zip(texts, (arrays["written.starts"], arrays["folded.starts"]), strict=True):
-                length = starts[stop] - starts[start]
-                parts.append(portion[at : at + length])
-                at += length
-    written = b"".join(texts[0])
-    texts[0].clear()  # at a million personas, the two together are a quarter of a gigabyte
-    folded = b"".join(texts[1])
     return SavedColumns(
         size=header["size"],
-        arrays=arrays,
+        arrays={
+            name: _column(typecode, packings[name], sections[name])
+            for name, typecode in header["arrays"].items()
+            if packings[name] != "steps"
+        },
+        starts={
+            name.removesuffix(".starts"): Starts(unpack_numbers("I", sections[name]))
+            for name in header["arrays"]
+            if packings[name] == "steps" and name not in _LOADED_LATER
+        },
         strings={name: json.loads(inflate(sections[f"{name}.strings"])) for name in header["strings"]},
-        bitmaps=bitmaps,
-        folded=folded,
-        written=written,
-        words=inflate(sections["words"]) if "words" in sections else None,
+        bitmaps={name: _stored_bitmaps(name, sections) for name in header["bitmaps"] if name != "words"},
+        texts=_stored_texts(header["size"], sections),
+        words=_stored_words(sections) if "words" in sections else None,
         tombstones=[Tombstone(*each) for each in json.loads(inflate(sections["tombstones"]))],
     )
 
 
-def _column(typecode: str, packing: Packing, stored: memoryview) -> array[int]:
+def _stored_bitmaps(name: str, sections: Mapping[str, Buffer]) -> list[BitMap]:
+    data, starts = bytes(sections[f"{name}.bitmaps"]), _starts(sections[f"{name}.bitmaps.starts"])
+    return list(map(BitMap.deserialize, (data[a:b] for a, b in pairwise(starts))))
+
+
+def _stored_words(sections: Mapping[str, memoryview]) -> Words:
+    # Copies: else as long as nobody looks for a text, all of the snapshot would stay in memory.
+    own = {name: bytes(sections[name]) for name in _WORD_SECTIONS}
+    return Words(
+        lambda: WordDocs(Corpus(inflate(own["words"]), _starts(own["words.starts"])), _stored_bitmaps("words", own))
+    )
+
+
+def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
+    lengths = [unpack_numbers("I", sections[f"{name}.starts"]) for name in TextRun._fields]
+    if any(len(each) != size for each in lengths):
+        raise SnapshotDamaged("the snapshot has other texts than personas")
+    stored = [bytes(sections[f"texts.{first}"]) for first in range(0, size, _PORTION)]
+
+    def load(number: int) -> TextRun:
+        content, stored[number] = inflate(stored[number]), b""
+        own = slice(number * _PORTION, (number + 1) * _PORTION)
+        starts = [array("I", accumulate(each[own], initial=0)) for each in lengths]
+        turns: list[list[bytes]] = [[], []]
+        at = 0
+        for start, stop in _turns(0, len(starts[0]) - 1):
+            for begins, parts in zip(starts, turns, strict=True):
+                length = begins[stop] - begins[start]
+                parts.append(content[at : at + length])
+                at += length
+        return TextRun(*map(Corpus, map(b"".join, turns), starts))
+
+    return BaseTexts(size, _PORTION, load)
+
+
+def _column(typecode: str, packing: Packing, stored: Buffer) -> array[int]:
     column = array(typecode)
     match packing:
         case "plain":
@@ -255,7 +301,9 @@ def _column(typecode: str, packing: Packing, stored: memoryview) -> array[int]:
         case "deflated":
             column.frombytes(inflate(stored))
         case "planes" | "steps":
-            column = unpack_numbers(typecode, stored)
-            if packing == "steps":
-                return array(typecode, accumulate(column, initial=0))
+            return unpack_numbers(typecode, stored)
     return column
+
+
+def _starts(steps: Buffer) -> array[int]:
+    return array("I", accumulate(unpack_numbers("I", steps), initial=0))

@@ -1,12 +1,14 @@
 """The names and descriptions of all docs, and the search for a text in them."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate, chain, compress, repeat
 from operator import and_, contains
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyroaring import BitMap
 from stringzilla import Str
@@ -38,6 +40,24 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    @classmethod
+    def of(cls, parts: Sequence[Corpus]) -> Corpus:
+        """Return the texts of all parts as one corpus."""
+        if len(parts) == 1:
+            return parts[0]
+        starts = array("I", (0,))
+        return cls(b"".join([each.copied(0, len(each), starts) for each in parts]), starts)
+
+    def text(self, number: int) -> bytes:
+        """Return a text."""
+        return self.joined[self.starts[number] : self.starts[number + 1]]
+
+    def copied(self, start: int, stop: int, into: array[int]) -> bytes:
+        """Return the texts from ``start`` to ``stop``; where they start goes to the end of ``into``."""
+        starts = self.starts
+        into.extend(map((into[-1] - starts[start]).__add__, starts[start + 1 : stop + 1]))
+        return self.joined[starts[start] : starts[stop]]
+
     def containing(self, needle: bytes) -> array[int]:
         """Return the numbers of the texts that contain the needle, in order."""
         find, starts, end = self._haystack.find, self.starts, len(self.joined)
@@ -48,9 +68,25 @@ class Corpus:
             found.append(number - 1)
         return found
 
-    def contains(self, number: int, needle: bytes) -> bool:
-        """Tell whether one text contains the needle."""
-        return self._haystack.find(needle, self.starts[number], self.starts[number + 1]) >= 0
+    def size_bytes(self) -> int:
+        """Return how many bytes of memory the texts take."""
+        return len(self.joined) + bytes_of((self.starts,))
+
+
+class WordDocs(NamedTuple):
+    """Words, each with a space behind it, and the docs of each."""
+
+    corpus: Corpus
+    bitmaps: list[BitMap]
+
+    @classmethod
+    def none(cls) -> WordDocs:
+        """Return no words."""
+        return cls(Corpus(b"", array("I", (0,))), [])
+
+    def words(self) -> list[str]:
+        """Return the words of the corpus."""
+        return _text(self.corpus.joined).split(" ")[:-1]
 
 
 class Words:
@@ -58,55 +94,151 @@ class Words:
 
     A text contains a needle without spaces exactly if one of its words does, and there are far fewer words than texts:
     to look through the words and unite the docs of those that match takes a fraction of looking through the texts.
-    The docs of a word may have gone out of use.
+    The docs of a word may have gone out of use. The words of the base are loaded when they are first looked at.
     """
 
-    def __init__(self, corpus: Corpus, bitmaps: list[BitMap]) -> None:
-        self.corpus = corpus
-        self.bitmaps = bitmaps
+    def __init__(self, load: Callable[[], WordDocs]) -> None:
+        self._load = load
+        self._base: WordDocs | None = None
+        self._added: list[tuple[int, Iterable[str]]] = []
         self._new: list[str] = []
         self._codes: dict[str, int] | None = None
 
+    @classmethod
+    def of(cls, words: WordDocs) -> Words:
+        """Return words that are in memory."""
+        return cls(lambda: words)
+
+    @property
+    def is_loaded(self) -> bool:
+        """True once they have been looked at."""
+        return self._base is not None
+
+    def taken_in(self) -> WordDocs:
+        """Return the words of the base, and behind their docs those of the new words."""
+        if self._base is None:
+            self._base, self._load = self._load(), WordDocs.none
+        if self._added:
+            self._take_in(self._base)
+        return self._base
+
     def append(self, doc: int, words: Iterable[str]) -> None:
-        """Note the words of a new doc."""
+        """Note the words of a new doc. They are taken in when words are next looked at, which may be never."""
+        self._added.append((doc, words))
+
+    def _take_in(self, base: WordDocs) -> None:
+        bitmaps = base.bitmaps
         if self._codes is None:
-            self._codes = {word: code for code, word in enumerate(self._words())}
-        for word in words:
-            code = self._codes.get(word)
-            if code is None:
-                code = self._codes[word] = len(self.bitmaps)
-                self._new.append(word)
-                self.bitmaps.append(BitMap())
-            self.bitmaps[code].add(doc)
+            self._codes = {word: code for code, word in enumerate(base.words())}
+        for doc, words in self._added:
+            for word in words:
+                code = self._codes.get(word)
+                if code is None:
+                    code = self._codes[word] = len(bitmaps)
+                    self._new.append(word)
+                    bitmaps.append(BitMap())
+                bitmaps[code].add(doc)
+        self._added.clear()
 
     def containing(self, part: str) -> BitMap:
         """Return the docs with a word that contains the part of a needle, which has no spaces."""
-        new = range(len(self.corpus), len(self.bitmaps))
-        codes = chain(self.corpus.containing(_utf8(part)), compress(new, map(contains, self._new, repeat(part))))
-        return BitMap().union(*map(self.bitmaps.__getitem__, codes))
+        corpus, bitmaps = self.taken_in()
+        new = range(len(corpus), len(bitmaps))
+        codes = chain(corpus.containing(_utf8(part)), compress(new, map(contains, self._new, repeat(part))))
+        return BitMap().union(*map(bitmaps.__getitem__, codes))
 
-    def gathered(self, place: array[int], in_use: BitMap) -> "Words | None":
+    def gathered(self, place: array[int], in_use: BitMap) -> Words | None:
         """Return the words of the docs in use, which move; None if there are too many words to be worth it.
 
         Languages that do not part words by spaces have about as many of them as texts.
         """
-        moved = [array("I", map(place.__getitem__, (bitmap & in_use).to_array())) for bitmap in self.bitmaps]
+        base = self.taken_in()
+        moved = [array("I", map(place.__getitem__, (bitmap & in_use).to_array())) for bitmap in base.bitmaps]
         if sum(map(bool, moved)) > max(_WORDS_LEAST, len(in_use)):
             return None
-        words = [_utf8(word) + _SPACE for word in compress(self._words(), moved)]
+        words = [_utf8(word) + _SPACE for word in compress(chain(base.words(), self._new), moved)]
         starts = array("I", accumulate(map(len, words), initial=0))
         # Not optimized: runs are slow to count with.
         bitmaps = [BitMap(docs, optimize=False) for docs in moved if docs]
-        return Words(Corpus(b"".join(words), starts), bitmaps)
+        return Words.of(WordDocs(Corpus(b"".join(words), starts), bitmaps))
 
     def size_bytes(self) -> int:
-        """Return about how many bytes of memory the words take."""
+        """Return about how many bytes of memory the words take, as far as they are loaded."""
+        if self._base is None:
+            return 0
         entries = ENTRY_BYTES * len(self._codes or ())
-        bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self.bitmaps)
-        return len(self.corpus.joined) + bytes_of((self.corpus.starts,)) + entries + bitmaps
+        bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self._base.bitmaps)
+        return self._base.corpus.size_bytes() + entries + bitmaps
 
-    def _words(self) -> Iterator[str]:
-        return chain(_text(self.corpus.joined).split(" ")[:-1], self._new)
+
+class TextRun(NamedTuple):
+    """The texts of some docs that follow each other."""
+
+    written: Corpus
+    folded: Corpus
+
+    @classmethod
+    def none(cls) -> TextRun:
+        """Return the texts of no docs."""
+        return cls(Corpus(b"", array("I", (0,))), Corpus(b"", array("I", (0,))))
+
+
+class BaseTexts:
+    """The texts of the docs of a base, in runs of the same length, each of which is loaded when it is first used.
+
+    A page takes some of them, a needle without spaces none.
+    """
+
+    def __init__(self, docs: int, run: int, load: Callable[[int], TextRun]) -> None:
+        """Take the texts of so many docs by ``load``, which returns those of the n-th run of ``run`` docs.
+
+        Whatever needs them raises all that it raises.
+        """
+        self._docs = docs
+        self._run = run
+        self._load = load
+        self._loaded: dict[int, TextRun] = {}
+
+    @classmethod
+    def of(cls, texts: TextRun) -> BaseTexts:
+        """Return texts that are in memory."""
+        docs = len(texts.folded)
+        return cls(docs, max(1, docs), lambda _: texts)
+
+    def __len__(self) -> int:
+        return self._docs
+
+    @property
+    def loaded(self) -> int:
+        """The number of runs that are in memory."""
+        return len(self._loaded)
+
+    def written_at(self, doc: int) -> bytes:
+        """Return the texts of a doc as they are written."""
+        return self._run_at(doc // self._run).written.text(doc % self._run)
+
+    def folded_at(self, doc: int) -> bytes:
+        """Return the texts of a doc, folded."""
+        return self._run_at(doc // self._run).folded.text(doc % self._run)
+
+    def whole(self) -> TextRun:
+        """Return the texts of all docs."""
+        if self._run < self._docs:
+            runs = [self._run_at(number) for number in range(-(-self._docs // self._run))]
+            self._loaded.clear()
+            whole = TextRun(Corpus.of([each.written for each in runs]), Corpus.of([each.folded for each in runs]))
+            self._run, self._load = self._docs, lambda _: whole
+        return self._run_at(0) if self._docs else TextRun.none()
+
+    def _run_at(self, number: int) -> TextRun:
+        run = self._loaded.get(number)
+        if run is None:
+            run = self._loaded[number] = self._load(number)
+        return run
+
+    def size_bytes(self) -> int:
+        """Return how many bytes of memory the texts take, as far as they are loaded."""
+        return sum(corpus.size_bytes() for run in self._loaded.values() for corpus in run)
 
 
 class Texts:
@@ -115,14 +247,17 @@ class Texts:
     The delta lies in lists and is looked through one by one.
     """
 
-    def __init__(self, folded: Corpus, written: bytes, written_starts: array[int], words: Words | None) -> None:
-        self.folded = folded
-        self.written = written
-        self.written_starts = written_starts
+    def __init__(self, base: BaseTexts, words: Words | None) -> None:
+        self.base_texts = base
         self.words = words
-        self.base = len(folded)
+        self.base = len(base)
         self._delta_folded: list[bytes] = []
         self._delta_written: list[bytes] = []
+
+    @property
+    def loaded(self) -> int:
+        """The number of parts that are in memory: runs of texts, and the words."""
+        return self.base_texts.loaded + (self.words is not None and self.words.is_loaded)
 
     def append(self, name: str, description: str) -> bytes:
         """Add the next doc's texts, and return the folded name."""
@@ -137,17 +272,13 @@ class Texts:
 
     def written_at(self, doc: int) -> tuple[str, str]:
         """Return a doc's name and description."""
-        if doc < self.base:
-            text = self.written[self.written_starts[doc] : self.written_starts[doc + 1]]
-        else:
-            text = self._delta_written[doc - self.base]
+        text = self.base_texts.written_at(doc) if doc < self.base else self._delta_written[doc - self.base]
         name, _, description = text.partition(_BETWEEN)
         return _text(name), _text(description)
 
     def folded_name_at(self, doc: int) -> bytes:
         """Return the folded name of a doc of the base."""
-        start = self.folded.starts[doc]
-        return self.folded.joined[start : self.folded.joined.index(_BETWEEN, start)]
+        return self.base_texts.folded_at(doc).partition(_BETWEEN)[0]
 
     def find(self, folded: str) -> BitMap:
         """Return the docs whose folded texts contain this folded text, among them docs that are no longer in use."""
@@ -159,46 +290,38 @@ class Texts:
             if len(candidates) * _LOOKS_A_SCAN < self.base:
                 needle = _utf8(folded)
                 looked_at = candidates.to_array()
-                return BitMap(array("I", (doc for doc in looked_at if self._contains(doc, needle))), optimize=False)
+                return BitMap(array("I", (doc for doc in looked_at if needle in self._folded_at(doc))), optimize=False)
         needle = _utf8(folded)
-        found = self.folded.containing(needle)
+        found = self.base_texts.whole().folded.containing(needle)
         found.extend(self.base + number for number, text in enumerate(self._delta_folded) if needle in text)
         return BitMap(found, optimize=False)
 
-    def _contains(self, doc: int, needle: bytes) -> bool:
-        if doc < self.base:
-            return self.folded.contains(doc, needle)
-        return needle in self._delta_folded[doc - self.base]
+    def _folded_at(self, doc: int) -> bytes:
+        return self.base_texts.folded_at(doc) if doc < self.base else self._delta_folded[doc - self.base]
 
-    def gathered(self, runs: Runs, place: array[int], in_use: BitMap) -> "Texts":
+    def gathered(self, runs: Runs, place: array[int], in_use: BitMap) -> Texts:
         """Return the texts of these docs, in this order, as a new base."""
+        written, folded = self.base_texts.whole()
         folded_parts: list[bytes] = []
         written_parts: list[bytes] = []
         folded_starts, written_starts = array("I", (0,)), array("I", (0,))
         for start, stop in runs:
             if start < self.base:
-                folded_parts.append(_copied(self.folded.joined, self.folded.starts, start, stop, folded_starts))
-                written_parts.append(_copied(self.written, self.written_starts, start, stop, written_starts))
+                folded_parts.append(folded.copied(start, stop, folded_starts))
+                written_parts.append(written.copied(start, stop, written_starts))
             else:
                 for number in range(start - self.base, stop - self.base):
                     folded_parts.append(self._delta_folded[number])
                     folded_starts.append(folded_starts[-1] + len(folded_parts[-1]))
                     written_parts.append(self._delta_written[number])
                     written_starts.append(written_starts[-1] + len(written_parts[-1]))
-        words = self.words and self.words.gathered(place, in_use)
-        return Texts(Corpus(b"".join(folded_parts), folded_starts), b"".join(written_parts), written_starts, words)
+        new = TextRun(Corpus(b"".join(written_parts), written_starts), Corpus(b"".join(folded_parts), folded_starts))
+        return Texts(BaseTexts.of(new), self.words and self.words.gathered(place, in_use))
 
     def size_bytes(self) -> int:
         """Return about how many bytes of memory the texts take."""
-        texts = [self.folded.joined, self.written, *self._delta_folded, *self._delta_written]
-        words = 0 if self.words is None else self.words.size_bytes()
-        return sum(map(len, texts)) + bytes_of((self.folded.starts, self.written_starts)) + words
-
-
-def _copied(joined: bytes, starts: array[int], start: int, stop: int, into: array[int]) -> bytes:
-    """Return the texts from ``start`` to ``stop``; where they start goes to the end of ``into``."""
-    into.extend(map((into[-1] - starts[start]).__add__, starts[start + 1 : stop + 1]))
-    return joined[starts[start] : starts[stop]]
+        delta = sum(map(len, chain(self._delta_folded, self._delta_written)))
+        return self.base_texts.size_bytes() + delta + (0 if self.words is None else self.words.size_bytes())
 
 
 def _utf8(text: str) -> bytes:
