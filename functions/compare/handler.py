@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/compare."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.compare import OPERATION, ComparePersonaRequest, ComparePersonaResponse
 from personas.operations.compare import compare_versions
 from personas.services import services

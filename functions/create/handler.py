@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/create."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.create import OPERATION, CreatePersonaRequest, CreatePersonaResponse
 from personas.operations.create import create_personas
 from personas.services import services

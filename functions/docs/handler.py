@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/docs."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.docs import OPERATION, PersonaDocsRequest, PersonaDocsResponse
 from personas.operations.docs import describe
 from personas.services import services

@@ -2,11 +2,7 @@
 
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import build_app, lambda_function, unstored
+from personas.api import LambdaContext, Query, Response, build_app, lambda_function, unstored
 from personas.contract.download import OPERATION, DownloadResponse
 from personas.operations.download import file_address
 from personas.services import services

@@ -1,8 +1,6 @@
 """The function behind PATCH /api/v5/artifacts/personas/draft."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.draft import OPERATION, PatchPersonaDraftRequest, PatchPersonaDraftResponse
 from personas.operations.draft import patch_draft
 from personas.services import services

@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/drafts."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import build_app, lambda_function
+from personas.api import LambdaContext, build_app, lambda_function
 from personas.contract.drafts import OPERATION, GetPersonaDraftsResponse
 from personas.operations.drafts import list_drafts
 from personas.services import services

@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/duplicate."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.duplicate import OPERATION, DuplicatePersonaRequest, DuplicatePersonaResponse
 from personas.operations.duplicate import duplicate_persona
 from personas.services import services

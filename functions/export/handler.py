@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/export."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.export import OPERATION, ExportPersonasRequest, ExportPersonasResponse
 from personas.operations.export import export_personas
 from personas.services import services

@@ -1,9 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/get."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, Response, build_app, lambda_function
 from personas.contract.get import OPERATION, GetPersonaRequest, GetPersonaResponse
 from personas.operations.get import get_persona
 from personas.services import services

@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/history."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.history import OPERATION, PersonaHistoryRequest, PersonaHistoryResponse
 from personas.operations.history import show_history
 from personas.services import services

@@ -1,9 +1,6 @@
 """The function behind /mcp: the persona library as a server of the Model Context Protocol."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import lambda_function
+from personas.api import LambdaContext, Response, lambda_function
 from personas.contract.mcp import METADATA_PATH, OPERATION
 from personas.mcp.app import OTHER_METHODS, McpApi
 

@@ -3,8 +3,7 @@
 Lambda hands over what is written of personas, a batch at a time, and sends again what could not be recorded.
 """
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
+from personas.api import LambdaContext
 from personas.batches import stream_function
 from personas.operations.record_history import record_version
 from personas.services import services

@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/refresh, the schedule, and the queue of groups to refresh."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import background_function, build_app, lambda_function
+from personas.api import LambdaContext, background_function, build_app, lambda_function
 from personas.batches import queue_function
 from personas.contract.refresh import OPERATION, PersonaRefreshResponse
 from personas.operations.refresh import queue_marked, refresh_answer, refresh_queued, refresh_requested

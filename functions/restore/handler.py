@@ -1,8 +1,6 @@
 """The function behind POST /api/v5/artifacts/personas/restore."""
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from personas.api import Json, build_app, lambda_function
+from personas.api import Json, LambdaContext, build_app, lambda_function
 from personas.contract.restore import OPERATION, RestorePersonaRequest, RestorePersonaResponse
 from personas.operations.restore import restore_version
 from personas.services import services

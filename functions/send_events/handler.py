@@ -3,8 +3,7 @@
 It is there only where the stack's parameter names a bus.
 """
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
+from personas.api import LambdaContext
 from personas.batches import stream_function
 from personas.operations.send_events import send_event
 from personas.services import services

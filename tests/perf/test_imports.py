@@ -41,10 +41,12 @@ ONLY: Final[Mapping[str, frozenset[str]]] = {
 
 IMPORT: Final = """
 import json, sys
+before = {*sys.modules}
 import handler
 from personas import runtime
 clients = {name: getattr(runtime, name).cache_info().currsize for name in ("dynamodb", "s3", "sqs")}
-print(json.dumps({"modules": sorted(sys.modules), "clients": clients}))
+own = [name for name in sys.modules if name not in before and name.partition(".")[0] not in sys.stdlib_module_names]
+print(json.dumps({"modules": sorted(sys.modules), "first": own[0], "clients": clients}))
 """
 
 
@@ -88,6 +90,11 @@ def test_a_handler_imports_nothing_that_it_does_not_need(function: str) -> None:
 @pytest.mark.parametrize("function", functions())
 def test_a_handler_imports_a_bounded_number_of_modules(function: str) -> None:
     assert len(imported(function)["modules"]) <= MOST_OF.get(function, MOST)
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_handler_imports_personas_first_which_turns_the_collector_off(function: str) -> None:
+    assert imported(function)["first"] == "personas"
 
 
 @pytest.mark.parametrize("function", functions())
