@@ -229,6 +229,59 @@ def test_the_same_uses_give_the_same_offers_however_they_came_about(
     assert MostUsed.of(anew, PARAMETER_OF).encode() == MostUsed.of(view, PARAMETER_OF).encode()
 
 
+@settings(max_examples=300)
+@given(
+    before=steps,
+    after=steps,
+    few=st.integers(1, 30),
+    links=st.sampled_from([PARAMETER_OF, dict.fromkeys(PARAMETER_OF, "another parameter")]),
+)
+def test_what_is_counted_on_is_what_would_be_counted_anew(
+    before: list[Persona | tuple[str, int] | str],
+    after: list[Persona | tuple[str, int] | str],
+    few: int,
+    links: Mapping[str, str],
+) -> None:
+    with patch.object(most_used, "FEW_ENTRIES", few):
+        # Given a view as it was stored, with the entries that are most used,
+        view, model = TextsView(GROUP), Model()
+        for step in before:
+            view = taken(view, model, step)
+        older = MostUsed.of(view, links)
+        view.parameter_uses = older.parameter_uses
+        view = TextsView.decode(view.encode())
+        # when personas are written, and it is carried on by those that have moved,
+        moves = []
+        for step in after:
+            if step != "stored":
+                persona_id = step.id if isinstance(step, Persona) else step[0]
+                held = view.entries_of(persona_id)
+                view = taken(view, model, step)
+                moves.append((held, view.entries_of(persona_id)))
+        revised = MostUsed.decode(older.encode()).revised(view, PARAMETER_OF, moves)
+        # then it is the same as if all had been counted.
+        anew = MostUsed.of(view, PARAMETER_OF)
+        assert revised.encode() == anew.encode()
+        assert revised.parameter_uses == anew.parameter_uses
+
+
+def test_only_the_moved_are_counted_where_all_entries_are_kept() -> None:
+    # Given a view of some personas, as it was stored,
+    view = TextsView(GROUP)
+    for number in range(1, 50):
+        view.upsert(bare(number, 1, f"Ada {number % 7}", department_ids=("d1",), parameter_field_ids=("pf1",)))
+    older = MostUsed.of(view, PARAMETER_OF)
+    view.parameter_uses = older.parameter_uses
+    view = TextsView.decode(view.encode())
+    # when one of them moves,
+    moved = bare(1, 2, "Bea", department_ids=("d2",), parameter_field_ids=("pf2",))
+    held = view.entries_of(moved.id)
+    view.upsert(moved)
+    # then the uses of no kind are counted again.
+    with patch.object(most_used, "UseCounts", side_effect=AssertionError):
+        older.revised(view, PARAMETER_OF, [(held, view.entries_of(moved.id))])
+
+
 @given(before=steps, after=steps)
 def test_a_view_says_whether_the_uses_have_changed(
     before: list[Persona | tuple[str, int] | str], after: list[Persona | tuple[str, int] | str]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
-from typing import Final
+from typing import Final, NamedTuple
 
 from personas.domain.catalogue import Pointer
 from personas.observability import logger
@@ -25,6 +25,7 @@ from personas.views.most_used import MostUsed
 from personas.views.persona_feed import snapshot_since
 from personas.views.search_views import SEARCH_VIEW, take_changes
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
+from personas.views.text_columns import Move
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object
 
@@ -34,6 +35,14 @@ REBUILD_EVERY: Final = timedelta(days=7)
 """Views older than this are rebuilt from the table, which corrects whatever they missed."""
 CLEAN_UP: Final = "text_clean_up"
 """The name in a group's record of the part of its text directory from which the clean-up goes on; None: it is done."""
+
+
+class StoredTexts(NamedTuple):
+    """A texts view as it was stored, with its companion: the bytes, and the most used entries in them."""
+
+    view: TextsView
+    companion: bytes
+    most_used: MostUsed
 
 
 @dataclass
@@ -51,6 +60,10 @@ class RefreshPass:
     replaced: set[str] = field(default_factory=set)
     """Objects that nobody needs once they are."""
     texts: TextsView = field(init=False)
+    older: StoredTexts | None = None
+    """The texts view as it was stored."""
+    moves: list[Move] | None = None
+    """The personas that the texts view has taken in since it was stored; None where it was made anew."""
 
     @property
     def is_weekly_rebuild(self) -> bool:
@@ -75,11 +88,11 @@ def follow_feed(
     if pointer is None or manifest is None or None in pointers or _are_too_old(record, started):
         return None
     snapshot = services.search_views.snapshot(pointer)
-    texts = _read_texts_view(services, record)
-    if snapshot is None or texts is None:
+    older = _read_texts(services, record)
+    if snapshot is None or older is None:
         return None
-    work = RefreshPass(services, group_id, record, started, pointer.rebuilt_at)
-    work.texts = texts
+    work = RefreshPass(services, group_id, record, started, pointer.rebuilt_at, older=older, moves=[])
+    work.texts = older.view
     index = snapshot.index
     news = take_changes(index, services.persona_feed.changes(group_id, snapshot_since(pointer), index.seq_of))
     if news:
@@ -90,7 +103,7 @@ def follow_feed(
             logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
             return None
         _write_search(work, index, snapshot.base)
-        if texts.changed:
+        if work.texts.changed:
             _write_texts(work)
     return work
 
@@ -103,10 +116,10 @@ def rebuild(services: Services, group_id: str, record: GroupRecord, started: dat
     # This fills the index and the texts view, too: they take each entry on its way to the export view.
     _write_export(work, Manifest(), _into_texts(work, _into_index(index, _all_items(services, group_id))), 0)
     _write_search(work, index)
-    older = _read_texts_view(services, record)
-    if older is not None:
+    work.older = _read_texts(services, record)
+    if work.older is not None:
         # Somebody may still send back the id of a text that has just gone out of use.
-        work.texts.inherit(older, int(started.timestamp()))
+        work.texts.inherit(work.older.view, int(started.timestamp()))
     _write_texts(work)
     return work
 
@@ -179,11 +192,15 @@ def _write_export(work: RefreshPass, old: Manifest, changes: Iterable[Entry], co
 def _into_texts(work: RefreshPass, entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield the entries for the export view, and take them into the texts view on their way."""
     forgotten = int((work.started + DELETION_REMEMBERED).timestamp())
+    texts, moves = work.texts, work.moves
     for entry in entries:
+        before = None if moves is None else texts.entries_of(entry.id)
         if entry.persona is None:
-            work.texts.delete(entry.id, entry.seq, forgotten)
+            texts.delete(entry.id, entry.seq, forgotten)
         else:
-            work.texts.upsert(entry.persona)
+            texts.upsert(entry.persona)
+        if moves is not None:
+            moves.append((before, texts.entries_of(entry.id)))
         yield entry
 
 
@@ -191,21 +208,28 @@ def _write_texts(work: RefreshPass) -> None:
     """Write the texts view, and its companion if the suggestions have changed."""
     services, group_id = work.services, work.group_id
     work.texts.settle(int(work.started.timestamp()))
+    links = services.catalogues.current(group_id).parameter_fields
+    parameter_of = {each.id: each.parameter_id for each in links.values()}
+    if work.older is None or work.moves is None:
+        most_used = MostUsed.of(work.texts, parameter_of)
+    else:
+        most_used = work.older.most_used.revised(work.texts, parameter_of, work.moves)
+    work.texts.parameter_uses = most_used.parameter_uses
     key = services.view_objects.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
     work.point(TEXTS_VIEW, key)
-    links = services.catalogues.current(group_id).parameter_fields
-    content = MostUsed.of(work.texts, {each.id: each.parameter_id for each in links.values()}).encode()
-    old = work.record.pointer(MOST_USED_VIEW)
-    if old is None or read_object(services.view_objects, old, bytes) != content:
+    content = most_used.encode()
+    if work.older is None or work.older.companion != content:
         work.point(MOST_USED_VIEW, services.view_objects.write(group_id, MOST_USED_VIEW, work.started, content))
 
 
-def _read_texts_view(services: Services, record: GroupRecord) -> TextsView | None:
-    """Return the texts view, or None if it or its companion cannot be used."""
+def _read_texts(services: Services, record: GroupRecord) -> StoredTexts | None:
+    """Return the texts view with its companion, or None if one of them cannot be used."""
     pointer, companion = record.pointer(TEXTS_VIEW), record.pointer(MOST_USED_VIEW)
-    if not pointer or not companion or not read_object(services.view_objects, companion, MostUsed.decode):
+    if not pointer or not companion:
         return None
-    return read_object(services.view_objects, pointer, TextsView.decode)
+    found = read_object(services.view_objects, companion, lambda content: (bytes(content), MostUsed.decode(content)))
+    view = read_object(services.view_objects, pointer, TextsView.decode) if found else None
+    return StoredTexts(view, *found) if found and view is not None else None
 
 
 def read_manifest(services: Services, record: GroupRecord) -> Manifest | None:

@@ -11,20 +11,23 @@ several sets can gain by their sum, so it is kept where that sum reaches the hun
 where this is more than ``KIND_BYTES`` the entries that rank lowest in every class are left out.
 """
 
+from __future__ import annotations
+
+import json
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Buffer, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Buffer, Callable, Collection, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
 from itertools import accumulate, chain, compress, repeat
-from operator import add, floordiv, mod, neg
+from operator import itemgetter, neg
 from typing import Final, Literal
 
 from personas.contract.persona_fields import FIELDS_VERSION
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified, wire_bytes
-from personas.search.columns import gathered
 from personas.search.object_format import (
+    checksum_of,
     pack_numbers,
     pack_texts,
     seal,
@@ -32,8 +35,26 @@ from personas.search.object_format import (
     unpack_texts,
     unseal,
 )
-from personas.views.text_columns import KINDS, TEXT_KINDS, Kind
-from personas.views.text_usage import OPTIONS_MAX, SECTION_BYTES, TextsView, Use, Uses, may_be_seen, within_section
+from personas.views.text_columns import (
+    KINDS,
+    TEXT_KINDS,
+    Entries,
+    Kind,
+    Move,
+    ParameterUses,
+    Revision,
+    SetCounts,
+    UseCounts,
+    Uses,
+)
+from personas.views.text_usage import (
+    OPTIONS_MAX,
+    SECTION_BYTES,
+    TextsView,
+    Use,
+    may_be_seen,
+    within_section,
+)
 
 type OfferedKind = Kind | Literal["parameters"]
 
@@ -53,46 +74,65 @@ _PAIR_BYTES: Final = 8
 _CALLERS_MAX: Final = 64
 
 
-class _Kept:
-    """The entries of a kind: each the next ``lengths`` of ``sets`` and, beside them, of ``counts``."""
-
-    def __init__(self, entries: list[str], lengths: array[int], sets: array[int], counts: array[int]) -> None:
-        self.entries = entries
-        self.lengths = lengths
-        self.sets = sets
-        self.counts = counts
-
-    def first(self, seen: Sequence[bool]) -> list[Use]:
-        """Return the most used ones by personas whose sets are ``seen``, then by the entry itself; at most 100."""
-        sums: Counter[str] = Counter()
-        entries = chain.from_iterable(map(repeat, self.entries, self.lengths))
-        for entry, own_set, times in zip(entries, self.sets, self.counts, strict=True):
-            if seen[own_set]:
-                sums[entry] += times
-        best = nsmallest(OPTIONS_MAX, sums.items(), key=lambda use: (-use[1], use[0]))
-        return within_section(Use(*use) for use in best)
-
-
 class MostUsed:
     """The most used entries of each kind, for any caller of the group."""
 
-    def __init__(self, group_id: str, sets: Sequence[frozenset[str]], kept: Mapping[OfferedKind, _Kept]) -> None:
+    def __init__(
+        self,
+        group_id: str,
+        sets: Sequence[frozenset[str]],
+        kept: Mapping[OfferedKind, SetCounts],
+        parameter_uses: ParameterUses | None = None,
+    ) -> None:
         self.group_id = group_id
+        self.parameter_uses = parameter_uses
         self._sets = sets
         self._kept = kept
         self._departments = frozenset(chain.from_iterable(sets))
         self._suggestions: OrderedDict[frozenset[str] | None, Suggestions] = OrderedDict()
 
     @classmethod
-    def of(cls, view: TextsView, parameter_of: Mapping[str, str]) -> "MostUsed":
+    def of(cls, view: TextsView, parameter_of: Mapping[str, str]) -> MostUsed:
         """Return the most used entries of a view; ``parameter_of`` is the parameter of each parameter field.
 
         The same uses give the same bytes, however the view came about.
         """
+        nothing = SetCounts.none()
+        return cls(view.group_id, (), dict.fromkeys(OFFERED, nothing))._counted(view, parameter_of, None, ())
+
+    def revised(self, view: TextsView, parameter_of: Mapping[str, str], moves: Sequence[Move]) -> MostUsed:
+        """Return the most used entries of a view, where these are those before some personas have moved.
+
+        They are those that `of` returns. Where all entries of a kind are kept, those of the moved personas are counted
+        alone; parameters only where ``parameter_of`` is the one that they were counted by, as the view remembers.
+        """
+        return self._counted(view, parameter_of, view.parameter_uses, moves)
+
+    def _counted(
+        self, view: TextsView, parameter_of: Mapping[str, str], before: ParameterUses | None, moves: Sequence[Move]
+    ) -> MostUsed:
         sets = view.sets()
-        kept: dict[OfferedKind, _Kept] = {kind: _kept(view.uses(kind), sets) for kind in KINDS}
-        kept["parameters"] = _kept(view.grouped_uses("parameter_fields", parameter_of), sets)
-        return cls(view.group_id, sets, kept)
+        revision = Revision(self._sets, sets, moves)
+        kept: dict[OfferedKind, SetCounts] = {}
+        for place, kind in enumerate(KINDS):
+            new = revision.of(self._kept[kind], itemgetter(place), view.used(kind))
+            kept[kind] = new if new and _fits(new) else _kept(view.uses(kind), sets)
+        links = checksum_of(json.dumps(sorted(parameter_of.items())).encode())
+        of_fields = itemgetter(KINDS.index("parameter_fields"))
+
+        def parameters_of(row: Entries) -> set[str]:
+            return {parameter_of[each] for each in of_fields(row) if each in parameter_of}
+
+        new = None
+        if before and before.links == links and sum(self._kept["parameters"].counts) == before.uses:
+            new = revision.of(self._kept["parameters"], parameters_of)
+        if new is None or not _fits(new):
+            uses = view.grouped_uses("parameter_fields", parameter_of)
+            new, total = _kept(uses, sets), len(uses.places)
+        else:
+            total = sum(new.counts)
+        kept["parameters"] = new
+        return MostUsed(view.group_id, sets, kept, ParameterUses(links, total))
 
     def first(self, kind: OfferedKind, departments: Collection[str] | None) -> list[Use]:
         """Return the entries that are most used by the personas that a caller of these departments may see.
@@ -100,7 +140,15 @@ class MostUsed:
         None stands for a superadmin. Most used first, then by the entry itself; at most 100, and of texts as many as
         fit into a section.
         """
-        return self._kept[kind].first([may_be_seen(each, departments) for each in self._sets])
+        seen = [may_be_seen(each, departments) for each in self._sets]
+        kept = self._kept[kind]
+        sums: Counter[str] = Counter()
+        entries = chain.from_iterable(map(repeat, kept.entries, kept.lengths))
+        for entry, own_set, times in zip(entries, kept.sets, kept.counts, strict=True):
+            if seen[own_set]:
+                sums[entry] += times
+        best = nsmallest(OPTIONS_MAX, sums.items(), key=lambda use: (-use[1], use[0]))
+        return within_section(Use(*use) for use in best)
 
     def suggestions(self, departments: Collection[str] | None, secret: bytes) -> Suggestions:
         """Return the first entries of every kind, as ids where they are links, as texts and ids where they are texts.
@@ -144,7 +192,7 @@ class MostUsed:
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
-    def decode(cls, data: Buffer) -> "MostUsed":
+    def decode(cls, data: Buffer) -> MostUsed:
         """Return the entries that these bytes hold.
 
         Raises:
@@ -156,72 +204,24 @@ class MostUsed:
             sizes, flat = (unpack_numbers("I", each) for each in sections[1:3])
             members = iter([names[place] for place in flat])
             sets = [frozenset(next(members) for _ in range(size)) for size in sizes]
-            kept: dict[OfferedKind, _Kept] = {}
+            kept: dict[OfferedKind, SetCounts] = {}
             for kind, start in zip(OFFERED, range(3, len(sections), 4), strict=True):
                 numbers = [unpack_numbers("I", each) for each in sections[start + 1 : start + 4]]
-                kept[kind] = _Kept(unpack_texts(sections[start]), *numbers)
+                kept[kind] = SetCounts(unpack_texts(sections[start]), *numbers)
         return cls(group_id, sets, kept)
 
 
-def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> _Kept:
+def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> SetCounts:
     """Return the entries of a kind to keep, in their order."""
-    places: Sequence[int] = range(len(uses.entries))
-    counted = _Counted(uses, sets) if len(uses.entries) <= FEW_ENTRIES else None
-    if counted is None or _weight(counted, places) > KIND_BYTES:
-        soonest = _candidates(uses, sets)
-        counted = _Counted(_of(uses, soonest), sets)
-        ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
-        taken = accumulate(_weight(counted, (entry,)) for entry in ordered)
-        places = sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken)))
-    return counted.kept(places)
-
-
-def _of(uses: Uses, entries: Iterable[int]) -> Uses:
-    """Return the uses of some of the entries, which keep their places."""
-    wanted = bytearray(len(uses.entries))
-    for entry in entries:
-        wanted[entry] = 1
-    return _where(uses, map(wanted.__getitem__, uses.places))
-
-
-def _where(uses: Uses, wanted: Iterable[object]) -> Uses:
-    mask = list(wanted)
-    return Uses(uses.entries, array("I", compress(uses.places, mask)), array("I", compress(uses.sets, mask)))
-
-
-class _Counted:
-    """The entries of a kind, sorted, each with how many personas of each set use it.
-
-    A *pair* is ``entry * step + set`` by their places: single numbers are counted and sorted faster than tuples.
-    """
-
-    def __init__(self, uses: Uses, sets: Sequence[frozenset[str]]) -> None:
-        step = max(1, len(sets))
-        first_of = list(range(0, len(uses.entries) * step, step))
-        counts = Counter(map(add, map(first_of.__getitem__, uses.places), uses.sets))
-        self.step = step
-        self.entries = uses.entries
-        self.pairs: Sequence[int] = sorted(counts)
-        self.times = array("I", map(counts.__getitem__, self.pairs))
-        self.spread = array("I", bytes(4 * len(uses.entries)))
-        for entry, spread in Counter(map(floordiv, self.pairs, repeat(step))).items():
-            self.spread[entry] = spread
-        self.starts = array("I", accumulate(self.spread, initial=0))
-
-    def of(self, entry: int) -> Iterable[tuple[int, int]]:
-        """Return the sets that use an entry, and how often."""
-        own = slice(self.starts[entry], self.starts[entry + 1])
-        return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
-
-    def kept(self, places: Sequence[int]) -> _Kept:
-        """Return the entries at these places."""
-        runs = [(self.starts[place], self.starts[place + 1]) for place in places]
-        return _Kept(
-            [self.entries[place] for place in places],
-            array("I", map(self.spread.__getitem__, places)),
-            array("I", (pair % self.step for start, stop in runs for pair in self.pairs[start:stop])),
-            gathered(self.times, runs),
-        )
+    if len(uses.entries) <= FEW_ENTRIES:
+        counts = UseCounts(uses, sets).of_entries(range(len(uses.entries)))
+        if _fits(counts):
+            return counts
+    soonest = _candidates(uses, sets)
+    counted = UseCounts(uses.of(soonest), sets)
+    ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
+    taken = accumulate(_weight(counted, entry) for entry in ordered)
+    return counted.of_entries(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
 
 
 def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
@@ -239,7 +239,7 @@ def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[i
             sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
     lowest = max(2, min(hundredth.values(), default=0))
     often = [entry for entry, total in enumerate(totals) if total >= lowest and entry not in sooner]
-    counted = _Counted(_of(uses, often), sets)
+    counted = UseCounts(uses.of(often), sets)
     for entry in often:
         own_sets = [sets[place] for place, _ in counted.of(entry)]
         if len(own_sets) > 1 and (
@@ -265,14 +265,13 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
     everywhere: dict[int, int] = {}
     within: dict[str, dict[int, int]] = {department: {} for each in sets for department in each}
 
-    def look_at(entries: Iterable[int], counted: _Counted) -> None:
-        for entry in entries:
-            for place, times in counted.of(entry):
-                if not sets[place]:
-                    everywhere[entry] = times
-                for department in sets[place]:
-                    own = within[department]
-                    own[entry] = own.get(entry, 0) + times
+    def look_at(counted: UseCounts) -> None:
+        for entry, place, times in counted.uses():
+            if not sets[place]:
+                everywhere[entry] = times
+            for department in sets[place]:
+                own = within[department]
+                own[entry] = own.get(entry, 0) + times
 
     def firsts() -> dict[str | None, _First]:
         # An entry that is not among the first everywhere is among those of a department only if that uses it itself.
@@ -284,7 +283,7 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
             found[department] = nsmallest(OPTIONS_MAX, chain(seen, others))
         return found
 
-    look_at(looked_at, _Counted(_of(uses, looked_at), sets))
+    look_at(UseCounts(uses.of(looked_at), sets))
     found = firsts()
     if left:
         best_left = (-totals[left[0]], left[0])
@@ -292,9 +291,9 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
         if unsure:
             # Of the others some is looked at too, and not all: there it can only be too low to matter.
             used_by = [not each or not unsure.isdisjoint(each) for each in sets]
-            some = _of(uses, left)
-            some = _where(some, map(used_by.__getitem__, some.sets))
-            look_at(set(some.places), _Counted(some, sets))
+            some = uses.of(left)
+            some = some.where(map(used_by.__getitem__, some.sets))
+            look_at(UseCounts(some, sets))
             found = firsts()
     return found
 
@@ -310,5 +309,15 @@ def _fitting(best: _First, room: Callable[[int], int]) -> tuple[list[int], int]:
     return first[: fitting + 1], -best[min(fitting, len(best) - 1)][0] if full else 0
 
 
-def _weight(counted: _Counted, places: Iterable[int]) -> int:
-    return sum(wire_bytes(counted.entries[place]) + _PAIR_BYTES * counted.spread[place] for place in places)
+def _fits(counts: SetCounts) -> bool:
+    """Tell whether all entries of a kind are kept, without a look at who ranks where."""
+    return len(counts.entries) <= FEW_ENTRIES and sum(map(_bytes_of, counts.entries, counts.lengths)) <= KIND_BYTES
+
+
+def _weight(counted: UseCounts, entry: int) -> int:
+    own = counted.pairs_of(entry)
+    return _bytes_of(counted.entries[entry], own.stop - own.start)
+
+
+def _bytes_of(entry: str, pairs: int) -> int:
+    return wire_bytes(entry) + _PAIR_BYTES * pairs

@@ -1,9 +1,13 @@
-"""The columns of the texts view: the entries of each persona, texts and links, by kind. Pure."""
+"""The columns of the texts view, the entries of each persona, texts and links, by kind; and their counts. Pure."""
+
+from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, count, pairwise, repeat
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, count, pairwise, repeat
+from operator import add, floordiv, itemgetter, mod, mul
 from typing import Any, Final, NamedTuple
 
 from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, PersonaField, TextField, TextKind
@@ -29,6 +33,8 @@ SECTIONS: Final = 3
 
 type Entries = tuple[tuple[str, ...], ...]
 """The entries of one persona, a tuple for each of ``KINDS``."""
+type Move = tuple[Entries | None, Entries | None]
+"""The entries of a persona before it was written and after; None where there was none."""
 
 
 class Column(NamedTuple):
@@ -42,7 +48,7 @@ class Column(NamedTuple):
     values: list[str]
 
     @classmethod
-    def empty(cls) -> "Column":
+    def empty(cls) -> Column:
         """Return the column of no personas."""
         return cls(array("B"), array("I"), [])
 
@@ -72,7 +78,7 @@ class Column(NamedTuple):
 
     def merged(
         self, kept: Runs, gone: Sequence[int], starts: array[int], added: Sequence[tuple[str, ...]]
-    ) -> tuple["Column", list[str]]:
+    ) -> tuple[Column, list[str]]:
         """Return a column of the personas that are ``kept`` and of the ``added`` behind them, and its unused values.
 
         ``gone`` are the other personas, ``starts`` those of this column.
@@ -108,7 +114,7 @@ class Column(NamedTuple):
         return [deflate(self.lengths), pack_numbers(self.codes), pack_texts(self.values)]
 
     @classmethod
-    def unpack(cls, sections: Sequence[memoryview], personas: int) -> "Column":
+    def unpack(cls, sections: Sequence[memoryview], personas: int) -> Column:
         """Return the column of so many personas that these sections hold.
 
         Raises:
@@ -144,3 +150,148 @@ def _entries(field: PersonaField, value: Any) -> tuple[str, ...]:
     if not field.many:
         return (value,)
     return tuple(sorted(set(value)) if field.kind == "departments" else dict.fromkeys(value))
+
+
+class Uses(NamedTuple):
+    """All uses of the entries of a kind by personas.
+
+    A use is the place of the entry in ``entries``, which are sorted, and the place of the persona's set of departments
+    in `TextsView.sets`. An entry that is used once is used by one persona.
+    """
+
+    entries: Sequence[str]
+    places: Sequence[int]
+    sets: Sequence[int]
+
+    def of(self, entries: Iterable[int]) -> Uses:
+        """Return the uses of some of the entries, which keep their places."""
+        wanted = bytearray(len(self.entries))
+        for entry in entries:
+            wanted[entry] = 1
+        return self.where(map(wanted.__getitem__, self.places))
+
+    def where(self, wanted: Iterable[object]) -> Uses:
+        """Return some of the uses: ``wanted`` says of each whether it is one."""
+        mask = list(wanted)
+        return Uses(self.entries, array("I", compress(self.places, mask)), array("I", compress(self.sets, mask)))
+
+
+class SetCounts(NamedTuple):
+    """Entries, sorted, each with the sets that use it: the next ``lengths`` of ``sets`` and, beside them, ``counts``.
+
+    A set is a place among the sets of departments that personas have.
+    """
+
+    entries: list[str]
+    lengths: array[int]
+    sets: array[int]
+    counts: array[int]
+
+    @classmethod
+    def none(cls) -> SetCounts:
+        """Return the counts of no entries."""
+        return cls([], array("I"), array("I"), array("I"))
+
+
+class ParameterUses(NamedTuple):
+    """The checksum of the links from parameter fields to their parameters, and how many uses these had in all."""
+
+    links: int
+    uses: int
+
+
+class UseCounts:
+    """The entries of a kind, sorted, each with how many personas of each set use it.
+
+    A *pair* is ``entry * step + set`` by their places: single numbers are counted and sorted faster than tuples.
+    """
+
+    def __init__(self, uses: Uses, sets: Sequence[frozenset[str]]) -> None:
+        self.step = max(1, len(sets))
+        counts = Counter(map(add, map(mul, uses.places, repeat(self.step)), uses.sets))
+        self.entries = uses.entries
+        self.pairs: Sequence[int] = sorted(counts)
+        self.times = array("I", map(counts.__getitem__, self.pairs))
+
+    def pairs_of(self, entry: int) -> slice:
+        """Return the places of the pairs of an entry."""
+        start = bisect_left(self.pairs, entry * self.step)
+        return slice(start, bisect_left(self.pairs, (entry + 1) * self.step, start))
+
+    def of(self, entry: int) -> Iterable[tuple[int, int]]:
+        """Return the sets that use an entry, and how often."""
+        own = self.pairs_of(entry)
+        return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
+
+    def uses(self) -> Iterator[tuple[int, int, int]]:
+        """Yield every entry with every set that uses it, and how often."""
+        steps = repeat(self.step)
+        return zip(map(floordiv, self.pairs, steps), map(mod, self.pairs, steps), self.times, strict=False)
+
+    def of_entries(self, places: Sequence[int]) -> SetCounts:
+        """Return the counts of the entries at these places."""
+        own = list(map(self.pairs_of, places))
+        pairs = chain.from_iterable(map(self.pairs.__getitem__, own))
+        return SetCounts(
+            [self.entries[place] for place in places],
+            array("I", (each.stop - each.start for each in own)),
+            array("I", map(mod, pairs, repeat(self.step))),
+            gathered(self.times, [(each.start, each.stop) for each in own]),
+        )
+
+
+class Revision:
+    """The kinds of which all entries are kept, carried on by the personas that have moved from set to set.
+
+    Until all of them have, sets are numbered among the old ones and the new ones together.
+    """
+
+    def __init__(self, old: Sequence[frozenset[str]], new: Sequence[frozenset[str]], moves: Sequence[Move]) -> None:
+        rows = [(sign, row) for move in moves for sign, row in zip((-1, 1), move, strict=True) if row is not None]
+        set_of = itemgetter(KINDS.index("departments"))
+        moved = [frozenset(set_of(row)) for _, row in rows]
+        place_of = dict(zip(sorted({*old, *new, *moved}, key=sorted), count(), strict=False))
+        self._moves = [(sign, row, place_of[own]) for (sign, row), own in zip(rows, moved, strict=True)]
+        self._place_of_old = array("I", map(place_of.__getitem__, old))
+        self._new_place = array("I", bytes(4 * len(place_of)))
+        for place, each in enumerate(new):
+            self._new_place[place_of[each]] = place
+
+    def of(
+        self,
+        before: SetCounts,
+        entries_of: Callable[[Entries], Iterable[str]],
+        used: tuple[Sequence[str], int] | None = None,
+    ) -> SetCounts | None:
+        """Return the entries of a kind as they are now; None where those before cannot have been all.
+
+        ``entries_of`` returns those of a persona. ``used`` are those of all personas, and how many uses they have.
+        """
+        changes: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        for sign, row, place in self._moves:
+            for entry in entries_of(row):
+                changes[entry][place] += sign
+        old_sets = array("I", map(self._place_of_old.__getitem__, before.sets))
+        runs = dict(zip(before.entries, pairwise(accumulate(before.lengths, initial=0)), strict=True))
+        entries, lengths, all_sets, all_counts = list[str](), array("I"), array("I"), array("I")
+        for entry in sorted({*runs, *changes}):
+            own = slice(*runs.get(entry, (0, 0)))
+            sets, counts = old_sets[own], before.counts[own]
+            for place, change in changes.get(entry, {}).items():
+                at = bisect_left(sets, place)
+                if at == len(sets) or sets[at] != place:
+                    sets.insert(at, place)
+                    counts.insert(at, 0)
+                if counts[at] + change < 0:
+                    return None
+                counts[at] += change
+                if not counts[at]:
+                    del sets[at], counts[at]
+            if sets:
+                entries.append(entry)
+                lengths.append(len(sets))
+                all_sets += sets
+                all_counts += counts
+        if used and (entries, sum(all_counts)) != used:
+            return None
+        return SetCounts(entries, lengths, array("I", map(self._new_place.__getitem__, all_sets)), all_counts)

@@ -13,7 +13,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Buffer, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Buffer, Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from heapq import nsmallest
 from itertools import batched, chain, compress, count, repeat
@@ -27,7 +27,18 @@ from personas.domain.persona import Persona
 from personas.domain.text import Fingerprint, fingerprint, wire_bytes
 from personas.search.columns import gathered
 from personas.search.object_format import deflate, inflate, pack_numbers, seal, unpack_numbers, unseal
-from personas.views.text_columns import KINDS, SECTIONS, TEXT_KINDS, Column, Entries, Kind, entries_of, runs_between
+from personas.views.text_columns import (
+    KINDS,
+    SECTIONS,
+    TEXT_KINDS,
+    Column,
+    Entries,
+    Kind,
+    ParameterUses,
+    Uses,
+    entries_of,
+    runs_between,
+)
 
 FORMAT_VERSION: Final = FIELDS_VERSION + 1
 """Raised by one more with every change of this layout but that of the fields."""
@@ -53,18 +64,6 @@ class Use(NamedTuple):
     times: int
 
 
-class Uses(NamedTuple):
-    """All uses of the entries of a kind by personas.
-
-    A use is the place of the entry in ``entries``, which are sorted, and the place of the persona's set of departments
-    in `TextsView.sets`. An entry that is used once is used by one persona.
-    """
-
-    entries: Sequence[str]
-    places: Sequence[int]
-    sets: Sequence[int]
-
-
 class TextsView:
     """The uses of one group's texts and links. Nothing here is made for several threads."""
 
@@ -72,6 +71,8 @@ class TextsView:
         self.group_id = group_id
         self.changed = False
         """True if the entries of a persona have changed since the view was made; a new ``seq`` alone is no change."""
+        self.parameter_uses: ParameterUses | None = None
+        """The uses of parameters in the companion of this view, or None where it is not known by which links."""
         self._ids = b""
         self._seqs = array("Q")
         self._columns: dict[Kind, Column] = {kind: Column.empty() for kind in KINDS}
@@ -90,6 +91,14 @@ class TextsView:
     def seq_of(self, persona_id: str) -> int:
         """Return the ``seq`` at which a persona or its tombstone is held, or -1."""
         return self._seq_of(UUID(persona_id).bytes)
+
+    def entries_of(self, persona_id: str) -> Entries | None:
+        """Return the entries that are held of a persona, or None where none is."""
+        key = UUID(persona_id).bytes
+        if key in self._delta:
+            return self._delta[key][1]
+        doc = self._doc_of(key)
+        return None if doc is None else self._base_entries(doc)
 
     def upsert(self, persona: Persona) -> bool:
         """Take a persona as it is now; return whether it was new."""
@@ -153,6 +162,9 @@ class TextsView:
         if doc is None:
             return None
         self._replaced.add(doc)
+        return self._base_entries(doc)
+
+    def _base_entries(self, doc: int) -> Entries:
         return tuple(
             column.entries(starts[doc], starts[doc + 1])
             for column, starts in zip(self._columns.values(), self._starts, strict=True)
@@ -241,6 +253,11 @@ class TextsView:
             return Uses(column.values, column.codes, set_of)
         return Uses(column.values, column.codes, array("I", column.repeated(set_of)))
 
+    def used(self, kind: Kind) -> tuple[list[str], int]:
+        """Return the entries of a kind, sorted, and how many uses they have in all."""
+        self._merge()
+        return self._columns[kind].values, len(self._columns[kind].codes)
+
     def grouped_uses(self, kind: Kind, group_of: Mapping[str, str]) -> Uses:
         """Return the uses of the wholes that entries are parts of; a persona that uses several parts counts once."""
         self._merge()
@@ -285,6 +302,7 @@ class TextsView:
             "group": self.group_id,
             "tombstones": [(key.hex(), *held) for key, held in self._tombstones.items()],
             "retired": [(*each, since) for each, since in self._retired.items()],
+            "parameter_uses": self.parameter_uses,
         }
         sections = [deflate(json.dumps(remembered).encode()), self._ids, pack_numbers(self._seqs)]
         for column in self._columns.values():
@@ -304,6 +322,8 @@ class TextsView:
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
             view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}
+            parameter_uses = remembered.get("parameter_uses")  # the release before does not write it
+            view.parameter_uses = parameter_uses and ParameterUses(*parameter_uses)
             view._ids = bytes(sections[1])
             view._seqs = unpack_numbers("Q", sections[2])
             for kind, some in zip(KINDS, batched(sections[3:], SECTIONS, strict=True), strict=True):
