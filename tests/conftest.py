@@ -1,24 +1,21 @@
-"""Fixtures that all tests share: an environment without real credentials, AWS in this process, and the emulator.
+"""Fixtures that all tests share: an environment without real credentials, the template, and the emulator.
 
 Tables and policies come from template.yaml itself, so a test never sees others than a deployment.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import boto3
 import pytest
 from hypothesis import Phase, settings
-from moto import mock_aws
 
 from personas_tools import template
 from personas_tools.emulator import Emulator
 from personas_tools.template import Function, TableRequest
-from support.aws import REGION, Aws, create_tables, forget, lambda_environment
+from support.aws import REGION
 from support.faults import Waiting
-from support.iam import Guard
 
 pytest_plugins = ["support.fixtures", "support.releases"]
 
@@ -75,47 +72,6 @@ def deployed_functions() -> dict[str, Function]:
 def queue_ids() -> tuple[str, ...]:
     """Return the logical ids of the queues of template.yaml."""
     return template.queues(TEMPLATE)
-
-
-@pytest.fixture
-def aws(
-    table_definitions: Mapping[str, TableRequest],
-    deployed_functions: Mapping[str, Function],
-    queue_ids: Sequence[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Aws]:
-    """Provide empty tables, bucket and queues in this process; the environment is a function's.
-
-    The caches of the code under test (clients, settings, catalogues) are emptied before and after.
-    """
-    with mock_aws():
-        forget()
-        names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
-        dynamodb = boto3.client("dynamodb", region_name=REGION)
-        s3 = boto3.client("s3", region_name=REGION)
-        sqs = boto3.client("sqs", region_name=REGION)
-        create_tables(dynamodb, table_definitions, names)
-        # Ref of a queue is its address.
-        names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
-        s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
-        function = next(iter(deployed_functions.values()))
-        environment = function.environment_with(names) | lambda_environment(function)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        yield Aws(names, environment, dynamodb, s3, sqs)
-        forget()
-
-
-@pytest.fixture
-def iam(
-    aws: Aws, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
-) -> Iterator[Guard]:
-    """Provide the policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
-    partition_keys = {aws.names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
-    guard = Guard(deployed_functions, aws.names, partition_keys)
-    with guard.watching():
-        forget()
-        yield guard
 
 
 @pytest.fixture

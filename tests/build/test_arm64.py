@@ -39,11 +39,7 @@ def walk(
     assert ARM64.is_dir(), "make arm64"
     log = tmp_path_factory.mktemp("arm64") / "functions.log"
     layer = layer_folder()
-    with pytest.MonkeyPatch.context() as patch:
-        aws = emulated_aws(ministack, table_definitions, functions(), patch)
-        aws.s3.create_bucket(
-            Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-        )
+    with emulated_aws(ministack, table_definitions, functions()) as aws:
         credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         deployed = [
             invocation.Function(

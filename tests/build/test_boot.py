@@ -55,11 +55,7 @@ def processes(ministack: str, table_definitions: Mapping[str, TableRequest]) -> 
     """Walk through all events, one process an invocation, on tables of the emulator."""
     assert BUILD.is_dir(), "make test-build"
     assert RUNTIME.is_dir(), "make test-build"
-    with pytest.MonkeyPatch.context() as patch:
-        aws = emulated_aws(ministack, table_definitions, functions(), patch)
-        aws.s3.create_bucket(
-            Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-        )
+    with emulated_aws(ministack, table_definitions, functions()) as aws:
         credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         invoke = Processes(credentials | dict(aws.environment))
         walk = Walk(aws.names["PersonasTable"], invoke).run()

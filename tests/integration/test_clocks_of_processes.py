@@ -10,30 +10,14 @@ import pytest
 from personas.clock import machine_time
 from personas.store.attributes import text
 from personas.views.search_views import SEARCH_VIEW
-from personas_tools.template import Function, TableRequest
 from support.clocks import Apart, apart
-from support.emulated import emulated_aws
 from support.views import Views
-from support.warm import unguarded_world
 from support.world import NEEDED, World, result
 
 HOUR: Final = timedelta(hours=1)
 NEAR: Final = timedelta(minutes=10)
 """The time that a test may take at most between a write and a look at its stamp."""
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def emulated(
-    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
-) -> Iterator[World]:
-    """Provide a group on the emulator."""
-    with pytest.MonkeyPatch.context() as patch:
-        aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
-        aws.s3.create_bucket(
-            Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-        )
-        yield unguarded_world(aws)
 
 
 @pytest.fixture(scope="module")

@@ -25,12 +25,8 @@ def world(
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.delenv("AWS_SESSION_TOKEN")
-        world = unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
-        s3 = world.aws.s3
-        s3.create_bucket(
-            Bucket=world.aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name}
-        )
-        yield world
+        with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
+            yield unguarded_world(aws)
 
 
 def address_in(world: World) -> tuple[str, str]:

@@ -44,14 +44,8 @@ def anew(
 
     @contextmanager
     def made() -> Iterator[World]:
-        with pytest.MonkeyPatch.context() as patch:
-            aws = emulated_aws(ministack, table_definitions, deployed_functions, patch)
-            aws.s3.create_bucket(
-                Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-            )
+        with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
             yield unguarded_world(aws)
-            for logical_id in table_definitions:
-                aws.dynamodb.delete_table(TableName=aws.names[logical_id])
 
     return made
 

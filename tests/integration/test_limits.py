@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import pytest
-from moto import mock_aws
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from personas.contract.base import (
@@ -32,7 +31,7 @@ from personas.store.keys import Key
 from personas.store.write_rule import RECENT_WRITES_MAX
 from personas_tools.library_store import Entry
 from personas_tools.template import Function, TableRequest
-from support.aws import Aws, forget
+from support.aws import Aws, as_it_is, forget
 from support.client import Answer
 from support.emulated import emulated_aws
 from support.faults import Faults, Sent
@@ -248,8 +247,8 @@ def large_world(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[tuple[World, Links]]:
     """Provide a group on the emulator with a hundred entries of each kind."""
-    with pytest.MonkeyPatch.context() as patch:
-        world = unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
+    with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
+        world = unguarded_world(aws)
         yield world, most_links(world)
 
 
@@ -440,12 +439,14 @@ def days_work(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def sent(table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]) -> list[Sent]:
+def sent(cloud: Aws) -> list[Sent]:
     """Return every request that a day's work makes."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        world = unguarded_world(emulated_aws(None, table_definitions, deployed_functions, patch))
+    with pytest.MonkeyPatch.context() as patch, as_it_is(cloud):
+        for name, value in cloud.environment.items():
+            patch.setenv(name, value)
+        forget()
         faults = Faults.installed(patch)
-        days_work(world)
+        days_work(unguarded_world(cloud))
         return faults.sent
 
 

@@ -7,7 +7,7 @@ updates under threads.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -31,14 +31,12 @@ from personas.store.write_rule import OneTime
 from personas_tools import invocation
 from personas_tools.invocation import Json
 from personas_tools.streams import Stream, StreamReader
-from personas_tools.template import Function, TableRequest
 from support.client import Answer, Client, Context, load_handler
-from support.emulated import emulated_aws
 from support.faults import Answered, Faults, Sending, closed, lost_after, lost_as_500, passed, timed_out, to
 from support.racers import Call, Racers
 from support.streamed import source_of
 from support.versions import eventually
-from support.warm import unguarded_world, warm_client
+from support.warm import warm_client
 from support.world import (
     ACTIVE,
     ALTO,
@@ -65,12 +63,8 @@ _numbers = count()
 
 
 @pytest.fixture(scope="module")
-def world(
-    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
-) -> Iterator[World]:
-    """Provide a group on the emulator."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield unguarded_world(emulated_aws(ministack, table_definitions, deployed_functions, patch))
+def world(emulated: World) -> World:
+    return emulated
 
 
 @pytest.fixture(scope="module")

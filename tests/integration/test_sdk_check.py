@@ -9,16 +9,16 @@ from botocore import parsers
 
 from personas.runtime import _Data, dynamodb
 from personas.store.sdk_check import UnfitSdk, check_answers
-from support.aws import forget
+from support.aws import forget_clients
 from support.client import load_handler
 from support.world import World
 
 
 @pytest.fixture(autouse=True)
 def _clients_of_their_own(world: World) -> Iterator[None]:
-    forget()
+    forget_clients()
     yield
-    forget()
+    forget_clients()
 
 
 type Describe = Callable[[Callable[[Any], None]], None]

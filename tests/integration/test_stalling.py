@@ -15,7 +15,7 @@ import pytest
 from personas.services import services
 from personas_tools.template import Function, TableRequest
 from support import background
-from support.aws import forget
+from support.aws import forget_clients
 from support.client import Answer, Client, Context, load_handler
 from support.emulated import emulated_aws
 from support.issuer import serving
@@ -43,23 +43,15 @@ def _scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def world(
-    ministack: str,
-    table_definitions: Mapping[str, TableRequest],
-    deployed_functions: Mapping[str, Function],
-    monkeypatch: pytest.MonkeyPatch,
+    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[World]:
     """Provide a refreshed group of one persona on the emulator."""
-    aws = emulated_aws(ministack, table_definitions, deployed_functions, monkeypatch)
-    aws.s3.create_bucket(
-        Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": aws.s3.meta.region_name}
-    )
-    made = unguarded_world(aws)
-    persona = {**NEEDED, "id": PERSONA_ID, "examples": ["Hello?"]}
-    assert warm_client(made).call("create", {"personas": [persona]}).status == 200
-    assert warm_client(made).call("refresh").status == 200
-    yield made
-    for logical_id in table_definitions:
-        aws.dynamodb.delete_table(TableName=aws.names[logical_id])
+    with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
+        made = unguarded_world(aws)
+        persona = {**NEEDED, "id": PERSONA_ID, "examples": ["Hello?"]}
+        assert warm_client(made).call("create", {"personas": [persona]}).status == 200
+        assert warm_client(made).call("refresh").status == 200
+        yield made
 
 
 @pytest.fixture
@@ -71,9 +63,9 @@ def aws_behind(
         found = {each: proxies.enter_context(before(ministack)) for each in ("dynamodb", "s3", "sqs")}
         for service, proxy in found.items():
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service.upper()}", proxy.address)
-        forget()
+        forget_clients()
         yield found
-    forget()
+    forget_clients()
 
 
 @pytest.fixture

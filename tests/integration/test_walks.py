@@ -1021,13 +1021,11 @@ def _results(answer: Answer) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def walks(
-    cloud: tuple[Aws, Guard], table_definitions: Mapping[str, TableRequest], tmp_path: Path
-) -> Iterator[type[Walks]]:
+def walks(aws: Aws, iam: Guard, table_definitions: Mapping[str, TableRequest], tmp_path: Path) -> Iterator[type[Walks]]:
     """Provide the machine, on tables of its own."""
     with moto_directly():
         attributes = {
-            "aws": cloud[0], "guard": cloud[1], "definitions": table_definitions, "folder": tmp_path,
+            "aws": aws, "guard": iam, "definitions": table_definitions, "folder": tmp_path,
         }  # fmt: skip
         yield type("Walks", (Walks,), attributes)
 

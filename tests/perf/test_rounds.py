@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -27,6 +27,7 @@ from personas.store.groups import GroupStore
 from personas.store.texts import TextDirectory
 from personas.views.catalogues import CatalogueCache
 from personas_tools.profile_store import ProfileWriter
+from support.aws import forget_clients
 from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.streamed import Streamed
@@ -45,12 +46,13 @@ world = pytest.fixture(unguarded_world)
 
 
 @pytest.fixture
-def rounds(world: World) -> Rounds:
-    """Count the rounds of everything that is called from now on, in one environment."""
+def rounds(world: World) -> Iterator[Rounds]:
+    """Count the rounds of everything that is called from now on, in one environment, whose clients nobody else uses."""
     counted = Rounds()
     services().parallel = CountingParallel(counted)
     counted.watch(dynamodb())
-    return counted
+    yield counted
+    forget_clients()
 
 
 @pytest.fixture

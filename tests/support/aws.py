@@ -1,16 +1,20 @@
 """AWS within the test's own process, made from template.yaml."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import _lru_cache_wrapper, cache
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from moto.backends import get_backend
+from moto.core.model_instances import reset_model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
 
+from personas import runtime, services
+from personas.clock import machine_time
 from personas_tools.template import Function, TableRequest
 
 if TYPE_CHECKING:
@@ -50,27 +54,41 @@ def create_tables(
 
 
 @contextmanager
-def tables_as_they_are(dynamodb: "DynamoDBClient") -> Iterator[None]:
-    """Put all tables back, in the end, to what they hold now."""
-    backend = get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][dynamodb.meta.region_name]
+def as_it_is(aws: Aws) -> Iterator[None]:
+    """Put the tables back, in the end, to what they hold now, and empty the bucket and the queues.
+
+    All of it is done to moto's own dictionaries: requests would take longer than many a test.
+    """
+    backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION]
     before = backend.tables
     backend.tables = deepcopy(before)
     yield
     backend.tables = before
+    bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[aws.names["Bucket"]]
+    for key in list(bucket.keys):
+        bucket.keys.pop(key)
+    bucket.multiparts.clear()
+    for queue in sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues.values():
+        queue._messages.clear()
+        queue._pending_messages.clear()
+    reset_model_data()  # moto remembers each copy of an item that it has ever made
 
 
 def forget() -> None:
-    """Empty every ``functools.cache`` of the package, as a new execution environment would find them."""
-    for cached in _cached(len(sys.modules)):
-        cached.cache_clear()
+    """Begin the next call in a new execution environment: it remembers nothing, and has heard nothing of AWS.
+
+    The clients stay, for they take longer to make than most calls; ``forget_clients`` has them made again.
+    """
+    for remembered in (services.services, runtime.deadline, runtime.parallel):
+        remembered.cache_clear()
+    runtime.clock().machine, runtime.clock().correction = machine_time, timedelta()
 
 
-@cache
-def _cached(_modules: int) -> list["_lru_cache_wrapper[object]"]:
-    """Return the functions of the package that have a cache; it is looked through again where a module has come."""
-    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "personas"]
-    values = [value for module in modules for value in list(vars(module).values())]
-    return [value for value in values if isinstance(value, _lru_cache_wrapper)]
+def forget_clients() -> None:
+    """Begin in a new environment whose clients are of other variables, settings or descriptions of AWS."""
+    forget()
+    for made in (runtime.dynamodb, runtime.s3, runtime.sqs, runtime.events, runtime._session, runtime.clock):
+        made.cache_clear()
 
 
 def lambda_environment(function: Function) -> dict[str, str]:

@@ -8,56 +8,34 @@ import gzip
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
-import botocore.loaders
 import pytest
-from botocore.hooks import EventAliaser
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.serialize import AttributePicker, AttributePickerContext
 
 from personas.observability import logger
-from personas.runtime import _Data
+from personas.runtime import dynamodb, events, s3, sqs
 from personas_tools.template import Function, TableRequest
-from support.aws import REGION, Aws, create_tables, forget, lambda_environment, tables_as_they_are
+from support.aws import REGION, Aws, as_it_is, create_tables, forget, lambda_environment
 from support.client import Answer, Client
 from support.described import described
+from support.emulated import emulated_aws
 from support.iam import Guard
 from support.issuer import Issuer, serving
 from support.moto_directly import narrow_queries
 from support.streamed import Streamed
+from support.warm import unguarded_world
 from support.world import Clock, World, load_group
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """Share one reader of AWS's service models among all sessions of boto3: reading them is slow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", cache(botocore.loaders.create_loader))
-        data = _Data()
-        patch.setattr("personas.runtime._Data", lambda: data)  # no cache, which `forget` would empty
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _names_of_events() -> Iterator[None]:
-    """Look up each of botocore's names of events once: every new client looks up all of them."""
-    look_up = vars(EventAliaser)["_alias_event_name"]
-    known: dict[str, str] = {}
-
-    def once(aliaser: EventAliaser, event_name: str) -> str:
-        if event_name not in known:
-            known[event_name] = look_up(aliaser, event_name)
-        return known[event_name]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EventAliaser, "_alias_event_name", once)
-        yield
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -117,45 +95,68 @@ def _answers_as_described() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _onlookers() -> tuple["DynamoDBClient", "S3Client", "SQSClient"]:
+    """Make the clients by which tests look at AWS once: botocore reads its descriptions of AWS for each."""
+    session = boto3.Session()
+    return session.client("dynamodb"), session.client("s3"), session.client("sqs")
+
+
 @pytest.fixture(scope="module")
 def cloud(
-    table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function], queue_ids: Sequence[str]
-) -> Iterator[tuple[Aws, Guard]]:
-    """Provide AWS with a group, and its guard, for all tests of a module; ``world`` takes away what each has added."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+    _onlookers: tuple["DynamoDBClient", "S3Client", "SQSClient"],
+    table_definitions: Mapping[str, TableRequest],
+    deployed_functions: Mapping[str, Function],
+    queue_ids: Sequence[str],
+) -> Iterator[Aws]:
+    """Provide AWS in this process for all tests of a module; ``aws`` takes away what each has added."""
+    dynamodb, s3, sqs = _onlookers
+    with mock_aws():
         names = {**{logical_id: f"test-{logical_id}" for logical_id in table_definitions}, "Bucket": "test-bucket"}
-        sqs = boto3.client("sqs")
         # Ref of a queue is its address, which is the same whenever it is made.
         names |= {logical_id: sqs.create_queue(QueueName=f"test-{logical_id}")["QueueUrl"] for logical_id in queue_ids}
         function = next(iter(deployed_functions.values()))
-        environment = function.environment_with(names) | lambda_environment(function)
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        # AWS lets a queue be purged once a minute.
-        patch.setenv("MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR", "false")
-        aws = Aws(names, environment, boto3.client("dynamodb"), boto3.client("s3"), sqs)
-        aws.s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
-        partition_keys = {names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
-        guard = Guard(deployed_functions, names, partition_keys)
-        create_tables(aws.dynamodb, table_definitions, names)
-        load_group(aws)
-        # The clients above are of the session before, and nobody guards them.
-        with guard.watching():
-            yield aws, guard
+        create_tables(dynamodb, table_definitions, names)
+        s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield Aws(names, function.environment_with(names) | lambda_environment(function), dynamodb, s3, sqs)
 
 
 @pytest.fixture
-def world(cloud: tuple[Aws, Guard], queue_ids: Sequence[str]) -> Iterator[World]:
+def aws(cloud: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """Provide empty tables, bucket and queues in this process; the environment is a function's."""
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    with as_it_is(cloud):
+        yield cloud
+    forget()
+
+
+@pytest.fixture
+def iam(
+    aws: Aws, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[Guard]:
+    """Provide the policies of template.yaml, enforced within ``with iam.acting_as("CreateFunction")``."""
+    partition_keys = {aws.names[logical_id]: request.partition_key for logical_id, request in table_definitions.items()}
+    guard = Guard(deployed_functions, aws.names, partition_keys)
+    with guard.watching(dynamodb(), events(), s3(), sqs()):
+        yield guard
+
+
+@pytest.fixture
+def world(aws: Aws, iam: Guard) -> World:
     """Provide a group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
-    aws, guard = cloud
-    forget()
-    with tables_as_they_are(aws.dynamodb):
-        yield World(aws, guard)
-    for listed in aws.s3.list_objects_v2(Bucket=aws.names["Bucket"]).get("Contents", []):
-        aws.s3.delete_object(Bucket=aws.names["Bucket"], Key=listed["Key"])
-    for logical_id in queue_ids:
-        aws.sqs.purge_queue(QueueUrl=aws.names[logical_id])
-    forget()
+    load_group(aws)
+    return World(aws, iam)
+
+
+@pytest.fixture(scope="module")
+def emulated(
+    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> Iterator[World]:
+    """Provide a group on the emulator for all tests of a module, without enforced policies."""
+    with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
+        yield unguarded_world(aws)
 
 
 @pytest.fixture

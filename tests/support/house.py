@@ -135,8 +135,6 @@ class House:
     def restart(self) -> None:
         """Begin the next call in a fresh environment."""
         forget()
-        for client in (dynamodb(), s3()):
-            client.meta.events.register("before-send", self._sent)
 
     def save(self, who: str = "root", **fields: object) -> str:
         """Create a persona; its id."""
@@ -167,8 +165,12 @@ class House:
     @contextmanager
     def clocked(self) -> Iterator["House"]:
         """Have the functions go by the house's clock."""
+        for client in (dynamodb(), s3()):
+            client.meta.events.register("before-send", self._sent)
         with patch("personas.services.utc_now", lambda: self.now):
             yield self
+        for client in (dynamodb(), s3()):
+            client.meta.events.unregister("before-send", self._sent)
 
     def wait(self, **time: float) -> None:
         """Let time pass."""

@@ -8,11 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final, Protocol, cast
-from unittest.mock import patch
-
-import boto3
-from botocore.handlers import BUILTIN_HANDLERS
+from typing import Any, Final, Protocol, cast
 
 from personas_tools.template import Function, Statement
 
@@ -63,9 +59,9 @@ class Asked:
 class Guard:
     """A guard that refuses calls that a function's policies do not allow, by failing the test.
 
-    It sees the calls of clients that are made ``watching``, such as those of the code under test. ``names`` are
-    physical names by logical id, ``partition_keys`` attributes by the physical name of their table. Of S3 it knows
-    objects and the listing of a bucket, of SQS and EventBridge the sending.
+    It sees the calls of the clients that it is ``watching``. ``names`` are physical names by logical id,
+    ``partition_keys`` attributes by the physical name of their table. Of S3 it knows objects and the listing of a
+    bucket, of SQS and EventBridge the sending.
     """
 
     functions: Mapping[str, Function]
@@ -75,13 +71,15 @@ class Guard:
     _refused: list[Asked] = field(default_factory=list)
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch every session of botocore that is made within this context; boto3's default session is made again."""
-        checks = [(f"provide-client-params.{service}", self.check) for service in ("dynamodb", "events", "s3", "sqs")]
-        with patch("botocore.handlers.BUILTIN_HANDLERS", [*BUILTIN_HANDLERS, *checks]):
-            boto3.setup_default_session()
+    def watching(self, *clients: Any) -> Iterator[None]:
+        """Watch these clients within this context."""
+        for client in clients:
+            client.meta.events.register("provide-client-params", self.check)
+        try:
             yield
-        boto3.setup_default_session()
+        finally:
+            for client in clients:
+                client.meta.events.unregister("provide-client-params", self.check)
 
     @contextmanager
     def acting_as(self, logical_id: str) -> Iterator[None]:

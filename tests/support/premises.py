@@ -19,7 +19,6 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
-from moto.core.model_instances import model_data
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
@@ -34,7 +33,7 @@ from personas_tools.cli import main
 from personas_tools.profile_store import ProfileWriter
 from personas_tools.target import Target
 from personas_tools.template import TableRequest
-from support.aws import Aws, create_tables, forget, tables_as_they_are
+from support.aws import Aws, as_it_is, create_tables, forget
 from support.client import Answer, Client, event
 from support.environments import Environment
 from support.iam import Guard
@@ -70,10 +69,7 @@ class Premises:
     def __post_init__(self) -> None:
         forget()
         self._tables = ExitStack()
-        self._tables.enter_context(tables_as_they_are(self.aws.dynamodb))
-        for logical_id in self.definitions:
-            self.aws.dynamodb.delete_table(TableName=self.aws.names[logical_id])
-        create_tables(self.aws.dynamodb, self.definitions, self.aws.names)
+        self._tables.enter_context(as_it_is(self.aws))
         personas = {"PersonasTable": self.definitions["PersonasTable"]}
         create_tables(self.aws.dynamodb, personas, {"PersonasTable": COPY})
         self.table = Table(dynamodb(), self.aws.names["PersonasTable"], self._clock, Deadline())
@@ -91,12 +87,6 @@ class Premises:
         """Leave nothing behind."""
         self._chance.close()
         self._tables.close()
-        for key in self.objects(""):
-            self._bucket.pop(key)
-        self.drain()
-        # moto remembers each copy of an item that a transaction made, which is gigabytes after some thousand steps.
-        for model in model_data["dynamodb"].values():
-            vars(model)["instances_tracked"].clear()
 
     # ---- Calls -------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import personas.services
 from personas.store.table import Table
-from support.aws import forget
+from support.aws import forget, forget_clients
 from support.client import Answer, Client
 from support.clocks import clock_off
 from support.history import Contents, Copy, Event, Read, Span, Write
@@ -101,7 +101,7 @@ def play(part: Part) -> Played:
     # Logs and metrics go to stdout; sixteen of them at once are of use to nobody.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     vars(personas.services)["Table"] = part.table
-    forget()
+    forget_clients()
     player = _Player(part)
     with clock_off(part.off):
         for number, choice in enumerate(part.choices()):

@@ -6,12 +6,17 @@ when a test first asks for them.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 from uuid import uuid4
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from personas.contract.persona_fields import TextKind
 from personas.contract.registry import ROUTES
@@ -32,7 +37,7 @@ from personas_tools import library
 from personas_tools.library_file import Library
 from personas_tools.library_store import Entry, ResourceKind, ResourceStore
 from personas_tools.profile_store import ProfileWriter
-from support.aws import Aws, forget
+from support.aws import REGION, Aws, forget
 from support.client import Answer, Client, Handler, load_handler
 from support.iam import Guard
 
@@ -192,20 +197,22 @@ def caller_of(role: str, *departments: str) -> Caller:
     )
 
 
-_CATALOGUE_ITEMS: Final[list[Item]] = []
+_LOADED: Final[dict[DynamoType, Any]] = {}
 
 
 def load_group(aws: Aws) -> None:
-    """Found the groups, and write the catalogue through its store, once a process; later, what the store made of it."""
+    """Found the groups and write the catalogue through its store; in this process once, and later by a copy of that."""
+    here = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.get(aws.names["PersonasTable"])
+    if here is not None and _LOADED:
+        here.items.update(deepcopy(_LOADED))
+        return
     table = Table(aws.dynamodb, aws.names["PersonasTable"], utc_now, Deadline())
     for group in (OTHER_GROUP, GROUP):
         GroupStore(table).ensure_secret(group, secret_of(group))
-    if not _CATALOGUE_ITEMS:
-        for entry in CATALOGUE:
-            ResourceStore(table).put(GROUP, entry, uuid4().hex)
-        _CATALOGUE_ITEMS.extend(table.partition(keys.group_partition(GROUP)))
-    else:
-        table.put_many(_CATALOGUE_ITEMS)
+    for entry in CATALOGUE:
+        ResourceStore(table).put(GROUP, entry, uuid4().hex)
+    if here is not None:
+        _LOADED.update(deepcopy(here.items))
 
 
 load_once: Final = cache(load_handler)

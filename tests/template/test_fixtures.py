@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from personas.runtime import dynamodb, s3, sqs
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables
 from support.iam import Guard
@@ -23,14 +24,14 @@ def test_this_process_has_the_tables_and_the_bucket(aws: Aws) -> None:
 
 @pytest.mark.emulator
 def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mapping[str, TableRequest]) -> None:
-    dynamodb = boto3.client("dynamodb", endpoint_url=ministack)
+    client = boto3.client("dynamodb", endpoint_url=ministack)
     names = {logical_id: f"fixtures-{logical_id}" for logical_id in table_definitions}
-    create_tables(dynamodb, table_definitions, names)
-    dynamodb.put_item(
+    create_tables(client, table_definitions, names)
+    client.put_item(
         TableName=names["PersonasTable"],
         Item={"pk": {"S": "group#1"}, "sk": {"S": "group"}, "changed": {"S": "r#1"}, "row": {"M": {}}},
     )
-    found = dynamodb.query(
+    found = client.query(
         TableName=names["PersonasTable"],
         IndexName="changes",
         ConsistentRead=True,
@@ -38,7 +39,7 @@ def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mappin
         ExpressionAttributeValues={":pk": {"S": "group#1"}, ":first": {"S": "r#"}, ":last": {"S": "r#~"}},
     )
     assert [item["sk"]["S"] for item in found["Items"]] == ["group"]
-    ttl = dynamodb.describe_time_to_live(TableName=names["IdempotencyTable"])["TimeToLiveDescription"]
+    ttl = client.describe_time_to_live(TableName=names["IdempotencyTable"])["TimeToLiveDescription"]
     assert ttl["AttributeName"] == "expiration"
 
 
@@ -54,11 +55,11 @@ def refused(iam: Guard, logical_id: str, action: str) -> Iterator[None]:
 
 
 class TestGuard:
-    """Each call is made by a client of its own, as code under test makes one."""
+    """Calls are made by the clients of the code under test."""
 
     def test_lets_through_what_the_policy_allows(self, aws: Aws, iam: Guard) -> None:
         with iam.acting_as("GetFunction"):
-            boto3.client("dynamodb").get_item(TableName=aws.names["PersonasTable"], Key=_key("group#1"))
+            dynamodb().get_item(TableName=aws.names["PersonasTable"], Key=_key("group#1"))
 
     def test_refuses_other_partitions(self, aws: Aws, iam: Guard) -> None:
         with (
@@ -66,7 +67,7 @@ class TestGuard:
             iam.acting_as("GetFunction"),
             pytest.raises(PermissionError),
         ):
-            boto3.client("dynamodb").get_item(TableName=aws.names["PersonasTable"], Key=_key("export#1"))
+            dynamodb().get_item(TableName=aws.names["PersonasTable"], Key=_key("export#1"))
 
     def test_refuses_other_actions(self, aws: Aws, iam: Guard) -> None:
         with (
@@ -74,25 +75,25 @@ class TestGuard:
             iam.acting_as("GetFunction"),
             pytest.raises(PermissionError),
         ):
-            boto3.client("dynamodb").put_item(TableName=aws.names["PersonasTable"], Item=_key("group#1"))
+            dynamodb().put_item(TableName=aws.names["PersonasTable"], Item=_key("group#1"))
 
     def test_refuses_the_table_where_the_index_is_allowed(self, aws: Aws, iam: Guard) -> None:
-        dynamodb, table = boto3.client("dynamodb"), aws.names["PersonasTable"]
+        client, table = dynamodb(), aws.names["PersonasTable"]
         condition, values = "pk = :pk", {":pk": {"S": "draft#1#2"}}
         with iam.acting_as("DraftsFunction"):
-            dynamodb.query(
+            client.query(
                 TableName=table,
                 IndexName="changes",
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues=values,
             )
         with refused(iam, "DraftsFunction", "Query"):
-            dynamodb.query(TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=values)
+            client.query(TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=values)
 
     def test_looks_into_batches(self, aws: Aws, iam: Guard) -> None:
         def read(*partitions: str) -> None:
             keys = [_key(partition) for partition in partitions]
-            boto3.client("dynamodb").batch_get_item(RequestItems={aws.names["PersonasTable"]: {"Keys": keys}})
+            dynamodb().batch_get_item(RequestItems={aws.names["PersonasTable"]: {"Keys": keys}})
 
         with iam.acting_as("DraftsFunction"):
             read("key#1", "profile#1")
@@ -106,34 +107,34 @@ class TestGuard:
     def test_looks_into_transactions(self, aws: Aws, iam: Guard) -> None:
         put: TransactWriteItemTypeDef = {"Put": {"TableName": aws.names["PersonasTable"], "Item": _key("draft#1#2")}}
         with iam.acting_as("DraftFunction"):
-            boto3.client("dynamodb").transact_write_items(TransactItems=[put])
+            dynamodb().transact_write_items(TransactItems=[put])
         with (
             pytest.raises(AssertionError, match="PutItem"),
             iam.acting_as("DeleteFunction"),
             pytest.raises(PermissionError),
         ):
-            boto3.client("dynamodb").transact_write_items(TransactItems=[put])
+            dynamodb().transact_write_items(TransactItems=[put])
 
     def test_looks_at_objects(self, aws: Aws, iam: Guard) -> None:
         bucket = aws.names["Bucket"]
         with iam.acting_as("RefreshFunction"):
-            boto3.client("s3").put_object(Bucket=bucket, Key="views/one", Body=b"")
-            boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="views/")
+            s3().put_object(Bucket=bucket, Key="views/one", Body=b"")
+            s3().list_objects_v2(Bucket=bucket, Prefix="views/")
         with iam.acting_as("SearchFunction"):
-            boto3.client("s3").head_object(Bucket=bucket, Key="views/one")
+            s3().head_object(Bucket=bucket, Key="views/one")
         with refused(iam, "SearchFunction", "PutObject"):
-            boto3.client("s3").put_object(Bucket=bucket, Key="views/one", Body=b"")
+            s3().put_object(Bucket=bucket, Key="views/one", Body=b"")
         with refused(iam, "RefreshFunction", "PutObject"):
-            boto3.client("s3").put_object(Bucket=bucket, Key="exports/one", Body=b"")
+            s3().put_object(Bucket=bucket, Key="exports/one", Body=b"")
         with refused(iam, "RefreshFunction", "ListBucket"):
-            boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="exports/")
+            s3().list_objects_v2(Bucket=bucket, Prefix="exports/")
 
     def test_looks_at_messages(self, aws: Aws, iam: Guard) -> None:
         queue = aws.names["RefreshQueue"]
         with iam.acting_as("SearchFunction"):
-            boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+            sqs().send_message(QueueUrl=queue, MessageBody="{}")
         with refused(iam, "CreateFunction", "SendMessage"):
-            boto3.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+            sqs().send_message(QueueUrl=queue, MessageBody="{}")
 
 
 def _key(partition: str) -> dict[str, dict[str, str]]:

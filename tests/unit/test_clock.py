@@ -166,6 +166,7 @@ class TestAnswers:
         client.list_tables()
         client.meta.events.register("before-send", note)
         client.list_tables()
+        client.meta.events.unregister("before-send", note)
         assert abs(signed[0] - machine_time()) < NEAR
 
 
