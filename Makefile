@@ -28,6 +28,7 @@ PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get instal
 export UV_PYTHON_DOWNLOADS := never
 # Some environments keep Python from writing byte code; starts take three times as long then.
 export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 export PERSONAS_MINISTACK := $(CURDIR)/.local/ministack/bin/ministack
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 

@@ -226,11 +226,11 @@ def refusing(operation: str, after: int = 0, *, code: str = "ThrottlingException
         if naming in str(params) and next(numbers) >= after:
             raise ClientError({"Error": {"Code": code}, "ResponseMetadata": _REFUSED}, operation)
 
-    events.register(name, refuse, unique_id="refusing")
+    events.register(name, refuse)
     try:
         yield
     finally:
-        events.unregister(name, unique_id="refusing")
+        events.unregister(name, refuse)
 
 
 _REFUSED: Final[Any] = {"HTTPStatusCode": 400}
