@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -115,11 +115,10 @@ def timed(large: int) -> None:
 
 def counted() -> None:
     """Print the units that the calls take."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+    with mock_aws(), pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
-        aws = emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE), patch)
-        aws.s3.create_bucket(Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
+        aws = stack.enter_context(emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE)))
         bench = Bench(aws, 0, Output())
         # Counting takes longer than a call may.
         acting = services.services()

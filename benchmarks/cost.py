@@ -22,7 +22,7 @@ import gzip
 import logging
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -448,12 +448,11 @@ def main(personas: int, repeats: int, metrics: int) -> None:
     cast("logging.StreamHandler[Output]", observability.logger.registered_handler).setStream(output)
     functions = template.functions(TEMPLATE)
     try:
-        with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        with mock_aws(), pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
             for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
                 patch.setenv(name, "none")
             patch.setenv("AWS_DEFAULT_REGION", REGION)
-            aws = emulated_aws(None, template.table_requests(TEMPLATE), functions, patch)
-            aws.s3.create_bucket(Bucket=aws.names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
+            aws = stack.enter_context(emulated_aws(None, template.table_requests(TEMPLATE), functions))
             bench = Bench(aws, personas, output)
             costs, stored = bench.all(repeats), bench.stored()
     finally:

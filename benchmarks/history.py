@@ -105,7 +105,8 @@ def fresh() -> Iterator[Aws]:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setenv("AWS_ACCESS_KEY_ID", "none")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-        yield emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE), patch)
+        with emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE)) as aws:
+            yield aws
 
 
 def main() -> None:

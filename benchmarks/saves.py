@@ -11,6 +11,7 @@ import logging
 import os
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 
 os.environ["POWERTOOLS_SERVICE_NAME"] = "personas"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Personas"
@@ -52,11 +53,11 @@ def units(meter: Meter, client: Client, persona_id: str, change: Callable[[int],
 
 def measure(characters: int) -> None:
     """Print what saves of a persona of that size take."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+    with mock_aws(), pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "none")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        aws = emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE), patch)
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        aws = stack.enter_context(emulated_aws(None, template.table_requests(TEMPLATE), template.functions(TEMPLATE)))
         client = warm_client(unguarded_world(aws))
         services.services().parallel = CountingParallel(Rounds())  # the meter counts in one thread
         persona_id = result(client.call("create", {"personas": [{**NEEDED, "instructions": text(characters, 0)}]}))[

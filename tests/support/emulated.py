@@ -21,11 +21,12 @@ TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 
 @contextmanager
 def emulated_aws(
-    address: str, definitions: Mapping[str, TableRequest], functions: Mapping[str, Function]
+    address: str | None, definitions: Mapping[str, TableRequest], functions: Mapping[str, Function]
 ) -> Iterator[Aws]:
-    """Provide empty tables, queues and a bucket on the emulator at ``address``; a function's environment leads there.
+    """Provide empty tables, queues and a bucket, to which a function's environment leads within this context.
 
-    The environment is complete: a process that is given it reaches the same tables.
+    They are on the emulator at ``address``, or, if that is None, in the caller's own ``mock_aws``. The environment is
+    complete: a process that is given it reaches the same tables on the emulator.
     """
     suffix = uuid4().hex[:8]
     names = {**{logical_id: f"test-{logical_id}-{suffix}" for logical_id in definitions}, "Bucket": f"test-{suffix}"}
@@ -40,7 +41,7 @@ def emulated_aws(
     s3.create_bucket(Bucket=names["Bucket"], CreateBucketConfiguration={"LocationConstraint": REGION})
     environment = {
         **next(iter(functions.values())).environment_with(names),
-        "AWS_ENDPOINT_URL": address,
+        **({} if address is None else {"AWS_ENDPOINT_URL": address}),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
