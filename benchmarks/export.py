@@ -130,10 +130,11 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
         SEARCH_VIEW: encode(Snapshot(index, watermark.isoformat())),
     }
     pointers = {
-        view: Pointer(view_objects.write(group, view, watermark, content), watermark, watermark).as_value()
+        view: Pointer(group, view, view_objects.write(group, view, watermark, content), watermark, watermark).as_value()
         for view, content in objects.items()
     }
     groups = GroupStore(table)
+    groups.ensure_secret(group)
     groups.swap(group, groups.read(group), {"name": "House", SNAPSHOTS: pointers}, uuid4().hex)
     profile = Profile(id=made_id(group, "profile"), group_id=group, name="Root", role="superadmin")
     key = new_key(profile.id)

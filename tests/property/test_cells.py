@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas.domain.cells import escape, join_list, split_list, unescape
+from personas.domain.cells import escape, join_list, quoted, split_list, unescape
 
 SIGNS: Final = tuple(each for each in map(chr, range(0x110000)) if normalize("NFKC", each)[:1] in ("=", "+", "-", "@"))
 hostile: Final = st.text(st.sampled_from("'\t\r\n =+-@|\\\xa0\u200b\ufeff\u3000\uff1d\uff0bab,;\"😀"), max_size=8)
@@ -25,6 +25,13 @@ def test_a_text_comes_back_from_its_cell(text: str) -> None:
 @given(st.lists((texts).filter(bool)))
 def test_a_list_comes_back_from_its_cell(values: list[str]) -> None:
     assert split_list(unescape(escape(join_list(values)))) == values
+
+
+@given(st.lists(texts, min_size=2))
+def test_a_line_is_the_one_that_the_csv_module_writes(cells: list[str]) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerow(cells)
+    assert f"{','.join(map(quoted, cells))}\r\n" == written.getvalue()
 
 
 def seen(cell: str) -> str:

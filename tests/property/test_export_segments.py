@@ -17,7 +17,20 @@ from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
 from personas.views import export_segments
-from personas.views.export_segments import Block, Entry, Manifest, Segment, decode, encode, lookup, revise
+from personas.views.export_segments import (
+    Block,
+    Entry,
+    Manifest,
+    Record,
+    Segment,
+    columns_of,
+    decode,
+    encode,
+    lookup,
+    record_of,
+    revise,
+)
+from support.views import records
 
 IDS: Final = [str(uuid5(UUID(int=7), str(number))) for number in range(40)]
 texts: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -96,11 +109,6 @@ class Objects:
         return revise(Manifest(), entries, len(entries), self.fetch, self.store)
 
 
-def states(found: Iterable[Persona]) -> list[tuple[Persona, int]]:
-    """Return personas with their seq, which their comparison leaves out."""
-    return [(persona, persona.seq) for persona in found]
-
-
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set bounds that a few personas reach."""
@@ -165,15 +173,17 @@ class Refreshes(RuleBasedStateMachine):
     @invariant()
     def all_is_read_in_order(self) -> None:
         if not self.pending:
-            expected = [(self.true[persona_id], self.true[persona_id].seq) for persona_id in sorted(self.true)]
-            assert states(lookup(self.manifest, None, self.objects.fetch)) == expected
+            assert list(lookup(self.manifest, None, self.objects.fetch)) == self.records(sorted(self.true))
 
     @rule(some=st.lists(st.sampled_from([*IDS, str(UUID(int=0)), str(UUID(int=2**128 - 1))])))
     def some_are_looked_up(self, some: list[str]) -> None:
         self.refresh(again=False)
         wanted = sorted(set(some))
-        expected = [(self.true[each], self.true[each].seq) for each in wanted if each in self.true]
-        assert states(lookup(self.manifest, wanted, self.objects.fetch)) == expected
+        expected = self.records(each for each in wanted if each in self.true)
+        assert list(lookup(self.manifest, wanted, self.objects.fetch)) == expected
+
+    def records(self, persona_ids: Iterable[str]) -> list[Record]:
+        return records(Entry(each, self.true[each].seq, self.true[each]) for each in persona_ids)
 
     @invariant()
     def segments_are_few_and_changes_are_less_than_a_quarter(self) -> None:
@@ -243,7 +253,8 @@ class TestMerging:
         manifest = revise(manifest, [Entry(again.id, seq, again)], 1, objects.fetch, objects.store)
 
         (found,) = lookup(manifest, [again.id], objects.fetch)
-        assert found.name.text.startswith(name)
+        (shown,) = columns_of([found])["name"]
+        assert shown.startswith(name)
 
     def test_an_empty_group_stores_nothing(self) -> None:
         objects = Objects()
@@ -288,7 +299,7 @@ class TestReading:
         block = segment.blocks[4]
         start = sum(each.length for each in segment.blocks[:4])
 
-        assert [persona.id for persona in lookup(manifest, [block.first], objects.fetch)] == [block.first]
+        assert [record[0] for record in lookup(manifest, [block.first], objects.fetch)] == [block.first]
         assert objects.fetched == [(segment.key, start, block.length)]
 
     def test_nothing_is_fetched_ahead_of_the_reader(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +343,56 @@ class TestReading:
         manifest = Manifest((Segment("a", (Block(IDS[0], 1, len(content), zlib.crc32(content)),)),))
         with pytest.raises(SnapshotDamaged, match="fields"):
             list(lookup(manifest, None, Objects({"a": content}).fetch))
+
+
+class TestRecords:
+    TEXTS: Final = tuple(Text(IDS[number], f"text {number}") for number in range(5))
+    ADA: Final = Persona(
+        id=IDS[20],
+        form=Form(
+            name=TEXTS[0],
+            instructions=TEXTS[1],
+            color_id=IDS[21],
+            icon_id=IDS[22],
+            department_ids=(IDS[23], IDS[24]),
+            examples=TEXTS[2:4],
+        ),
+        scenario_ids=(IDS[25],),
+        num_profiles=3,
+        mcp=True,
+        created_at="2026-11-24T12:00:00+00:00",
+        updated_at="2026-11-25T12:00:00+00:00",
+        version=7,
+    )
+
+    def test_a_record_has_its_layout(self) -> None:
+        """The last release reads it, too."""
+        assert records([Entry(self.ADA.id, 9, self.ADA)]) == [
+            [
+                *(IDS[20], 9, 7),
+                *(IDS[0], "text 0", None, None, IDS[1], "text 1"),
+                *(IDS[21], IDS[22], None, [IDS[23], IDS[24]], []),
+                *([IDS[2], IDS[3]], ["text 2", "text 3"], []),
+                *([IDS[25]], [], 3, False, True, "2026-11-24T12:00:00+00:00", "2026-11-25T12:00:00+00:00"),
+            ]
+        ]
+
+    def test_a_column_has_the_texts_or_the_ids_that_a_file_shows(self) -> None:
+        blank = replace(self.ADA, form=Form(name=self.TEXTS[4], instructions=self.TEXTS[1]), version=1)
+        assert columns_of([record_of(Entry(each.id, 9, each)) for each in (self.ADA, blank)]) == {
+            "persona_id": [IDS[20], IDS[20]],
+            "version": [7, 1],
+            "name": ["text 0", "text 4"],
+            "description": [None, None],
+            "instructions": ["text 1", "text 1"],
+            "color": [IDS[21], None],
+            "icon": [IDS[22], None],
+            "active_flag": [None, None],
+            "departments": [(IDS[23], IDS[24]), ()],
+            "parameter_fields": [(), ()],
+            "examples": [["text 2", "text 3"], []],
+            "voices": [(), ()],
+        }
 
 
 class TestManifest:

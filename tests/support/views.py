@@ -1,10 +1,10 @@
 """The views of the world's group as they are stored, and what the table says: to be compared."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from personas.domain.catalogue import Pointer
-from personas.domain.persona import Persona
 from personas.search.index import Index
 from personas.search.queries import Query
 from personas.search.snapshot_format import decode
@@ -13,12 +13,18 @@ from personas.store.attributes import Value, each_readable, mapping
 from personas.store.groups import GroupRecord, GroupStore
 from personas.store.personas import stored_in
 from personas.views import export_segments
-from personas.views.export_segments import EXPORT_VIEW, Manifest
+from personas.views.export_segments import EXPORT_VIEW, Entry, Manifest, Record, record_of
 from personas.views.search_views import SEARCH_VIEW, take_changes
 from personas.views.view_objects import contents, label_of
 from support.world import GROUP, World
 
 EVERYTHING: Final = Query(caller_departments=None, page_size=1_000_000)
+
+
+def records(entries: Iterable[Entry]) -> list[Record]:
+    """Return the records of entries as one reads them back from JSON."""
+    found: list[Record] = json.loads(json.dumps([record_of(entry) for entry in entries]))
+    return found
 
 
 class Views:
@@ -71,18 +77,19 @@ class Views:
 
     # ---- What they say ---------------------------------------------------------------------------------------------
 
-    def table(self) -> dict[str, tuple[Persona, int]]:
-        """Return the personas as the table has them, each with its seq."""
+    def table(self) -> dict[str, Record]:
+        """Return the records of the personas as the table has them."""
         found = each_readable(self._world.personas.all(self._group), stored_in)
-        return {stored.persona.id: (stored.persona, stored.seq) for stored in found if stored.persona}
+        entries = [Entry(stored.persona.id, stored.seq, stored.persona) for stored in found if stored.persona]
+        return {record[0]: record for record in records(entries)}
 
     def table_rows(self) -> dict[str, Mapping[str, Value]]:
         found = each_readable(self._world.personas.all(self._group), stored_in)
         return {stored.persona.id: mapping(stored.item, "row") for stored in found if stored.persona}
 
-    def exported(self) -> dict[str, tuple[Persona, int]]:
-        """Return the personas as the export view has them."""
-        return {each.id: (each, each.seq) for each in export_segments.lookup(self.manifest, None, self._fetch)}
+    def exported(self) -> dict[str, Record]:
+        """Return the records of the personas as the export view has them."""
+        return {record[0]: record for record in export_segments.lookup(self.manifest, None, self._fetch)}
 
     def indexed(self, *, with_feed: bool = False) -> dict[str, Mapping[str, object]]:
         """Return the rows as the search view has them, with all of the feed if wanted."""

@@ -1,14 +1,17 @@
 """The row of a persona in an export: every cell of it is one that no spreadsheet runs."""
 
+import csv
+import io
 from typing import Final
 
 import pytest
 
 from personas.domain.cells import split_list, unescape
-from personas.domain.exporting import HEADER, Rows
+from personas.domain.exporting import HEADER_LINE, CsvLines
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
+from personas.views.export_segments import Entry, columns_of, record_of
 from support.world import (
     ACTIVE,
     ALTO,
@@ -63,7 +66,9 @@ def row() -> dict[str, str]:
         updated_at=LOADED_AT,
         version=7,
     )
-    return dict(zip(HEADER, Rows(catalogue).row(persona), strict=True))
+    lines = CsvLines(catalogue).of(columns_of([record_of(Entry(persona.id, 1, persona))]))
+    (row,) = csv.DictReader(io.StringIO(HEADER_LINE + lines, newline=""), strict=True)
+    return row
 
 
 @pytest.mark.parametrize("column", [each.key for each in IMPORT_FIELDS if each.type != "boolean"])

@@ -22,7 +22,6 @@ _LATER: Final = {each: re.compile(f"{each}(?={_BEFORE}[{_SIGNS}])") for each in 
 _LATER_ESCAPED: Final = {each: re.compile(f"{each}'(?={_BEFORE}[{_SIGNS}])") for each in ";\t\r\n"}
 _PART: Final = re.compile(r"(?:\\[|\\]|[^|])+")
 _ESCAPED: Final = re.compile(r"\\([|\\])")
-_TO_ESCAPE: Final = re.compile(r"[|\\]")
 
 
 def escape(text: str) -> str:
@@ -31,7 +30,8 @@ def escape(text: str) -> str:
     for begin, formula in _LATER.items():
         if begin in cell:
             cell = formula.sub(f"{begin}'", cell)
-    return f"'{cell}" if _FIRST.match(text) else cell
+    # Most texts begin with a letter, which is no sign and hides none: the expression takes longer to see that.
+    return f"'{cell}" if not text[:1].isalnum() and _FIRST.match(text) else cell
 
 
 def unescape(cell: str) -> str:
@@ -43,9 +43,16 @@ def unescape(cell: str) -> str:
     return text[1:] if cell.startswith("'") and _FIRST.match(cell) else text
 
 
+def quoted(cell: str) -> str:
+    """Return the cell as a line of RFC 4180 has it: in quotes if it holds a comma, a quote or the end of a line."""
+    if "," in cell or '"' in cell or "\n" in cell or "\r" in cell:
+        return f'"{cell.replace('"', '""')}"'
+    return cell
+
+
 def join_list(values: Iterable[str]) -> str:
     r"""Return values, none of them empty, as one text: joined by ``|``, with ``\|`` and ``\\`` for those in them."""
-    return "|".join(_TO_ESCAPE.sub(r"\\\g<0>", value) for value in values)
+    return "|".join([value.replace("\\", r"\\").replace("|", r"\|") for value in values])
 
 
 def split_list(text: str) -> list[str]:

@@ -1,45 +1,59 @@
-"""A persona as a row of a CSV file that can be imported again."""
+"""Personas as lines of a CSV file that can be imported again."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from personas.contract.persona_fields import BY_NAME, LinkKind, PersonaField, TextField
+from personas.contract.persona_fields import BY_NAME, LINK_FIELDS, LinkField, LinkKind, PersonaField, TextField
 from personas.domain.catalogue import Catalogue
-from personas.domain.cells import escape, join_list
+from personas.domain.cells import escape, join_list, quoted
 from personas.domain.importing import IMPORT_FIELDS
-from personas.domain.persona import Form, Persona
 
 HEADER: Final = ("persona_id", *(field.key for field in IMPORT_FIELDS), "version")
 """``version`` is what an import sends back as the expected version, so that it overwrites nobody's change."""
+HEADER_LINE: Final = f"{','.join(HEADER)}\r\n"
 _FIELDS: Final = tuple(BY_NAME[column.key] for column in IMPORT_FIELDS)
 
 
-class Rows:
-    """The rows of personas, with the names that a catalogue gives to what they link to."""
+class CsvLines:
+    """The lines of personas, with the names that a catalogue gives to what they link to."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._labels: dict[tuple[LinkKind, str], str | None] = {}
+        self._labels = {field.kind: _Labels(catalogue, field.kind) for field in LINK_FIELDS}
 
-    def row(self, persona: Persona) -> tuple[str, ...]:
-        """Return the cells of a persona, under `HEADER`.
+    def of(self, columns: Mapping[str, Sequence[Any]]) -> str:
+        """Return the lines of personas whose values these are, by the name of the column.
 
-        A link to what has left the catalogue has no name, and no place.
+        Texts stand for themselves, links for their ids. A link to what has left the catalogue has no name, and no
+        place.
         """
-        return (persona.id, *[self._cell(field, persona.form) for field in _FIELDS], str(persona.version))
+        cells = [self._cells(field, columns[field.name]) for field in _FIELDS]
+        lines = zip(columns["persona_id"], *cells, map(str, columns["version"]), strict=True)
+        return "".join([f"{','.join(line)}\r\n" for line in lines])
 
-    def _cell(self, field: PersonaField, form: Form) -> str:
+    def _cells(self, field: PersonaField, values: Sequence[Any]) -> Iterator[str]:
         if field.kind == "flags":
-            return "true" if form.active_flag_id else "false"
-        if isinstance(field, TextField):
-            values = [text.text for text in form.texts_in(field)]
-        else:
-            values = self._named(field.kind, form.ids_in(field))
-        return escape(join_list(values) if field.many else "".join(values))
+            return ("true" if each else "false" for each in values)
+        texts = values if isinstance(field, TextField) else self._named(field, values)
+        if field.many:
+            texts = map(join_list, texts)
+        return (quoted(escape(text)) if text else "" for text in texts)
 
-    def _named(self, kind: LinkKind, ids: Iterable[str]) -> list[str]:
-        labels = self._labels
-        for each in ids:
-            if (kind, each) not in labels:
-                labels[kind, each] = self._catalogue.label(kind, each)
-        return [label for each in ids if (label := labels[kind, each])]
+    def _named(self, field: LinkField, values: Sequence[Any]) -> Iterator[Any]:
+        labels = self._labels[field.kind]
+        if field.many:
+            return ([label for each in ids if (label := labels[each])] for ids in values)
+        return (each and labels[each] for each in values)
+
+
+class _Labels(dict[str, str | None]):
+    """The names of the entries of a kind, by id, as far as they were asked for."""
+
+    def __init__(self, catalogue: Catalogue, kind: LinkKind) -> None:
+        super().__init__()
+        self._catalogue = catalogue
+        self._kind = kind
+
+    def __missing__(self, entry_id: str) -> str | None:
+        """Look the name up once."""
+        self[entry_id] = label = self._catalogue.label(self._kind, entry_id)
+        return label

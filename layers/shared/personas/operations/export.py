@@ -1,15 +1,12 @@
 """export: the personas that a search would find, as a CSV file."""
 
-import csv
-import io
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from uuid import uuid4
 
 from personas.contract.export import ExportPersonasRequest, ExportPersonasResponse
-from personas.domain.exporting import HEADER, Rows
+from personas.domain.exporting import HEADER_LINE, CsvLines
 from personas.domain.permissions import may_see
-from personas.domain.persona import Persona
 from personas.domain.profile import Caller
 from personas.errors import ExportUnfinished, NotFound
 from personas.observability import logger
@@ -21,7 +18,7 @@ from personas.services import Services
 from personas.store.change_feed import change_in
 from personas.store.exports import Export
 from personas.store.load_personas import LOADED_AT_ONCE, load_personas
-from personas.views.export_segments import EXPORT_VIEW, decode, lookup
+from personas.views.export_segments import EXPORT_VIEW, Entry, Record, columns_of, decode, lookup, record_of
 from personas.views.search_views import SearchView, take_changes
 from personas.views.view_objects import read_object
 
@@ -70,8 +67,8 @@ class _Wanted:
         self._query = query
         self._selection = view.index.selection(query, view.field_of, only)
 
-    def __iter__(self) -> Iterator[list[Persona]]:
-        """Yield the personas, some at a time.
+    def __iter__(self) -> Iterator[list[Record]]:
+        """Yield the records of the personas, some at a time.
 
         Raises:
             ExportUnfinished: there is no time left for more.
@@ -85,17 +82,18 @@ class _Wanted:
             some = slice(first, first + LOADED_AT_ONCE)
             seqs = dict(zip(selection[some], selection.seqs(some), strict=True))
             last = next(reversed(seqs))
-            found: dict[str, Persona] = {}
-            while ahead is not None and ahead.id <= last:
-                if ahead.seq == seqs.get(ahead.id):
-                    found[ahead.id] = ahead
+            found: dict[str, Record] = {}
+            while ahead is not None and ahead[0] <= last:
+                persona_id, seq = ahead[:2]
+                if seq == seqs.get(persona_id):
+                    found[persona_id] = ahead
                 ahead = next(stream, None)
             missing = {persona_id: seq for persona_id, seq in seqs.items() if persona_id not in found}
             if missing:
                 found |= self._from_table(missing)
             yield [found[persona_id] for persona_id in seqs if persona_id in found]
 
-    def _from_blocks(self, selection: Selection) -> Iterator[Persona]:
+    def _from_blocks(self, selection: Selection) -> Iterator[Record]:
         """Yield the wanted as of the last refresh, as far as the blocks can be read."""
         view_objects = self._services.view_objects
         pointer = self.view.catalogue.pointer(EXPORT_VIEW)
@@ -110,7 +108,7 @@ class _Wanted:
             logger.warning("the export view cannot be used", extra={"key": pointer.key, "reason": str(error)})
         self._services.persona_feed.queue_if_possible(self._group_id)
 
-    def _from_table(self, seqs: dict[str, int]) -> dict[str, Persona]:
+    def _from_table(self, seqs: dict[str, int]) -> dict[str, Record]:
         """Return those of the personas that still match; judge by itself what was written since the view was read."""
         stored = load_personas(self._services.personas, self._services.parallel, self._group_id, seqs)
         newer = Index()
@@ -119,7 +117,7 @@ class _Wanted:
                 take_changes(newer, (change_in(each.item),))
         still = frozenset(newer.ids(self._query, self.view.field_of))
         return {
-            persona_id: each.persona
+            persona_id: record_of(Entry(persona_id, each.seq, each.persona))
             for persona_id, each in stored.items()
             if each.persona is not None and (each.seq == seqs[persona_id] or persona_id in still)
         }
@@ -133,16 +131,9 @@ class _File:
         self.row_count = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        rows = Rows(self._wanted.view.catalogue)
+        lines = CsvLines(self._wanted.view.catalogue)
         # Spreadsheets take a file without the mark for one in another encoding.
-        yield BOM_UTF8 + _lines([HEADER])
-        for personas in self._wanted:
-            self.row_count += len(personas)
-            yield _lines([rows.row(persona) for persona in personas])
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    """Return rows as RFC 4180 has them: commas, CRLF, quotes where they are needed."""
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode()
+        yield BOM_UTF8 + HEADER_LINE.encode()
+        for records in self._wanted:
+            self.row_count += len(records)
+            yield lines.of(columns_of(records)).encode()

@@ -152,7 +152,7 @@ class Selection(Sequence[str]):
     """
 
     def __init__(self, ids: array[int], seqs: array[int], docs: BitMap) -> None:
-        self._ids = ids
+        self._ids = ids.tobytes()
         self._seqs = seqs
         self._docs = array("I", sorted(docs, key=self._key_of))
 
@@ -175,4 +175,4 @@ class Selection(Sequence[str]):
         return [self._seqs[doc] for doc in self._docs[at]]
 
     def _key_of(self, doc: int) -> bytes:
-        return self._ids[ID_BYTES * doc : ID_BYTES * (doc + 1)].tobytes()
+        return self._ids[ID_BYTES * doc : ID_BYTES * (doc + 1)]

@@ -18,12 +18,13 @@ from bisect import bisect_left
 from collections.abc import Buffer, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
+
+import pydantic_core
 
 from personas.contract.persona_fields import FIELDS, FIELDS_VERSION, LinkField
 from personas.contract.views import EXPORT
-from personas.domain.persona import Form, Persona
-from personas.domain.text import Text
+from personas.domain.persona import Persona
 from personas.search.object_format import SnapshotDamaged, checksum_of, deflate, inflate, seal, unseal
 
 type Fetch = Callable[[str, int, int], bytes | None]
@@ -55,8 +56,9 @@ _MAGIC: Final = b"PEXPORTS"
 _GONE: Final = 2
 """The length of the record of a deleted persona: its id and the seq of its deletion."""
 
-type _Record = list[str | int | bool | Sequence[str] | None]
-type _Ranked = tuple[str, int, int, _Record]
+type Record = list[Any]
+"""A persona as it is stored: id, seq, version, fields, and what no file shows. Of a deleted one id and seq alone."""
+type _Ranked = tuple[str, int, int, Record]
 """A record with what it is merged by: id, then the highest seq first, then the newest segment first."""
 
 
@@ -110,15 +112,15 @@ class Manifest:
 # ---- Reading -----------------------------------------------------------------------------------------------------
 
 
-def lookup(manifest: Manifest, wanted: Sequence[str] | None, fetch: Fetch) -> Iterator[Persona]:
-    """Yield those of the ``wanted`` personas (None: all) that exist. Ids and personas come in their order, each once.
+def lookup(manifest: Manifest, wanted: Sequence[str] | None, fetch: Fetch) -> Iterator[Record]:
+    """Yield those of the ``wanted`` personas (None: all) that exist. Ids and records come in their order, each once.
 
     Only the blocks that they can lie in are fetched, and no more than some of those is held at a time.
 
     Raises:
         SnapshotDamaged: a segment is missing, or not what was written.
     """
-    return map(_persona, _living(_newest(_ranked(manifest.segments, fetch, wanted))))
+    return _living(_newest(_ranked(manifest.segments, fetch, wanted)))
 
 
 def _ranked(segments: Sequence[Segment], fetch: Fetch, wanted: Sequence[str] | None) -> list[Iterator[_Ranked]]:
@@ -130,9 +132,8 @@ def _records(segment: Segment, rank: int, fetch: Fetch, wanted: Sequence[str] | 
     for place, content in _contents(segment, _places(segment.blocks, wanted), fetch):
         chosen = None if wanted is None else frozenset(wanted[place.first : place.last])
         for record in _unpacked(segment, place.block, content):
-            persona_id, seq = cast("tuple[str, int]", (record[0], record[1]))
-            if chosen is None or persona_id in chosen:
-                yield persona_id, -seq, rank, record
+            if chosen is None or record[0] in chosen:
+                yield record[0], -record[1], rank, record
 
 
 class _Place(NamedTuple):
@@ -183,14 +184,15 @@ def _fetched(segment: Segment, run: Sequence[_Place], length: int, fetch: Fetch)
         offset += place.block.length
 
 
-def _unpacked(segment: Segment, block: Block, content: bytes) -> list[_Record]:
+def _unpacked(segment: Segment, block: Block, content: bytes) -> list[Record]:
     if checksum_of(content) != block.checksum:
         raise SnapshotDamaged(f"the checksum of a block of {segment.key} is not that of its contents")
-    records: list[_Record] = json.loads(inflate(content))
+    # Its cache of strings costs as much as the rest: few of them come twice.
+    records: list[Record] = pydantic_core.from_json(inflate(content), cache_strings="none")
     return records
 
 
-def _newest(streams: Sequence[Iterator[_Ranked]]) -> Iterator[_Record]:
+def _newest(streams: Sequence[Iterator[_Ranked]]) -> Iterator[Record]:
     """Yield the record that is true of each persona, in the order of the ids."""
     previous = None
     for persona_id, _, _, record in heapq.merge(*streams) if len(streams) > 1 else chain(*streams):
@@ -199,8 +201,12 @@ def _newest(streams: Sequence[Iterator[_Ranked]]) -> Iterator[_Record]:
         previous = persona_id
 
 
-def _living(records: Iterable[_Record]) -> Iterator[_Record]:
-    return (record for record in records if len(record) > _GONE)
+def _living(records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        if len(record) == _WHOLE:
+            yield record
+        elif len(record) != _GONE:
+            raise SnapshotDamaged("a record has another number of fields")
 
 
 # ---- Writing -----------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ def revise(manifest: Manifest, changes: Iterable[Entry], count: int, fetch: Fetc
         ValueError: the changes are not in order.
     """
     kept, merged = _divided(manifest.segments, count)
-    ranked = ((change.id, -change.seq, -len(merged), _record(change)) for change in changes)
+    ranked = ((change.id, -change.seq, -len(merged), record_of(change)) for change in changes)
     records = _newest([*_ranked(merged, fetch, None), ranked])
     packing = _Packing(records if kept else _living(records))
     blocks = iter(packing)
@@ -243,7 +249,7 @@ def _divided(segments: tuple[Segment, ...], count: int) -> tuple[tuple[Segment, 
 class _Packing:
     """The bytes of a segment, block by block; ``blocks`` says what they were, when all are taken."""
 
-    def __init__(self, records: Iterable[_Record]) -> None:
+    def __init__(self, records: Iterable[Record]) -> None:
         self._records = records
         self.blocks: list[Block] = []
 
@@ -252,7 +258,7 @@ class _Packing:
         packed: list[str] = []
         size = 0
         for record in self._records:
-            persona_id = cast("str", record[0])
+            persona_id: str = record[0]
             if persona_id <= previous:
                 raise ValueError("entries of the export view come in the order of their ids, each once")
             previous = persona_id
@@ -275,11 +281,12 @@ class _Packing:
 # ---- Records, and the manifest's bytes -----------------------------------------------------------------------------
 
 
-def _record(entry: Entry) -> _Record:
+def record_of(entry: Entry) -> Record:
+    """Return the record of a persona, or of its deletion."""
     persona = entry.persona
     if persona is None:
         return [entry.id, entry.seq]
-    record: _Record = [entry.id, entry.seq, persona.version]
+    record: Record = [entry.id, entry.seq, persona.version]
     for field, value in persona.form.items():
         if isinstance(field, LinkField):
             record.append(value)
@@ -292,35 +299,23 @@ def _record(entry: Entry) -> _Record:
     return record
 
 
-def _persona(record: _Record) -> Persona:
-    values = cast("Iterator[Any]", iter(record))
-    form: dict[str, Any] = {}
-    try:
-        persona_id, seq, version = next(values), next(values), next(values)
-        for field in FIELDS:
-            ids = next(values)
-            if isinstance(field, LinkField):
-                form[field.id_name] = tuple(ids) if field.many else ids
-                continue
-            texts = next(values)
-            form[field.name] = tuple(map(Text, ids, texts)) if field.many else None if ids is None else Text(ids, texts)
-        scenario_ids, active_scenario_ids, num_profiles, generated, mcp, created_at, updated_at = values
-    except (StopIteration, ValueError) as error:
-        # A StopIteration would end the stream of the personas as if they were all.
-        raise SnapshotDamaged("a record has another number of fields") from error
-    return Persona(
-        id=persona_id,
-        form=Form(**form),
-        scenario_ids=tuple(scenario_ids),
-        active_scenario_ids=tuple(active_scenario_ids),
-        num_profiles=num_profiles,
-        generated=generated,
-        mcp=mcp,
-        created_at=created_at,
-        updated_at=updated_at,
-        version=version,
-        seq=seq,
-    )
+def _columns() -> Iterator[tuple[str, int]]:
+    """Yield the columns of a file, each with its place in a record. A field of texts has their ids before them."""
+    yield from (("persona_id", 0), ("version", 2))
+    place = 2
+    for field in FIELDS:
+        place += 1 if isinstance(field, LinkField) else 2
+        yield field.name, place
+
+
+_COLUMNS: Final = dict(_columns())
+_WHOLE: Final = max(_COLUMNS.values()) + 8
+"""The length of the record of a persona: seven values that no file shows stand behind its fields."""
+
+
+def columns_of(records: Sequence[Record]) -> dict[str, list[Any]]:
+    """Return records of personas as the columns of a file."""
+    return {name: [record[place] for record in records] for name, place in _COLUMNS.items()}
 
 
 def encode(manifest: Manifest) -> bytes:
