@@ -30,7 +30,7 @@ from uuid import UUID, uuid4, uuid5
 
 import click
 
-from personas import api
+from personas import runtime
 from personas.domain.catalogue import SNAPSHOTS, Pointer
 from personas.domain.persona import Form, Persona
 from personas.domain.profile import ApiKey, Profile
@@ -189,7 +189,7 @@ def measure(key: str, only: str, body: Mapping[str, object], patience: float) ->
     handler = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(handler)
     # A busy machine is measured as well. The process ends with the measurement.
-    patch.object(api, "GATEWAY_WAITS", timedelta(seconds=patience)).start()
+    patch.object(runtime, "GATEWAY_WAITS", timedelta(seconds=patience)).start()
     events = json.loads((ROOT / "events/export.json").read_text(encoding="utf-8"))
 
     def call(content: Mapping[str, object]) -> dict[str, Any]:
