@@ -168,10 +168,12 @@ class Group:
             return view_objects.write_parts(GROUP, EXPORT_VIEW, now, parts)
 
         manifest = export_segments.revise(Manifest(), entries(), 0, view_objects.read_range, store)
+        most_used = MostUsed.of(texts, self.parameter_of)
+        texts.parameter_uses = most_used.parameter_uses
         contents = {
             SEARCH_VIEW: encode(Snapshot(index, now.isoformat())),
             TEXTS_VIEW: texts.encode(),
-            MOST_USED_VIEW: MostUsed.of(texts, self.parameter_of).encode(),
+            MOST_USED_VIEW: most_used.encode(),
             EXPORT_VIEW: export_segments.encode(manifest),
         }
         pointers = {

@@ -217,21 +217,26 @@ def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> SetCounts:
         counts = UseCounts(uses, sets).of_entries(range(len(uses.entries)))
         if _fits(counts):
             return counts
-    soonest = _candidates(uses, sets)
-    counted = UseCounts(uses.of(soonest), sets)
+    soonest, counted = _candidates(uses, sets)
     ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
     taken = accumulate(_weight(counted, entry) for entry in ordered)
     return counted.of_entries(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
 
 
-def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[int, int]]:
-    """Return the entries that can be among somebody's first hundred (see above), each with how soon it is one."""
-    tally = Counter(uses.places)
-    totals = list(map(tally.__getitem__, range(len(uses.entries))))
+def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> tuple[dict[int, tuple[int, int]], UseCounts]:
+    """Return the entries that can be among somebody's first hundred (see above), each with how soon it is one.
+
+    The second are their counts, and maybe those of others.
+    """
+    totals = [1] * len(uses.entries)
+    if len(uses.places) > len(totals):
+        tally = Counter(uses.places)
+        totals = list(map(tally.__getitem__, range(len(totals))))
     sooner: dict[int, tuple[int, int]] = {}
     hundredth: dict[str, int] = {}
     room = cache(lambda entry: wire_bytes(uses.entries[entry]))
-    for department, best in _firsts(uses, totals, sets).items():
+    best_of, looked_at = _firsts(uses, totals, sets)
+    for department, best in best_of.items():
         first, least = _fitting(best, room)
         if department is not None:
             hundredth[department] = least
@@ -239,22 +244,24 @@ def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> dict[int, tuple[i
             sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
     lowest = max(2, min(hundredth.values(), default=0))
     often = [entry for entry, total in enumerate(totals) if total >= lowest and entry not in sooner]
-    counted = UseCounts(uses.of(often), sets)
+    counted = UseCounts(uses.of(often), sets) if often else looked_at
     for entry in often:
         own_sets = [sets[place] for place, _ in counted.of(entry)]
         if len(own_sets) > 1 and (
             not all(own_sets) or any(totals[entry] >= hundredth[each] for each in chain.from_iterable(own_sets))
         ):
             sooner[entry] = OPTIONS_MAX, -totals[entry]
-    return sooner
+    return sooner, looked_at if looked_at.holds(sooner) else UseCounts(uses.of(sooner), sets)
 
 
 type _First = list[tuple[int, int]]
 """The first hundred entries of a class, each behind how often the class uses it, negated."""
 
 
-def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -> dict[str | None, _First]:
-    """Return the first hundred of every class: of each department, and None of who has none.
+def _firsts(
+    uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]
+) -> tuple[dict[str | None, _First], UseCounts]:
+    """Return the first hundred of every class: of each department, and None of who has none; and the counts for most.
 
     No class uses an entry more often than all do together. So, by how often they are used in all, only the first few
     entries must be looked at for a class whose hundredth of them comes before all that are left. For the other classes
@@ -283,7 +290,8 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
             found[department] = nsmallest(OPTIONS_MAX, chain(seen, others))
         return found
 
-    look_at(UseCounts(uses.of(looked_at), sets))
+    counted = UseCounts(uses.of(looked_at), sets)
+    look_at(counted)
     found = firsts()
     if left:
         best_left = (-totals[left[0]], left[0])
@@ -295,7 +303,7 @@ def _firsts(uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]) -
             some = some.where(map(used_by.__getitem__, some.sets))
             look_at(UseCounts(some, sets))
             found = firsts()
-    return found
+    return found, counted
 
 
 def _fitting(best: _First, room: Callable[[int], int]) -> tuple[list[int], int]:

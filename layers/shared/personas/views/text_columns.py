@@ -28,6 +28,7 @@ type Kind = TextKind | LinkKind
 TEXT_KINDS: Final = tuple(field.kind for field in TEXT_FIELDS)
 KINDS: Final[Sequence[Kind]] = (*TEXT_KINDS, *(field.kind for field in LINK_FIELDS))
 
+_LOOKED_AT: Final = 4096
 SECTIONS: Final = 3
 """The sections of an object that a column takes."""
 
@@ -83,30 +84,30 @@ class Column(NamedTuple):
 
         ``gone`` are the other personas, ``starts`` those of this column.
         """
-        lengths, codes, values = self.lengths, self.codes, list(self.values)
+        lengths, codes, values = self.lengths, self.codes, self.values
+        new: list[str] = []
         released = set[int]().union(*(codes[starts[place] : starts[place + 1]] for place in gone))
         if gone:
             codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
             lengths = gathered(lengths, kept)
         if added:
-            known, code_of = len(values), dict[str, int]()
+            code_of: dict[str, int] = {}
             for entry in dict.fromkeys(chain.from_iterable(added)):
-                code = bisect_left(values, entry, hi=known)
-                if code == known or values[code] != entry:
-                    code = len(values)
-                    values.append(entry)
+                code = bisect_left(values, entry)
+                if code == len(values) or values[code] != entry:
+                    code = len(values) + len(new)
+                    new.append(entry)
                 code_of[entry] = code
             lengths = lengths + array("B", map(len, added))
             codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(added)))
-        unused = released.difference(codes) if released else released
-        dropped = [values[code] for code in unused]
-        if unused or len(values) > len(self.values):
-            order = [code for code in sorted(range(len(values)), key=values.__getitem__) if code not in unused]
-            place = array("I", bytes(4 * len(values)))
-            for position, code in enumerate(order):
-                place[code] = position
-            codes = array("I", map(place.__getitem__, codes))
-            values = [values[code] for code in order]
+        for first in range(0, len(codes), _LOOKED_AT):
+            if not released:
+                break
+            released.difference_update(codes[first : first + _LOOKED_AT])
+        dropped = [values[code] for code in released]
+        if released or new:
+            values, places = _replaced(values, released, new)
+            codes = array("I", map(places.__getitem__, codes))
         return Column(lengths, codes, values), dropped
 
     def pack(self) -> list[bytes]:
@@ -125,6 +126,25 @@ class Column(NamedTuple):
         if len(lengths) != personas or sum(lengths) != len(codes):
             raise SnapshotDamaged("a column of the view is longer or shorter than the others")
         return cls(lengths, codes, values)
+
+
+def _replaced(old: Sequence[str], dropped: Iterable[int], new: Sequence[str]) -> tuple[list[str], array[int]]:
+    """Return the sorted values without the dropped and with the new ones, and the new place of each code."""
+    values, places, taken = list[str](), array("I"), 0
+    place_of: dict[str, int] = {}
+    inserted = [(bisect_left(old, entry), False, entry) for entry in new]
+    for place, is_dropped, entry in sorted([*inserted, *((code, True, "") for code in dropped), (len(old), True, "")]):
+        places.extend(range(len(values), len(values) + place - taken))
+        values += old[taken:place]
+        taken = place
+        if is_dropped:
+            places.append(0)
+            taken += 1
+        else:
+            place_of[entry] = len(values)
+            values.append(entry)
+    places[len(old) :] = array("I", map(place_of.__getitem__, new))
+    return values, places
 
 
 def runs_between(gone: Sequence[int], end: int) -> Runs:
@@ -222,6 +242,10 @@ class UseCounts:
         """Return the sets that use an entry, and how often."""
         own = self.pairs_of(entry)
         return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
+
+    def holds(self, entries: Iterable[int]) -> bool:
+        """Tell whether the uses of all these entries were counted."""
+        return {pair // self.step for pair in self.pairs}.issuperset(entries)
 
     def uses(self) -> Iterator[tuple[int, int, int]]:
         """Yield every entry with every set that uses it, and how often."""
