@@ -96,3 +96,8 @@ def test_a_harmless_text_is_its_own_cell(text: str) -> None:
 )
 def test_a_list_that_a_person_wrote_is_read(cell: str, values: list[str]) -> None:
     assert split_list(cell) == values
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "-", "'", "'a", "a;=1"])
+def test_a_cell_that_no_escape_makes_is_its_own_text(cell: str) -> None:
+    assert unescape(cell) == cell

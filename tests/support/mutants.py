@@ -15,15 +15,25 @@ import subprocess
 import sys
 import tomllib
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from statistics import mean
 from typing import Final
 
-import boto3  # noqa: F401 - imported for the processes that are forked from this one
-import moto  # noqa: F401 - the same
-import pydantic  # noqa: F401 - the same
+# Imported for the processes that are forked from this one, each of which would spend a second of the processor on it.
+# None of it imports what is changed.
+import anyio  # noqa: F401
+import boto3  # noqa: F401
+import httpx2  # noqa: F401
+import hypothesis.stateful  # noqa: F401
+import moto  # noqa: F401
+import requests  # noqa: F401
+import rich.table  # noqa: F401
+import yaml  # noqa: F401
 
+import personas.contract.registry  # noqa: F401
 from support.mutation import Mutant
 from support.reach import LAYER, ROOT, Reach, record, recorded
 from support.trials import SURVIVED, TIMEOUT, Module, Trial, failing, read_module, run
@@ -32,6 +42,8 @@ WORK: Final = ROOT / ".local" / "mutants"
 RESULTS: Final = WORK / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
 """A table for each module: the mutants that no test can tell from the original, by name, and why."""
+FILES_MAX: Final = 2
+"""The files of tests that are collected anew for what runs at import."""
 SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
 SUITES: Final = tuple(f"tests/{each}" for each in ("unit", "property", "contract", "integration", "abuse", "client"))
 
@@ -43,14 +55,15 @@ def main() -> None:
     record(WORK / "reach", files, chosen.workers)
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
     modules = [read_module(path) for name in chosen.modules for path in _files(LAYER / name, "*.py")]
-    trials = list(_trials(modules, chosen, equivalent, recorded(WORK / "reach", files)))
+    reaches = recorded(WORK / "reach", files)
+    trials = list(_trials(modules, chosen, equivalent, reaches))
     if chosen.sample and len(trials) > chosen.sample:
         trials = random.Random(chosen.seed).sample(trials, chosen.sample)
     run(trials, RESULTS)
 
     outcomes = _outcomes()
     killers = {outcomes[trial.module.path, trial.mutant.name] for trial in trials}
-    wrong = [f"{test} fails without a mutant" for test in failing(sorted(each for each in killers if "::" in each))]
+    wrong = [f"{test} fails without a mutant" for test in failing([each for each in reaches if each.test in killers])]
     rows = []
     for module in modules:
         named = equivalent.get(module.path, {})
@@ -110,13 +123,16 @@ def _changed_lines(module: Module, commit: str) -> set[int]:
 def _trial(module: Module, mutant: Mutant, reaches: Sequence[Reach], seconds_max: float) -> Trial:
     """Return a mutant with the fastest of the tests that reach it.
 
-    Those that reach what runs at import are all tests of the files of which one reaches the module.
+    What runs at import is reached by the tests of the files of which the most reach the module, for they import it.
     """
     place = f"{module.path}:{mutant.place}"
     reaching = [each for each in reaches if place in each.functions]
     if not mutant.place:
-        files = {each.file for each in reaches if any(name.startswith(place) for name in each.functions)}
-        reaching = [each for each in reaches if each.file in files]
+        share: defaultdict[str, list[bool]] = defaultdict(list)
+        for each in reaches:
+            share[each.file].append(any(name.startswith(place) for name in each.functions))
+        files = sorted(share, key=lambda file: mean(share[file]))[-FILES_MAX:]
+        reaching = [each for each in reaches if each.file in files and any(share[each.file])]
     seconds = list(accumulate(each.seconds for each in reaching))
     return Trial(module, mutant, reaching[: max(1, bisect_right(seconds, seconds_max))], len(reaching))
 

@@ -21,7 +21,7 @@ _COMPUTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
     **{ast.Div: ast.Mult, ast.BitXor: ast.BitAnd},
 }
 _PAIRS: Final = (
-    *(("lower", "upper"), ("partition", "rpartition"), ("split", "rsplit"), ("lstrip", "rstrip"), ("find", "rfind")),
+    *(("lower", "upper"), ("partition", "rpartition"), ("lstrip", "rstrip"), ("find", "rfind")),
     *(("removeprefix", "removesuffix"), ("startswith", "endswith"), ("min", "max"), ("any", "all")),
     *(("issuperset", "issubset"), ("union", "intersection"), ("match", "search")),
 )
@@ -60,10 +60,10 @@ def mutants_of(tree: ast.Module) -> list[Mutant]:
     """Return all mutants of a module, in the order of its text."""
     seen: Counter[str] = Counter()
     mutants = []
-    for place, node, parent, field, index in _nodes(tree, "", ""):
+    for scope, place, node, parent, field, index in _nodes(tree, "", ""):
         for replacement in _replacements(node, parent, field):
             after = "nothing" if replacement is None else f"`{_shown(replacement)}`"
-            name = f"{place or 'import'}: `{_shown(node)}` to {after}"
+            name = f"{place or f'import {scope}'.strip()}: `{_shown(node)}` to {after}"
             seen[name] += 1
             if seen[name] > 1:
                 name = f"{name}, {seen[name]}"
@@ -80,23 +80,21 @@ def _shown(node: ast.AST) -> str:
     return text if len(text) <= 100 else f"{text[:70]} … {text[-27:]}"
 
 
-type _Node = tuple[str, ast.AST, ast.AST, str, int | None]
+type _Node = tuple[str, str, ast.AST, ast.AST, str, int | None]
 
 
 def _nodes(parent: ast.AST, scope: str, place: str) -> Iterator[_Node]:
-    """Yield what is below a node and may be changed. ``scope`` is the classes around it."""
-    if isinstance(parent, ast.ClassDef):
-        scope = f"{scope}{parent.name}."
+    """Yield what is below a node and may be changed. ``scope`` is the classes and the function around it."""
+    if isinstance(parent, ast.ClassDef | ast.FunctionDef):
+        scope = f"{scope}.{parent.name}".lstrip(".")
     for field, value in ast.iter_fields(parent):
         if field in _FOR_READERS or (isinstance(parent, ast.ClassDef) and field == "keywords"):
             continue
-        inner = place
-        if isinstance(parent, ast.FunctionDef) and field == "body":
-            inner = place or f"{scope}{parent.name}"
+        inner = place or scope if isinstance(parent, ast.FunctionDef) and field == "body" else place
         listed = isinstance(value, list)
         for index, child in enumerate(value if listed else [value]):
             if isinstance(child, ast.AST) and not _is_for_readers(child, parent, field, index):
-                yield inner, child, parent, field, index if listed else None
+                yield scope, inner, child, parent, field, index if listed else None
                 yield from _nodes(child, scope, inner)
 
 
@@ -104,7 +102,7 @@ def _is_for_readers(node: ast.AST, parent: ast.AST, field: str, index: int) -> b
     match node:
         case ast.Expr(value=ast.Constant()) | ast.TypeAlias() | ast.Import() | ast.ImportFrom():
             return True
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.ClassDef(bases=[ast.Name(id="Protocol")]):
             return True
         case ast.Call(func=ast.Name(id=name)) if name in _TYPES:
             return True

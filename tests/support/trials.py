@@ -28,7 +28,14 @@ import pytest
 from support.mutation import Mutant, mutants_of
 from support.reach import LAYER, OPTIONS, Monitor, Reach
 
-CHILD: Final = (*OPTIONS, "-p", "no:cacheprovider", "--hypothesis-profile=mutants")
+CHILD: Final = (
+    *OPTIONS,
+    "-p",
+    "no:cacheprovider",
+    "--hypothesis-profile=mutants",
+    "-W",
+    "ignore:Module already imported",
+)
 MEMORY_MAX: Final = 6 << 30
 
 SURVIVED: Final = ""
@@ -235,15 +242,28 @@ class Finder(importlib.abc.MetaPathFinder):
         )
 
 
+class Chosen(Failures):
+    """A pytest plugin that runs some tests alone, in their order, until one fails."""
+
+    def __init__(self, tests: Sequence[Reach]) -> None:
+        super().__init__()
+        self._order = {each.test: position for position, each in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave the tests that are to run."""
+        items[:] = sorted(
+            (each for each in items if each.nodeid in self._order), key=lambda each: self._order[each.nodeid]
+        )
+
+
 def try_import(trial: Trial) -> str:
     """Return the outcome of a mutant in this process, which has imported nothing of the layer yet."""
     quietly()
-    module = trial.module
+    module, chosen = trial.module, Chosen(trial.tests)
     name = ".".join(("personas", *Path(module.path).with_suffix("").parts))
     sys.meta_path.insert(0, Finder(Loader(name, str(module.file), module.changed_code(trial.mutant))))
-    failures, names = Failures(), [each.test for each in trial.tests]
-    status = pytest.main([*CHILD, "-x", *names], plugins=[failures])
-    return SURVIVED if status == pytest.ExitCode.OK else failures.first or IMPORT
+    status = pytest.main([*CHILD, "-x", *sorted({each.file for each in trial.tests})], plugins=[chosen])
+    return SURVIVED if status == pytest.ExitCode.OK else chosen.first or IMPORT
 
 
 def run(trials: Sequence[Trial], results: Path) -> None:
@@ -268,13 +288,13 @@ def run(trials: Sequence[Trial], results: Path) -> None:
         trial.note(TIMEOUT if outcome is None else outcome, results)
 
 
-def failing(tests: Sequence[str]) -> list[str]:
+def failing(tests: Sequence[Reach]) -> list[str]:
     """Return those of the tests that fail without any mutant."""
-    failures = Failures()
 
     def run_them() -> list[str]:
         quietly()
-        pytest.main([*CHILD, *tests], plugins=[failures])
-        return failures.names
+        chosen = Chosen(tests)
+        pytest.main([*CHILD, *sorted({each.file for each in tests})], plugins=[chosen])
+        return chosen.names
 
     return (in_fork(run_them) or []) if tests else []

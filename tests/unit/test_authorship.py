@@ -1,5 +1,7 @@
 """Tests of the fields that a write changes, of their stamps, and of the attribute that keeps them."""
 
+import json
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -15,15 +17,18 @@ from personas.domain.authorship import (
     Stamp,
     Stamps,
     Write,
+    Writer,
     changed_fields,
     next_stamps,
     stamped_alike,
+    writer_of,
 )
 from personas.domain.persona import Form
 from personas.domain.text import Text
 from personas.errors import Unreadable
 from personas.store.attributes import Item, readable
-from personas.store.authorship import AUTHORSHIP, authorship_in, packed_authorship
+from personas.store.authorship import AUTHORSHIP, authorship_in, last_written, legible_authorship, packed_authorship
+from support.world import caller_of
 
 ANNA, BEN = Author("0b0e8a0e-5a44-4e39-a9a4-6d5a3a3f1c01", "Anna"), Author("x", "Ben 𝄞")
 FIRST = Stamp(1, "2026-11-24T12:00:00+00:00", ANNA, "aaaa.0")
@@ -169,3 +174,149 @@ def test_the_usual_attribute_is_short() -> None:
     stamps = next_stamps(stamps, ["instructions"], third)
 
     assert len(packed_authorship(Write("updated", third.at, ANNA), stamps)) <= 260
+
+
+MOMENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+STAMPED = next_stamps(stamped_alike(FIRST), ["color"], SECOND)
+
+
+def packed(content: object) -> Item:
+    return {"version": 2, "row": {"ut": FIRST.at}, AUTHORSHIP: zlib.compress(json.dumps(content).encode())}
+
+
+def stamped_content() -> list[Any]:
+    """Return the attribute of `STAMPED` as it is stored, before it is compressed."""
+    return [
+        2,
+        "restored",
+        1_795_521_600_000_001,
+        0,
+        1,
+        1,
+        [[BEN.profile_id, BEN.name], [ANNA.profile_id, ANNA.name]],
+        [
+            [1, 1_795_521_600_000_000, 1, "aaaa.0", "ni di ii i f dp pf ex vo"],
+            [2, 1_795_521_600_000_001, 0, "bbbb.7", "c"],
+        ],
+    ]
+
+
+def test_the_attribute_is_stored_in_the_form_that_every_release_reads() -> None:
+    write = Write("restored", SECOND.at, BEN, mcp=True, restored_from=1)
+
+    told = packed_authorship(write, STAMPED)
+
+    assert zlib.decompress(told).decode() == json.dumps(stamped_content(), ensure_ascii=False, separators=(",", ":"))
+    assert told == zlib.compress(zlib.decompress(told), 9)
+    assert (authorship_in(packed(stamped_content())).write, AUTHORSHIP) == (write, "authorship")
+
+
+def test_a_name_is_kept_to_200_characters() -> None:
+    write = Write("updated", SECOND.at, Author("x", "é" * 201))
+
+    kept = authorship_in(item_with(write, STAMPED)).write
+
+    assert kept == replace(write, changed_by=Author("x", "é" * 200))
+
+
+@pytest.mark.parametrize("number", [0, 2**53 - 1])
+def test_a_number_may_be_any_that_json_can_tell(number: int) -> None:
+    content = stamped_content()
+    content[5] = number
+
+    found = authorship_in(packed(content)).write
+
+    assert found
+    assert found.restored_from == number
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((0,), "2"),
+        ((0,), 2.0),
+        ((1,), "renamed"),
+        ((2,), -1),
+        ((2,), 2**53),
+        ((3,), "0"),
+        ((4,), None),
+        ((5,), "1"),
+        ((6, 0, 0), 7),
+        ((6, 0, 1), 7),
+        ((7, 0, 0), None),
+        ((7, 0, 1), "1970-01-01"),
+        ((7, 0, 3), 7),
+        ((7, 0, 4), 7),
+        ((3,), 2),
+        ((7,), 7),
+    ],
+)
+def test_what_is_damaged_within_is_unreadable(place: tuple[int, ...], value: object) -> None:
+    held = content = stamped_content()
+    for step in place[:-1]:
+        held = held[step]
+    held[place[-1]] = value
+
+    with pytest.raises(Unreadable):
+        readable(packed(content), authorship_in)
+
+
+@pytest.mark.parametrize("content", [{}, "text", 7, None])
+def test_what_is_no_list_is_unreadable(content: object) -> None:
+    with pytest.raises(Unreadable) as caught:
+        authorship_in(packed(content))
+    assert caught.value.reason == "the authorship is no list"
+
+
+def test_a_column_that_is_not_known_is_passed_over() -> None:
+    content = stamped_content()
+    content[7][1][4] = "zz c"
+
+    assert authorship_in(packed(content)).stamps == STAMPED
+
+
+def test_what_is_damaged_counts_as_nothing_told_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    item: Item = {"pk": "group#G", "sk": "persona#damaged", **packed({})}
+
+    found = legible_authorship(item)
+
+    assert (found.write, found.stamps) == (None, stamped_alike(Stamp(2, FIRST.at)))
+    assert caplog.messages == ["an item cannot be read"]
+
+
+def test_what_is_whole_is_legible() -> None:
+    item = packed(stamped_content())
+
+    assert legible_authorship(item) == authorship_in(item)
+
+
+def test_a_version_was_made_when_its_row_says_or_else_its_stamp_in_the_feed() -> None:
+    assert last_written({"row": {"ut": "a time"}, "changed": "p#2026-11-21T01:02:03.000004Z"}) == "a time"
+    assert last_written({"row": {}, "changed": "p#2026-11-21T01:02:03.000004Z"}) == "2026-11-21T01:02:03.000004+00:00"
+
+
+def test_a_write_stamps_the_fields_that_it_changes() -> None:
+    assert Write("updated", FIRST.at, ANNA).stamp(1, "aaaa.0") == FIRST
+
+
+@pytest.mark.parametrize(("restored_from", "kind"), [(None, "updated"), (0, "restored"), (3, "restored")])
+def test_a_writer_restores_where_it_brings_a_version_back(restored_from: int | None, kind: VersionKind) -> None:
+    found = Writer(ANNA, mcp=True).write("updated", MOMENT, restored_from)
+
+    assert found == Write(kind, "2026-11-24T12:00:00+00:00", ANNA, mcp=True, restored_from=restored_from)
+
+
+def test_a_write_is_neither_by_mcp_nor_a_restoration_unless_it_says_so() -> None:
+    assert Writer(ANNA).write("created", MOMENT) == Write("created", MOMENT.isoformat(), ANNA, False, None)
+
+
+@pytest.mark.parametrize("mcp", [True, False])
+def test_a_caller_is_the_one_who_writes(mcp: bool) -> None:
+    caller = replace(caller_of("admin"), mcp=mcp)
+
+    assert writer_of(caller) == Writer(Author(caller.profile_id, "Vera"), mcp)
+
+
+def test_only_fields_that_are_asked_for_have_changed() -> None:
+    assert STAMPED.changed_since(0, ["voices", "color"]) == ["color", "voices"]
+    assert STAMPED.changed_since(1, ["voices"]) == []

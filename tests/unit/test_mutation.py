@@ -54,6 +54,7 @@ def test_a_change_is_one_that_a_slip_would_make(source: str, expected: list[str]
         "if TYPE_CHECKING:\n    x = 1",
         "A = TypedDict('A', {'b': int})",
         "x = cast('A', b)",
+        "class C(Protocol):\n    def f(self, a=1) -> str: ...",
     ],
 )
 def test_what_is_there_for_the_reader_or_the_type_checker_is_left_alone(source: str) -> None:
@@ -72,8 +73,8 @@ def test_a_change_is_placed_in_the_outermost_function_whose_body_it_is_in() -> N
 
     assert found == {"C.f"}
     assert [name for name in changes(source) if name.startswith("import")] == [
-        "import: `1` to `2`",
-        "import: `2` to `3`",
+        "import C: `1` to `2`",
+        "import C.f: `2` to `3`",
     ]
 
 

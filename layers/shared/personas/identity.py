@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -151,7 +150,7 @@ def profile_hint(key: str) -> str | None:
         case [prefix, hint, _] if prefix == KEY_PREFIX and hint != _NO_PROFILE:
             try:
                 return str(UUID(bytes=urlsafe_b64decode(hint + "==")))
-            except (NotBase64, ValueError):
+            except ValueError:
                 return None
     return None
 
