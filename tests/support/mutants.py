@@ -123,7 +123,7 @@ def _changed_lines(module: Module, commit: str) -> set[int]:
 def _trial(module: Module, mutant: Mutant, reaches: Sequence[Reach], seconds_max: float) -> Trial:
     """Return a mutant with the fastest of the tests that reach it.
 
-    What runs at import is reached by the tests of the files of which the most reach the module, for they import it.
+    Code that runs at import is reached by the tests of the two files of which the most reach the module.
     """
     place = f"{module.path}:{mutant.place}"
     reaching = [each for each in reaches if place in each.functions]

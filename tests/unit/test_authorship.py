@@ -63,6 +63,7 @@ def item_with(write: Write, stamps: Stamps, version: int | None = None) -> Item:
         ({"voice_ids": ("v",), "color_id": "d"}, ("color", "voices")),
         ({"department_ids": ("b", "a")}, ("departments",)),
         ({"examples": (Text("2", "Bye"), Text("1", "Hello"))}, ("examples",)),
+        ({"examples": (Text("other", "Hello"), Text("ids", "Bye"))}, ()),
         ({"active_flag_id": "f", "icon_id": None}, ("icon", "active")),
     ],
 )
@@ -307,7 +308,8 @@ def test_a_writer_restores_where_it_brings_a_version_back(restored_from: int | N
 
 
 def test_a_write_is_neither_by_mcp_nor_a_restoration_unless_it_says_so() -> None:
-    assert Writer(ANNA).write("created", MOMENT) == Write("created", MOMENT.isoformat(), ANNA, False, None)
+    assert Writer(ANNA).write("created", MOMENT) == Write("created", MOMENT.isoformat(), ANNA)
+    assert Write("created", MOMENT.isoformat(), ANNA) == Write("created", MOMENT.isoformat(), ANNA, False, None)
 
 
 @pytest.mark.parametrize("mcp", [True, False])
@@ -317,6 +319,21 @@ def test_a_caller_is_the_one_who_writes(mcp: bool) -> None:
     assert writer_of(caller) == Writer(Author(caller.profile_id, "Vera"), mcp)
 
 
+def test_fields_that_are_stamped_alike_are_as_of_their_stamp() -> None:
+    assert stamped_alike(SECOND) == Stamps(2, dict.fromkeys(FIELD_NAMES, SECOND))
+
+
 def test_only_fields_that_are_asked_for_have_changed() -> None:
     assert STAMPED.changed_since(0, ["voices", "color"]) == ["color", "voices"]
     assert STAMPED.changed_since(1, ["voices"]) == []
+
+
+def test_nobody_and_a_profile_without_a_name_come_back() -> None:
+    # Given a version that a tool made, of fields of which one was stamped by nobody and one by somebody without a name,
+    nameless = Stamp(2, SECOND.at, Author("x", None), "cccc.1")
+    stamps = next_stamps(stamped_alike(Stamp(1, FIRST.at)), ["color"], nameless)
+    write = Write("updated", SECOND.at, None)
+
+    found = authorship_in(item_with(write, stamps))
+
+    assert (found.write, found.stamps) == (write, stamps)
