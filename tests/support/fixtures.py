@@ -27,7 +27,7 @@ from support.described import described
 from support.emulated import emulated_aws
 from support.iam import Guard
 from support.issuer import Issuer, serving
-from support.moto_directly import narrow_queries
+from support.moto_directly import moto_directly, narrow_queries
 from support.streamed import Streamed
 from support.warm import unguarded_world
 from support.world import Clock, World, load_group
@@ -148,6 +148,13 @@ def world(aws: Aws, iam: Guard) -> World:
     """Provide a group with a catalogue and no personas yet; its functions run under the policies of template.yaml."""
     load_group(aws)
     return World(aws, iam)
+
+
+@pytest.fixture
+def directly() -> Iterator[None]:
+    """Call moto's DynamoDB as a function, for tests to which HTTP is nothing."""
+    with moto_directly():
+        yield
 
 
 @pytest.fixture(scope="module")
