@@ -141,12 +141,12 @@ def rows_of_snapshot(floors: Floors) -> Iterator[str]:
     yield floors.row(label, load, f"its {len(data) / 1e6:.1f} MB copied", lambda: bytearray(data))
     least = f"{sum(map(len, inflated)) / 1e6:.1f} MB of it inflated"
     yield floors.row("the same", load, least, lambda: list(map(inflate, deflated)))
-    yield floors.row(
-        "storing it anew",
-        lambda: encode(Snapshot(index, "2026-01-01T00:00:00.000000Z")),
-        "the same bytes deflated",
-        lambda: list(map(deflate, inflated)),
-    )
+    anew = Snapshot(index, "2026-01-01T00:00:00.000000Z")
+    with patch.object(isal_zlib, "compress", wraps=isal_zlib.compress) as compress:
+        encode(anew)
+    plain = [bytes(each.args[0]) for each in compress.call_args_list]
+    least = f"{sum(map(len, plain)) / 1e6:.1f} MB of it deflated"
+    yield floors.row("storing it anew", lambda: encode(anew), least, lambda: list(map(deflate, plain)))
 
 
 @click.command()
