@@ -42,6 +42,8 @@ from support.world import (
     text_id,
 )
 
+pytestmark = pytest.mark.usefixtures("directly")
+
 FILTERS = ("scenario", "field", "department", "color", "icon", "voice", "instruction")
 
 
