@@ -31,7 +31,7 @@ from personas.store.keys import Key
 from personas.store.write_rule import RECENT_WRITES_MAX
 from personas_tools.library_store import Entry
 from personas_tools.template import Function, TableRequest
-from support.aws import Aws, as_it_is, forget
+from support.aws import Aws, forget
 from support.client import Answer
 from support.emulated import emulated_aws
 from support.faults import Faults, Sent
@@ -439,14 +439,16 @@ def days_work(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def sent(cloud: Aws) -> list[Sent]:
-    """Return every request that a day's work makes."""
-    with pytest.MonkeyPatch.context() as patch, as_it_is(cloud):
-        for name, value in cloud.environment.items():
-            patch.setenv(name, value)
-        forget()
+def sent(
+    ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
+) -> list[Sent]:
+    """Return every request that a day's work makes; on the emulator, for moto copies its table for each transaction."""
+    with (
+        emulated_aws(ministack, table_definitions, deployed_functions) as aws,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         faults = Faults.installed(patch)
-        days_work(unguarded_world(cloud))
+        days_work(unguarded_world(aws))
         return faults.sent
 
 
@@ -454,6 +456,7 @@ KEYWORDS: Final = frozenset({"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT
 FUNCTIONS: Final = frozenset({"ATTRIBUTE_EXISTS", "ATTRIBUTE_NOT_EXISTS", "IF_NOT_EXISTS", "LIST_APPEND", "SIZE"})
 
 
+@pytest.mark.emulator
 class TestWhatIsSent:
     def test_is_of_every_kind(self, sent: list[Sent]) -> None:
         assert {each.operation for each in sent} == {
