@@ -1,6 +1,5 @@
 """get: what a form offers once a refresh has been by."""
 
-from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -301,7 +300,7 @@ def test_what_is_held_is_bounded_by_bytes(env: Environment) -> None:
         assert pointer is not None
         content = view_objects.read(pointer)
         assert content is not None
-        return replace(pointer, key=view_objects.write(group_id, view, pointer.watermark, bytes(content))).as_value()
+        return pointer._replace(key=view_objects.write(group_id, view, pointer.watermark, bytes(content))).as_value()
 
     for group_id in ("g1", "g2", "g3", "g1"):
         views_at = {view: moved(group_id, view) for view in (TEXTS_VIEW, MOST_USED_VIEW)}

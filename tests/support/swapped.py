@@ -1,7 +1,6 @@
 """Whole objects of views where others are due, and pointers that lead to others."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from personas.domain.catalogue import Pointer
@@ -49,9 +48,9 @@ SWAPS: Final[Mapping[str, Callable[[Place], None]]] = {
     "an older object": lambda place: place.put(place.older),
     "another group's object": lambda place: place.put(place.foreign),
     "another view's object": _another_view,
-    "a pointer to an older object": lambda place: place.point(replace(place.due, key=place.older.key)),
-    "a pointer to another group's object": lambda place: place.point(replace(place.due, key=place.foreign.key)),
+    "a pointer to an older object": lambda place: place.point(place.due._replace(key=place.older.key)),
+    "a pointer to another group's object": lambda place: place.point(place.due._replace(key=place.foreign.key)),
     "another group's pointer": lambda place: place.point(place.foreign),
-    "a pointer of another time": lambda place: place.point(replace(place.due, watermark=place.older.watermark)),
+    "a pointer of another time": lambda place: place.point(place.due._replace(watermark=place.older.watermark)),
 }
 """Swaps by name."""

@@ -168,9 +168,9 @@ def test_what_is_something_else_is_unreadable(value: Any) -> None:
 
 def test_the_usual_attribute_is_short() -> None:
     """Three writes by two people: a persona is edited a field or two at a time."""
-    stamps = stamped_alike(replace(FIRST, write_id="9f86d081884c7d65.0"))
+    stamps = stamped_alike(FIRST._replace(write_id="9f86d081884c7d65.0"))
     by_ben = Author("7d793037-a076-4a2b-9d0c-1b4b0a0e5f11", "Ben")
-    stamps = next_stamps(stamps, ["name", "color"], replace(SECOND, changed_by=by_ben, write_id="9b871512327c09ce.0"))
+    stamps = next_stamps(stamps, ["name", "color"], SECOND._replace(changed_by=by_ben, write_id="9b871512327c09ce.0"))
     third = Stamp(3, "2026-11-27T23:59:59.123456+00:00", ANNA, "d7a8fbb307d78094.12")
     stamps = next_stamps(stamps, ["instructions"], third)
 

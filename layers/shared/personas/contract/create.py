@@ -23,7 +23,7 @@ from personas.contract.values import PersonaValues
 __all__ = ["OPERATION", "CreatePersonaItem", "CreatePersonaRequest", "CreatePersonaResponse", "PersonaResultItem"]
 
 
-class CreatePersonaItem(PersonaValues):
+class CreatePersonaItem(PersonaValues, defer_build=False):
     """A new persona. Name, color, icon and instructions are needed, each by id or by value."""
 
     # Defaults are validated too, so that what is needed and absent is found beside all other faults of the item.

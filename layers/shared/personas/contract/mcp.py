@@ -17,7 +17,7 @@ METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
 """The place of a resource's metadata (RFC 9728, section 3.1)."""
 
 
-class McpMessage(ReadRequest):
+class McpMessage(ReadRequest, defer_build=True):
     """A request or a notification of JSON-RPC 2.0, as the Model Context Protocol has them."""
 
     model_config = ConfigDict(title="McpMessage")
@@ -33,7 +33,7 @@ class McpMessage(ReadRequest):
     params: Annotated[dict[str, JsonValue] | None, Field(description="Its parameters.")] = None
 
 
-class McpError(WireModel):
+class McpError(WireModel, defer_build=True):
     """The reason why a request has no result."""
 
     code: Annotated[int, Field(description="The kind of error: a code of JSON-RPC or of the protocol.")]
@@ -43,7 +43,7 @@ class McpError(WireModel):
     ] = None
 
 
-class McpAnswer(WireModel):
+class McpAnswer(WireModel, defer_build=True):
     """The answer to a request: its result, or the error for which it has none."""
 
     jsonrpc: Annotated[Literal["2.0"], Field(description="The version of JSON-RPC.")]

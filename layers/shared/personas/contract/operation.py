@@ -1,7 +1,6 @@
 """The description of an operation: once, beside its models, for routes, documents and tests alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -22,8 +21,7 @@ class Choice(NamedTuple):
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(NamedTuple):
     """One of the operations under ``PREFIX``, or one with a path of its own.
 
     ``request`` is None if no field of a body is read. ``response`` of one that redirects is what it answers with 200 to
@@ -43,15 +41,15 @@ class Operation:
     method: Literal["GET", "POST", "PATCH"] = "POST"
     success: int = 200
     own_path: str | None = None
-    path_parameters: Mapping[str, str] = field(default_factory=dict)
-    query_parameters: Mapping[str, Choice] = field(default_factory=dict)
+    path_parameters: Mapping[str, str] = {}
+    query_parameters: Mapping[str, Choice] = {}
     writes: bool = False
     body_max: int = BODY_MAX
     idempotent_header: bool = False
     if_match: bool = False
     own_routes: tuple[tuple[str, str], ...] = ()
     failure: type[BaseModel] | None = None
-    own_answers: Mapping[int, str] = field(default_factory=dict)
+    own_answers: Mapping[int, str] = {}
 
     @property
     def path(self) -> str:

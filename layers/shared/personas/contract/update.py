@@ -25,7 +25,7 @@ from personas.contract.values import PersonaValues
 __all__ = ["OPERATION", "PersonaResultItem", "UpdatePersonaItem", "UpdatePersonaRequest", "UpdatePersonaResponse"]
 
 
-class UpdatePersonaItem(PersonaValues):
+class UpdatePersonaItem(PersonaValues, defer_build=False):
     """Changes to a persona. Absent fields stay as they are, null clears a selection, [] a list; a list replaces."""
 
     persona_id: Annotated[Id, Field(description="The persona to change.")]

@@ -21,7 +21,7 @@ from personas.contract.base import (
 )
 
 
-class PersonaValues(WriteItem):
+class PersonaValues(WriteItem, defer_build=True):
     """The fields of a persona, each by id or by value."""
 
     name_id: Annotated[Id | None, Field(description="The name, by its id.")] = None

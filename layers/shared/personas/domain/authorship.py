@@ -1,7 +1,6 @@
 """The authorship of a persona's versions: who made the last one, and in which version each field last changed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -19,8 +18,7 @@ class Author(NamedTuple):
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The write in which a field last changed. Where that was not recorded, its author and its id are None."""
 
     version: int
@@ -29,8 +27,7 @@ class Stamp:
     write_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """The write that made a version. ``at`` is RFC 3339 in UTC; ``restored_from`` is the version that it brought back.
 
     ``changed_by`` is None for a tool.
@@ -47,8 +44,7 @@ class Write:
         return Stamp(version, self.at, self.changed_by, write_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """The one who writes: a profile, or a tool of the operators (``author`` is None).
 
     ``mcp``: the call came through an MCP server.
@@ -66,8 +62,7 @@ class Writer:
 TOOL: Final = Writer(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamps:
+class Stamps(NamedTuple):
     """A stamp for every field of a persona, by name, as of one version."""
 
     as_of: int

@@ -1,7 +1,6 @@
 """The catalogue of a group: the entries that a persona can link to, and the values that name them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from types import UnionType
@@ -105,8 +104,7 @@ class ParameterField(NamedTuple):
     field_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(NamedTuple):
     """The object of a view of a group, and the time up to which it has read the change feed."""
 
     group_id: str

@@ -1,9 +1,8 @@
 """A draft: a form as far as it is filled in, laid over a persona or over nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from personas.contract.persona_fields import FIELDS
 from personas.domain.text import Text
@@ -17,8 +16,7 @@ LISTS: Final = tuple(field.id_name for field in FIELDS if field.many)
 type Selection = str | tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """A profile's draft.
 
     ``fields`` holds all that was ever patched, by the names of DraftFormState: None or an empty tuple clears a field,
@@ -28,11 +26,11 @@ class Draft:
     id: str
     version: int
     fields: Mapping[str, Selection]
-    texts: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
     mcp: bool
     session_id: str
     created_at: str
     updated_at: str
+    texts: Mapping[str, tuple[Text, ...]] = {}
 
 
 def selections_of(fields: Mapping[str, Selection]) -> dict[str, Selection]:

@@ -1,8 +1,7 @@
 """The rules of permission, each with the reason that a person reads, and what `get` offers to a caller by them."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from personas.domain.catalogue import Catalogue, ParameterField, Row
 from personas.domain.profile import Caller
@@ -23,8 +22,7 @@ class Guarded(Protocol):
         """The active scenarios that use it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer of a rule: allowed, or the code and the reason of the rule that forbids it."""
 
     code: str | None = None

@@ -1,10 +1,9 @@
 """Profiles, API keys as they are stored, and the caller of a request."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """A person or a program of one group. Only the stored profile says what it may do."""
 
     id: str
@@ -14,8 +13,7 @@ class Profile:
     department_ids: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+class ApiKey(NamedTuple):
     """An API key as it is stored: never the key itself, only its digest. Times are unix seconds."""
 
     digest: str
@@ -27,8 +25,7 @@ class ApiKey:
     revoked: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """The profile behind a request. ``session_id`` names the credential; ``mcp``: it came through an MCP server."""
 
     group_id: str

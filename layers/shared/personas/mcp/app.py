@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -37,7 +36,7 @@ class McpApi(Api):
             PersonasError: whatever ``Authenticator.authenticate`` raises.
         """
         _check_origin(headers.get("origin"))
-        return replace(super().authenticate(_with_key(headers)), mcp=True)
+        return super().authenticate(_with_key(headers))._replace(mcp=True)
 
     @property
     def challenge(self) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from personas.store import keys
 from personas.store.attributes import Value, expired, integer, text
@@ -21,8 +20,7 @@ ADDRESS_LIFE: Final = timedelta(minutes=5)
 _CSV: Final = "text/csv; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
+class Export(NamedTuple):
     """A finished export. ``file_name`` is what it is downloaded as: letters, digits and signs of ASCII."""
 
     id: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -30,8 +29,7 @@ _ATTEMPTS: Final = 5
 """The number of attempts at a write that loses the race against others."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
+class GroupRecord(NamedTuple):
     """A group's record as it was read; ``seq`` is None where there is none yet."""
 
     group_id: str

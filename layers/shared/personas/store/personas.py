@@ -1,10 +1,10 @@
 """Personas and their tombstones."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import partial
+from typing import NamedTuple
 
 from personas.domain.authorship import (
     TOOL,
@@ -29,8 +29,7 @@ from personas.store.tombstones import HISTORY_LONGEST, tombstone_end
 from personas.store.write_rule import RECENT_WRITES, WriteResult, is_unchanged, version_written_by
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """The item under a persona's key: the persona, or the tombstone of one (``persona`` is None).
 
     The numbers of profiles that name it and of its copies hold for both, and continue when it comes back.
@@ -54,8 +53,7 @@ class Stored:
         return legible_authorship(self.item)
 
 
-@dataclass(frozen=True, slots=True)
-class Restoration:
+class Restoration(NamedTuple):
     """The decision of an operation that brings a former version back, in place of what stands there."""
 
     persona: Persona

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from personas.clock import in_milliseconds
 from personas.errors import GroupFull
@@ -22,8 +21,7 @@ LONGEST_PAUSE: Final = timedelta(hours=12)
 _DOUBLINGS_MAX: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A group that was queued so many ``times`` since ``since``, the last one at ``at``, and is not refreshed yet.
 
     Before its message is ``sent`` it is only about to be queued, and whoever noted it may be gone.
