@@ -108,13 +108,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def record(folder: Path, files: Sequence[Path], workers: int) -> None:
-    """Run the files of tests of which there is no record, or one of another text, and record them."""
+    """Run the files of tests of which there is no record, or one of another text, and record them.
+
+    Raises:
+        RuntimeError: they cannot be run at all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [path for path in files if not _read(folder, path)]
     if missing:
         command = [sys.executable, "-m", "pytest", *OPTIONS, "-p", "support.reach"]
         command += ["--numprocesses", str(workers), "--dist", "loadfile", *map(str, missing)]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "REACH_FOLDER": str(folder)}, check=False)
+        ran = subprocess.run(command, cwd=ROOT, env={**os.environ, "REACH_FOLDER": str(folder)}, check=False)
+        if ran.returncode not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            raise RuntimeError(f"the tests cannot be recorded: {pytest.ExitCode(ran.returncode)!r}")
     for path in missing:
         if not _read(folder, path):  # a file of which no test runs here
             _write(folder, path, {})

@@ -28,14 +28,7 @@ import pytest
 from support.mutation import Mutant, mutants_of
 from support.reach import LAYER, OPTIONS, Monitor, Reach
 
-CHILD: Final = (
-    *OPTIONS,
-    "-p",
-    "no:cacheprovider",
-    "--hypothesis-profile=mutants",
-    "-W",
-    "ignore:Module already imported",
-)
+CHILD: Final = (*OPTIONS, "-p", "no:cacheprovider", "--hypothesis-profile=mutants", "-W", "ignore:Module already")
 MEMORY_MAX: Final = 6 << 30
 
 SURVIVED: Final = ""
@@ -69,7 +62,7 @@ def read_module(file: Path) -> Module:
 
 
 class Trial(NamedTuple):
-    """A mutant with the tests that are to notice it, the fastest first; ``reaching`` is how many more there are."""
+    """A mutant with the tests that are to notice it, the fastest first, out of as many as ``reaching``."""
 
     module: Module
     mutant: Mutant
@@ -113,9 +106,9 @@ def in_fork[T](work: Callable[[], T], seconds: float | None = None) -> T | None:
             raise RuntimeError("a process ended by an error of its own") from None
         return None
     finally:
-        if seconds is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid or 0, signal.SIGKILL)
+        if seconds is not None and process.pid:
+            with suppress(ProcessLookupError):  # it ended before it had a group of its own
+                os.killpg(process.pid, signal.SIGKILL)
         process.join()
         receiver.close()
 
@@ -257,10 +250,12 @@ class Chosen(Failures):
 
 
 def try_import(trial: Trial) -> str:
-    """Return the outcome of a mutant in this process, which has imported nothing of the layer yet."""
+    """Return the outcome of a mutant in this process, which must not have imported its module yet."""
     quietly()
     module, chosen = trial.module, Chosen(trial.tests)
     name = ".".join(("personas", *Path(module.path).with_suffix("").parts))
+    if name in sys.modules:
+        raise RuntimeError(f"{name} is there already, unchanged")
     sys.meta_path.insert(0, Finder(Loader(name, str(module.file), module.changed_code(trial.mutant))))
     status = pytest.main([*CHILD, "-x", *sorted({each.file for each in trial.tests})], plugins=[chosen])
     return SURVIVED if status == pytest.ExitCode.OK else chosen.first or IMPORT

@@ -144,6 +144,7 @@ def test_the_flags_are_those_of_the_stored_columns() -> None:
         {"dp": "a"},
         {"dp": {"a"}},
         {"dp": [7]},
+        {"dp": ["a", 7]},
         {"dp": [""]},
         {"ex": [ONE, "x"]},
         {"ct": 7},
