@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
+from threading import RLock
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -21,6 +22,8 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import LocalSecondaryIndex, SecondaryIndex, Table
 from moto.dynamodb.responses import DynamoHandler
 
+_ALONE: Final = RLock()
+"""Held by each call: moto's tables are plain dicts, called by the functions from many threads."""
 _CALL: Final = vars(BaseClient)["_make_api_call"]
 _QUERY: Final = Table.query
 _PROJECT: Final = SecondaryIndex.project
@@ -58,7 +61,8 @@ def _call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Map
     handler.region, handler.partition, handler.current_account = client.meta.region_name, "aws", DEFAULT_ACCOUNT_ID
     handler.body = handler.params = parameters
     try:
-        return {"ResponseMetadata": _ANSWERED, **getattr(handler, xform_name(operation))().result}
+        with _ALONE:
+            return {"ResponseMetadata": _ANSWERED, **getattr(handler, xform_name(operation))().result}
     except JsonRESTError as error:
         said = json.loads(error.description)
         code = said["__type"].rpartition("#")[2]
