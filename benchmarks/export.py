@@ -113,7 +113,7 @@ def prepare(stack: LocalStack, group: str, size: int) -> str:
     }
     for kind, (count, row) in catalogue.items():
         for number in range(count):
-            numbered = {name: f"{value} {number}" for name, value in row.items()}
+            numbered = {name: f"{value} {number}" for name, value in row.items()} | {"description": ""}
             ResourceStore(table).put(group, Entry(kind, made_id(group, kind, number), numbered), uuid4().hex)
     view_objects, watermark = ViewObjectStore(stack.s3(), stack.names["Bucket"]), table.now()
     index = Index()
