@@ -12,6 +12,8 @@ def fold(text: str) -> str:
     places where a composition may start, so folding a text joined by a separator that composes with nothing (NUL) is
     the same as joining the folded parts.
     """
+    if text.isascii():
+        return text.lower()  # the same, and most names are
     return normalize("NFKC", normalize("NFKC", text).casefold())
 
 

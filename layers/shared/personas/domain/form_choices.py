@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from personas.contract import resources as wire
 from personas.contract.base import WireModel
@@ -62,7 +62,7 @@ class Choices:
         """Return the choice of a color."""
         request = self._request
         selected = self._form.ids_in(BY_NAME["color"])
-        entries = self._entries("colors", resources.color, selected)
+        entries = self._entries("colors", resources.colors, selected)
         searched = request.color_search, request.color_show_selected
         return self._links("colors", entries, selected, ("name", "hex_code"), *searched)
 
@@ -70,7 +70,7 @@ class Choices:
         """Return the choice of an icon."""
         request = self._request
         selected = self._form.ids_in(BY_NAME["icon"])
-        entries = self._entries("icons", resources.icon, selected)
+        entries = self._entries("icons", resources.icons, selected)
         searched = request.icon_search, request.icon_show_selected
         return self._links("icons", entries, selected, ("name", "value"), *searched)
 
@@ -86,7 +86,7 @@ class Choices:
         caller, selected = self._caller, self._form.department_ids
         entries = {
             department_id: department
-            for department_id, department in self._entries("departments", resources.department, selected).items()
+            for department_id, department in self._entries("departments", resources.departments, selected).items()
             if caller.role == SUPERADMIN or department_id in caller.department_ids or department_id in selected
         }
         return self._links("departments", entries, selected, ("name",))
@@ -94,7 +94,7 @@ class Choices:
     def voices(self) -> Choice:
         """Return the choice of voices."""
         selected = self._form.voice_ids
-        return self._links("voices", self._entries("voices", resources.voice, selected), selected, ("voice",))
+        return self._links("voices", self._entries("voices", resources.voices, selected), selected, ("voice",))
 
     @cached_property
     def resolved_parameter_ids(self) -> list[str]:
@@ -166,13 +166,14 @@ class Choices:
         )
 
     def _entries[R](
-        self, kind: str, to_wire: Callable[[str, Mapping[str, str | None]], R], selected: Collection[str]
+        self, kind: str, every_entry: Callable[[Catalogue], Mapping[str, R]], selected: Collection[str]
     ) -> dict[str, R]:
         """Return the entries of a kind that can be selected, and those that are."""
+        rows = self.catalogue.rows(kind)
         return {
-            entry_id: to_wire(entry_id, cast("Mapping[str, str | None]", row))
-            for entry_id, row in self.catalogue.rows(kind).items()
-            if row.get("active") is not False or entry_id in selected
+            entry_id: entry
+            for entry_id, entry in self.catalogue.derived(every_entry).items()
+            if rows[entry_id].get("active") is not False or entry_id in selected
         }
 
     def _links(

@@ -1,6 +1,6 @@
 """The entries of a catalogue as answers show them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 from personas.contract import resources as wire
@@ -8,34 +8,53 @@ from personas.contract.base import WireModel
 from personas.domain.catalogue import Catalogue, Row
 
 
-def color(color_id: str, row: Mapping[str, str | None]) -> wire.Color:
-    """Return a color as answers show it."""
-    return wire.Color(
-        id=color_id,
-        name=row["name"],
-        description=row["description"],
-        hex_code=row["hex_code"],
-        generated=_is_generated(row),
-    )
+def colors(catalogue: Catalogue) -> dict[str, wire.Color]:
+    """Return all colors as answers show them, by id."""
+    return {
+        color_id: wire.Color(
+            id=color_id,
+            name=row["name"],
+            description=row["description"],
+            hex_code=row["hex_code"],
+            generated=_is_generated(row),
+        )
+        for color_id, row in _texts(catalogue, "colors")
+    }
 
 
-def icon(icon_id: str, row: Mapping[str, str | None]) -> wire.Icon:
-    """Return an icon as answers show it."""
-    return wire.Icon(
-        id=icon_id, name=row["name"], description=row["description"], value=row["value"], generated=_is_generated(row)
-    )
+def icons(catalogue: Catalogue) -> dict[str, wire.Icon]:
+    """Return all icons as answers show them, by id."""
+    return {
+        icon_id: wire.Icon(
+            id=icon_id,
+            name=row["name"],
+            description=row["description"],
+            value=row["value"],
+            generated=_is_generated(row),
+        )
+        for icon_id, row in _texts(catalogue, "icons")
+    }
 
 
-def voice(voice_id: str, row: Mapping[str, str | None]) -> wire.Voice:
-    """Return a voice as answers show it."""
-    return wire.Voice(id=voice_id, voice=row["voice"], generated=_is_generated(row))
+def voices(catalogue: Catalogue) -> dict[str, wire.Voice]:
+    """Return all voices as answers show them, by id."""
+    return {
+        voice_id: wire.Voice(id=voice_id, voice=row["voice"], generated=_is_generated(row))
+        for voice_id, row in _texts(catalogue, "voices")
+    }
 
 
-def department(department_id: str, row: Mapping[str, str | None]) -> wire.Department:
-    """Return a department as answers show it."""
-    return wire.Department(
-        department_id=department_id, name=row["name"], description=row["description"], generated=_is_generated(row)
-    )
+def departments(catalogue: Catalogue) -> dict[str, wire.Department]:
+    """Return all departments as answers show them, by id."""
+    return {
+        department_id: wire.Department(
+            department_id=department_id,
+            name=row["name"],
+            description=row["description"],
+            generated=_is_generated(row),
+        )
+        for department_id, row in _texts(catalogue, "departments")
+    }
 
 
 def flag(flag_id: str, row: Row, icons: Mapping[str, Row]) -> wire.PersonaFlagConfig:
@@ -77,6 +96,11 @@ def parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
 def fields(catalogue: Catalogue) -> dict[str, wire.Field]:
     """Return all fields as answers show them, by id."""
     return {each: _of_row(wire.Field, {**row, "id": each}) for each, row in catalogue.rows("fields").items()}
+
+
+def _texts(catalogue: Catalogue, kind: str) -> Iterable[tuple[str, Mapping[str, str | None]]]:
+    """Return the rows of a kind whose columns hold texts, by id."""
+    return cast("Mapping[str, Mapping[str, str | None]]", catalogue.rows(kind)).items()
 
 
 def _of_row[M: WireModel](model: type[M], row: Row) -> M:
