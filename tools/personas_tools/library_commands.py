@@ -27,9 +27,9 @@ def library() -> None:
 @of_group
 @on_store
 def library_load(target: Target, file: TextIO, group_id: str | None) -> None:
-    """Replace a group's catalogue by FILE (YAML or JSON; "-" is standard input).
+    """Bring a group's catalogue up to FILE (YAML or JSON; "-" is standard input).
 
-    Loading again changes nothing. Entries that the file does not mention stay as they are.
+    Entries that the file lacks stay as they are; "active: false" withdraws one. Loading again changes nothing.
     """
     try:
         content = file.read()
