@@ -34,8 +34,8 @@ import personas
 from personas_tools import template
 from support.aws import Aws, create_tables, lambda_environment
 from support.client import Answer, Client
-from support.house import House
 from support.iam import Guard
+from support.world import World, load_group
 
 REGION = os.environ["AWS_DEFAULT_REGION"]
 MONITORING = sys.monitoring
@@ -45,7 +45,7 @@ SEARCH = {"search": "calm"}
 
 
 @contextmanager
-def house() -> Iterator[Any]:
+def world() -> Iterator[World]:
     """Give the tests' small group, in tables that the template of the checkout describes."""
     file = PACKAGE.parents[2] / "template.yaml"
     tables, functions = template.table_requests(file), template.functions(file)
@@ -60,8 +60,9 @@ def house() -> Iterator[Any]:
         environment = function.environment_with(names) | lambda_environment(function)
         os.environ.update(environment)
         guard = Guard(functions, names, {names[name]: request.partition_key for name, request in tables.items()})
-        with House(Aws(names, environment, *clients.values()), guard).clocked() as group:
-            yield group
+        aws = Aws(names, environment, *clients.values())
+        load_group(aws)
+        yield World(aws, guard)
 
 
 def modules_of(call: Callable[[], object]) -> dict[str, list[str]]:
@@ -95,15 +96,15 @@ def modules_of(call: Callable[[], object]) -> dict[str, list[str]]:
 
 def main() -> None:
     """Print both ways."""
-    with house() as group:
+    with world() as group:
         persona_id, *_ = [group.save(name=name, description=f"{name} is calm") for name in ("Ada", "Bea", "Cyd")]
         update = {"personas": [{"persona_id": persona_id, "description": "She is calm and quick."}]}
-        group.refresh()
-        group.wait(minutes=5)
+        client = group.client()
+        client.call("refresh", {})
         for operation, body in (("search", SEARCH), ("update", update)):
             for _ in range(2):
-                group.call(operation, body)
-            found = modules_of(partial(group.call, operation, body))
+                client.call(operation, body)
+            found = modules_of(partial(client.call, operation, body))
             print(f"A warm {operation} goes through {len(found)} modules:")
             for module, functions in sorted(found.items()):
                 print(f"  {module:<30} {', '.join(dict.fromkeys(functions))}")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from personas.search import snapshot_format
 from personas.search.index import Index
-from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
+from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown, deflate, inflate
 from personas.search.queries import Query
 from personas.search.snapshot_format import Snapshot, decode, encode
 
@@ -161,6 +161,49 @@ def test_inflates_what_a_search_looks_at(query: Query, inflated: int) -> None:
             # and nothing a second time.
             index.search(query, {})
             assert texts.call_count + numbers.call_count == inflated
+
+
+@pytest.mark.parametrize("text", ["ada", "ada 0", ""])
+def test_weighs_more_once_its_texts_are_in_memory(text: str) -> None:
+    # Given a snapshot in memory whose page was shown,
+    with patch.object(snapshot_format, "_PORTION", 10):
+        index = decode(a_snapshot()).index
+        index.search(Query(caller_departments=None, text="countess", page_size=2), {})
+        before = index.size_bytes()
+        # when more of its texts are looked at,
+        index.search(Query(caller_departments=None, text=text, page_size=39), {})
+        # then it weighs more.
+        assert index.size_bytes() > before
+
+
+def test_takes_in_new_words_at_once_where_those_of_the_base_are_in_memory() -> None:
+    # Given an index that was made row by row,
+    index = index_of([(IDS[0], 1, {"n": "Ada"})])
+    before = index.size_bytes()
+    # when many personas with the same words come to it,
+    for number, persona_id in enumerate(IDS[1:]):
+        index.upsert(persona_id, 1, {"n": f"Ada {number % 2}", "d": "one two three"})
+    # then it holds each word once, and none of them waits.
+    words = index._documents.texts.words
+    assert words is not None
+    assert not words._added
+    assert index.size_bytes() >= before
+
+
+@pytest.mark.parametrize("section", ["texts.0", "words"])
+def test_finds_texts_of_other_lengths_when_it_loads_them(section: str) -> None:
+    # Given a whole snapshot in which a section is longer than the columns say,
+    data = a_snapshot()
+    base = decode(data).base
+    assert base is not None
+    longer = [
+        each._replace(stored=deflate(inflate(each.stored) + b"x ")) if each.name == section else each
+        for each in base.sections
+    ]
+    index = decode(encode(Snapshot(decode(data).index, "", base._replace(sections=longer)))).index
+    # when it is looked into, then that is damage, and no wrong answer.
+    with pytest.raises(SnapshotDamaged):
+        index.search(Query(caller_departments=None, text="ada 0"), {})
 
 
 def test_holds_an_index_without_words() -> None:

@@ -99,10 +99,10 @@ def follow_feed(
         try:
             # This fills the texts view, too: `_into_texts` takes each entry on its way to the export view.
             _write_export(work, manifest, _into_texts(work, _changed_personas(services, group_id, news)), len(news))
+            _write_search(work, index, snapshot.base)
         except SnapshotDamaged as error:
-            logger.warning("the export view cannot be used", extra={"group": group_id, "reason": str(error)})
+            logger.warning("a view cannot be used", extra={"group": group_id, "reason": str(error)})
             return None
-        _write_search(work, index, snapshot.base)
         if work.texts.changed:
             _write_texts(work)
     return work

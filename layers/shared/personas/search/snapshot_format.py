@@ -266,9 +266,14 @@ def _stored_bitmaps(name: str, sections: Mapping[str, Buffer]) -> list[BitMap]:
 def _stored_words(sections: Mapping[str, memoryview]) -> Words:
     # Copies: else as long as nobody looks for a text, all of the snapshot would stay in memory.
     own = {name: bytes(sections[name]) for name in _WORD_SECTIONS}
-    return Words(
-        lambda: WordDocs(Corpus(inflate(own["words"]), _starts(own["words.starts"])), _stored_bitmaps("words", own))
-    )
+
+    def load() -> WordDocs:
+        words = WordDocs(Corpus(inflate(own["words"]), _starts(own["words.starts"])), _stored_bitmaps("words", own))
+        if len(words.corpus) != len(words.bitmaps) or words.corpus.starts[-1] != len(words.corpus.joined):
+            raise SnapshotDamaged("the words of the snapshot do not fit together")
+        return words
+
+    return Words(load, sum(map(len, own.values())))
 
 
 def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
@@ -277,8 +282,8 @@ def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
         raise SnapshotDamaged("the snapshot has other texts than personas")
     stored = [bytes(sections[f"texts.{first}"]) for first in range(0, size, _PORTION)]
 
-    def load(number: int) -> TextRun:
-        content, stored[number] = inflate(stored[number]), b""
+    def load(number: int, portion: bytes) -> TextRun:
+        content = inflate(portion)
         own = slice(number * _PORTION, (number + 1) * _PORTION)
         starts = [array("I", accumulate(each[own], initial=0)) for each in lengths]
         turns: list[list[bytes]] = [[], []]
@@ -288,9 +293,11 @@ def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
                 length = begins[stop] - begins[start]
                 parts.append(content[at : at + length])
                 at += length
+        if at != len(content):
+            raise SnapshotDamaged("a portion of texts is longer or shorter than its texts")
         return TextRun(*map(Corpus, map(b"".join, turns), starts))
 
-    return BaseTexts(size, _PORTION, load)
+    return BaseTexts(size, _PORTION, stored, load)
 
 
 def _column(typecode: str, packing: Packing, stored: Buffer) -> array[int]:

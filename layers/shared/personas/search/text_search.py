@@ -97,8 +97,9 @@ class Words:
     The docs of a word may have gone out of use. The words of the base are loaded when they are first looked at.
     """
 
-    def __init__(self, load: Callable[[], WordDocs]) -> None:
+    def __init__(self, load: Callable[[], WordDocs], stored_bytes: int) -> None:
         self._load = load
+        self._stored_bytes = stored_bytes
         self._base: WordDocs | None = None
         self._added: list[tuple[int, Iterable[str]]] = []
         self._new: list[str] = []
@@ -107,7 +108,9 @@ class Words:
     @classmethod
     def of(cls, words: WordDocs) -> Words:
         """Return words that are in memory."""
-        return cls(lambda: words)
+        own = cls(WordDocs.none, 0)
+        own._base = words
+        return own
 
     @property
     def is_loaded(self) -> bool:
@@ -118,27 +121,28 @@ class Words:
         """Return the words of the base, and behind their docs those of the new words."""
         if self._base is None:
             self._base, self._load = self._load(), WordDocs.none
-        if self._added:
-            self._take_in(self._base)
+            for doc, words in self._added:
+                self._take_in(self._base, doc, words)
+            self._added.clear()
         return self._base
 
     def append(self, doc: int, words: Iterable[str]) -> None:
-        """Note the words of a new doc. They are taken in when words are next looked at, which may be never."""
-        self._added.append((doc, words))
+        """Note the words of a new doc. Until those of the base are loaded, they wait: nobody may ever look at them."""
+        if self._base is None:
+            self._added.append((doc, words))
+        else:
+            self._take_in(self._base, doc, words)
 
-    def _take_in(self, base: WordDocs) -> None:
-        bitmaps = base.bitmaps
+    def _take_in(self, base: WordDocs, doc: int, words: Iterable[str]) -> None:
         if self._codes is None:
             self._codes = {word: code for code, word in enumerate(base.words())}
-        for doc, words in self._added:
-            for word in words:
-                code = self._codes.get(word)
-                if code is None:
-                    code = self._codes[word] = len(bitmaps)
-                    self._new.append(word)
-                    bitmaps.append(BitMap())
-                bitmaps[code].add(doc)
-        self._added.clear()
+        for word in words:
+            code = self._codes.get(word)
+            if code is None:
+                code = self._codes[word] = len(base.bitmaps)
+                self._new.append(word)
+                base.bitmaps.append(BitMap())
+            base.bitmaps[code].add(doc)
 
     def containing(self, part: str) -> BitMap:
         """Return the docs with a word that contains the part of a needle, which has no spaces."""
@@ -163,9 +167,9 @@ class Words:
         return Words.of(WordDocs(Corpus(b"".join(words), starts), bitmaps))
 
     def size_bytes(self) -> int:
-        """Return about how many bytes of memory the words take, as far as they are loaded."""
+        """Return about how many bytes of memory the words take."""
         if self._base is None:
-            return 0
+            return self._stored_bytes
         entries = ENTRY_BYTES * len(self._codes or ())
         bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self._base.bitmaps)
         return self._base.corpus.size_bytes() + entries + bitmaps
@@ -189,13 +193,15 @@ class BaseTexts:
     A page takes some of them, a needle without spaces none.
     """
 
-    def __init__(self, docs: int, run: int, load: Callable[[int], TextRun]) -> None:
+    def __init__(self, docs: int, run: int, stored: list[bytes], load: Callable[[int, bytes], TextRun]) -> None:
         """Take the texts of so many docs by ``load``, which returns those of the n-th run of ``run`` docs.
 
-        Whatever needs them raises all that it raises.
+        It gets the number of the run and its bytes, as they are ``stored``. Whatever needs them raises all that it
+        raises.
         """
         self._docs = docs
         self._run = run
+        self._stored = stored
         self._load = load
         self._loaded: dict[int, TextRun] = {}
 
@@ -203,15 +209,17 @@ class BaseTexts:
     def of(cls, texts: TextRun) -> BaseTexts:
         """Return texts that are in memory."""
         docs = len(texts.folded)
-        return cls(docs, max(1, docs), lambda _: texts)
+        own = cls(docs, max(1, docs), [], lambda *_: texts)
+        own._loaded[0] = texts
+        return own
 
     def __len__(self) -> int:
         return self._docs
 
     @property
     def loaded(self) -> int:
-        """The number of runs that are in memory."""
-        return len(self._loaded)
+        """About how many docs have their texts in memory: never fewer than before."""
+        return len(self._loaded) * self._run
 
     def written_at(self, doc: int) -> bytes:
         """Return the texts of a doc as they are written."""
@@ -224,21 +232,22 @@ class BaseTexts:
     def whole(self) -> TextRun:
         """Return the texts of all docs."""
         if self._run < self._docs:
-            runs = [self._run_at(number) for number in range(-(-self._docs // self._run))]
-            self._loaded.clear()
+            runs = [self._run_at(number) for number in range(len(self._stored))]
             whole = TextRun(Corpus.of([each.written for each in runs]), Corpus.of([each.folded for each in runs]))
-            self._run, self._load = self._docs, lambda _: whole
+            self._run, self._loaded = self._docs, {0: whole}
         return self._run_at(0) if self._docs else TextRun.none()
 
     def _run_at(self, number: int) -> TextRun:
         run = self._loaded.get(number)
         if run is None:
-            run = self._loaded[number] = self._load(number)
+            run = self._loaded[number] = self._load(number, self._stored[number])
+            self._stored[number] = b""
         return run
 
     def size_bytes(self) -> int:
-        """Return how many bytes of memory the texts take, as far as they are loaded."""
-        return sum(corpus.size_bytes() for run in self._loaded.values() for corpus in run)
+        """Return how many bytes of memory the texts take, those included that are still as they are stored."""
+        loaded = sum(corpus.size_bytes() for run in self._loaded.values() for corpus in run)
+        return loaded + sum(map(len, self._stored))
 
 
 class Texts:
@@ -256,7 +265,7 @@ class Texts:
 
     @property
     def loaded(self) -> int:
-        """The number of parts that are in memory: runs of texts, and the words."""
+        """A number that grows with each part that comes into memory: runs of texts, and the words."""
         return self.base_texts.loaded + (self.words is not None and self.words.is_loaded)
 
     def append(self, name: str, description: str) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final
 
 from personas.domain.catalogue import Pointer
@@ -111,19 +112,17 @@ class PersonaFeed:
             Unavailable: the store cannot be read.
         """
         partition = keys.group_partition(group_id)
-        changes: list[Change] = []
+        read = count(1)
 
         def seq_of_key(key: str) -> int:
+            if next(read) % FEED_BOUND == 0:
+                self.check_time()
             try:
                 return seq_of(keys.id_of(key))
             except ValueError:
                 return -1  # No view can have it: it is read, so that it is reported.
 
-        for change in self._table.changes(partition, keys.PERSONA_CHANGES, since, seq_of_key):
-            changes.append(change)
-            if len(changes) % FEED_BOUND == 0:
-                self.check_time()
-        return changes
+        return list(self._table.changes(partition, keys.PERSONA_CHANGES, since, seq_of_key))
 
     def check_time(self) -> None:
         """Go on only while there is time.

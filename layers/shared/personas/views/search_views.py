@@ -116,10 +116,11 @@ class SearchViewCache:
             if view is None:
                 view = self._load(group_id)
                 self._views[group_id] = view
-                self._evict()
             else:
                 self._follow(group_id, view)
                 self._views.move_to_end(group_id)
+        # A view grows when it is searched, too: its texts come into memory as they are looked at.
+        self._evict()
         return view
 
     def _follow(self, group_id: str, view: SearchView) -> None:
