@@ -118,7 +118,7 @@ def _filtered(matches: str, aside: dict[Facet, str] | None = None, page: str = "
                (SELECT array_agg(ARRAY[facet, option, n]) FROM counts)"""
 
 
-# Where there are many matches, only what is counted of them is kept, and the page's rows are fetched afterwards.
+# Of many matches only the counted columns are kept, and the page's rows are fetched afterwards.
 MANY = """
     m AS MATERIALIZED (
         SELECT persona, persona_id, folded_name, color, icon, instruction, scenarios, fields, departments, voices

@@ -17,27 +17,29 @@ import tomllib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
 from statistics import mean
 from typing import Final
 
-# Imported for the processes that are forked from this one, each of which would spend a second of the processor on it.
-# None of it imports what is changed.
-import anyio  # noqa: F401
-import boto3  # noqa: F401
-import httpx2  # noqa: F401
-import hypothesis.stateful  # noqa: F401
-import moto  # noqa: F401
-import requests  # noqa: F401
-import rich.table  # noqa: F401
-import yaml  # noqa: F401
-
-import personas.contract.registry  # noqa: F401
 from support.mutation import Mutant
 from support.reach import LAYER, ROOT, Reach, record, recorded
 from support.trials import SURVIVED, TIMEOUT, Module, Trial, failing, read_module, run
 
+PRELOADED: Final = (
+    "anyio",
+    "boto3",
+    "httpx2",
+    "hypothesis.stateful",
+    "moto",
+    "requests",
+    "rich.table",
+    "yaml",
+    "personas.contract.registry",
+)
+"""Modules to import before any process is forked, which would spend a second of the processor on them itself. None of
+them imports what is changed."""
 WORK: Final = ROOT / ".local" / "mutants"
 RESULTS: Final = WORK / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
@@ -51,6 +53,8 @@ SUITES: Final = tuple(f"tests/{each}" for each in ("unit", "property", "contract
 def main() -> None:
     """Try the mutants that the arguments choose."""
     chosen = _arguments()
+    for name in PRELOADED:
+        import_module(name)
     files = [path for name in chosen.tests for path in _files(ROOT / name, "test_*.py")]
     record(WORK / "reach", files, chosen.workers)
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
