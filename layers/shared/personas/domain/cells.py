@@ -15,7 +15,7 @@ _BEFORE: Final = (
 # = + - @ and their compatibility forms (NFKC), of which the full-width ones are a known danger; the minus sign.
 _SIGNS: Final = "=+@\\-\u207a\u207c\u208a\u208c\u2212\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 _FIRST: Final = re.compile(f"{_BEFORE}[{_SIGNS}\t\r\n]")
-# Where lists are separated by semicolons, a spreadsheet begins a cell behind each; another one behind tabs and lines.
+# A spreadsheet that separates lists by semicolons begins a cell behind each; another one behind tabs and lines.
 # An expression each, for one that begins with a letter is searched for several times as fast as one that begins with a
 # set of them.
 _LATER: Final = {each: re.compile(f"{each}(?={_BEFORE}[{_SIGNS}])") for each in ";\t\r\n"}

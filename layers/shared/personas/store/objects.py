@@ -69,7 +69,7 @@ def put_parts(
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload: str) -> None:
-    # Where this fails too, the bucket's lifecycle rule removes the parts.
+    # If this fails too, the bucket's lifecycle rule removes the parts.
     with suppress(Unavailable, ClientError):
         asked_of_s3(lambda: client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload))
 
