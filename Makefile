@@ -120,7 +120,7 @@ faults: $(DEV) ## Every operation under every fault at every call that it makes 
 		PYTHONPATH=tests .venv/bin/python -m support.fault_table $(FAULTS_COUNTS); exit $${failed:-0}
 
 # MODULES="domain store/keys.py": within the layer. ARGS="--changed main": what differs from that commit; "--sample 50":
-# so many of them; "--again": what survived the last time. What each test reaches is recorded before the first run.
+# so many of each module; "--again": what survived the last time. What each test reaches is recorded before the first run.
 .PHONY: mutants
 mutants: $(DEV) ## Change the layer, a slip at a time: a test that reaches it must fail (many hours; MODULES=... ARGS=... less)
 	@PYTHONPATH=tests nice -n 19 .venv/bin/python -m support.mutants $(MODULES) $(ARGS)

@@ -9,7 +9,6 @@ equivalent. The reach of each file of tests is recorded once, in .local/mutants.
 
 import argparse
 import json
-import random
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tomllib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
@@ -61,8 +61,6 @@ def main() -> None:
     modules = [read_module(path) for name in chosen.modules for path in _files(LAYER / name, "*.py")]
     reaches = recorded(WORK / "reach", files)
     trials = list(_trials(modules, chosen, equivalent, reaches))
-    if chosen.sample and len(trials) > chosen.sample:
-        trials = random.Random(chosen.seed).sample(trials, chosen.sample)
     run(trials, RESULTS)
 
     outcomes = _outcomes()
@@ -88,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("modules", nargs="*", default=SCOPE, help="paths within layers/shared/personas")
     parser.add_argument("--changed", metavar="COMMIT", help="only the lines that differ from that commit")
     parser.add_argument("--again", action="store_true", help="only what no test has noticed in an earlier run")
-    parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of them, by chance")
+    parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of each module, by chance")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, the fastest first")
     parser.add_argument("--tests", nargs="+", default=SUITES, help="the tests to try: files, folders")
@@ -110,10 +108,16 @@ def _trials(
     for module in modules:
         lines = _changed_lines(module, chosen.changed) if chosen.changed else None
         named = equivalent.get(module.path, {})
-        for mutant in module.mutants:
-            known = mutant.name in named or before.get((module.path, mutant.name))
-            if not known and (lines is None or mutant.line in lines):
+        mutants = [each for each in module.mutants if lines is None or each.line in lines]
+        for mutant in sample(mutants, chosen.sample, chosen.seed) if chosen.sample else mutants:
+            if mutant.name not in named and not before.get((module.path, mutant.name)):
                 yield _trial(module, mutant, reaches, chosen.seconds)
+
+
+def sample(mutants: Sequence[Mutant], number: int, seed: int) -> list[Mutant]:
+    """Return so many of the mutants, in their order: the same for anyone, and nearly the same after a change."""
+    drawn = sorted(mutants, key=lambda each: sha256(f"{seed}/{each.name}".encode()).digest())[:number]
+    return sorted(drawn, key=lambda each: each.line)
 
 
 def _changed_lines(module: Module, commit: str) -> set[int]:

@@ -258,6 +258,8 @@ def try_import(trial: Trial) -> str:
         raise RuntimeError(f"{name} is there already, unchanged")
     sys.meta_path.insert(0, Finder(Loader(name, str(module.file), module.changed_code(trial.mutant))))
     status = pytest.main([*CHILD, "-x", *sorted({each.file for each in trial.tests})], plugins=[chosen])
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise RuntimeError(f"none of its tests is there: {trial.mutant.name}")
     return SURVIVED if status == pytest.ExitCode.OK else chosen.first or IMPORT
 
 

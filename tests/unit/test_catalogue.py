@@ -1,10 +1,14 @@
-"""Tests of the names and values by which a request refers to entries of a group's catalogue."""
+"""Tests of a group's catalogue: its rows, the names and values that refer to them, and the pointers to its views."""
+
+from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 
 from personas.contract.persona_fields import LinkKind
-from personas.domain.catalogue import Catalogue, Unresolved
+from personas.domain.catalogue import Catalogue, Pointer, Unresolved, check_entry
 from personas.domain.text import resource_id
+from personas.errors import Unreadable
 from support.world import (
     ACTIVE,
     ALTO,
@@ -38,6 +42,65 @@ from support.world import (
 
 type Rows = dict[str, dict[str, dict[str, object]]]
 
+NEEDED: Final = {
+    "departments": ("name", "description"),
+    "colors": ("name", "hex_code", "description"),
+    "icons": ("name", "value", "description"),
+    "flags": ("key", "label"),
+    "voices": ("voice",),
+    "parameters": (
+        *("name", "description", "value", "department_ids", "field_ids", "created_at", "active", "generated", "mcp"),
+        *("persona_parameter", "document_parameter", "scenario_parameter", "video_parameter"),
+    ),
+    "fields": (
+        *("name", "description", "value", "department_ids", "conditional_parameter_ids", "created_at", "active"),
+        *("generated", "mcp"),
+    ),
+    "scenarios": ("name",),
+}
+POSSIBLE: Final = ("name", "description", "icon_id", "active", "generated", "show", "required", "ai_generate")
+WHOLE: Final[dict[str, dict[str, object]]] = {
+    **{kind: dict(next(iter(catalogue_of().rows(kind).values()))) for kind in NEEDED if kind != "scenarios"},
+    "flags": {"key": "active", "label": "Active", "icon_id": None, "active": True, "show": True, "required": False},
+    "scenarios": {"name": "The ward"},
+    "group": {"name": "The hospital", "ai_generate": ["names"]},
+}
+POINTER: Final = Pointer(
+    *(GROUP, "search", "a/key"), datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 24, 13, tzinfo=UTC)
+)
+
+
+class TestRows:
+    @pytest.mark.parametrize("kind", WHOLE)
+    def test_that_are_whole_are_taken(self, kind: str) -> None:
+        check_entry(kind, WHOLE[kind] | {"of a later version": 7})
+
+    @pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind in NEEDED for field in NEEDED[kind]])
+    def test_that_lack_a_field_are_unreadable(self, kind: str, field: str) -> None:
+        with pytest.raises(Unreadable) as caught:
+            check_entry(kind, {name: value for name, value in WHOLE[kind].items() if name != field})
+        assert caught.value.reason == f"{field} is not what it must be"
+
+    @pytest.mark.parametrize(
+        ("kind", "field"),
+        [
+            *((kind, field) for kind in NEEDED for field in NEEDED[kind]),
+            *(("group", field) for field in POSSIBLE),
+        ],
+    )
+    def test_of_which_a_field_is_of_another_type_are_unreadable(self, kind: str, field: str) -> None:
+        with pytest.raises(Unreadable):
+            check_entry(kind, WHOLE[kind] | {field: 7})
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("name", "\ud800"), ("department_ids", ["\ud800"]), ("department_ids", [CARE, 7])],
+        ids=["text", "texts", "number"],
+    )
+    def test_of_which_a_text_cannot_be_sent_are_unreadable(self, field: str, value: object) -> None:
+        with pytest.raises(Unreadable):
+            check_entry("fields", WHOLE["fields"] | {field: value})
+
 
 class TestFind:
     @pytest.mark.parametrize(
@@ -69,6 +132,7 @@ class TestFind:
         [
             ("colors", "Mauve", "there is no color 'Mauve' in this group"),
             ("colors", "", "there is no color '' in this group"),
+            ("parameter_fields", "", "there is no parameter field '' in this group"),
             ("colors", "16818A", "there is no color '16818A' in this group"),
             ("colors", TEAL, f"there is no color '{TEAL}' in this group"),
             ("departments", "Car", "there is no department 'Car' in this group"),
@@ -92,6 +156,12 @@ class TestFind:
 
         assert catalogue_of(same).find("icons", "Anchor") == NOBODY
 
+    def test_an_empty_value_names_nothing(self) -> None:
+        nameless = {"icons": {STAR: icon("Star", "")}}
+
+        with pytest.raises(Unresolved, match="there is no icon ''"):
+            catalogue_of(nameless).find("icons", "")
+
     def test_width_makes_no_difference(self) -> None:
         assert catalogue_of().find("colors", "\N{FULLWIDTH LATIN CAPITAL LETTER T}eal") == TEAL
 
@@ -99,6 +169,7 @@ class TestFind:
         withdrawn: Rows = {
             "colors": {TEAL: {**color("Teal", "#16818A"), "active": False}},
             "parameters": {MOOD: dict(parameter("Mood", CALM, active=False))},
+            "fields": {FORMAL: dict(field_row("Formal", active=False))},
         }
         changed = catalogue_of(withdrawn)
 
@@ -106,6 +177,7 @@ class TestFind:
             ("colors", "Teal"),
             ("colors", "#16818A"),
             ("parameter_fields", "Mood: Calm"),
+            ("parameter_fields", "Formal"),
         ]
         for kind, value in gone:
             with pytest.raises(Unresolved, match="there is no"):
@@ -198,9 +270,17 @@ class TestFlags:
     def test_of_a_library_without_any_are_the_active_one(self) -> None:
         bare = Catalogue(GROUP, {})
 
-        assert list(bare.flags) == [resource_id(GROUP, "flags", "active")]
+        assert bare.flags == {
+            resource_id(GROUP, "flags", "active"): {
+                "key": "active",
+                "label": "Active",
+                "description": "Whether the persona can be used.",
+            }
+        }
         assert bare.active_flag_id == resource_id(GROUP, "flags", "active")
         assert bare.find("flags", "active") == bare.active_flag_id
+        assert bare.label("flags", bare.active_flag_id) == "active"
+        assert bare.has("flags", bare.active_flag_id)
 
     def test_of_another_key_are_none_of_a_personas(self) -> None:
         more: Rows = {"flags": {NOBODY: {"key": "archived", "label": "Archived"}}}
@@ -232,6 +312,16 @@ class TestLabel:
         assert changed.label("parameter_fields", MOOD_CALM) == "Mood: Calm"
         assert changed.label("parameter_fields", TONE_IS_CALM) == "Calm"
 
+    def test_of_what_no_value_finds_is_its_name(self) -> None:
+        twins = catalogue_of({"voices": {NOBODY: {"voice": "Alto"}}})
+
+        assert twins.label("voices", NOBODY) == "Alto"
+
+    def test_is_never_empty(self) -> None:
+        nameless = catalogue_of({"icons": {STAR: icon("", "star")}})
+
+        assert nameless.label("icons", STAR) == "star"
+
     @pytest.mark.parametrize("kind", ["colors", "flags", "parameter_fields"])
     def test_of_nothing_is_none(self, kind: LinkKind) -> None:
         assert catalogue_of().label(kind, NOBODY) is None
@@ -244,3 +334,63 @@ class TestSettings:
     @pytest.mark.parametrize("settings", [{}, {"group": {}}, {"group": {GROUP: {}}}])
     def test_absent_are_none(self, settings: Rows) -> None:
         assert catalogue_of(settings).ai_kinds == frozenset()
+
+
+class TestSecret:
+    def test_is_in_the_groups_record(self) -> None:
+        assert Catalogue(GROUP, {"group": {GROUP: {"text_ids": b"secret"}}}).text_secret == b"secret"
+
+    @pytest.mark.parametrize("record", [{}, {"text_ids": "secret"}])
+    def test_of_a_damaged_record_is_none(self, record: dict[str, object]) -> None:
+        damaged = Catalogue(GROUP, {"group": {GROUP: record}})
+
+        assert damaged.text_secret_or_none is None
+        with pytest.raises(Unreadable) as caught:
+            assert damaged.text_secret
+        assert caught.value.reason == "the group's record holds nothing that ids of texts follow from"
+
+
+class TestPointer:
+    def test_is_read_as_it_was_written(self) -> None:
+        # Given
+        record = {
+            "key": "a/key",
+            "watermark": "2026-11-24T12:00:00+00:00",
+            "rebuilt_at": "2026-11-24T13:00:00+00:00",
+        }
+        # When
+        written = POINTER.as_value()
+        # Then
+        assert written == record
+        read = catalogue_of({"group": {GROUP: {"snapshots": {"search": record}}}}).pointer("search")
+        assert read == POINTER
+
+    def test_of_another_view_is_none(self) -> None:
+        assert Pointer.read(GROUP, "texts", {"snapshots": {"search": POINTER.as_value()}}) is None
+
+    @pytest.mark.parametrize("name", ["key", "watermark", "rebuilt_at"])
+    @pytest.mark.parametrize("value", [None, 7])
+    def test_that_is_damaged_is_none(self, name: str, value: object) -> None:
+        damaged = {**POINTER.as_value(), name: value}
+
+        assert Pointer.read(GROUP, "search", {"snapshots": {"search": damaged}}) is None
+
+    @pytest.mark.parametrize("name", ["watermark", "rebuilt_at"])
+    @pytest.mark.parametrize("time", ["soon", "2026-11-24T12:00:00"])
+    def test_of_a_time_that_cannot_be_read_is_none(self, name: str, time: str) -> None:
+        damaged = {**POINTER.as_value(), name: time}
+
+        assert Pointer.read(GROUP, "search", {"snapshots": {"search": damaged}}) is None
+
+    @pytest.mark.parametrize("record", [{}, {"snapshots": "none"}])
+    def test_of_a_record_without_any_is_none(self, record: dict[str, object]) -> None:
+        assert Pointer.read(GROUP, "search", record) is None
+
+    def test_of_a_group_without_a_record_is_none(self) -> None:
+        assert Catalogue(GROUP, {}).pointer("search") is None
+
+
+def test_what_is_derived_of_a_catalogue_is_made_once() -> None:
+    catalogue = catalogue_of()
+
+    assert catalogue.derived(dir) is catalogue.derived(dir)

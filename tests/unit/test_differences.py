@@ -5,7 +5,7 @@ from time import perf_counter
 import pytest
 
 from personas.contract.compare import FieldDifference
-from personas.domain.differences import DIFF_LINES_MAX, differences
+from personas.domain.differences import differences
 from personas.domain.persona import Form
 from personas.domain.text import Text
 from support.world import ALTO, BASS, CARE, HEART, PLUM, SALES, STAR, TEAL, catalogue_of
@@ -93,7 +93,33 @@ def test_fields_come_in_the_order_of_the_form() -> None:
     assert [each.field for each in differences(form(), after, CATALOGUE, SIDES)] == ["name", "icon", "examples"]
 
 
-@pytest.mark.parametrize("lines", [DIFF_LINES_MAX, DIFF_LINES_MAX + 1, 16_000])
+@pytest.mark.parametrize(("before", "after"), [(2_001, 1), (1, 2_001)])
+def test_of_very_many_lines_all_are_replaced(before: int, after: int) -> None:
+    found = only_difference(
+        form(instructions=text("\n".join(["Ask."] * before))), form(instructions=text("\n".join(["Wait."] * after)))
+    )
+
+    assert found.diff == [
+        "--- version 3",
+        "+++ version 5",
+        f"@@ -1,{before} +1,{after} @@",
+        *["-Ask."] * before,
+        *["+Wait."] * after,
+    ]
+
+
+def test_of_as_many_lines_as_are_compared_those_that_differ_are_replaced() -> None:
+    same = ["Ask."] * (1_999)
+
+    found = only_difference(
+        form(instructions=text("\n".join([*same, "Answer."]))), form(instructions=text("\n".join([*same, "Wait."])))
+    )
+
+    assert found.diff is not None
+    assert found.diff[3:] == [" Ask.", " Ask.", " Ask.", "-Answer.", "+Wait."]
+
+
+@pytest.mark.parametrize("lines", [2_000, 2_001, 16_000])
 def test_no_text_takes_long(lines: int) -> None:
     # Each line a hundredth of all, every second one another: difflib's worst case.
     before = [chr(0x100 + number % 101) for number in range(lines)]

@@ -7,6 +7,7 @@ import pytest
 from personas.contract.create import CreatePersonaItem
 from personas.contract.draft import PatchPersonaDraftRequest
 from personas.contract.update import UpdatePersonaItem
+from personas.domain.catalogue import Catalogue
 from personas.domain.selection import (
     Links,
     Selected,
@@ -141,15 +142,24 @@ class TestFaults:
 
         faults = selected(sent).faults
 
-        assert [fault.field for fault in faults] == [
-            "/name_id",
-            "/example_ids/1",
-            "/color",
-            "/icon_id",
-            "/active_flag_id",
-            "/departments/1",
-            "/voice_ids/0",
+        no_entry = "there is no entry with this id among the {} of this group"
+        assert faults == [
+            Fault("/name_id", no_entry.format("names")),
+            Fault("/example_ids/1", no_entry.format("examples")),
+            Fault("/color", "there is no color 'Mauve' in this group"),
+            Fault("/icon_id", no_entry.format("icons")),
+            Fault("/active_flag_id", no_entry.format("flags")),
+            Fault("/departments/1", "there is no department 'Nowhere' in this group"),
+            Fault("/voice_ids/0", no_entry.format("voices")),
         ]
+
+    def test_foreign_departments_are_told_apart(self) -> None:
+        links = Links(catalogue_of(), caller_of("admin", CARE))
+
+        found = select(update(department_ids=[CARE, SALES]), links, KNOWN)
+
+        foreign = Fault("/department_ids/1", "is none of your departments")
+        assert found == Selected({"department_ids": (CARE,)}, [], [foreign])
 
     def test_a_text_id_goes_by_its_kind(self) -> None:
         assert [fault.field for fault in selected(update(description_id=ADA)).faults] == ["/description_id"]
@@ -157,6 +167,7 @@ class TestFaults:
     def test_more_than_50_examples_in_two_fields(self) -> None:
         sent = patch(example_ids=[HELLO], examples=[str(number) for number in range(50)])
 
+        assert selected(patch(example_ids=[HELLO], examples=sent.examples[1:])).faults == []
         assert selected(sent).faults == [Fault("/examples", "must have at most 50 entries with example_ids")]
 
 
@@ -178,6 +189,9 @@ class TestTexts:
             ("examples", Text(HELLO, "Hello.")),
             ("examples", identified(secret_of(GROUP), "examples", "Well.")),
         ]
+
+    def test_of_a_group_without_a_secret_are_none(self) -> None:
+        assert text_values(Catalogue(GROUP, {}), patch(name="Bo")) == []
 
     def test_256_kib_are_not_too_long(self) -> None:
         assert too_long([Text("a", "x" * 131_072), Text("b", "\N{EURO SIGN}" * 43_690 + "xx")]) == []

@@ -213,7 +213,7 @@ class Catalogue:
         """The fields of all parameters, by the id that a persona links to; in the parameters' own order."""
         found = {}
         for parameter_id, parameter in self.rows("parameters").items():
-            for field_id in cast("Sequence[str]", parameter.get("field_ids", ())):
+            for field_id in cast("Sequence[str]", parameter["field_ids"]):
                 if field_id in self.rows("fields"):
                     own_id = resource_id(self.group_id, "parameter_fields", f"{parameter_id}/{field_id}")
                     found[own_id] = ParameterField(own_id, parameter_id, field_id)

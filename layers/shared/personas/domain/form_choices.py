@@ -220,7 +220,7 @@ def _options(
     A search looks among the suggestions too.
     """
     wanted = fold(search)
-    names = {entry_id: [fold(getattr(entry, name) or "") for name in named_by] for entry_id, entry in entries.items()}
+    names = {entry_id: [fold(getattr(entry, name)) for name in named_by] for entry_id, entry in entries.items()}
     chosen = [each for each in selected if each in entries]
     others = [
         entry_id
@@ -235,7 +235,7 @@ def _options(
 def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Text]:
     """Return what is selected, then what is offered, as far as a section holds it: at most 100, and at most 1 MB."""
     chosen = dict.fromkeys(selected)
-    kept = list(dict.fromkeys([*chosen, *offered]))[: max(OPTIONS_MAX, len(chosen))]
+    kept = list(dict.fromkeys([*chosen, *offered]))[:OPTIONS_MAX]
     taken = accumulate(wire_bytes(each.text) for each in kept)
     fitting = sum(size <= SECTION_BYTES for size in taken)
     return kept[: max(fitting, len(chosen))]

@@ -187,7 +187,7 @@ def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected
             *each(text_by_id, field.kind, field.id_name, by_id),
             *(identified(links.catalogue.text_secret, field.kind, value) for _, value in _places(field.name, by_value)),
         ]
-        if field.many and len(found) > EXAMPLES_MAX:
+        if len(found) > EXAMPLES_MAX:
             faults.append(Fault(f"/{field.name}", f"must have at most {EXAMPLES_MAX} entries with {field.id_name}"))
         return found
 
