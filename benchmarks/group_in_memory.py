@@ -169,7 +169,7 @@ class Group:
 
         manifest = export_segments.revise(Manifest(), entries(), 0, view_objects.read_range, store)
         most_used = MostUsed.of(texts, self.parameter_of)
-        texts.parameter_uses = most_used.parameter_uses
+        texts.completeness = most_used.completeness
         contents = {
             SEARCH_VIEW: encode(Snapshot(index, now.isoformat())),
             TEXTS_VIEW: texts.encode(),

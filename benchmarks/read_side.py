@@ -24,6 +24,7 @@ from pyroaring import BitMap
 from questions import cells_of
 
 from personas.domain.folding import fold
+from personas.domain.suggestions import OPTIONS_MAX, may_be_seen
 from personas.search import options, snapshot_format
 from personas.search.index import Index
 from personas.search.object_format import deflate, inflate
@@ -34,7 +35,8 @@ from personas.services import services
 from personas.views.most_used import OFFERED, MostUsed
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
-from personas.views.text_usage import OPTIONS_MAX, TextsView, Uses, may_be_seen
+from personas.views.text_columns import Uses
+from personas.views.text_usage import TextsView
 
 REPEATS: Final = 7
 UNNAMED: Final = FacetQuery(names=OptionNames({}))

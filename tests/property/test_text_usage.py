@@ -1,11 +1,13 @@
 """The texts view and what is most used, against brute force over the same personas."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import batched, chain
 from typing import Final
 from unittest.mock import patch
 from uuid import UUID
@@ -15,14 +17,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personas.contract.persona_fields import TextKind
+from personas.domain import entries, suggestions
+from personas.domain.entries import KINDS, TEXT_KINDS, Kind, Move
 from personas.domain.folding import fold
 from personas.domain.persona import Form, Persona
+from personas.domain.suggestions import Use
 from personas.domain.text import Fingerprint, Text, fingerprint, identified, wire_bytes
-from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown
-from personas.views import most_used, text_usage
+from personas.search.columns import gathered
+from personas.search.object_format import (
+    SnapshotDamaged,
+    SnapshotVersionUnknown,
+    deflate,
+    inflate,
+    pack_numbers,
+    seal,
+    unpack_numbers,
+    unseal,
+)
+from personas.views import most_used, text_columns, text_usage
 from personas.views.most_used import OFFERED, MostUsed, OfferedKind
-from personas.views.text_columns import TEXT_KINDS
-from personas.views.text_usage import KEPT, TextsView, Use
+from personas.views.text_columns import SetCounts
+from personas.views.text_usage import KEPT, TextsView
 
 SECRET: Final = b"s" * 32
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
@@ -117,6 +132,15 @@ class Model:
             if isinstance(each, Text)
         }
 
+    def uses_of(self, kind: Kind, wanted: Iterable[str]) -> dict[str, Counter[frozenset[str]]]:
+        uses: dict[str, Counter[frozenset[str]]] = {entry: Counter() for entry in wanted}
+        for one in self.living:
+            for each in entries_of(one, kind):
+                entry = each.text if isinstance(each, Text) else each
+                if entry in uses:
+                    uses[entry][frozenset(one.department_ids)] += 1
+        return uses
+
     def first(self, kind: OfferedKind, departments: Callers, search: str = "") -> list[Use]:
         uses: Counter[str] = Counter()
         for one in self.living:
@@ -125,9 +149,9 @@ class Model:
         ranked = sorted((-times, entry) for entry, times in uses.items() if fold(search) in fold(entry))
         kept: list[Use] = []
         taken = 0
-        for times, entry in ranked[: text_usage.OPTIONS_MAX]:
+        for times, entry in ranked[: most_used.OPTIONS_MAX]:
             taken += wire_bytes(entry)
-            if taken > text_usage.SECTION_BYTES:
+            if taken > most_used.SECTION_BYTES:
                 break
             kept.append(Use(entry, -times))
         return kept
@@ -155,10 +179,9 @@ def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
 def limits(options: int, section_bytes: int) -> Iterator[None]:
     """Set limits that few personas reach."""
     with (
-        patch.multiple(text_usage, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
-        patch.multiple(
-            most_used, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options, LOOKED_AT_FIRST=options
-        ),
+        patch.object(text_usage, "OPTIONS_MAX", options),
+        patch.object(suggestions, "SECTION_BYTES", section_bytes),
+        patch.multiple(most_used, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options),
     ):
         yield
 
@@ -170,16 +193,24 @@ def callers() -> st.SearchStrategy[Callers]:
 steps = st.lists(personas() | st.tuples(st.sampled_from(IDS), st.integers(1, 12)) | st.just("stored"), max_size=30)
 
 
-def taken(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) -> TextsView:
-    """Take one step of a view's life, and return the view that goes on."""
+def moved(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) -> list[Move]:
+    """Take one step of a view's life, and return the move of the persona, if it has moved."""
     match step:
         case Persona():
-            assert view.upsert(step) == model.take(step.id, step.seq, step)
+            move = view.upsert(step)
+            assert (move is not None) == model.take(step.id, step.seq, step)
         case (persona_id, seq):
-            assert view.delete(persona_id, seq, NOW) == model.take(persona_id, seq, None)
+            move = view.delete(persona_id, seq, NOW)
+            assert (move is not None) == model.take(persona_id, seq, None)
         case _:
-            return TextsView.decode(view.encode())
-    return view
+            move = None
+    return [move] if move else []
+
+
+def taken(view: TextsView, model: Model, step: Persona | tuple[str, int] | str) -> TextsView:
+    """Take one step of a view's life, and return the view that goes on."""
+    moved(view, model, step)
+    return TextsView.decode(view.encode()) if step == "stored" else view
 
 
 @settings(max_examples=300)
@@ -229,40 +260,48 @@ def test_the_same_uses_give_the_same_offers_however_they_came_about(
     assert MostUsed.of(anew, PARAMETER_OF).encode() == MostUsed.of(view, PARAMETER_OF).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=500)
 @given(
     before=steps,
-    after=steps,
-    few=st.integers(1, 30),
+    rounds=st.lists(steps, min_size=1, max_size=3),
+    few=st.integers(1, 6),
+    room=st.integers(5, 60),
+    late_share=st.sampled_from([0, 1, 100]),
+    departments=callers(),
     links=st.sampled_from([PARAMETER_OF, dict.fromkeys(PARAMETER_OF, "another parameter")]),
 )
-def test_what_is_counted_on_is_what_would_be_counted_anew(
+def test_what_is_carried_on_offers_what_would_be_counted_anew(
     before: list[Persona | tuple[str, int] | str],
-    after: list[Persona | tuple[str, int] | str],
+    rounds: list[list[Persona | tuple[str, int] | str]],
     few: int,
+    room: int,
+    late_share: int,
+    departments: Callers,
     links: Mapping[str, str],
 ) -> None:
-    with patch.object(most_used, "FEW_ENTRIES", few):
+    with limits(few, room), patch.object(text_usage, "LATE_SHARE", late_share):
         # Given a view as it was stored, with the entries that are most used,
         view, model = TextsView(GROUP), Model()
         for step in before:
             view = taken(view, model, step)
-        older = MostUsed.of(view, links)
-        view.parameter_uses = older.parameter_uses
-        view = TextsView.decode(view.encode())
-        # when personas are written, and it is carried on by those that have moved,
-        moves = []
-        for step in after:
-            if step != "stored":
-                persona_id = step.id if isinstance(step, Persona) else step[0]
-                held = view.entries_of(persona_id)
-                view = taken(view, model, step)
-                moves.append((held, view.entries_of(persona_id)))
-        revised = MostUsed.decode(older.encode()).revised(view, PARAMETER_OF, moves)
-        # then it is the same as if all had been counted.
-        anew = MostUsed.of(view, PARAMETER_OF)
-        assert revised.encode() == anew.encode()
-        assert revised.parameter_uses == anew.parameter_uses
+        offered = MostUsed.of(view, links)
+        # when personas are written, and it is carried on by those that have moved, refresh by refresh,
+        for after in rounds:
+            view.completeness = offered.completeness
+            view = TextsView.decode(view.encode(), is_carried_on=True)
+            offered = MostUsed.decode(offered.encode())
+            moves = []
+            for step in after:
+                moves += moved(view, model, step)
+            offered = offered.revised(view, PARAMETER_OF, moves)
+            # then the uses of every entry are those of now,
+            for kind in KINDS:
+                assert view.uses_of(kind, {*WORDS, *PARAMETER_OF}) == model.uses_of(kind, {*WORDS, *PARAMETER_OF})
+            # and any caller is offered what brute force finds.
+            caller = None if departments is None else frozenset(departments)
+            for each in OFFERED:
+                assert offered.first(each, caller) == model.first(each, caller)
+        assert len(view) == len(model.living)
 
 
 def test_only_the_moved_are_counted_where_all_entries_are_kept() -> None:
@@ -271,37 +310,125 @@ def test_only_the_moved_are_counted_where_all_entries_are_kept() -> None:
     for number in range(1, 50):
         view.upsert(bare(number, 1, f"Ada {number % 7}", department_ids=("d1",), parameter_field_ids=("pf1",)))
     older = MostUsed.of(view, PARAMETER_OF)
-    view.parameter_uses = older.parameter_uses
-    view = TextsView.decode(view.encode())
+    view.completeness = older.completeness
+    view = TextsView.decode(view.encode(), is_carried_on=True)
     # when one of them moves,
-    moved = bare(1, 2, "Bea", department_ids=("d2",), parameter_field_ids=("pf2",))
-    held = view.entries_of(moved.id)
-    view.upsert(moved)
+    move = view.upsert(bare(1, 2, "Bea", department_ids=("d2",), parameter_field_ids=("pf2",)))
     # then the uses of no kind are counted again.
-    with patch.object(most_used, "UseCounts", side_effect=AssertionError):
-        older.revised(view, PARAMETER_OF, [(held, view.entries_of(moved.id))])
+    assert move is not None
+    with patch.object(SetCounts, "of", side_effect=AssertionError):
+        older.revised(view, PARAMETER_OF, [move])
+
+
+def test_names_are_counted_anew_once_those_kept_beyond_the_first_hundred_are_used_up() -> None:
+    # Given a group of more names than are kept,
+    view = TextsView(GROUP)
+    for number in range(1_200):
+        view.upsert(bare(number, 1, f"Ada {number:04}"))
+    offered = MostUsed.of(view, {})
+    view.completeness = offered.completeness
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    # when one that was not among them goes out of use, and the first of them one by one,
+    anew = []
+    for number in (700, *range(150)):
+        move = view.upsert(bare(number, 2, "Zoe"))
+        assert move is not None
+        with patch.object(SetCounts, "of", side_effect=SetCounts.of) as counted:
+            offered = offered.revised(view, {}, [move])
+        view.completeness = offered.completeness
+        anew += [number] * (counted.call_count > 0)
+        # then the next ones are offered, after the one that is used most by now,
+        names = [use.entry for use in offered.first("names", None)]
+        assert sorted(names) == [*(f"Ada {number + each:04}" for each in range(1, 100)), "Zoe"] or number in (700, 0)
+    # and all are counted again only when a hundred of them have gone.
+    assert anew == [101]
 
 
 @given(before=steps, after=steps)
-def test_a_view_says_whether_the_uses_have_changed(
+def test_a_move_has_the_entries_of_a_persona_before_and_after(
     before: list[Persona | tuple[str, int] | str], after: list[Persona | tuple[str, int] | str]
 ) -> None:
+    # Given a view as it was stored,
     view, model = TextsView(GROUP), Model()
     for step in before:
         view = taken(view, model, step)
-    view = TextsView.decode(view.encode())
-    was = {one.id: [list(entries_of(one, kind)) for kind in OFFERED] for one in model.living}
+    view = TextsView.decode(view.encode(), is_carried_on=True)
     for step in after:
-        if step != "stored":
-            view = taken(view, model, step)
-    now = {one.id: [list(entries_of(one, kind)) for kind in OFFERED] for one in model.living}
-    assert view.changed or now == was
+        held = {persona_id: one for persona_id, (_, one) in model.held.items()}
+        # when a persona is written or deleted,
+        for move in moved(view, model, step):
+            # then its move goes from what was held of it to what is held now.
+            persona_id = step.id if isinstance(step, Persona) else step[0]
+            states = held.get(persona_id), model.held[persona_id][1]
+            assert move == tuple(state and entries.entries_of(state) for state in states)
 
 
 def bare(number: int, seq: int, name: str, **links: object) -> Persona:
     """Return a persona of which only the name counts."""
     text: dict[TextKind, list[str]] = {"names": [name], "descriptions": [], "instructions": ["i"], "examples": []}
     return persona(str(UUID(int=number)), seq, text, **links)
+
+
+def test_few_changes_are_stored_beside_the_base_as_it_was() -> None:
+    # Given the view of a group, as it was stored,
+    view = TextsView(GROUP)
+    for number in range(250):
+        view.upsert(bare(number, 1, f"Ada {number}"))
+    stored = view.encode()
+    view = TextsView.decode(stored, is_carried_on=True)
+    # when a hundredth of it is written,
+    for number in (3, 250):
+        view.upsert(bare(number, 2, "Bea"))
+    late = view.encode()
+    # then the columns are stored again byte for byte, and the changes are there;
+    assert sections_of(late)[1:] == sections_of(stored)[1:]
+    assert version_of(late) == text_usage.LATE_VERSION
+    assert TextsView.decode(late).search("names", "bea", None) == [Use("Bea", 2)]
+    # when more is written, then there are new columns, as the release before reads them.
+    for number in (4, 5, 6):
+        view.upsert(bare(number, 2, "Cy"))
+    assert version_of(view.encode()) == text_usage.FORMAT_VERSION
+
+
+def test_a_view_by_the_release_before_is_put_in_order() -> None:
+    # Given the view of a group whose personas lie in another order,
+    view = TextsView(GROUP)
+    for number in (5, 1, 4, 2, 3):
+        view.upsert(bare(number, number, f"Ada {number}", department_ids=("d1",)))
+    remembered, ids, seqs, *packed = sections_of(view.encode())
+    order = [(doc, doc + 1) for doc in (4, 0, 3, 1, 2)]
+    columns = [text_columns.Column.unpack(some, 5).merged((), (), order)[0] for some in batched(packed, 3, strict=True)]
+    told = json.loads(inflate(remembered))
+    del told["in_order"]
+    theirs = seal(
+        text_usage._MAGIC,
+        text_usage.FORMAT_VERSION,
+        [
+            deflate(json.dumps(told).encode()),
+            b"".join(bytes(ids)[16 * start : 16 * stop] for start, stop in order),
+            pack_numbers(gathered(unpack_numbers("Q", seqs), order)),
+            *chain.from_iterable(column.pack() for column in columns),
+        ],
+    )
+    # when it is read, then every persona is found under its id.
+    read = TextsView.decode(theirs, is_carried_on=True)
+    assert [read.seq_of(str(UUID(int=number))) for number in range(1, 6)] == [1, 2, 3, 4, 5]
+    for number in range(1, 6):
+        move = read.upsert(bare(number, 9, "Bea"))
+        assert move is not None
+        assert move[0] is not None
+        assert move[0][0] == (f"Ada {number}",)
+
+
+def sections_of(data: bytes) -> list[memoryview]:
+    """Return the sections of a view's bytes."""
+    with unseal(text_usage._MAGIC, (text_usage.FORMAT_VERSION, text_usage.LATE_VERSION), data) as sections:
+        return sections
+
+
+def version_of(data: bytes) -> int:
+    """Return the version of the format of a view's bytes."""
+    return int.from_bytes(data[12:14], "little")
 
 
 def test_a_text_out_of_use_stays_known_for_thirty_days() -> None:

@@ -10,7 +10,7 @@ from personas.contract.persona_fields import LinkKind
 from personas.contract.search import SearchPersonaResponse
 from personas.domain.catalogue import Catalogue, Unresolved
 from personas.domain.folding import fold
-from personas.domain.form_choices import OPTIONS_MAX
+from personas.domain.suggestions import OPTIONS_MAX
 from personas_tools.http_api import Api
 from personas_tools.naming import did_you_mean
 

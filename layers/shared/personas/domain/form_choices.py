@@ -15,12 +15,9 @@ from personas.domain.folding import fold
 from personas.domain.permissions import SUPERADMIN, is_for, is_offered_for_personas, is_offered_link
 from personas.domain.persona import Form
 from personas.domain.profile import Caller
-from personas.domain.suggestions import Suggestions
+from personas.domain.suggestions import OPTIONS_MAX, SECTION_BYTES, Suggestions
 from personas.domain.text import Text, wire_bytes
 
-OPTIONS_MAX: Final = 100
-SECTION_BYTES: Final = 1_000_000
-"""The bytes that the texts of one section may take in an answer."""
 SUGGESTIONS_MAX: Final = 20
 
 

@@ -1,10 +1,14 @@
 """The suggestions of a form beyond the catalogue: the entries that the group's personas use most."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from personas.contract.persona_fields import TextKind
-from personas.domain.text import Text
+from personas.domain.text import Text, wire_bytes
+
+OPTIONS_MAX: Final = 100
+SECTION_BYTES: Final = 1_000_000
+"""The most bytes that the texts of one section of a form may take in an answer."""
 
 
 class Suggestions(NamedTuple):
@@ -16,3 +20,26 @@ class Suggestions(NamedTuple):
 
     texts: Mapping[TextKind, Sequence[Text]]
     most_used: Mapping[str, Sequence[str]] | None
+
+
+class Use(NamedTuple):
+    """An entry, a text or an id, and how many personas use it."""
+
+    entry: str
+    times: int
+
+
+def may_be_seen(of_persona: frozenset[str], departments: Collection[str] | None) -> bool:
+    """Tell whether a caller of these departments (None: a superadmin) may see a persona of those."""
+    return departments is None or not of_persona or not of_persona.isdisjoint(departments)
+
+
+def within_section(uses: Iterable[Use]) -> list[Use]:
+    """Return the first of these, as long as their texts fit into one section of a form."""
+    kept, left = [], SECTION_BYTES
+    for use in uses:
+        left -= wire_bytes(use.entry)
+        if left < 0:
+            break
+        kept.append(use)
+    return kept

@@ -8,6 +8,7 @@ from itertools import batched
 from typing import Final, NamedTuple
 
 from personas.domain.catalogue import Pointer
+from personas.domain.entries import Move
 from personas.observability import logger
 from personas.search.index import Index
 from personas.search.object_format import SnapshotDamaged
@@ -25,7 +26,6 @@ from personas.views.most_used import MostUsed
 from personas.views.persona_feed import snapshot_since
 from personas.views.search_views import SEARCH_VIEW, take_changes
 from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
-from personas.views.text_columns import Move
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import read_object
 
@@ -63,7 +63,7 @@ class RefreshPass:
     older: StoredTexts | None = None
     """The texts view as it was stored."""
     moves: list[Move] | None = None
-    """The personas that the texts view has taken in since it was stored; None where it was made anew."""
+    """The personas whose entries have changed since the texts view was stored; None where it was made anew."""
 
     @property
     def is_weekly_rebuild(self) -> bool:
@@ -103,7 +103,7 @@ def follow_feed(
         except SnapshotDamaged as error:
             logger.warning("a view cannot be used", extra={"group": group_id, "reason": str(error)})
             return None
-        if work.texts.changed:
+        if work.moves:
             _write_texts(work)
     return work
 
@@ -194,13 +194,9 @@ def _into_texts(work: RefreshPass, entries: Iterable[Entry]) -> Iterator[Entry]:
     forgotten = int((work.started + DELETION_REMEMBERED).timestamp())
     texts, moves = work.texts, work.moves
     for entry in entries:
-        before = None if moves is None else texts.entries_of(entry.id)
-        if entry.persona is None:
-            texts.delete(entry.id, entry.seq, forgotten)
-        else:
-            texts.upsert(entry.persona)
-        if moves is not None:
-            moves.append((before, texts.entries_of(entry.id)))
+        move = texts.upsert(entry.persona) if entry.persona else texts.delete(entry.id, entry.seq, forgotten)
+        if moves is not None and move and move[0] != move[1]:
+            moves.append(move)
         yield entry
 
 
@@ -214,7 +210,7 @@ def _write_texts(work: RefreshPass) -> None:
         most_used = MostUsed.of(work.texts, parameter_of)
     else:
         most_used = work.older.most_used.revised(work.texts, parameter_of, work.moves)
-    work.texts.parameter_uses = most_used.parameter_uses
+    work.texts.completeness = most_used.completeness
     key = services.view_objects.write(group_id, TEXTS_VIEW, work.started, work.texts.encode())
     work.point(TEXTS_VIEW, key)
     content = most_used.encode()
@@ -228,7 +224,8 @@ def _read_texts(services: Services, record: GroupRecord) -> StoredTexts | None:
     if not pointer or not companion:
         return None
     found = read_object(services.view_objects, companion, lambda content: (bytes(content), MostUsed.decode(content)))
-    view = read_object(services.view_objects, pointer, TextsView.decode) if found else None
+    decode = partial(TextsView.decode, is_carried_on=True)
+    view = read_object(services.view_objects, pointer, decode) if found else None
     return StoredTexts(view, *found) if found and view is not None else None
 
 

@@ -62,7 +62,7 @@ def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:
 
 
 @contextmanager
-def unseal(magic: bytes, version: int, data: Buffer) -> Iterator[list[memoryview]]:
+def unseal(magic: bytes, versions: Sequence[int], data: Buffer) -> Iterator[list[memoryview]]:
     """Hand out the sections of an object to be decoded.
 
     Raises:
@@ -76,8 +76,9 @@ def unseal(magic: bytes, version: int, data: Buffer) -> Iterator[list[memoryview
     if _CHECKSUM.unpack_from(view, len(magic)) != (checksum_of(body),):
         raise SnapshotDamaged("the checksum of the snapshot is not that of its contents")
     found, count = _HEAD.unpack_from(body)
-    if found != version:
-        raise SnapshotVersionUnknown(f"the snapshot has format {found}, only {version} is known here")
+    if found not in versions:
+        known = " and ".join(map(str, versions))
+        raise SnapshotVersionUnknown(f"the snapshot has format {found}, only {known} is known here")
     start = _HEAD.size + count * _LENGTH.size
     lengths = (length for (length,) in _LENGTH.iter_unpack(body[_HEAD.size : start]))
     sections = [body[begin:end] for begin, end in pairwise(accumulate(lengths, initial=start))]

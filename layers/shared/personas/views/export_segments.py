@@ -255,7 +255,7 @@ class _Packing:
 
     def __iter__(self) -> Iterator[bytes]:
         first, previous = "", ""
-        packed: list[str] = []
+        packed: list[bytes] = []
         size = 0
         for record in self._records:
             persona_id: str = record[0]
@@ -264,7 +264,7 @@ class _Packing:
             previous = persona_id
             if not packed:
                 first = persona_id
-            packed.append(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+            packed.append(pydantic_core.to_json(record))
             size += len(packed[-1])
             if len(packed) == BLOCK_ENTRIES or size >= BLOCK_BYTES:
                 yield self._close(first, packed)
@@ -272,8 +272,8 @@ class _Packing:
         if packed:
             yield self._close(first, packed)
 
-    def _close(self, first: str, packed: Sequence[str]) -> bytes:
-        content = deflate(f"[{','.join(packed)}]".encode())
+    def _close(self, first: str, packed: Sequence[bytes]) -> bytes:
+        content = deflate(b"[" + b",".join(packed) + b"]")
         self.blocks.append(Block(first, len(packed), len(content), checksum_of(content)))
         return content
 
@@ -331,6 +331,6 @@ def decode(data: Buffer) -> Manifest:
         SnapshotDamaged: they are not what `encode` gave.
         SnapshotVersionUnknown: another version of this service gave them.
     """
-    with unseal(_MAGIC, FORMAT_VERSION, data) as (content,):
+    with unseal(_MAGIC, (FORMAT_VERSION,), data) as (content,):
         segments = json.loads(inflate(content))
         return Manifest(tuple(Segment(key, tuple(map(Block._make, blocks))) for key, blocks in segments))

@@ -4,11 +4,16 @@ A caller sees the personas without departments and those that share one with it,
 caller to caller. For each kind the entries that can be among somebody's first hundred are kept, with how many personas
 of each set of departments use them: summed over the sets that a caller may see, their counts are exact.
 
-**Which entries those are.** Let a *class* be what a caller of one department sees, or one of none. An entry that is not
-among the first hundred of any class that sees it, and whose every use is by one and the same set of departments, is in
-no caller's first hundred: who sees it sees the whole of one of those classes, and all its uses. An entry used by
-several sets can gain by their sum, so it is kept where that sum reaches the hundredth of a class that sees it. Only
-where this is more than ``KIND_BYTES`` the entries that rank lowest in every class are left out.
+**Which entries those are.** Let a *class* be what a caller of one department sees, or one of none, and its *bound* the
+rank of the entry with which a class's section of a form would be full for the second time: how often the class uses it,
+then the entry itself. An entry is kept if it would rank as high as the bound of a class that sees it by all of its
+uses. Any other is in no caller's section: who sees a use of it sees the whole of a class, of which a section full ranks
+before all uses of the entry together.
+
+**From refresh to refresh** the counts are carried on by the personas that were written. An entry that is not kept rises
+by them alone, and then its uses are counted. So what is kept is exact as long as every class's section is full before
+its bound: the second section is a margin. Once that is used up, all uses are counted anew. Where the kept entries would
+take more than ``KIND_BYTES``, those that rank lowest in every class are left out, and there are no bounds.
 """
 
 from __future__ import annotations
@@ -16,15 +21,16 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Buffer, Callable, Collection, Mapping, Sequence
+from collections.abc import Buffer, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
-from itertools import accumulate, chain, compress, repeat
-from operator import itemgetter, neg
-from typing import Final, Literal
+from itertools import accumulate, batched, chain, compress, count, repeat
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple
 
 from personas.contract.persona_fields import FIELDS_VERSION
-from personas.domain.suggestions import Suggestions
+from personas.domain.entries import KINDS, TEXT_KINDS, Entries, Kind, Move
+from personas.domain.suggestions import OPTIONS_MAX, SECTION_BYTES, Suggestions, Use, may_be_seen, within_section
 from personas.domain.text import identified, wire_bytes
 from personas.search.object_format import (
     checksum_of,
@@ -35,43 +41,35 @@ from personas.search.object_format import (
     unpack_texts,
     unseal,
 )
-from personas.views.text_columns import (
-    KINDS,
-    TEXT_KINDS,
-    Entries,
-    Kind,
-    Move,
-    ParameterUses,
-    Revision,
-    SetCounts,
-    UseCounts,
-    Uses,
-)
-from personas.views.text_usage import (
-    OPTIONS_MAX,
-    SECTION_BYTES,
-    TextsView,
-    Use,
-    may_be_seen,
-    within_section,
-)
+from personas.views.text_columns import Bounds, Completeness, Rank, Revision, SetCounts, Uses, carried_on
+from personas.views.text_usage import TextsView
 
 type OfferedKind = Kind | Literal["parameters"]
 
 OFFERED: Final[tuple[OfferedKind, ...]] = (*KINDS, "parameters")
 FORMAT_VERSION: Final = FIELDS_VERSION
-"""Raised with every change of this layout, and of which entries are kept."""
+"""Raised by one more with every change of this layout, and of which entries are kept."""
 KIND_BYTES: Final = 2_500_000
 """The bytes that are kept of a kind, before compression: texts shrink to a third, so the whole stays below 5 MB."""
 FEW_ENTRIES: Final = 1_000
 """So many entries are all kept where there is room, without a look at who ranks where."""
 
-LOOKED_AT_FIRST: Final = 4_096
-"""So many of the most used entries are counted for every class, before it is known which classes need more."""
-
 _MAGIC: Final = b"PERTOPUS"
 _PAIR_BYTES: Final = 8
 _CALLERS_MAX: Final = 64
+_SECTIONS_KEPT: Final = 2
+_NO_DEPARTMENT: Final = ""
+"""The class of callers without a department, among the ids of departments."""
+
+_LAST: Final[Rank] = (0, "")
+_ALL_KEPT: Final[Bounds] = {_NO_DEPARTMENT: _LAST}
+
+
+class Kept(NamedTuple):
+    """The entries of a kind that are kept, and their bounds: None where they say nothing of those that are not."""
+
+    counts: SetCounts
+    bounds: Bounds | None
 
 
 class MostUsed:
@@ -82,10 +80,11 @@ class MostUsed:
         group_id: str,
         sets: Sequence[frozenset[str]],
         kept: Mapping[OfferedKind, SetCounts],
-        parameter_uses: ParameterUses | None = None,
+        completeness: Completeness | None = None,
     ) -> None:
         self.group_id = group_id
-        self.parameter_uses = parameter_uses
+        self.completeness = completeness
+        """That of the kept entries; None where the texts view says it, of which these are the companion."""
         self._sets = sets
         self._kept = kept
         self._departments = frozenset(chain.from_iterable(sets))
@@ -97,42 +96,32 @@ class MostUsed:
 
         The same uses give the same bytes, however the view came about.
         """
-        nothing = SetCounts.none()
-        return cls(view.group_id, (), dict.fromkeys(OFFERED, nothing))._counted(view, parameter_of, None, ())
+        sets = view.sets()
+        kept = {kind: _kept(SetCounts.of(_uses(view, kind, parameter_of), len(sets)), sets) for kind in OFFERED}
+        return cls._of_kinds(view.group_id, sets, kept, _checksum_of(parameter_of))
 
     def revised(self, view: TextsView, parameter_of: Mapping[str, str], moves: Sequence[Move]) -> MostUsed:
-        """Return the most used entries of a view, where these are those before some personas have moved.
+        """Return the most used entries of a view, where these are its companion before some personas have moved.
 
-        They are those that `of` returns. Where all entries of a kind are kept, those of the moved personas are counted
-        alone; parameters only where ``parameter_of`` is the one that they were counted by, as the view remembers.
+        They offer to every caller what those that `of` returns offer. Where a kind must be counted anew, all are.
         """
-        return self._counted(view, parameter_of, view.parameter_uses, moves)
+        links, before = _checksum_of(parameter_of), view.completeness
+        if before and before.links == links:
+            revision = Revision(self._sets, moves)
+            kept = {
+                kind: _revised(kind, Kept(self._kept[kind], before.bounds[kind]), view, parameter_of, revision)
+                for kind in OFFERED
+            }
+            if all(map(_is_exact, kept.values(), repeat(revision.sets))):
+                return self._of_kinds(self.group_id, revision.sets, kept, links)
+        return self.of(view, parameter_of)
 
-    def _counted(
-        self, view: TextsView, parameter_of: Mapping[str, str], before: ParameterUses | None, moves: Sequence[Move]
+    @classmethod
+    def _of_kinds(
+        cls, group_id: str, sets: Sequence[frozenset[str]], kept: Mapping[OfferedKind, Kept], links: int
     ) -> MostUsed:
-        sets = view.sets()
-        revision = Revision(self._sets, sets, moves)
-        kept: dict[OfferedKind, SetCounts] = {}
-        for place, kind in enumerate(KINDS):
-            new = revision.of(self._kept[kind], itemgetter(place), view.used(kind))
-            kept[kind] = new if new and _fits(new) else _kept(view.uses(kind), sets)
-        links = checksum_of(json.dumps(sorted(parameter_of.items())).encode())
-        of_fields = itemgetter(KINDS.index("parameter_fields"))
-
-        def parameters_of(row: Entries) -> set[str]:
-            return {parameter_of[each] for each in of_fields(row) if each in parameter_of}
-
-        new = None
-        if before and before.links == links and sum(self._kept["parameters"].counts) == before.uses:
-            new = revision.of(self._kept["parameters"], parameters_of)
-        if new is None or not _fits(new):
-            uses = view.grouped_uses("parameter_fields", parameter_of)
-            new, total = _kept(uses, sets), len(uses.places)
-        else:
-            total = sum(new.counts)
-        kept["parameters"] = new
-        return MostUsed(view.group_id, sets, kept, ParameterUses(links, total))
+        completeness = Completeness(links, {kind: each.bounds for kind, each in kept.items()})
+        return cls(group_id, sets, {kind: each.counts for kind, each in kept.items()}, completeness)
 
     def first(self, kind: OfferedKind, departments: Collection[str] | None) -> list[Use]:
         """Return the entries that are most used by the personas that a caller of these departments may see.
@@ -141,14 +130,13 @@ class MostUsed:
         fit into a section.
         """
         seen = [may_be_seen(each, departments) for each in self._sets]
-        kept = self._kept[kind]
-        sums: Counter[str] = Counter()
-        entries = chain.from_iterable(map(repeat, kept.entries, kept.lengths))
-        for entry, own_set, times in zip(entries, kept.sets, kept.counts, strict=True):
+        counts = self._kept[kind]
+        sums: Counter[int] = Counter()
+        for entry, own_set, times in counts.uses():
             if seen[own_set]:
                 sums[entry] += times
         best = nsmallest(OPTIONS_MAX, sums.items(), key=lambda use: (-use[1], use[0]))
-        return within_section(Use(*use) for use in best)
+        return within_section(Use(counts.entries[entry], times) for entry, times in best)
 
     def suggestions(self, departments: Collection[str] | None, secret: bytes) -> Suggestions:
         """Return the first entries of every kind, as ids where they are links, as texts and ids where they are texts.
@@ -172,8 +160,8 @@ class MostUsed:
 
     def size_bytes(self) -> int:
         """Return about how many bytes of memory it takes."""
-        texts = sum(60 + 2 * len(entry) for kept in self._kept.values() for entry in kept.entries)
-        return texts + sum(8 * len(kept.sets) + 4 * len(kept.lengths) for kept in self._kept.values())
+        texts = sum(60 + 2 * len(entry) for counts in self._kept.values() for entry in counts.entries)
+        return texts + sum(8 * len(counts.sets) + 4 * len(counts.lengths) for counts in self._kept.values())
 
     def encode(self) -> bytes:
         """Return the bytes of the object."""
@@ -186,9 +174,9 @@ class MostUsed:
             pack_numbers(array("I", map(len, members))),
             pack_numbers(flat),
         ]
-        for kept in self._kept.values():
-            sections.append(pack_texts(kept.entries))
-            sections += map(pack_numbers, (kept.lengths, kept.sets, kept.counts))
+        for counts in self._kept.values():
+            sections.append(pack_texts(counts.entries))
+            sections += map(pack_numbers, (counts.lengths, counts.sets, counts.counts))
         return seal(_MAGIC, FORMAT_VERSION, sections)
 
     @classmethod
@@ -199,133 +187,134 @@ class MostUsed:
             SnapshotDamaged: they are not what ``encode`` gave.
             SnapshotVersionUnknown: another version of this service gave them.
         """
-        with unseal(_MAGIC, FORMAT_VERSION, data) as sections:
+        with unseal(_MAGIC, (FORMAT_VERSION,), data) as sections:
             group_id, *names = unpack_texts(sections[0])
             sizes, flat = (unpack_numbers("I", each) for each in sections[1:3])
             members = iter([names[place] for place in flat])
             sets = [frozenset(next(members) for _ in range(size)) for size in sizes]
             kept: dict[OfferedKind, SetCounts] = {}
-            for kind, start in zip(OFFERED, range(3, len(sections), 4), strict=True):
-                numbers = [unpack_numbers("I", each) for each in sections[start + 1 : start + 4]]
-                kept[kind] = SetCounts(unpack_texts(sections[start]), *numbers)
+            for kind, (texts, *numbers) in zip(OFFERED, batched(sections[3:], 4, strict=True), strict=True):
+                kept[kind] = SetCounts(unpack_texts(texts), *(unpack_numbers("I", each) for each in numbers))
         return cls(group_id, sets, kept)
 
 
-def _kept(uses: Uses, sets: Sequence[frozenset[str]]) -> SetCounts:
-    """Return the entries of a kind to keep, in their order."""
-    if len(uses.entries) <= FEW_ENTRIES:
-        counts = UseCounts(uses, sets).of_entries(range(len(uses.entries)))
-        if _fits(counts):
-            return counts
-    soonest, counted = _candidates(uses, sets)
-    ordered = sorted(soonest, key=lambda entry: (soonest[entry], entry))
-    taken = accumulate(_weight(counted, entry) for entry in ordered)
-    return counted.of_entries(sorted(compress(ordered, (bytes_taken <= KIND_BYTES for bytes_taken in taken))))
+def _checksum_of(parameter_of: Mapping[str, str]) -> int:
+    return checksum_of(json.dumps(sorted(parameter_of.items())).encode())
 
 
-def _candidates(uses: Uses, sets: Sequence[frozenset[str]]) -> tuple[dict[int, tuple[int, int]], UseCounts]:
-    """Return the entries that can be among somebody's first hundred (see above), each with how soon it is one.
-
-    The second are their counts, and maybe those of others.
-    """
-    totals = [1] * len(uses.entries)
-    if len(uses.places) > len(totals):
-        tally = Counter(uses.places)
-        totals = list(map(tally.__getitem__, range(len(totals))))
-    sooner: dict[int, tuple[int, int]] = {}
-    hundredth: dict[str, int] = {}
-    room = cache(lambda entry: wire_bytes(uses.entries[entry]))
-    best_of, looked_at = _firsts(uses, totals, sets)
-    for department, best in best_of.items():
-        first, least = _fitting(best, room)
-        if department is not None:
-            hundredth[department] = least
-        for position, entry in enumerate(first):
-            sooner[entry] = min(sooner.get(entry, (position, 0)), (position, 0))
-    lowest = max(2, min(hundredth.values(), default=0))
-    often = [entry for entry, total in enumerate(totals) if total >= lowest and entry not in sooner]
-    counted = UseCounts(uses.of(often), sets) if often else looked_at
-    for entry in often:
-        own_sets = [sets[place] for place, _ in counted.of(entry)]
-        if len(own_sets) > 1 and (
-            not all(own_sets) or any(totals[entry] >= hundredth[each] for each in chain.from_iterable(own_sets))
-        ):
-            sooner[entry] = OPTIONS_MAX, -totals[entry]
-    return sooner, looked_at if looked_at.holds(sooner) else UseCounts(uses.of(sooner), sets)
+def _uses(view: TextsView, kind: OfferedKind, parameter_of: Mapping[str, str]) -> Uses:
+    return view.grouped_uses("parameter_fields", parameter_of) if kind == "parameters" else view.uses(kind)
 
 
-type _First = list[tuple[int, int]]
-"""The first hundred entries of a class, each behind how often the class uses it, negated."""
+def _entries_in(kind: OfferedKind, parameter_of: Mapping[str, str]) -> Callable[[Entries], Iterable[str]]:
+    """Return a function from the entries of a persona to those of a kind."""
+    if kind != "parameters":
+        return itemgetter(KINDS.index(kind))
+    of_fields = itemgetter(KINDS.index("parameter_fields"))
+    return lambda row: {parameter_of[each] for each in of_fields(row) if each in parameter_of}
 
 
-def _firsts(
-    uses: Uses, totals: Sequence[int], sets: Sequence[frozenset[str]]
-) -> tuple[dict[str | None, _First], UseCounts]:
-    """Return the first hundred of every class: of each department, and None of who has none; and the counts for most.
+def _revised(
+    kind: OfferedKind, kept: Kept, view: TextsView, parameter_of: Mapping[str, str], revision: Revision
+) -> Kept:
+    """Return what is kept of a kind after a revision; without bounds if that cannot be told by the changes."""
+    before, bounds = kept
+    changes = revision.changes(_entries_in(kind, parameter_of))
+    if bounds is None:
+        return kept
+    if bounds != _ALL_KEPT and kind != "parameters":
+        unknown = changes.keys() - set(before.entries)
+        # Their other uses were not kept. A loss of what ranked too low changes nothing.
+        gained = {entry for entry in unknown if max(changes[entry].values()) > 0}
+        changes = {entry: change for entry, change in changes.items() if entry not in unknown}
+        changes |= revision.counted(view.uses_of(kind, gained))
+    counts = carried_on(before, changes)
+    if counts is None:
+        return Kept(before, None)
+    if bounds != _ALL_KEPT:
+        counts = counts.of_entries(list(compress(count(), _reaches(counts, revision.sets, bounds))))
+    return Kept(counts, bounds)
 
-    No class uses an entry more often than all do together. So, by how often they are used in all, only the first few
-    entries must be looked at for a class whose hundredth of them comes before all that are left. For the other classes
-    all is looked at that they use.
-    """
-    order = sorted(range(len(totals)), key=list(map(neg, totals)).__getitem__)
-    looked_at, left = order[:LOOKED_AT_FIRST], order[LOOKED_AT_FIRST:]
+
+def _kept(counts: SetCounts, sets: Sequence[frozenset[str]]) -> Kept:
+    """Return the entries of a kind to keep, of the counts of all."""
+    if _are_few(counts):
+        return Kept(counts, _ALL_KEPT)
+    best_of, room = _best(counts, sets, _SECTIONS_KEPT * OPTIONS_MAX), _room(counts)
+    bounds = {department: _filled(counts, best, room, _SECTIONS_KEPT) for department, best in best_of.items()}
+    chosen = list(compress(range(len(counts.entries)), _reaches(counts, sets, bounds)))
+    kept = counts.of_entries(chosen)
+    if _bytes_of(kept) <= KIND_BYTES:
+        return Kept(kept, bounds)
+    soonest: dict[int, int] = {}
+    for best in best_of.values():
+        for place, (_, entry) in enumerate(best):
+            soonest[entry] = min(soonest.get(entry, place), place)
+    totals = counts.totals()
+    ordered = sorted(chosen, key=lambda entry: (soonest.get(entry, len(totals)), -totals[entry], entry))
+    taken = accumulate(room(entry) + _PAIR_BYTES * counts.lengths[entry] for entry in ordered)
+    return Kept(counts.of_entries(sorted(compress(ordered, (each <= KIND_BYTES for each in taken)))), None)
+
+
+def _best(counts: SetCounts, sets: Sequence[frozenset[str]], number: int) -> dict[str, list[tuple[int, int]]]:
+    """Return so many entries that each class uses most, each behind how often it does, negated."""
     everywhere: dict[int, int] = {}
     within: dict[str, dict[int, int]] = {department: {} for each in sets for department in each}
-
-    def look_at(counted: UseCounts) -> None:
-        for entry, place, times in counted.uses():
-            if not sets[place]:
-                everywhere[entry] = times
-            for department in sets[place]:
-                own = within[department]
-                own[entry] = own.get(entry, 0) + times
-
-    def firsts() -> dict[str | None, _First]:
-        # An entry that is not among the first everywhere is among those of a department only if that uses it itself.
-        everyone = nsmallest(OPTIONS_MAX, ((-times, entry) for entry, times in everywhere.items()))
-        found: dict[str | None, _First] = {None: everyone}
-        for department, own in within.items():
-            seen = ((-times - everywhere.get(entry, 0), entry) for entry, times in own.items())
-            others = (each for each in everyone if each[1] not in own)
-            found[department] = nsmallest(OPTIONS_MAX, chain(seen, others))
-        return found
-
-    counted = UseCounts(uses.of(looked_at), sets)
-    look_at(counted)
-    found = firsts()
-    if left:
-        best_left = (-totals[left[0]], left[0])
-        unsure = {each for each, first in found.items() if len(first) < OPTIONS_MAX or first[-1] > best_left}
-        if unsure:
-            # Of the others some is looked at too, and not all: there it can only be too low to matter.
-            used_by = [not each or not unsure.isdisjoint(each) for each in sets]
-            some = uses.of(left)
-            some = some.where(map(used_by.__getitem__, some.sets))
-            look_at(UseCounts(some, sets))
-            found = firsts()
-    return found, counted
+    for entry, place, times in counts.uses():
+        if not sets[place]:
+            everywhere[entry] = times
+        for department in sets[place]:
+            own = within[department]
+            own[entry] = own.get(entry, 0) + times
+    # An entry that is not among the best everywhere is among those of a department only if that uses it itself.
+    everyone = nsmallest(number, ((-times, entry) for entry, times in everywhere.items()))
+    found = {_NO_DEPARTMENT: everyone}
+    for department, own in within.items():
+        seen = ((-times - everywhere.get(entry, 0), entry) for entry, times in own.items())
+        found[department] = nsmallest(number, chain(seen, (each for each in everyone if each[1] not in own)))
+    return found
 
 
-def _fitting(best: _First, room: Callable[[int], int]) -> tuple[list[int], int]:
-    """Return the first entries of a class up to the one at which a section is full, and how often that one is used.
-
-    Where all of them find room, the second is 0. ``room`` says how many bytes of a section an entry takes.
-    """
-    first = [entry for _, entry in best]
-    fitting = sum(1 for taken in accumulate(map(room, first)) if taken <= SECTION_BYTES)
-    full = fitting < len(first) or len(first) == OPTIONS_MAX
-    return first[: fitting + 1], -best[min(fitting, len(best) - 1)][0] if full else 0
+def _filled(counts: SetCounts, best: Sequence[tuple[int, int]], room: Callable[[int], int], sections: int) -> Rank:
+    """Return the rank of the entry with which these fill so many sections, or the last one if they do not."""
+    fitting = sum(1 for taken in accumulate(room(entry) for _, entry in best) if taken <= sections * SECTION_BYTES)
+    if fitting == len(best) < sections * OPTIONS_MAX:
+        return _LAST
+    negated, entry = best[min(fitting, len(best) - 1)]
+    return negated, counts.entries[entry]
 
 
-def _fits(counts: SetCounts) -> bool:
-    """Tell whether all entries of a kind are kept, without a look at who ranks where."""
-    return len(counts.entries) <= FEW_ENTRIES and sum(map(_bytes_of, counts.entries, counts.lengths)) <= KIND_BYTES
+def _reaches(counts: SetCounts, sets: Sequence[frozenset[str]], bounds: Bounds) -> Iterator[bool]:
+    """Tell of each entry whether it would rank as high as the bound of a class that sees it, by all of its uses."""
+    # Whoever has a department sees more than who has none, so the bound of the latter is the last.
+    last = bounds[_NO_DEPARTMENT]
+    reach = cache(lambda place: max((bounds.get(each, last) for each in sets[place]), default=last))
+    for entry, total, part in zip(counts.entries, counts.totals(), counts.parts(), strict=True):
+        yield (-total, entry) <= max(map(reach, counts.sets[part]))
 
 
-def _weight(counted: UseCounts, entry: int) -> int:
-    own = counted.pairs_of(entry)
-    return _bytes_of(counted.entries[entry], own.stop - own.start)
+def _is_exact(kept: Kept, sets: Sequence[frozenset[str]]) -> bool:
+    """Tell whether the kept entries give every caller the section that all entries would give."""
+    counts, bounds = kept
+    if bounds is None or _bytes_of(counts) > KIND_BYTES:
+        return False
+    if bounds == _ALL_KEPT:
+        return _are_few(counts)
+    room = _room(counts)
+    return all(
+        _filled(counts, best, room, 1) <= bounds.get(department, bounds[_NO_DEPARTMENT])
+        for department, best in _best(counts, sets, OPTIONS_MAX).items()
+    )
 
 
-def _bytes_of(entry: str, pairs: int) -> int:
-    return wire_bytes(entry) + _PAIR_BYTES * pairs
+def _are_few(counts: SetCounts) -> bool:
+    return len(counts.entries) <= FEW_ENTRIES and _bytes_of(counts) <= KIND_BYTES
+
+
+def _room(counts: SetCounts) -> Callable[[int], int]:
+    """Return a function that tells how many bytes of a section an entry takes."""
+    return cache(lambda entry: wire_bytes(counts.entries[entry]))
+
+
+def _bytes_of(counts: SetCounts) -> int:
+    return sum(map(wire_bytes, counts.entries)) + _PAIR_BYTES * len(counts.sets)

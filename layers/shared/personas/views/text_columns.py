@@ -5,13 +5,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, chain, compress, count, pairwise, repeat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, count, pairwise, repeat, starmap
 from operator import add, floordiv, itemgetter, mod, mul
 from typing import Any, Final, NamedTuple
 
-from personas.contract.persona_fields import LINK_FIELDS, TEXT_FIELDS, LinkKind, PersonaField, TextField, TextKind
-from personas.domain.persona import Persona
+from personas.domain.entries import KINDS, Entries, Move
 from personas.search.columns import Runs, gathered
 from personas.search.object_format import (
     SnapshotDamaged,
@@ -23,19 +22,9 @@ from personas.search.object_format import (
     unpack_texts,
 )
 
-type Kind = TextKind | LinkKind
-
-TEXT_KINDS: Final = tuple(field.kind for field in TEXT_FIELDS)
-KINDS: Final[Sequence[Kind]] = (*TEXT_KINDS, *(field.kind for field in LINK_FIELDS))
-
 _LOOKED_AT: Final = 4096
 SECTIONS: Final = 3
 """The sections of an object that a column takes."""
-
-type Entries = tuple[tuple[str, ...], ...]
-"""The entries of one persona, a tuple for each of ``KINDS``."""
-type Move = tuple[Entries | None, Entries | None]
-"""The entries of a persona before it was written and after; None where there was none."""
 
 
 class Column(NamedTuple):
@@ -53,9 +42,14 @@ class Column(NamedTuple):
         """Return the column of no personas."""
         return cls(array("B"), array("I"), [])
 
-    def starts(self) -> array[int]:
+    @property
+    def is_single(self) -> bool:
+        """True if each persona has one entry."""
+        return self.lengths.tobytes().count(1) == len(self.lengths)
+
+    def starts(self) -> Sequence[int]:
         """Return the place in ``codes`` at which each persona's entries start, and the last one's end."""
-        return array("I", accumulate(self.lengths, initial=0))
+        return range(len(self.lengths) + 1) if self.is_single else array("I", accumulate(self.lengths, initial=0))
 
     def entries(self, start: int, stop: int) -> tuple[str, ...]:
         """Return the entries at these places."""
@@ -78,28 +72,28 @@ class Column(NamedTuple):
         return members, array("I", map(place_of.__getitem__, own))
 
     def merged(
-        self, kept: Runs, gone: Sequence[int], starts: array[int], added: Sequence[tuple[str, ...]]
+        self, gone: Iterable[tuple[str, ...]], added: Sequence[tuple[str, ...]], order: Runs
     ) -> tuple[Column, list[str]]:
-        """Return a column of the personas that are ``kept`` and of the ``added`` behind them, and its unused values.
+        """Return the column of its personas and of the ``added`` behind them in ``order``, and its unused values.
 
-        ``gone`` are the other personas, ``starts`` those of this column.
+        ``order`` leaves out some personas; their entries are ``gone``.
         """
         lengths, codes, values = self.lengths, self.codes, self.values
         new: list[str] = []
-        released = set[int]().union(*(codes[starts[place] : starts[place + 1]] for place in gone))
-        if gone:
-            codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in kept])
-            lengths = gathered(lengths, kept)
+        released = {bisect_left(values, entry) for entry in chain.from_iterable(gone)}
         if added:
             code_of: dict[str, int] = {}
             for entry in dict.fromkeys(chain.from_iterable(added)):
-                code = bisect_left(values, entry)
-                if code == len(values) or values[code] != entry:
+                code = place_in(values, entry)
+                if code is None:
                     code = len(values) + len(new)
                     new.append(entry)
                 code_of[entry] = code
             lengths = lengths + array("B", map(len, added))
             codes = codes + array("I", map(code_of.__getitem__, chain.from_iterable(added)))
+        starts = Column(lengths, codes, values).starts()
+        codes = gathered(codes, [(starts[start], starts[stop]) for start, stop in order])
+        lengths = gathered(lengths, order)
         for first in range(0, len(codes), _LOOKED_AT):
             if not released:
                 break
@@ -147,53 +141,51 @@ def _replaced(old: Sequence[str], dropped: Iterable[int], new: Sequence[str]) ->
     return values, places
 
 
-def runs_between(gone: Sequence[int], end: int) -> Runs:
-    """Return what is left of the numbers up to ``end`` without those that are ``gone``, which are sorted."""
-    return [
-        (start, stop)
-        for start, stop in zip((0, *(each + 1 for each in gone)), (*gone, end), strict=True)
-        if start < stop
-    ]
+def place_in(values: Sequence[str], entry: str) -> int | None:
+    """Return the place of an entry in sorted values, or None."""
+    place = bisect_left(values, entry)
+    return place if place < len(values) and values[place] == entry else None
 
 
-def entries_of(persona: Persona) -> Entries:
-    """Return the entries of a persona; its departments are sorted."""
-    entries = {field.kind: _entries(field, value) for field, value in persona.form.items()}
-    return tuple(map(entries.__getitem__, KINDS))
+def in_order(gone: Iterable[int], inserted: Iterable[int], end: int) -> Runs:
+    """Return the numbers up to ``end`` without those that are ``gone``, and the next ones before the ``inserted``.
+
+    The n-th number from ``end`` on comes before the n-th of the inserted places, which are sorted.
+    """
+    runs: list[tuple[int, int]] = []
+
+    def add(start: int, stop: int) -> None:
+        if runs and runs[-1][1] == start:
+            runs[-1] = runs[-1][0], stop
+        elif start < stop:
+            runs.append((start, stop))
+
+    at = 0
+    added = ((place, place, number) for number, place in enumerate(inserted, end))
+    for start, stop, number in sorted([*added, *((place, place + 1, -1) for place in gone)]):
+        add(at, start)
+        if number >= 0:
+            add(number, number + 1)
+        at = stop
+    add(at, end)
+    return runs
 
 
-def _entries(field: PersonaField, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(field, TextField):
-        return tuple(dict.fromkeys([text.text for text in value])) if field.many else (value.text,)
-    if not field.many:
-        return (value,)
-    return tuple(sorted(set(value)) if field.kind == "departments" else dict.fromkeys(value))
+def by_kind(rows: Sequence[Entries]) -> Sequence[Sequence[tuple[str, ...]]]:
+    """Return the entries of personas by ``KINDS``, and within each kind by persona."""
+    return list(zip(*rows, strict=True)) if rows else [()] * len(KINDS)
 
 
 class Uses(NamedTuple):
     """All uses of the entries of a kind by personas.
 
     A use is the place of the entry in ``entries``, which are sorted, and the place of the persona's set of departments
-    in `TextsView.sets`. An entry that is used once is used by one persona.
+    in `TextsView.sets`.
     """
 
     entries: Sequence[str]
     places: Sequence[int]
     sets: Sequence[int]
-
-    def of(self, entries: Iterable[int]) -> Uses:
-        """Return the uses of some of the entries, which keep their places."""
-        wanted = bytearray(len(self.entries))
-        for entry in entries:
-            wanted[entry] = 1
-        return self.where(map(wanted.__getitem__, self.places))
-
-    def where(self, wanted: Iterable[object]) -> Uses:
-        """Return some of the uses: ``wanted`` says of each whether it is one."""
-        mask = list(wanted)
-        return Uses(self.entries, array("I", compress(self.places, mask)), array("I", compress(self.sets, mask)))
 
 
 class SetCounts(NamedTuple):
@@ -202,7 +194,7 @@ class SetCounts(NamedTuple):
     A set is a place among the sets of departments that personas have.
     """
 
-    entries: list[str]
+    entries: Sequence[str]
     lengths: array[int]
     sets: array[int]
     counts: array[int]
@@ -212,110 +204,125 @@ class SetCounts(NamedTuple):
         """Return the counts of no entries."""
         return cls([], array("I"), array("I"), array("I"))
 
+    @classmethod
+    def of(cls, uses: Uses, sets: int) -> SetCounts:
+        """Count the uses of entries by so many sets."""
+        # Single numbers are counted and sorted faster than tuples.
+        step = max(1, sets)
+        counted = Counter(map(add, map(mul, uses.places, repeat(step)), uses.sets))
+        pairs = sorted(counted)
+        lengths = Counter(map(floordiv, pairs, repeat(step)))
+        return cls(
+            uses.entries,
+            array("I", map(lengths.__getitem__, range(len(uses.entries)))),
+            array("I", map(mod, pairs, repeat(step))),
+            array("I", map(counted.__getitem__, pairs)),
+        )
 
-class ParameterUses(NamedTuple):
-    """The checksum of the links from parameter fields to their parameters, and how many uses these had in all."""
-
-    links: int
-    uses: int
-
-
-class UseCounts:
-    """The entries of a kind, sorted, each with how many personas of each set use it.
-
-    A *pair* is ``entry * step + set`` by their places: single numbers are counted and sorted faster than tuples.
-    """
-
-    def __init__(self, uses: Uses, sets: Sequence[frozenset[str]]) -> None:
-        self.step = max(1, len(sets))
-        counts = Counter(map(add, map(mul, uses.places, repeat(self.step)), uses.sets))
-        self.entries = uses.entries
-        self.pairs: Sequence[int] = sorted(counts)
-        self.times = array("I", map(counts.__getitem__, self.pairs))
-
-    def pairs_of(self, entry: int) -> slice:
-        """Return the places of the pairs of an entry."""
-        start = bisect_left(self.pairs, entry * self.step)
-        return slice(start, bisect_left(self.pairs, (entry + 1) * self.step, start))
-
-    def of(self, entry: int) -> Iterable[tuple[int, int]]:
-        """Return the sets that use an entry, and how often."""
-        own = self.pairs_of(entry)
-        return zip(map(mod, self.pairs[own], repeat(self.step)), self.times[own], strict=True)
-
-    def holds(self, entries: Iterable[int]) -> bool:
-        """Tell whether the uses of all these entries were counted."""
-        return {pair // self.step for pair in self.pairs}.issuperset(entries)
+    def parts(self) -> Iterator[slice]:
+        """Yield where the sets and counts of each entry lie."""
+        return starmap(slice, pairwise(accumulate(self.lengths, initial=0)))
 
     def uses(self) -> Iterator[tuple[int, int, int]]:
-        """Yield every entry with every set that uses it, and how often."""
-        steps = repeat(self.step)
-        return zip(map(floordiv, self.pairs, steps), map(mod, self.pairs, steps), self.times, strict=False)
+        """Yield the place of every entry with every set that uses it, and how often."""
+        return zip(chain.from_iterable(map(repeat, count(), self.lengths)), self.sets, self.counts, strict=True)
 
-    def of_entries(self, places: Sequence[int]) -> SetCounts:
-        """Return the counts of the entries at these places."""
-        own = list(map(self.pairs_of, places))
-        pairs = chain.from_iterable(map(self.pairs.__getitem__, own))
+    def totals(self) -> list[int]:
+        """Return how often each entry is used by all sets."""
+        return [sum(self.counts[part]) for part in self.parts()]
+
+    def of_entries(self, places: Collection[int]) -> SetCounts:
+        """Return the counts of the entries at these places, which are sorted."""
+        parts = list(self.parts())
+        runs = [(parts[place].start, parts[place].stop) for place in places]
         return SetCounts(
             [self.entries[place] for place in places],
-            array("I", (each.stop - each.start for each in own)),
-            array("I", map(mod, pairs, repeat(self.step))),
-            gathered(self.times, [(each.start, each.stop) for each in own]),
+            array("I", (self.lengths[place] for place in places)),
+            gathered(self.sets, runs),
+            gathered(self.counts, runs),
         )
 
 
-class Revision:
-    """The kinds of which all entries are kept, carried on by the personas that have moved from set to set.
+type Rank = tuple[int, str]
+"""The place of an entry in an order: how often it is used, negated, and the entry itself."""
+type Bounds = Mapping[str, Rank]
+"""The rank up to which the entries of a class of callers are kept, by class."""
 
-    Until all of them have, sets are numbered among the old ones and the new ones together.
+
+class Completeness(NamedTuple):
+    """The bounds of each kind in a companion: None where they say nothing of the entries that are not kept.
+
+    ``links`` is the checksum of the links from parameter fields to their parameters, by which these were counted.
     """
 
-    def __init__(self, old: Sequence[frozenset[str]], new: Sequence[frozenset[str]], moves: Sequence[Move]) -> None:
-        rows = [(sign, row) for move in moves for sign, row in zip((-1, 1), move, strict=True) if row is not None]
+    links: int
+    bounds: Mapping[str, Bounds | None]
+
+    @classmethod
+    def of(cls, links: int, bounds: Mapping[str, Mapping[str, Sequence[Any]] | None]) -> Completeness:
+        """Return what JSON has made lists of."""
+        ranks: dict[str, Bounds | None] = {}
+        for kind, own in bounds.items():
+            ranks[kind] = None if own is None else {name: (times, entry) for name, (times, entry) in own.items()}
+        return cls(links, ranks)
+
+
+class Revision:
+    """The changes of counts by the personas that have moved from set to set."""
+
+    def __init__(self, old: Sequence[frozenset[str]], moves: Iterable[Move]) -> None:
+        place_of = dict(zip(old, count(), strict=False))
         set_of = itemgetter(KINDS.index("departments"))
-        moved = [frozenset(set_of(row)) for _, row in rows]
-        place_of = dict(zip(sorted({*old, *new, *moved}, key=sorted), count(), strict=False))
-        self._moves = [(sign, row, place_of[own]) for (sign, row), own in zip(rows, moved, strict=True)]
-        self._place_of_old = array("I", map(place_of.__getitem__, old))
-        self._new_place = array("I", bytes(4 * len(place_of)))
-        for place, each in enumerate(new):
-            self._new_place[place_of[each]] = place
+        self._moves = [
+            (sign, row, place_of.setdefault(frozenset(set_of(row)), len(place_of)))
+            for move in moves
+            for sign, row in zip((-1, 1), move, strict=True)
+            if row is not None
+        ]
+        self._place_of = place_of
 
-    def of(
-        self,
-        before: SetCounts,
-        entries_of: Callable[[Entries], Iterable[str]],
-        used: tuple[Sequence[str], int] | None = None,
-    ) -> SetCounts | None:
-        """Return the entries of a kind as they are now; None where those before cannot have been all.
+    @property
+    def sets(self) -> Sequence[frozenset[str]]:
+        """The old sets and, behind them, the new ones."""
+        return list(self._place_of)
 
-        ``entries_of`` returns those of a persona. ``used`` are those of all personas, and how many uses they have.
-        """
+    def changes(self, entries_of: Callable[[Entries], Iterable[str]]) -> dict[str, Counter[int]]:
+        """Return the change of each entry's counts, by set; ``entries_of`` returns the entries of a persona."""
         changes: defaultdict[str, Counter[int]] = defaultdict(Counter)
         for sign, row, place in self._moves:
             for entry in entries_of(row):
                 changes[entry][place] += sign
-        old_sets = array("I", map(self._place_of_old.__getitem__, before.sets))
-        runs = dict(zip(before.entries, pairwise(accumulate(before.lengths, initial=0)), strict=True))
-        entries, lengths, all_sets, all_counts = list[str](), array("I"), array("I"), array("I")
-        for entry in sorted({*runs, *changes}):
-            own = slice(*runs.get(entry, (0, 0)))
-            sets, counts = old_sets[own], before.counts[own]
-            for place, change in changes.get(entry, {}).items():
-                at = bisect_left(sets, place)
-                if at == len(sets) or sets[at] != place:
-                    sets.insert(at, place)
-                    counts.insert(at, 0)
-                if counts[at] + change < 0:
-                    return None
-                counts[at] += change
-                if not counts[at]:
-                    del sets[at], counts[at]
-            if sets:
-                entries.append(entry)
-                lengths.append(len(sets))
-                all_sets += sets
-                all_counts += counts
-        if used and (entries, sum(all_counts)) != used:
-            return None
-        return SetCounts(entries, lengths, array("I", map(self._new_place.__getitem__, all_sets)), all_counts)
+        return changes
+
+    def counted(self, uses: Mapping[str, Counter[frozenset[str]]]) -> dict[str, Counter[int]]:
+        """Return the counts of entries by the places of their sets."""
+        places = self._place_of
+        return {
+            entry: Counter({places.setdefault(own_set, len(places)): times for own_set, times in counts.items()})
+            for entry, counts in uses.items()
+        }
+
+
+def carried_on(before: SetCounts, changes: Mapping[str, Counter[int]]) -> SetCounts | None:
+    """Return counts after changes; None where there are fewer uses than are to be taken away."""
+    parts = dict(zip(before.entries, before.parts(), strict=True))
+    entries, lengths, all_sets, all_counts = list[str](), array("I"), array("I"), array("I")
+    for entry in sorted({*parts, *changes}):
+        own = parts.get(entry, slice(0, 0))
+        sets, counts = before.sets[own], before.counts[own]
+        for place, change in changes.get(entry, {}).items():
+            at = bisect_left(sets, place)
+            if at == len(sets) or sets[at] != place:
+                sets.insert(at, place)
+                counts.insert(at, 0)
+            if counts[at] + change < 0:
+                return None
+            counts[at] += change
+            if not counts[at]:
+                del sets[at], counts[at]
+        if sets:
+            entries.append(entry)
+            lengths.append(len(sets))
+            all_sets += sets
+            all_counts += counts
+    return SetCounts(entries, lengths, all_sets, all_counts)
