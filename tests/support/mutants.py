@@ -15,12 +15,11 @@ import sys
 import tomllib
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
-from statistics import mean
 from typing import Final
 
 from support.mutation import Mutant
@@ -105,13 +104,17 @@ def _trials(
     reaches: Sequence[Reach],
 ) -> Iterator[Trial]:
     before = _outcomes() if chosen.again else {}
+    called: defaultdict[str, set[str]] = defaultdict(set)
+    for each in reaches:
+        called[each.file] |= each.functions
     for module in modules:
+        nearest = _nearest(module, called)
         lines = _changed_lines(module, chosen.changed) if chosen.changed else None
         named = equivalent.get(module.path, {})
         mutants = [each for each in module.mutants if lines is None or each.line in lines]
         for mutant in sample(mutants, chosen.sample, chosen.seed) if chosen.sample else mutants:
             if mutant.name not in named and not before.get((module.path, mutant.name)):
-                yield _trial(module, mutant, reaches, chosen.seconds)
+                yield _trial(module, mutant, reaches, nearest, chosen.seconds)
 
 
 def sample(mutants: Sequence[Mutant], number: int, seed: int) -> list[Mutant]:
@@ -128,21 +131,32 @@ def _changed_lines(module: Module, commit: str) -> set[int]:
     return {line for first, count in hunks for line in range(int(first), int(first) + int(count or 1))}
 
 
-def _trial(module: Module, mutant: Mutant, reaches: Sequence[Reach], seconds_max: float) -> Trial:
+def _trial(
+    module: Module, mutant: Mutant, reaches: Sequence[Reach], nearest: Collection[str], seconds_max: float
+) -> Trial:
     """Return a mutant with the fastest of the tests that reach it.
 
-    Code that runs at import is reached by the tests of the two files of which the most reach the module.
+    Code that runs at import is reached by the tests of the ``nearest`` files.
     """
-    place = f"{module.path}:{mutant.place}"
-    reaching = [each for each in reaches if place in each.functions]
-    if not mutant.place:
-        share: defaultdict[str, list[bool]] = defaultdict(list)
-        for each in reaches:
-            share[each.file].append(any(name.startswith(place) for name in each.functions))
-        files = sorted(share, key=lambda file: mean(share[file]))[-FILES_MAX:]
-        reaching = [each for each in reaches if each.file in files and any(share[each.file])]
+    if mutant.place:
+        reaching = [each for each in reaches if f"{module.path}:{mutant.place}" in each.functions]
+    else:
+        reaching = [each for each in reaches if each.file in nearest]
     seconds = list(accumulate(each.seconds for each in reaching))
     return Trial(module, mutant, reaching[: max(1, bisect_right(seconds, seconds_max))], len(reaching))
+
+
+def _nearest(module: Module, called: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the files of tests that are to notice a change of what runs at import, by what each file calls."""
+    name = ".".join(("personas", *Path(module.path).with_suffix("").parts))
+    ranks = {
+        file: (
+            name in (ROOT / file).read_text(encoding="utf-8"),
+            sum(function.startswith(f"{module.path}:") for function in functions),
+        )
+        for file, functions in called.items()
+    }
+    return sorted(ranks, key=ranks.__getitem__)[-FILES_MAX:]
 
 
 def _outcomes() -> dict[tuple[str, str], str]:

@@ -318,7 +318,8 @@ class TestLabel:
         assert twins.label("voices", NOBODY) == "Alto"
 
     def test_is_never_empty(self) -> None:
-        nameless = catalogue_of({"icons": {STAR: icon("", "star")}})
+        # Given two icons of one value, of which one has no name
+        nameless = catalogue_of({"icons": {STAR: icon("", "star"), NOBODY: icon("Sun", "star")}})
 
         assert nameless.label("icons", STAR) == "star"
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Final
 
 import pytest
@@ -84,3 +85,48 @@ def test_the_other_columns_hold_no_text(row: dict[str, str]) -> None:
         "active_flag": "true",
         "version": "7",
     }
+
+
+def test_fields_that_are_empty_are_empty_cells() -> None:
+    # Given a persona of which only the name and an example are there, and its copy
+    bare = Form(name=Text(NOBODY, "Ada"), examples=(Text(NOBODY, "Hm."), Text(NOBODY, "So?")))
+    personas = [
+        Persona(id=each, form=bare, created_at=LOADED_AT, updated_at=LOADED_AT, version=1) for each in (GROUP, NOBODY)
+    ]
+    # When
+    records = [record_of(Entry(each.id, 1, each)) for each in personas]
+    lines = CsvLines(catalogue_of()).of(columns_of(records))
+    # Then
+    assert lines == f"{GROUP},Ada,,,,,false,,,Hm.|So?,,1\r\n{NOBODY},Ada,,,,,false,,,Hm.|So?,,1\r\n"
+
+
+def test_columns_are_called_and_described_for_people() -> None:
+    assert [each.label for each in IMPORT_FIELDS] == [
+        *("Name", "Description", "Color", "Icon", "Instructions", "Active", "Departments", "Parameter fields"),
+        *("Examples", "Voices"),
+    ]
+    sentence = re.compile(r"[A-Z][a-z ].*\.")
+    assert [each.description for each in IMPORT_FIELDS if not sentence.fullmatch(each.description)] == []
+
+
+def test_columns_tell_what_is_needed_and_how_much_of_it() -> None:
+    assert [each.key for each in IMPORT_FIELDS if each.required] == ["name", "color", "icon", "instructions"]
+    assert {each.key for each in IMPORT_FIELDS if each.multi} == {
+        *("departments", "parameter_fields", "examples", "voices")
+    }
+    assert {each.key: each.type for each in IMPORT_FIELDS if each.type != "string"} == {"active_flag": "boolean"}
+
+
+def test_columns_have_examples() -> None:
+    assert [each.example for each in IMPORT_FIELDS] == [
+        "Confused student",
+        "Has missed two weeks and cannot follow.",
+        "Teal",
+        "Mortarboard",
+        "You are a student who is too shy to ask.",
+        "true",
+        "Customer Care,Education",
+        "Complete beginner,Anxious",
+        "I do not get it.,Can you say that again?",
+        "Warm alto,Clear tenor",
+    ]

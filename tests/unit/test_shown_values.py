@@ -1,7 +1,8 @@
 """Values of fields by name."""
 
+from personas.contract.persona_fields import BY_NAME
 from personas.domain.persona import Form
-from personas.domain.shown_values import values_of
+from personas.domain.shown_values import value_of, values_of
 from personas.domain.text import Text
 from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NOBODY, STAR, TEAL, catalogue_of, color
 
@@ -40,6 +41,9 @@ class TestValues:
             "examples": ["Hm.", "So?"],
             "voices": [{"id": ALTO, "name": "Alto"}],
         }
+
+    def test_of_a_field_of_texts_are_a_list(self) -> None:
+        assert value_of(BY_NAME["examples"], form(examples=(text("Hm."),)), CATALOGUE) == ["Hm."]
 
     def test_what_is_not_selected_is_null_or_empty(self) -> None:
         values = values_of(Form(), CATALOGUE).model_dump()

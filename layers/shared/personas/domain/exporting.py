@@ -42,7 +42,7 @@ class CsvLines:
         labels = self._labels[field.kind]
         if field.many:
             return ([label for each in ids if (label := labels[each])] for ids in values)
-        return (each and labels[each] for each in values)
+        return (labels[each] for each in values)
 
 
 class _Labels(dict[str, str | None]):
