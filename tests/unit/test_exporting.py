@@ -106,7 +106,7 @@ def test_columns_are_called_and_described_for_people() -> None:
         *("Examples", "Voices"),
     ]
     sentence = re.compile(r"[A-Z][a-z ].*\.")
-    assert [each.description for each in IMPORT_FIELDS if not sentence.fullmatch(each.description)] == []
+    assert [each.description for each in IMPORT_FIELDS if not sentence.fullmatch(each.description or "")] == []
 
 
 def test_columns_tell_what_is_needed_and_how_much_of_it() -> None:

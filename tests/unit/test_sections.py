@@ -469,8 +469,8 @@ class TestWhole:
         assert found["resources"] == [told]
         assert found["current" if kind == "examples" else "resource"] == ([told] if kind == "examples" else told)
 
-    def test_sections_without_options_are_shown_where_a_text_is_typed_in_or_a_flag_set(self) -> None:
-        # Given a library without any entries
+    def test_of_an_empty_library_those_are_shown_that_need_no_entry(self) -> None:
+        # Given a library without any entries, which has the active flag all the same
         bare = build_form(Form(), Catalogue(GROUP, {}), caller_of("superadmin"), GetPersonaRequest(), NOT_REFRESHED)
 
         assert {kind for kind, each in bare.sections.items() if each.show} == {

@@ -38,7 +38,7 @@ SECTIONS: Final[Mapping[str, SectionSpec]] = {
     "instructions": SectionSpec(
         sections.PersonaInstructionSection, _texts("instructions", wire.Instruction, "template"), always=True
     ),
-    "flags": SectionSpec(sections.PersonaFlagSection, Choices.flags, always=True),
+    "flags": SectionSpec(sections.PersonaFlagSection, Choices.flags),
     "departments": SectionSpec(sections.PersonaDepartmentSection, Choices.departments),
     "parameter_fields": SectionSpec(sections.PersonaParameterFieldSection, Choices.parameter_fields),
     "examples": SectionSpec(sections.PersonaExampleSection, _texts("examples", wire.Example, "example")),
