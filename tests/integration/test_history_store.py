@@ -64,7 +64,8 @@ def history(table: HistoryTable) -> HistoryStore:
 
 def record(version: int, minute: int = 0, **fields: Any) -> VersionRecord:
     at = (NOW + timedelta(minutes=minute)).isoformat()
-    return VersionRecord(**{"version": version, "kind": "updated", "at": at, "changed": ("name",), **fields})
+    whole = {"kind": "updated", "changed_by": None, "mcp": False, "changed": ("name",), "restored_from": None}
+    return VersionRecord(**{"version": version, "at": at, "department_ids": (), **whole, **fields})
 
 
 def put(history: HistoryStore, what: VersionRecord, name: str = "Ada", ends: timedelta | None = None) -> None:

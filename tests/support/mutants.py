@@ -136,12 +136,10 @@ def _trial(
 ) -> Trial:
     """Return a mutant with the fastest of the tests that reach it.
 
-    Code that runs at import is reached by the tests of the ``nearest`` files.
+    Code that runs at import, functions that run then alone included, is reached by the tests of the ``nearest`` files.
     """
-    if mutant.place:
-        reaching = [each for each in reaches if f"{module.path}:{mutant.place}" in each.functions]
-    else:
-        reaching = [each for each in reaches if each.file in nearest]
+    reaching = [each for each in reaches if mutant.place and f"{module.path}:{mutant.place}" in each.functions]
+    reaching = reaching or [each for each in reaches if each.file in nearest]
     seconds = list(accumulate(each.seconds for each in reaching))
     return Trial(module, mutant, reaching[: max(1, bisect_right(seconds, seconds_max))], len(reaching))
 

@@ -92,7 +92,7 @@ def in_fork[T](work: Callable[[], T], seconds: float | None = None) -> T | None:
     receiver, sender = context.Pipe(duplex=False)
 
     def run() -> None:
-        os.setsid()
+        os.setpgrp()  # and no session, which would have a share of the processor of its own
         sender.send(work())
 
     process = context.Process(target=run)

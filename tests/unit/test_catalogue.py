@@ -282,6 +282,11 @@ class TestFlags:
         assert bare.label("flags", bare.active_flag_id) == "active"
         assert bare.has("flags", bare.active_flag_id)
 
+    def test_go_by_their_labels_too(self) -> None:
+        labelled: Rows = {"flags": {ACTIVE: {"key": "active", "label": "In use"}}}
+
+        assert catalogue_of(labelled).find("flags", "in use") == ACTIVE
+
     def test_of_another_key_are_none_of_a_personas(self) -> None:
         more: Rows = {"flags": {NOBODY: {"key": "archived", "label": "Archived"}}}
 

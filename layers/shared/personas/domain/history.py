@@ -20,11 +20,11 @@ class VersionRecord:
     version: int
     kind: VersionKind
     at: str
-    changed_by: Author | None = None
-    mcp: bool = False
-    changed: tuple[str, ...] = ()
-    restored_from: int | None = None
-    department_ids: tuple[str, ...] = ()
+    changed_by: Author | None
+    mcp: bool
+    changed: tuple[str, ...]
+    restored_from: int | None
+    department_ids: tuple[str, ...]
 
 
 class PastVersion(NamedTuple):

@@ -20,7 +20,7 @@ NAMESPACE: Final = UUID("6b1f5b0e-53a2-5a0c-9b53-0b6f1f0d7c11")
 
 _SECRET_BYTES: Final = 32
 _VERSION_8: Final = 0x8000 << 64 | 0x8000 << 48
-_RANDOM_BITS: Final = (1 << 128) - 1 & ~(0xF000 << 64 | 0xC000 << 48)
+_RANDOM_BITS: Final = ~(0xF000 << 64 | 0xC000 << 48)
 
 
 class Text(NamedTuple):
