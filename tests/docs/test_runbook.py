@@ -82,6 +82,11 @@ def test_a_mapping_that_is_made_again_has_all_that_the_template_sets() -> None:
     assert set(copied) <= set(taken.members)
 
 
+def test_commands_take_the_stack_and_the_group_from_variables() -> None:
+    # A word that is neither a variable nor the name of one would be sent to AWS as it stands.
+    assert list(told(r"(?<![$\w{])(STACK|GROUP|FUNCTION|TOPIC|STAGE)\b(?!=)")) == []
+
+
 def test_the_checks_see_the_calls() -> None:
     calls = {(service, command) for service, command, _ in aws_calls()}
     assert {("dynamodb", "list-backups"), ("dynamodb", "restore-table-from-backup")} <= calls
