@@ -416,7 +416,7 @@ class TestManifest:
 
     def test_another_version_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(export_segments, "FORMAT_VERSION", 2)
+            patch.setattr(export_segments, "FORMAT_VERSION", export_segments.FORMAT_VERSION + 1)
             newer = encode(self.MANIFEST)
         with pytest.raises(SnapshotVersionUnknown):
             decode(newer)

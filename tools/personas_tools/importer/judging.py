@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from personas.contract.create import CreatePersonaItem
 from personas.contract.get import GetPersonaResponse
-from personas.contract.persona_fields import LinkKind
+from personas.contract.persona_fields import BY_NAME, TEXT_FIELDS, LinkKind, PersonaField, TextField
 from personas.contract.problems import field_errors
 from personas.contract.update import UpdatePersonaItem
 from personas.domain.catalogue import Unresolved
+from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.selection import too_long
 from personas.domain.text import Text
 from personas_tools.http_api import Api, NotThere
@@ -25,16 +26,8 @@ _MODELS: Final[Mapping[Operation, type[CreatePersonaItem | UpdatePersonaItem]]] 
     "create": CreatePersonaItem,
     "update": UpdatePersonaItem,
 }
-_SINGLE: Final = {
-    "name": "names",
-    "description": "descriptions",
-    "color": "colors",
-    "icon": "icons",
-    "instructions": "instructions",
-}
-"""The sections of the fields that hold one thing."""
-_TEXTS: Final = ("name", "description", "instructions")
-_LISTS: Final = ("departments", "parameter_fields", "examples", "voices")
+_BESIDE_A_TEXT: Final = frozenset({"id", "generated"})
+"""The members of a text in a form that are not the text."""
 
 
 class Change(NamedTuple):
@@ -89,24 +82,21 @@ class Judge:
     def _now(self, form: Mapping[str, Any], held: Held) -> dict[str, object]:
         """Return the fields of a persona as its form has them."""
 
-        def named(kind: LinkKind, entry: Mapping[str, str]) -> str | None:
-            entry_id = entry.get("department_id") or entry.get("id")
-            return self._offered.label(kind, entry_id, held) if entry_id else None
+        def value_of(field: PersonaField) -> object:
+            section = form[field.kind]
+            if field.kind == "flags":
+                return section["current"] is not None
+            if field.many:
+                return [shown(field, each) for each in section["current"] or ()]
+            return shown(field, section["resource"]) if section["resource"] else None
 
-        one = {field: form[section]["resource"] or {} for field, section in _SINGLE.items()}
-        several = {field: form[field]["current"] or [] for field in _LISTS}
-        return {
-            "name": one["name"].get("name"),
-            "description": one["description"].get("description"),
-            "color": named("colors", one["color"]),
-            "icon": named("icons", one["icon"]),
-            "instructions": one["instructions"].get("template"),
-            "active_flag": form["flags"]["current"] is not None,
-            "departments": [named("departments", each) for each in several["departments"]],
-            "parameter_fields": [named("parameter_fields", each) for each in several["parameter_fields"]],
-            "examples": [each["example"] for each in several["examples"]],
-            "voices": [named("voices", each) for each in several["voices"]],
-        }
+        def shown(field: PersonaField, entry: Mapping[str, str]) -> str:
+            if isinstance(field, TextField):
+                (text,) = (value for name, value in entry.items() if name not in _BESIDE_A_TEXT)
+                return text
+            return self._offered.label(field.kind, entry.get("department_id") or entry["id"], held)
+
+        return {column.key: value_of(BY_NAME[column.key]) for column in IMPORT_FIELDS}
 
     def _then(self, item: Item, held: Held) -> dict[str, object]:
         """Return the fields that an update sets, in the same form."""
@@ -123,7 +113,7 @@ class Judge:
             kind = KINDS.get(field)
             if isinstance(value, str):
                 value = named(kind, value)
-            elif field in _LISTS:
+            elif BY_NAME[field].many:
                 value = list(dict.fromkeys(named(kind, each) for each in value or ()))
             fields[field] = bool(value) if field == "active_flag" else value
         return fields
@@ -155,6 +145,6 @@ class Judge:
 
 def _too_long(fields: Mapping[str, object]) -> list[str]:
     """Return the fault of texts that together are more than a persona may hold, or nothing."""
-    examples = fields.get("examples")
-    texts = [*map(fields.get, _TEXTS), *(examples if isinstance(examples, list) else ())]
+    held = [fields.get(field.name) for field in TEXT_FIELDS]
+    texts = [text for value in held for text in (value if isinstance(value, list) else [value])]
     return [fault.message for fault in too_long(Text("", text) for text in texts if isinstance(text, str))]

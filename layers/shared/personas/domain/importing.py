@@ -51,7 +51,7 @@ IMPORT_FIELDS: Final = (
     ),
     _column("voices", "Voices", "Warm alto,Clear tenor", "Voices of the library, by their names."),
 )
-"""The ten importable columns in the contract's order; an export puts persona_id before them, and version behind.
+"""The importable columns in the contract's order; an export puts persona_id before them, and version behind.
 
 The examples are entries of the demo's library. Those of lists are joined by commas and hold none: existing clients make
 templates of them, and split a cell at commas.

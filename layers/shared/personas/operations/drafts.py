@@ -1,9 +1,9 @@
 """drafts: the caller's own drafts."""
 
-from typing import cast
-
 from personas.contract.drafts import GetPersonaDraftResponse, GetPersonaDraftsResponse
+from personas.contract.persona_fields import FIELDS
 from personas.domain.draft import Draft, selections_of
+from personas.domain.persona import as_many
 from personas.domain.profile import Caller
 from personas.services import Services
 
@@ -16,14 +16,7 @@ def list_drafts(services: Services, caller: Caller) -> GetPersonaDraftsResponse:
 
 def _entry(draft: Draft, caller: Caller) -> GetPersonaDraftResponse:
     selections = selections_of(draft.fields)
-
-    def one(name: str) -> list[str]:
-        value = cast("str | None", selections[name])
-        return [] if value is None else [value]
-
-    def several(name: str) -> list[str]:
-        return list(cast("tuple[str, ...]", selections[name]))
-
+    ids = {f"{field.kind.removesuffix('s')}_ids": list(as_many(field, selections[field.id_name])) for field in FIELDS}
     return GetPersonaDraftResponse(
         id=draft.id,
         version=draft.version,
@@ -33,15 +26,6 @@ def _entry(draft: Draft, caller: Caller) -> GetPersonaDraftResponse:
         active=True,
         group_id=caller.group_id,
         session_id=draft.session_id,
-        name_ids=one("name_id"),
-        description_ids=one("description_id"),
-        instruction_ids=one("instructions_id"),
-        color_ids=one("color_id"),
-        icon_ids=one("icon_id"),
-        flag_ids=one("active_flag_id"),
-        department_ids=several("department_ids"),
-        parameter_field_ids=several("parameter_field_ids"),
-        example_ids=several("example_ids"),
-        voice_ids=several("voice_ids"),
         profile_ids=[caller.profile_id],
+        **ids,
     )
