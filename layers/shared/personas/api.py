@@ -207,7 +207,8 @@ class Api(APIGatewayHttpResolver):
             work=run,
         )
         self.replayed = not ran
-        return response.model_validate(answer)
+        # A newer release may have remembered it, with a field that this one does not know.
+        return response.model_validate(answer, extra="ignore")
 
     def problem(self, error: PersonasError) -> Response[str]:
         """Return the answer to an error, logged with its code."""
