@@ -46,3 +46,10 @@ def test_it_is_taken_for_one_that_a_word_of_it_finds() -> None:
 
     with pytest.raises(click.ClickException, match="did you mean 'Zora Weiss, nurse'"):
         persona_named(api, "Zora Wiess, nurse")
+
+
+def test_it_is_taken_for_one_that_begins_with_it() -> None:
+    api, _ = group(lambda searched: ["Zora Weiss, nurse on the night shift of a ward"] if searched == "Zora" else [])
+
+    with pytest.raises(click.ClickException, match="did you mean 'Zora Weiss, nurse on the night shift of a ward'"):
+        persona_named(api, "Zora Weiss")

@@ -100,9 +100,9 @@ def known(persona_id: str | None) -> Iterator[None]:
 
 
 def did_you_mean(reference: str, names: Iterable[str]) -> str | None:
-    """Return the name that is most like a mistyped one, or None where none is near."""
-    folded = {fold(name): name for name in names}
-    near = get_close_matches(fold(reference.strip()), folded, n=1)
+    """Return the name that is most like a mistyped one or begins with it, or None where none is near."""
+    folded, wanted = {fold(name): name for name in names}, fold(reference.strip())
+    near = get_close_matches(wanted, folded, n=1) or [name for name in folded if wanted and name.startswith(wanted)]
     return folded[near[0]] if near else None
 
 
