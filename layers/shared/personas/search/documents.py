@@ -1,8 +1,10 @@
 """The rows of an index as columns by doc, and the columns that a snapshot stores of them."""
 
+import struct
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, NamedTuple
 
 from pyroaring import BitMap
@@ -174,8 +176,13 @@ class Documents:
 
     def keys(self, docs: BitMap) -> dict[bytes, int]:
         """Return the docs by the ids of their personas."""
-        ids = self.columns["id"].tobytes()
-        return {ids[ID_BYTES * doc : ID_BYTES * (doc + 1)]: doc for doc in docs}
+        keys = struct.Struct(f"{ID_BYTES}s" * self.end).unpack(self.columns["id"])
+        found = dict(zip(keys, count(), strict=False))
+        # Of a persona with several docs, the last is in use.
+        for doc in BitMap(range(self.end)) - docs:
+            if found.get(keys[doc]) == doc:
+                del found[keys[doc]]
+        return found
 
     def seq_at(self, doc: int) -> int:
         """Return the seq of the row at a doc."""

@@ -54,7 +54,7 @@ def checksum_of(*parts: Buffer) -> int:
     return checksum
 
 
-def seal(magic: bytes, version: int, sections: Sequence[bytes]) -> bytes:
+def seal(magic: bytes, version: int, sections: Sequence[bytes | memoryview]) -> bytes:
     """Return the sections as one object: magic, CRC-32 of all that follows, version, lengths, sections."""
     lengths = b"".join(_LENGTH.pack(len(section)) for section in sections)
     body = b"".join((_HEAD.pack(version, len(sections)), lengths, *sections))

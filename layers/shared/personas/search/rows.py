@@ -133,7 +133,7 @@ def cells_of(row: Mapping[str, object]) -> Cells:
 def _ids(value: object) -> Collection[str]:
     if value is None:
         return ()
-    if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
+    if not isinstance(value, list | tuple) or [each for each in value if not isinstance(each, str) or not each]:
         raise ValueError("a persona's row has ids that are none")
     return dict.fromkeys(value)
 

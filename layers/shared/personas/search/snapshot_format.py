@@ -27,6 +27,7 @@ from itertools import accumulate, pairwise
 from operator import sub
 from typing import Final, Literal, NamedTuple, TypedDict
 
+import pydantic_core
 from pyroaring import BitMap
 
 from personas.search.columns import Starts
@@ -122,7 +123,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return deflate(json.dumps(value).encode())
+    return deflate(pydantic_core.to_json(value))
 
 
 def _base(saved: SavedColumns) -> Base:
@@ -215,7 +216,7 @@ def decode(data: Buffer) -> Snapshot:
             # Other tables of Unicode fold otherwise: texts that are equal now may not have been.
             raise SnapshotVersionUnknown(f"the snapshot was folded with Unicode {header['unicode']}")
         sections = _split(view[start + length :], header["sections"])
-        gone, rows = json.loads(inflate(sections["late"]))
+        gone, rows = pydantic_core.from_json(inflate(sections["late"]))
         index = Index(_saved_columns(header, sections), Delta(gone, rows))
         return Snapshot(index, header["watermark"], _stored_base(header, sections))
     except (SnapshotDamaged, SnapshotVersionUnknown):

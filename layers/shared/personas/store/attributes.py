@@ -11,13 +11,14 @@ the others from being read.
 from __future__ import annotations
 
 import base64
-import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
+
+import pydantic_core
 
 from personas.contract.base import TEXTS_MAX
 from personas.errors import Unreadable
@@ -223,10 +224,10 @@ def strings(item: Mapping[str, Value], name: str, most: int) -> tuple[str, ...]:
     value = item.get(name)
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) > most:
         raise Unreadable(key_of(item), f"{name} is not a list of at most {most}")
-    found = tuple(each for each in value if isinstance(each, str))
+    found = [each for each in value if isinstance(each, str)]
     if len(found) < len(value):
         raise Unreadable(key_of(item), f"{name} is not a list of strings")
-    return found
+    return tuple(found)
 
 
 def sound_id(value: str) -> str:
@@ -262,6 +263,4 @@ def inflated_json(value: Value) -> object:
         Unreadable: it is no compressed text, is cut off, or longer.
         ValueError: it is not JSON, or holds half of a surrogate pair, which no answer can.
     """
-    content = json.loads(inflated(value, _JSON_MAX))
-    json.dumps(content, ensure_ascii=False).encode()
-    return content
+    return pydantic_core.from_json(inflated(value, _JSON_MAX), cache_strings="none")

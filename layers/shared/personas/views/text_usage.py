@@ -9,7 +9,6 @@ The ids of texts are not kept: they follow from the group's secret and the text 
 bytes they would be half of the object. Of a text that is gone, its fingerprint is kept.
 """
 
-import json
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -20,6 +19,8 @@ from itertools import batched, chain, compress, count, repeat
 from operator import add, floordiv, mod
 from typing import Final
 from uuid import UUID
+
+import pydantic_core
 
 from personas.contract.persona_fields import FIELDS_VERSION, TextKind
 from personas.domain.entries import KINDS, TEXT_KINDS, Entries, Kind, Move, entries_of
@@ -64,7 +65,7 @@ class TextsView:
         self._delta: dict[bytes, tuple[int, Entries]] = {}
         self._replaced: set[int] = set()
         self._starts: list[Sequence[int]] = []
-        self._stored: Sequence[bytes] = ()
+        self._stored: Sequence[bytes | memoryview] = ()
         self._folded: dict[TextKind, list[str]] = {}
         self._sets: tuple[list[frozenset[str]], array[int]] | None = None
         self._base_bytes: int | None = None
@@ -308,7 +309,7 @@ class TextsView:
             "replaced": sorted(self._replaced),
         }
         version = LATE_VERSION if self._delta or self._replaced else FORMAT_VERSION
-        return seal(_MAGIC, version, [deflate(json.dumps(remembered).encode()), *self._stored])
+        return seal(_MAGIC, version, [deflate(pydantic_core.to_json(remembered)), *self._stored])
 
     @classmethod
     def decode(cls, data: Buffer, *, is_carried_on: bool = False) -> "TextsView":
@@ -319,7 +320,7 @@ class TextsView:
             SnapshotVersionUnknown: another version of this service gave them.
         """
         with unseal(_MAGIC, (FORMAT_VERSION, LATE_VERSION), data) as sections:
-            remembered = json.loads(inflate(sections[0]))
+            remembered = pydantic_core.from_json(inflate(sections[0]))
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
             view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}
@@ -330,7 +331,7 @@ class TextsView:
             if "in_order" not in remembered:  # the release before adds personas at the end
                 view._sort()
             elif is_carried_on:
-                view._stored = [view._ids, *map(bytes, sections[2:])]
+                view._stored = sections[1:]
             late, companion = remembered.get("late", ()), remembered.get("companion")
             view._delta = {bytes.fromhex(key): (seq, tuple(map(tuple, entries))) for key, seq, entries in late}
             view._replaced = set(remembered.get("replaced", ()))
