@@ -8,7 +8,7 @@ at the end of a walk, everything is: search, get, export and drafts, for each of
 import csv
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,8 +44,9 @@ from support.model import (
     Selection,
     copy_name,
 )
-from support.moto_directly import moto_directly
 from support.premises import COPY, Premises
+
+pytestmark = pytest.mark.usefixtures("directly")
 
 STEPS: Final = int(os.environ.get("WALKS_STEPS", "400"))
 SEED: Final = int(os.environ.get("WALKS_SEED", "1"))
@@ -1021,13 +1022,10 @@ def _results(answer: Answer) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def walks(aws: Aws, iam: Guard, table_definitions: Mapping[str, TableRequest], tmp_path: Path) -> Iterator[type[Walks]]:
+def walks(aws: Aws, iam: Guard, table_definitions: Mapping[str, TableRequest], tmp_path: Path) -> type[Walks]:
     """Provide the machine, on tables of its own."""
-    with moto_directly():
-        attributes = {
-            "aws": aws, "guard": iam, "definitions": table_definitions, "folder": tmp_path,
-        }  # fmt: skip
-        yield type("Walks", (Walks,), attributes)
+    attributes = {"aws": aws, "guard": iam, "definitions": table_definitions, "folder": tmp_path}
+    return type("Walks", (Walks,), attributes)
 
 
 @pytest.mark.parametrize("half", [0, 1])

@@ -8,26 +8,22 @@ import gzip
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
-from moto.core.common_types import TYPE_RESPONSE
-from moto.core.serialize import AttributePicker, AttributePickerContext
 
 from personas.observability import logger
 from personas.runtime import dynamodb, events, s3, sqs
 from personas_tools.template import Function, TableRequest
+from support import fast_moto
 from support.aws import REGION, Aws, as_it_is, create_tables, forget, lambda_environment
 from support.client import Answer, Client
 from support.described import described
 from support.emulated import emulated_aws
 from support.iam import Guard
 from support.issuer import Issuer, serving
-from support.moto_directly import moto_directly, narrow_queries
 from support.streamed import Streamed
 from support.warm import unguarded_world
 from support.world import Clock, World, load_group
@@ -36,43 +32,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_request_at_a_time() -> Iterator[None]:
-    """Let moto answer one request at a time: its tables are plain dicts, called by the functions from many threads."""
-    lock, answer = RLock(), BotocoreStubber.process_request
-
-    def alone(stubber: BotocoreStubber, request: Any) -> TYPE_RESPONSE | None:
-        with lock:
-            return answer(stubber, request)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BotocoreStubber, "process_request", alone)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_attribute_values() -> Iterator[None]:
-    """Put attribute values into an answer as they are; the search for their other names takes half of the time."""
-    pick = AttributePicker.__call__
-
-    def plainly(picker: AttributePicker, context: AttributePickerContext) -> object:
-        parent = getattr(context.shape, "parent", None)
-        if type(context.obj) is dict and parent is not None and parent.name == "AttributeValue":
-            return context.obj.get(context.key)
-        return pick(picker, context)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AttributePicker, "__call__", plainly)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _narrow_queries() -> Iterator[None]:
-    """Let moto look at no more of a table than a Query asks for."""
-    with narrow_queries():
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,7 +112,7 @@ def world(aws: Aws, iam: Guard) -> World:
 @pytest.fixture
 def directly() -> Iterator[None]:
     """Call moto's DynamoDB as a function, for tests to which HTTP is nothing."""
-    with moto_directly():
+    with fast_moto.directly():
         yield
 
 

@@ -1,0 +1,160 @@
+"""moto without its detours, for the many requests of tests.
+
+Two events of botocore let a handler answer in the place of AWS: ``before-send``, with an HTTP response, and
+``before-call``, with what would be read from one. Clients that are made after this module is imported have ``answer``
+at the first, instead of moto's own handler, and ``answer_directly`` at the second, which acts within ``directly``.
+
+Either hands a request to DynamoDB to moto's operation as it is: moto would route it by patterns, read it by the
+description of DynamoDB, and write its answer by that again. The tables that are made here look, for a Query, at the
+partition that is asked for; moto's sort every item of a table, and take an item apart for every attribute that an index
+projects.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import formatdate
+from inspect import signature
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.handlers import BUILTIN_HANDLERS
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.exceptions import JsonRESTError
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.core.responses import ActionResult
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import LocalSecondaryIndex, Table
+from moto.dynamodb.responses import DynamoHandler
+
+from support.aws import REGION
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+_ALONE: Final = RLock()
+"""Held by each request: moto's tables are plain dicts, called by the functions from many threads."""
+_SIGNATURE: Final = signature(Table.query)
+_direct: Final[list[bool]] = []
+"""Holds an item for each context of ``directly``."""
+
+
+def answer(event_name: str, request: "AWSPreparedRequest", **_: object) -> AWSResponse | None:
+    """Answer a request while moto stands for AWS; otherwise return None, and botocore sends it."""
+    if not botocore_stubber.enabled:
+        return None
+    with _ALONE:
+        if not (event_name.startswith("before-send.dynamodb.") and _of_aws(request.url)):
+            return botocore_stubber(event_name, request)
+        status, said = _operate(event_name, request.body)
+    headers = HTTPHeaders.from_dict({"date": formatdate(usegmt=True)})
+    return AWSResponse(request.url, status, headers, MockRawResponse(json.dumps(said, default=_in_json)))
+
+
+def answer_directly(event_name: str, params: Mapping[str, Any], **_: object) -> tuple[AWSResponse, Any] | None:
+    """Answer a call of DynamoDB before it is signed and sent, within ``directly``; otherwise return None."""
+    if not (_direct and botocore_stubber.enabled and _of_aws(params["url"])):
+        return None
+    with _ALONE:
+        status, said = _operate(event_name, params["body"])
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+    response = AWSResponse(params["url"], status, HTTPHeaders(), MockRawResponse(b""))
+    if status == 200:
+        return response, {**said, "ResponseMetadata": metadata}
+    error = {"Code": said["__type"].rpartition("#")[2], "Message": said.get("message", said.get("Message", ""))}
+    return response, {**said, "Error": error, "ResponseMetadata": metadata}
+
+
+BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", answer)
+BUILTIN_HANDLERS.append(("before-call.dynamodb", answer_directly))
+
+
+@contextmanager
+def directly() -> Iterator[None]:
+    """Let calls of DynamoDB reach moto without HTTP within this context: nobody can lose, delay or count a request."""
+    _direct.append(True)
+    try:
+        yield
+    finally:
+        _direct.pop()
+
+
+def _of_aws(address: str) -> bool:
+    """Tell an address of AWS from one of an emulator."""
+    return ".amazonaws.com" in address
+
+
+def _operate(event_name: str, body: Any) -> tuple[int, dict[str, Any]]:
+    """Have moto do what a request asks for; the status and what the answer says."""
+    handler: Any = _Handler()
+    handler.region, handler.partition, handler.current_account = REGION, "aws", DEFAULT_ACCOUNT_ID
+    handler.body = handler.params = json.loads(body, object_hook=_with_binary)
+    try:
+        return 200, getattr(handler, xform_name(event_name.rpartition(".")[2]))().result
+    except JsonRESTError as error:
+        return 400, json.loads(error.description)
+
+
+def _with_binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Return part of a request, in which the value of a binary attribute is no longer written in base64."""
+    binary = value.get("B")
+    return {"B": b64decode(binary)} if isinstance(binary, str) else value
+
+
+def _in_json(value: bytes | datetime) -> str | float:
+    """Return what DynamoDB writes in JSON for a value that has no form there."""
+    return value.timestamp() if isinstance(value, datetime) else b64encode(value).decode()
+
+
+class _Handler(DynamoHandler):
+    """The operations of moto's DynamoDB, on tables of this module."""
+
+    def create_table(self) -> ActionResult:
+        made = super().create_table()
+        table: Any = self.dynamodb_backend.get_table(self.body["TableName"])
+        table.__class__ = _Table
+        for index in table.indexes:
+            index.__class__ = _Index
+        return made
+
+
+class _Table(Table):
+    """A table that knows the partitions of its items."""
+
+    def query(self, hash_key: DynamoType | None, *arguments: Any, **others: Any) -> Any:
+        """Query a table that has only the items of the partition.
+
+        A global index has no partitions and is left as it is.
+        """
+        asked = _SIGNATURE.bind(self, hash_key, *arguments, **others).arguments
+        index_name = asked.get("index_name")
+        if index_name is not None and not isinstance(self.get_index(index_name), LocalSecondaryIndex):
+            return super().query(hash_key, *arguments, **others)
+        found = dict(self.items.get(hash_key, {}))
+        for name, comparison, values in asked.get("range_key_conditions") or ():
+            found = {
+                key: item
+                for key, item in found.items()
+                if name in item.attrs and item.attrs[name].compare(comparison, values)
+            }
+        narrow: Any = Table.__new__(Table)
+        narrow.__dict__.update(self.__dict__, items={hash_key: found})
+        return narrow.query(hash_key, *arguments, **others)
+
+
+class _Index(LocalSecondaryIndex):
+    """A local index; all that it projects are whole attributes, none a path into a map."""
+
+    def project(self, item: Item) -> Any:
+        if self.projection["ProjectionType"] != "INCLUDE":
+            return super().project(item)
+        kept = {*self.table_key_attrs, *self.schema_key_attrs, *self.projection["NonKeyAttributes"]}
+        projected: Any = Item.__new__(Item)
+        projected.hash_key, projected.range_key, projected.attrs = item.hash_key, item.range_key, LimitedSizeDict()
+        dict.update(projected.attrs, {name: value for name, value in item.attrs.items() if name in kept})
+        return projected
