@@ -71,6 +71,7 @@ class Index:
         self.bases = 0
         """The number of new bases that have taken the place of the one that it was made with."""
         if delta is not None:
+            self._loosen()
             for doc in delta.gone:
                 self._take_out(doc)
             for persona_id, seq, row in delta.rows:
@@ -92,6 +93,7 @@ class Index:
         if seq <= self._seq_of(persona_key):
             return False
         old = self._doc_of().get(persona_key)
+        self._loosen()
         self._append(persona_key, seq, row)
         self._tombstones.pop(persona_key, None)
         if old is not None:
@@ -111,6 +113,7 @@ class Index:
         if seq <= self._seq_of(persona_key):
             return False
         old = self._doc_of().pop(persona_key, None)
+        self._loosen()
         if old is not None:
             self._take_out(old)
         self._tombstones[persona_key] = Tombstone(persona_id, seq, expires_at)
@@ -120,6 +123,11 @@ class Index:
     def forget_tombstones(self, now: int) -> None:
         """Forget the tombstones that had expired at ``now``, in unix seconds."""
         self._tombstones = {each: tomb for each, tomb in self._tombstones.items() if tomb.expires_at > now}
+
+    def _loosen(self) -> None:
+        """Have the docs in use as bits, once a base is changed: with gaps, their run would be slow to count with."""
+        if not self.changes:
+            self._live = BitMap(self._live.to_array(), optimize=False)
 
     def _append(self, persona_key: bytes, seq: int, row: Mapping[str, object]) -> None:
         doc = self._documents.end
