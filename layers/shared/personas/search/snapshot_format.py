@@ -265,8 +265,7 @@ def _stored_bitmaps(name: str, sections: Mapping[str, Buffer]) -> list[BitMap]:
 
 
 def _stored_words(sections: Mapping[str, memoryview]) -> Words:
-    # Copies: else as long as nobody looks for a text, all of the snapshot would stay in memory.
-    own = {name: bytes(sections[name]) for name in _WORD_SECTIONS}
+    own = {name: sections[name] for name in _WORD_SECTIONS}
 
     def load() -> WordDocs:
         words = WordDocs(Corpus(inflate(own["words"]), _starts(own["words.starts"])), _stored_bitmaps("words", own))
@@ -274,16 +273,18 @@ def _stored_words(sections: Mapping[str, memoryview]) -> Words:
             raise SnapshotDamaged("the words of the snapshot do not fit together")
         return words
 
-    return Words(load, sum(map(len, own.values())))
+    return Words(load)
 
 
 def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
     lengths = [unpack_numbers("I", sections[f"{name}.starts"]) for name in TextRun._fields]
     if any(len(each) != size for each in lengths):
         raise SnapshotDamaged("the snapshot has other texts than personas")
-    stored = [bytes(sections[f"texts.{first}"]) for first in range(0, size, _PORTION)]
+    # Views of all the bytes, which stay in memory with them: to copy what is loaded later takes longer than all else.
+    stored = [sections[f"texts.{first}"] for first in range(0, size, _PORTION)]
+    held = sum(map(len, sections.values()))
 
-    def load(number: int, portion: bytes) -> TextRun:
+    def load(number: int, portion: Buffer) -> TextRun:
         content = inflate(portion)
         own = slice(number * _PORTION, (number + 1) * _PORTION)
         starts = [array("I", accumulate(each[own], initial=0)) for each in lengths]
@@ -298,7 +299,7 @@ def _stored_texts(size: int, sections: Mapping[str, memoryview]) -> BaseTexts:
             raise SnapshotDamaged("a portion of texts is longer or shorter than its texts")
         return TextRun(*map(Corpus, map(b"".join, turns), starts))
 
-    return BaseTexts(size, _PORTION, stored, load)
+    return BaseTexts(size, _PORTION, stored, held, load)
 
 
 def _column(typecode: str, packing: Packing, stored: Buffer) -> array[int]:

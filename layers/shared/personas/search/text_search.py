@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Buffer, Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate, chain, compress, repeat
 from operator import and_, contains
@@ -95,9 +95,8 @@ class Words:
     The docs of a word may have gone out of use. The words of the base are loaded when they are first looked at.
     """
 
-    def __init__(self, load: Callable[[], WordDocs], stored_bytes: int) -> None:
+    def __init__(self, load: Callable[[], WordDocs]) -> None:
         self._load = load
-        self._stored_bytes = stored_bytes
         self._base: WordDocs | None = None
         self._added: list[tuple[int, Iterable[str]]] = []
         self._new: list[str] = []
@@ -106,7 +105,7 @@ class Words:
     @classmethod
     def of(cls, words: WordDocs) -> Words:
         """Return words that are in memory."""
-        own = cls(WordDocs.none, 0)
+        own = cls(WordDocs.none)
         own._base = words
         return own
 
@@ -165,9 +164,9 @@ class Words:
         return Words.of(WordDocs(Corpus(b"".join(words), starts), bitmaps))
 
     def size_bytes(self) -> int:
-        """Return about how many bytes of memory the words take."""
+        """Return about how many bytes of memory the words take, once they are loaded."""
         if self._base is None:
-            return self._stored_bytes
+            return 0
         entries = ENTRY_BYTES * len(self._codes or ())
         bitmaps = sum(BITMAP_BYTES + 2 * len(bitmap) for bitmap in self._base.bitmaps)
         return self._base.corpus.size_bytes() + entries + bitmaps
@@ -191,15 +190,19 @@ class BaseTexts:
     A page takes some of them, a needle without spaces none.
     """
 
-    def __init__(self, docs: int, run: int, stored: list[bytes], load: Callable[[int, bytes], TextRun]) -> None:
+    def __init__(
+        self, docs: int, run: int, stored: Sequence[Buffer], held: int, load: Callable[[int, Buffer], TextRun]
+    ) -> None:
         """Take the texts of so many docs by ``load``, which returns those of the n-th run of ``run`` docs.
 
-        It gets the number of the run and its bytes, as they are ``stored``. Whatever needs them raises all that it
-        raises.
+        It gets the number of the run and its bytes, as they are ``stored``; ``held`` is how many bytes of memory all of
+        these keep. Whatever needs texts raises all that ``load`` raises.
         """
         self._docs = docs
         self._run = run
-        self._stored = stored
+        self._stored: list[Buffer] = list(stored)
+        self.held = held
+        """The bytes of memory that all that is stored takes, as long as some of it is not loaded."""
         self._load = load
         self._loaded: dict[int, TextRun] = {}
 
@@ -207,12 +210,17 @@ class BaseTexts:
     def of(cls, texts: TextRun) -> BaseTexts:
         """Return texts that are in memory."""
         docs = len(texts.folded)
-        own = cls(docs, max(1, docs), [], lambda *_: texts)
+        own = cls(docs, max(1, docs), (), 0, lambda *_: texts)
         own._loaded[0] = texts
         return own
 
     def __len__(self) -> int:
         return self._docs
+
+    @property
+    def is_loaded(self) -> bool:
+        """True once all of them are in memory."""
+        return not any(self._stored)
 
     @property
     def loaded(self) -> int:
@@ -243,9 +251,8 @@ class BaseTexts:
         return run
 
     def size_bytes(self) -> int:
-        """Return how many bytes of memory the texts take, those included that are still as they are stored."""
-        loaded = sum(corpus.size_bytes() for run in self._loaded.values() for corpus in run)
-        return loaded + sum(map(len, self._stored))
+        """Return how many bytes of memory the texts take that are loaded."""
+        return sum(corpus.size_bytes() for run in self._loaded.values() for corpus in run)
 
 
 class Texts:
@@ -328,7 +335,9 @@ class Texts:
     def size_bytes(self) -> int:
         """Return about how many bytes of memory the texts take."""
         delta = sum(map(len, chain(self._delta_folded, self._delta_written)))
-        return self.base_texts.size_bytes() + delta + (0 if self.words is None else self.words.size_bytes())
+        all_loaded = self.base_texts.is_loaded and (self.words is None or self.words.is_loaded)
+        loaded = self.base_texts.size_bytes() + (0 if self.words is None else self.words.size_bytes())
+        return delta + loaded + (0 if all_loaded else self.base_texts.held)
 
 
 def _utf8(text: str) -> bytes:
