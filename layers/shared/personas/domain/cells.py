@@ -1,7 +1,7 @@
 """The cells of a CSV file of personas: texts that no spreadsheet runs, and lists; both can be read back exactly."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 # The characters that may stand between the beginning of a cell and its formula.
@@ -27,8 +27,8 @@ _ESCAPED: Final = re.compile(r"\\([|\\])")
 def escape(text: str) -> str:
     """Return the text as a cell that no spreadsheet takes for a formula: with apostrophes, also inside."""
     cell = text
-    for begin, formula in _LATER.items():
-        if begin in cell:
+    if ";" in text or "\t" in text or "\n" in text or "\r" in text:
+        for begin, formula in _LATER.items():
             cell = formula.sub(f"{begin}'", cell)
     # Most texts begin with a letter, which is no sign and hides none: the expression takes longer to see that.
     return f"'{cell}" if not text[:1].isalnum() and _FIRST.match(text) else cell
@@ -50,9 +50,12 @@ def quoted(cell: str) -> str:
     return cell
 
 
-def join_list(values: Iterable[str]) -> str:
+def join_list(values: Collection[str]) -> str:
     r"""Return values, none of them empty, as one text: joined by ``|``, with ``\|`` and ``\\`` for those in them."""
-    return "|".join([value.replace("\\", r"\\").replace("|", r"\|") for value in values])
+    joined = "|".join(values)
+    if "\\" in joined or joined.count("|") >= len(values):
+        return "|".join([value.replace("\\", r"\\").replace("|", r"\|") for value in values])
+    return joined
 
 
 def split_list(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Personas as lines of a CSV file that can be imported again."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from personas.contract.persona_fields import BY_NAME, LINK_FIELDS, LinkField, LinkKind, PersonaField, TextField
@@ -36,13 +37,18 @@ class CsvLines:
         texts = values if isinstance(field, TextField) else self._named(field, values)
         if field.many:
             texts = map(join_list, texts)
-        return (quoted(escape(text)) if text else "" for text in texts)
+        # Many personas have the same color.
+        return map(_cell if field.many or isinstance(field, TextField) else cache(_cell), texts)
 
     def _named(self, field: LinkField, values: Sequence[Any]) -> Iterator[Any]:
         labels = self._labels[field.kind]
         if field.many:
             return ([label for each in ids if (label := labels[each])] for ids in values)
         return (labels[each] for each in values)
+
+
+def _cell(text: str | None) -> str:
+    return quoted(escape(text)) if text else ""
 
 
 class _Labels(dict[str, str | None]):
