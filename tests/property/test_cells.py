@@ -72,6 +72,11 @@ def test_nothing_but_apostrophes_is_added(text: str) -> None:
     assert escape(text).replace("'", "") == text.replace("'", "")
 
 
+@pytest.mark.parametrize("values", [["a\\", "b"], ["a\\\\"], ["a|", "b"], ["|"], ["a", "b|"], [], ["a"]])
+def test_lists_with_strokes_and_backslashes_are_read_back(values: list[str]) -> None:
+    assert split_list(join_list(values)) == values
+
+
 @pytest.mark.parametrize("before", ["", " ", "\xa0", "\u3000", "\u200b", "\ufeff", "\x01"])
 def test_every_sign_is_neutralised(before: str) -> None:
     assert [sign for sign in SIGNS if escape(f"{before}{sign}1") != f"'{before}{sign}1"] == []
@@ -80,7 +85,11 @@ def test_every_sign_is_neutralised(before: str) -> None:
 @pytest.mark.parametrize("behind", [";", "\t", "\n", "\r\n", "\r"])
 @pytest.mark.parametrize("before", ["", " ", "\u200b", '"', '""', "'"])
 def test_every_sign_is_neutralised_where_a_cell_would_begin(behind: str, before: str) -> None:
-    assert [sign for sign in SIGNS if escape(f"x{behind}{before}{sign}1;y") != f"x{behind}'{before}{sign}1;y"] == []
+    for end in ("", ";y"):
+        text = f"{before}{{}}1{end}"
+        assert [
+            sign for sign in SIGNS if escape(f"x{behind}{text}".format(sign)) != f"x{behind}'{text}".format(sign)
+        ] == []
 
 
 @pytest.mark.parametrize("text", HARMLESS)
