@@ -39,6 +39,8 @@ from support.world import (
     text_id,
 )
 
+pytestmark = pytest.mark.usefixtures("directly")
+
 SECTIONS = (
     "names",
     "descriptions",

@@ -32,6 +32,8 @@ from support.world import (
     fault,
 )
 
+pytestmark = pytest.mark.usefixtures("directly")
+
 COACH = PEOPLE["coach"].id
 
 

@@ -13,6 +13,8 @@ from support.exported import stored
 from support.transport import Handlers, Run, command_line
 from support.world import NOBODY, World
 
+pytestmark = pytest.mark.usefixtures("directly")
+
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:

@@ -31,6 +31,8 @@ from support.world import (
     parameter,
 )
 
+pytestmark = pytest.mark.usefixtures("directly")
+
 MISSING: Final = (404, "not_found")
 WHOLE: Final = {
     "name": "Ada",

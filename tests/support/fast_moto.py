@@ -143,8 +143,18 @@ class _Table(Table):
                 if name in item.attrs and item.attrs[name].compare(comparison, values)
             }
         narrow: Any = Table.__new__(Table)
-        narrow.__dict__.update(self.__dict__, items={hash_key: found})
+        narrow.__dict__.update(self.__dict__, items={hash_key: {key: _Read(item) for key, item in found.items()}})
         return narrow.query(hash_key, *arguments, **others)
+
+
+class _Read(Item):
+    """An item that is read and never changed, so that nobody needs a copy."""
+
+    def __init__(self, item: Item) -> None:
+        self.__dict__.update(item.__dict__)
+
+    def __deepcopy__(self, memo: object) -> Item:
+        return self
 
 
 class _Index(LocalSecondaryIndex):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 type Record = dict[str, Any]
 
 
+@cache
 def source_of(function: str) -> StreamSource:
     """Return the mapping of template.yaml that leads to a function."""
     (source,) = (each for each in stream_sources(TEMPLATE) if each.function == function)
