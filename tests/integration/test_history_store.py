@@ -16,6 +16,7 @@ from personas.runtime import Deadline, dynamodb
 from personas.store import keys
 from personas.store.history import HistoryStore, HistoryTable, RecordPage
 from support.aws import Aws
+from support.world import Clock
 
 GROUP: Final = "00000000-0000-4000-8000-000000000001"
 ID: Final = "00000000-0000-4000-8000-000000000002"
@@ -37,19 +38,9 @@ PERSONA: Final = Persona(
 )
 
 
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.moment = NOW
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -150,14 +141,14 @@ def test_an_end_stays_in_whatever_order_it_comes(history: HistoryStore, table: H
 def test_of_two_ends_the_later_one_counts(history: HistoryStore, clock: Clock) -> None:
     put(history, record(1), ends=timedelta(days=20))
     put(history, record(1), ends=timedelta(days=10))
-    clock.moment = NOW + timedelta(days=15)
+    clock.passes(days=15)
     assert history.version(GROUP, ID, 1) is not None
 
 
 def test_a_version_is_gone_at_its_end_and_the_last_one_stays(history: HistoryStore, clock: Clock) -> None:
     put(history, record(1), ends=timedelta(days=365))
     put(history, record(2))
-    clock.moment = NOW + timedelta(days=396)
+    clock.passes(days=396)
     assert [each.version for each in history.page(GROUP, ID, None, 10).records] == [2]
     assert history.version(GROUP, ID, 1) is None
     assert history.version(GROUP, ID, 2) is not None

@@ -16,11 +16,11 @@ from personas.errors import Unauthenticated, Unavailable
 from personas.identity import Authenticator, digest_of
 from personas.settings import Settings
 from personas.store import keys
-from support.clocks import FREEZES, TwoClocks
 from support.issuer import AUDIENCE, ISSUER, Issuer, public_jwk
 from support.warm import warm_client
 from support.world import (
     CARE,
+    CLOCKS,
     GROUP,
     NEEDED,
     NOBODY,
@@ -375,14 +375,14 @@ class TestPublishedKeys:
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
 
-    @pytest.mark.parametrize("frozen", FREEZES)
+    @pytest.mark.parametrize("frozen", CLOCKS)
     def test_one_that_was_withdrawn_is_refused_after_ten_minutes_by_either_clock(
         self, frozen: str, token_door: Door, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clocks = TwoClocks(token_door.clock, monkeypatch)
+        token_door.clock.replaces_monotonic(monkeypatch)
         token_door.admit(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
         issuer.publish("ec-1")
-        clocks.pass_by(timedelta(seconds=600), frozen)
+        token_door.clock.passes(frozen, seconds=600)
 
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, 'rs-1')}")
 
@@ -502,27 +502,29 @@ class TestWithinAMinute:
         door.clock.moment += timedelta(seconds=0.1)
         assert door.refuses(x_api_key=key)
 
-    @pytest.mark.parametrize("frozen", FREEZES)
+    @pytest.mark.parametrize("frozen", CLOCKS)
     def test_a_revoked_key_is_refused_though_a_clock_stands_still(
         self, frozen: str, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.clock.replaces_monotonic(monkeypatch)
+        key = world.key("coach")
         door.admit(x_api_key=key)
         world.profiles.revoke(digest_of(key), "revoke.1")
 
-        clocks.pass_by(timedelta(seconds=60), frozen)
+        door.clock.passes(frozen, seconds=60)
 
         assert door.refuses(x_api_key=key)
 
-    @pytest.mark.parametrize("frozen", FREEZES)
+    @pytest.mark.parametrize("frozen", CLOCKS)
     def test_another_role_takes_effect_though_a_clock_stands_still(
         self, frozen: str, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.clock.replaces_monotonic(monkeypatch)
+        key = world.key("coach")
         door.admit(x_api_key=key)
         world.profile("coach", role="learner")
 
-        clocks.pass_by(timedelta(seconds=60), frozen)
+        door.clock.passes(frozen, seconds=60)
 
         assert door.admit(x_api_key=key).role == "learner"
 
@@ -530,13 +532,14 @@ class TestWithinAMinute:
         self, world: World, door: Door, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given a key that is revoked as soon as it was read
-        clocks, key = TwoClocks(door.clock, monkeypatch), world.key("coach")
+        door.clock.replaces_monotonic(monkeypatch)
+        key = world.key("coach")
         door.admit(x_api_key=key)
         world.profiles.revoke(digest_of(key), "revoke.1")
         # When an answer of AWS sets the time back by a second, as far as it may be off
         door.clock.moment -= timedelta(seconds=1)
         for _ in range(60):
-            clocks.pass_by(timedelta(seconds=1))
+            door.clock.passes(seconds=1)
             refused = door.refuses(x_api_key=key)
         # Then
         assert refused

@@ -20,11 +20,10 @@ from personas.views.export_segments import EXPORT_VIEW
 from personas.views.search_views import SEARCH_VIEW
 from support import background
 from support.background import EVENTS, batch, failed, messages
-from support.clocks import FREEZES, TwoClocks
 from support.environments import Environment, Request, Steps, shifted
 from support.faults import Killed
 from support.views import Views
-from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
+from support.world import CLOCKS, GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
 pytestmark = pytest.mark.usefixtures("directly")
 
@@ -309,16 +308,17 @@ class TestSchedule:
         (blob,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "RefreshAge" in line)
         assert blob["RefreshAge"] == [45 * 60]
 
-    @pytest.mark.parametrize("frozen", FREEZES)
+    @pytest.mark.parametrize("frozen", CLOCKS)
     def test_an_environment_marks_again_though_a_clock_stands_still(
         self, frozen: str, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given an environment that has marked a group, which has been refreshed since
-        clocks, env = TwoClocks(clock, monkeypatch), Environment(world, clock)
+        clock.replaces_monotonic(monkeypatch)
+        env = Environment(world, clock)
         env.save(name="Ada")
         env.services.groups.unmark(GROUP, clock.moment + timedelta(seconds=1))
         # When a minute passes by one of its clocks
-        clocks.pass_by(timedelta(minutes=1), frozen)
+        clock.passes(frozen, minutes=1)
         env.save(name="Bob")
         # Then
         assert env.services.groups.is_marked(GROUP)

@@ -20,31 +20,11 @@ from personas.runtime import clock
 from support.aws import forget
 from support.client import Answer, Client
 from support.environments import shifted
-from support.world import Clock
 
 _lasting: Final = ExitStack()
 """The contexts that such a process stays in as long as it lives."""
 _clients: Final[list[Client]] = []
 """In such a process, its only client."""
-
-
-FREEZES: Final = ("wall", "monotonic")
-
-
-class TwoClocks:
-    """The clocks of an environment: the one on the wall and the monotonic one, of which either may stand still."""
-
-    def __init__(self, clock: Clock, patching: pytest.MonkeyPatch) -> None:
-        self._clock = clock
-        self._running = 0.0
-        patching.setattr("personas.clock.monotonic", lambda: self._running)
-
-    def pass_by(self, time: timedelta, frozen: str = "neither") -> None:
-        """Let time pass by the clocks that are not frozen."""
-        if frozen != "wall":
-            self._clock.moment += time
-        if frozen != "monotonic":
-            self._running += time.total_seconds()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any, Final, cast
 from uuid import uuid4
 
+import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
@@ -248,18 +249,33 @@ PEOPLE: Final[Mapping[str, Person]] = {
 }
 
 
+CLOCKS: Final = ("wall", "monotonic")
+
+
 @dataclass
 class Clock:
-    """A clock that stands still until a test moves it."""
+    """A clock that stands still until a test moves it: the one on the wall, and the monotonic one where a test asks.
+
+    ``running`` are the seconds that the monotonic one has counted.
+    """
 
     moment: datetime = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+    running: float = 0.0
 
     def __call__(self) -> datetime:
         return self.moment
 
-    def passes(self, **time: float) -> None:
-        """Let time pass, by the names of ``timedelta``."""
-        self.moment += timedelta(**time)
+    def passes(self, frozen: str = "", **time: float) -> None:
+        """Let time pass, by the names of ``timedelta``, unless that one of ``CLOCKS`` is frozen."""
+        passed = timedelta(**time)
+        if frozen != "wall":
+            self.moment += passed
+        if frozen != "monotonic":
+            self.running += passed.total_seconds()
+
+    def replaces_monotonic(self, patch: pytest.MonkeyPatch) -> None:
+        """Have the service's monotonic clock be this one, too."""
+        patch.setattr("personas.clock.monotonic", lambda: self.running)
 
 
 @dataclass

@@ -43,8 +43,3 @@ def test_a_handler_imports_its_own_operation_only(path: Path) -> None:
     contracts = {module.split(".")[2] for module in imported(path) if module.startswith("personas.contract.")}
     assert operations == {path.parent.name}
     assert path.parent.name in contracts or path.parent.name not in ROUTES
-
-
-@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
-def test_a_handler_has_20_to_45_lines(path: Path) -> None:
-    assert 20 <= len(path.read_text(encoding="utf-8").splitlines()) <= 45
