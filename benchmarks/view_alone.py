@@ -177,8 +177,9 @@ def table_of_parts(library: Library, index: Index) -> Iterator[str]:
         queries = cell.queries * (ROUNDS_BY_PART * VARIANTS // len(cell.queries))
         parts: list[dict[Facet, FacetQuery]] = [{}, *({facet: UNNAMED} for facet in FACETS), COUNTED]
         spent = [0] * len(parts)
-        for query in queries:
-            for place, counted in enumerate(parts):
+        # One part after the other: the same query again would find its bitmaps in the processor's caches.
+        for place, counted in enumerate(parts):
+            for query in queries:
                 began = time.thread_time_ns()
                 index.search(query, library.field_of, counted)
                 spent[place] += time.thread_time_ns() - began
