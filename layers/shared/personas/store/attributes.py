@@ -84,24 +84,24 @@ def encode_item(item: Mapping[str, Value]) -> dict[str, AttributeValueTypeDef]:
 def decode(value: Mapping[str, object]) -> Value:
     """Return one of DynamoDB's attribute values as Python has it."""
     ((tag, inner),) = value.items()
-    match tag, inner:
-        case "S", str():
-            return inner
-        case "N", str() if _WHOLE(inner):
-            return int(inner)
-        case "BOOL", bool():
-            return inner
-        case "NULL", _:
-            return None
-        case "B", bytes():
-            return inner
-        case "B", str():
-            # As it is on the wire: see `personas.runtime`.
-            return base64.b64decode(inner)
-        case "M", dict():
-            return {key: decode(each) for key, each in inner.items()}
-        case "L", list():
-            return [decode(each) for each in inner]
+    # Strings and lists of them are nearly all that there is; a match statement takes half as long again.
+    if tag == "S" and isinstance(inner, str):
+        return inner
+    if tag == "L" and isinstance(inner, list):
+        return [decode(each) for each in inner]
+    if tag == "M" and isinstance(inner, dict):
+        return {key: decode(each) for key, each in inner.items()}
+    if tag == "N" and isinstance(inner, str) and _WHOLE(inner):
+        return int(inner)
+    if tag == "BOOL" and isinstance(inner, bool):
+        return inner
+    if tag == "NULL":
+        return None
+    if tag == "B" and isinstance(inner, bytes):
+        return inner
+    if tag == "B" and isinstance(inner, str):
+        # As it is on the wire: see `personas.runtime`.
+        return base64.b64decode(inner)
     return Foreign(value)
 
 

@@ -24,7 +24,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Buffer, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
-from itertools import accumulate, batched, chain, compress, count, repeat
+from itertools import accumulate, batched, chain, compress, count, islice, repeat
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
@@ -191,7 +191,7 @@ class MostUsed:
             group_id, *names = unpack_texts(sections[0])
             sizes, flat = (unpack_numbers("I", each) for each in sections[1:3])
             members = iter([names[place] for place in flat])
-            sets = [frozenset(next(members) for _ in range(size)) for size in sizes]
+            sets = [frozenset(islice(members, size)) for size in sizes]
             kept: dict[OfferedKind, SetCounts] = {}
             for kind, (texts, *numbers) in zip(OFFERED, batched(sections[3:], 4, strict=True), strict=True):
                 kept[kind] = SetCounts(unpack_texts(texts), *(unpack_numbers("I", each) for each in numbers))
