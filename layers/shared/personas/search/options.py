@@ -165,17 +165,16 @@ class Labelled(Options):
             # Few docs have few options, and among the first codes are few of those.
             had = self.cells.tally(docs.to_array()).keys() - left_out - {0}
             return nsmallest(OPTIONS_MAX, self._ranked(sorted(had), docs, needle))
-        bitmaps, best = self.bitmaps or [], list[RankedOption]()
-        aside = left_out | self._risen
+        bitmaps, best, last = self.bitmaps or [], list[RankedOption](), 1
         for first in range(1, len(self._totals), _OFFERED_AT_ONCE):
             last = min(first + _OFFERED_AT_ONCE, len(self._totals))
-            codes = [code for code in range(first, last) if code not in aside]
+            codes = [code for code in range(first, last) if code not in left_out]
             best = nsmallest(OPTIONS_MAX, best + self._ranked(codes, docs, needle))
             if len(best) == OPTIONS_MAX and last < len(self._totals) and best[-1] < self._at_best(last):
                 break
         least = -best[-1][0] if len(best) == OPTIONS_MAX else 0
-        risen = [code for code in sorted(self._risen - left_out) if len(bitmaps[code]) >= least]
-        return nsmallest(OPTIONS_MAX, best + self._ranked(risen, docs, needle))
+        risen = [code for code in self._risen - left_out if code >= last and len(bitmaps[code]) >= least]
+        return nsmallest(OPTIONS_MAX, best + self._ranked(sorted(risen), docs, needle))
 
     def _at_best(self, code: int) -> tuple[int, str, str]:
         """Return a rank that no code from this one on comes before: none has more docs than when it was ranked."""

@@ -75,7 +75,7 @@ def is_news(item: WireItem, seq_of: SeqOf) -> bool:
 
     A warm reader has nearly all that it reads: to decode that again would be most of what a read costs.
     """
-    match item:
-        case {"sk": {"S": str(key)}, "seq": {"N": str(seq)}} if seq.isdecimal():
-            return int(seq) > seq_of(key)
+    key, seq = item.get("sk", {}).get("S"), item.get("seq", {}).get("N")
+    if isinstance(key, str) and isinstance(seq, str) and seq.isdecimal():
+        return int(seq) > seq_of(key)
     return True
