@@ -1,6 +1,13 @@
 # /// script
 # requires-python = "==3.13.*"
-# dependencies = ["asyncpg==0.32.0", "click==8.5.1", "isal==1.9.1", "pyroaring==1.2.0", "stringzilla==5.3.2"]
+# dependencies = [
+#     "asyncpg==0.32.0",
+#     "click==8.5.1",
+#     "isal==1.9.1",
+#     "pydantic-core==2.50.5",
+#     "pyroaring==1.2.0",
+#     "stringzilla==5.3.2",
+# ]
 # ///
 """Search in the view against search in PostgreSQL and in SQLite: the same personas, questions and answers.
 
