@@ -106,7 +106,16 @@ class TestWithoutTheStore:
         faults.always(to("PutItem", "persona#"), throttled)
         answer = client.call("create", named("Ada", "Bo"))
         assert (fault(answer), codes(answer)) == ((503, "unavailable"), ["unavailable"] * 2)
+        assert answer.body["detail"] == "None of the 2 items was saved: see results. Try again shortly."
         assert "Retry-After" in answer.headers
+
+    def test_all_of_which_one_may_be_saved_are_503_too(self, client: Client, faults: Faults) -> None:
+        faults.always(to("PutItem", "persona#"), lost_before(timed_out()))
+        answer = client.call("create", named("Ada", "Bo"))
+        assert fault(answer) == (503, "outcome_unknown")
+        assert answer.body["detail"] == (
+            "Some of the 2 items may have been saved: see results. Repeat with the same Idempotency-Key, or read first."
+        )
 
     def test_one_that_fails_for_itself_beside_them_is_200(self, client: Client, faults: Faults) -> None:
         faults.always(to("PutItem", "persona#"), throttled)

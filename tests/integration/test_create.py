@@ -548,6 +548,7 @@ class TestGivenIds:
         answer = world.client("root").call("create", {"personas": [{**NEEDED, "name": "Bo", "id": persona_id}]})
 
         assert fault(answer) == (409, "id_taken")
+        assert answer.body["detail"] == f"There is a persona with the id {persona_id} already."
         assert pointers(answer) == ["/personas/0/id"]
         assert world.contents() == before
 

@@ -53,6 +53,7 @@ def test_to_everybody_else_it_is_as_one_that_is_not_there(env: Environment) -> N
     told = [{name: value for name, value in answer.body.items() if name != "request_id"} for answer in refused]
     assert told == [told[0]] * 4
     assert fault(refused[0]) == (404, "not_found")
+    assert told[0]["detail"] == "There is no such upload, or it is no longer kept."
 
 
 def test_an_id_is_taken_in_any_of_its_forms(env: Environment) -> None:

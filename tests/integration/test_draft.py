@@ -76,6 +76,10 @@ class TestBeginning:
         answer = world.client("root").call("draft", {"expected_version": version, "name": "Bo"})
 
         assert fault(answer) == (409, "version_conflict")
+        assert answer.body["detail"] == (
+            "A new draft has no version to expect: send expected_version 0, or the draft's id in input_draft_id."
+        )
+        assert answer.body["expected_version"] == version
         assert world.contents() == []
 
     def test_each_call_begins_another(self, world: World) -> None:
@@ -333,6 +337,9 @@ class TestConflicts:
         answer = patch(world, draft_id, 1, name="Cy", color_id=TEAL, voice_ids=[BASS], description=None)
 
         assert fault(answer) == (409, "version_conflict")
+        assert answer.body["detail"] == (
+            "Version 1 of the draft was expected, and version 2 is stored. Nothing was written."
+        )
         assert answer.body["draft_id"] == draft_id
         assert answer.body["expected_version"] == 1
         assert answer.body["current_version"] == 2

@@ -304,6 +304,35 @@ def test_all_fields_can_be_in_conflict(world: World) -> None:
     assert conflicts(answer)[1]["stored"] is None
 
 
+class TestDrafts:
+    def test_a_conflict_names_its_own_profile_and_the_time_of_the_last_version(
+        self, world: World, clock: Clock
+    ) -> None:
+        # Given a draft whose name was changed in its second version, and its description in the third
+        draft_id = world.draft(name="Ada")
+        for expected, change in ((1, {"name": "Bo"}), (2, {"description": "A nurse."})):
+            clock.passes(hours=1)
+            world.client("root").call("draft", {"input_draft_id": draft_id, "expected_version": expected, **change})
+        # When a patch of the first one changes both
+        sent = {"name": "Cleo", "description": "A doctor."}
+        answer = world.client("root").call(
+            "draft", {"input_draft_id": draft_id, "expected_version": 1, "merge": True, **sent}
+        )
+        # Then
+        root = {"profile_id": PEOPLE["root"].id, "name": "root"}
+        assert conflicts(answer) == [
+            {"field": "name", "yours": "Cleo", "stored": "Bo", "version": 2, "changed_by": root, "at": None},
+            {
+                "field": "description",
+                "yours": "A doctor.",
+                "stored": "A nurse.",
+                "version": 3,
+                "changed_by": root,
+                "at": clock().isoformat(),
+            },
+        ]
+
+
 class TestDraftsInAHurry:
     """A patch that fails on the version that it expects, when there is no time left for another write."""
 

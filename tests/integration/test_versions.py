@@ -405,11 +405,15 @@ class TestCompare:
         answer = world.client().call("compare", {"persona_id": persona_id, "from_version": 1, "draft_id": draft_id})
 
         assert fault(answer) == MISSING
+        assert answer.body["detail"] == f"You have no draft {draft_id}."
 
     def test_a_draft_has_no_version_to_compare_with(self, world: World, stream: Streamed) -> None:
         body = {"persona_id": world.save(), "from_version": 1, "to_version": 1, "draft_id": world.draft(name="D")}
 
-        assert fault(world.client().call("compare", body)) == (422, "invalid")
+        answer = world.client().call("compare", body)
+
+        assert fault(answer) == (422, "invalid")
+        assert answer.body["errors"] == [{"field": "/to_version", "message": "cannot be given with draft_id"}]
 
 
 class TestForgotten:

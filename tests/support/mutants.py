@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tomllib
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +29,14 @@ from support.trials import SURVIVED, TIMEOUT, Module, Trial, failing, read_modul
 
 PRELOADED: Final = (
     "anyio",
-    "boto3",
+    "aws_lambda_powertools.event_handler",
+    "boto3.s3.inject",
     "httpx2",
     "hypothesis.stateful",
-    "moto",
+    "moto.awslambda.models",
+    "moto.dynamodb.urls",
+    "moto.s3.urls",
+    "moto.sqs.urls",
     "requests",
     "rich.table",
     "yaml",
@@ -46,7 +51,9 @@ EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
 FILES_MAX: Final = 2
 """The files of tests that are collected anew for what runs at import."""
 SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
-SUITES: Final = tuple(f"tests/{each}" for each in ("unit", "property", "contract", "integration", "abuse", "client"))
+SUITES: Final = tuple(
+    f"tests/{each}" for each in ("unit", "property", "contract", "integration", "perf", "abuse", "client")
+)
 
 
 def main() -> None:
@@ -87,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="only what no test has noticed in an earlier run")
     parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of each module, by chance")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
-    parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, the fastest first")
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, twice")
     parser.add_argument("--tests", nargs="+", default=SUITES, help="the tests to try: files, folders")
     parser.add_argument("--workers", type=int, default=1, help="processes that record what tests reach")
     return parser.parse_args()
@@ -134,22 +141,39 @@ def _changed_lines(module: Module, commit: str) -> set[int]:
 def _trial(
     module: Module, mutant: Mutant, reaches: Sequence[Reach], nearest: Collection[str], seconds_max: float
 ) -> Trial:
-    """Return a mutant with the fastest of the tests that reach it.
+    """Return a mutant with the fastest of the tests that reach it, and of those in the file of its module's name.
 
     Code that runs at import, functions that run then alone included, is reached by the tests of the ``nearest`` files.
     """
     reaching = [each for each in reaches if mutant.place and f"{module.path}:{mutant.place}" in each.functions]
-    reaching = reaching or [each for each in reaches if each.file in nearest]
-    seconds = list(accumulate(each.seconds for each in reaching))
-    return Trial(module, mutant, reaching[: max(1, bisect_right(seconds, seconds_max))], len(reaching))
+    reaching = _varied(reaching or [each for each in reaches if each.file in nearest])
+    own = [each for each in reaching if Path(each.file).stem == f"test_{module.file.stem}"]
+    tests = dict.fromkeys([*_within(reaching, seconds_max), *_within(own, seconds_max)])
+    return Trial(module, mutant, list(tests), len(reaching))
+
+
+def _varied(tests: Sequence[Reach]) -> list[Reach]:
+    """Return the tests in another order: one case of each, then the next ones."""
+    cases: Counter[str] = Counter()
+    turns = []
+    for each in tests:
+        name = each.test.partition("[")[0]
+        turns.append(cases[name])
+        cases[name] += 1
+    return [each for _, each in sorted(zip(turns, tests, strict=True), key=itemgetter(0))]
+
+
+def _within(tests: Sequence[Reach], seconds_max: float) -> Sequence[Reach]:
+    """Return the first of the tests that together take no longer, at least one of them."""
+    seconds = list(accumulate(each.seconds for each in tests))
+    return tests[: max(1, bisect_right(seconds, seconds_max))]
 
 
 def _nearest(module: Module, called: Mapping[str, Collection[str]]) -> list[str]:
     """Return the files of tests that are to notice a change of what runs at import, by what each file calls."""
-    name = ".".join(("personas", *Path(module.path).with_suffix("").parts))
     ranks = {
         file: (
-            name in (ROOT / file).read_text(encoding="utf-8"),
+            module.name in (ROOT / file).read_text(encoding="utf-8"),
             sum(function.startswith(f"{module.path}:") for function in functions),
         )
         for file, functions in called.items()

@@ -19,6 +19,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final, NamedTuple
@@ -48,6 +49,11 @@ class Module(NamedTuple):
     def file(self) -> Path:
         """The module's file."""
         return LAYER / self.path
+
+    @property
+    def name(self) -> str:
+        """The name by which it is imported."""
+        return ".".join(("personas", *Path(self.path).with_suffix("").parts))
 
     def changed_code(self, mutant: Mutant) -> CodeType:
         """Return the code of the module with a mutant in it, in whose tree the mutant then stays."""
@@ -155,12 +161,15 @@ class Collected(Failures):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try the mutants, each in a fork of this process."""
+        for name in {trial.module.name for trial in self._trials}:
+            import_module(name)  # a handler imports some when it is first called
         ran = frozenset(self._monitor.take())
         self._monitor.stop()
         held: defaultdict[str, list[FunctionType]] = defaultdict(list)
         for each in gc.get_objects():
             if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(f"{LAYER}/"):
                 held[each.__code__.co_filename].append(each)
+        gc.freeze()  # else the collector of every process goes through all of this, and gets a copy of it
         items = {item.nodeid: item for item in session.items}
         for position, trial in enumerate(self._trials):
             place = trial.mutant.place
@@ -253,10 +262,9 @@ def try_import(trial: Trial) -> str:
     """Return the outcome of a mutant in this process, which must not have imported its module yet."""
     quietly()
     module, chosen = trial.module, Chosen(trial.tests)
-    name = ".".join(("personas", *Path(module.path).with_suffix("").parts))
-    if name in sys.modules:
-        raise RuntimeError(f"{name} is there already, unchanged")
-    sys.meta_path.insert(0, Finder(Loader(name, str(module.file), module.changed_code(trial.mutant))))
+    if module.name in sys.modules:
+        raise RuntimeError(f"{module.name} is there already, unchanged")
+    sys.meta_path.insert(0, Finder(Loader(module.name, str(module.file), module.changed_code(trial.mutant))))
     status = pytest.main([*CHILD, "-x", *sorted({each.file for each in trial.tests})], plugins=[chosen])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise RuntimeError(f"none of its tests is there: {trial.mutant.name}")
