@@ -3,6 +3,8 @@
 import json
 import random
 import zlib
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -13,6 +15,7 @@ from personas.runtime import FINISHING_TIME
 from personas.services import services
 from personas.store import keys
 from personas.store.attributes import encode_item
+from personas.store.groups import GroupStore
 from support.client import Answer, Client
 from support.faults import Faults, Outcome, Sending, Waiting, lost_before, passed, preceded, throttled, timed_out, to
 from support.in_order import InOrder
@@ -121,6 +124,27 @@ class TestWithoutTheStore:
         faults.always(to("PutItem", "persona#"), throttled)
         answer = client.call("create", {"personas": [NEEDED, {**NEEDED, "color": "Mauve"}]})
         assert (answer.status, codes(answer)) == (200, ["unavailable", "invalid"])
+
+
+class TestMarks:
+    """The marks of groups whose views are behind."""
+
+    @pytest.mark.parametrize("operation", ["create", "update", "delete"])
+    def test_a_write_leaves_one_of_its_own_group(self, client: Client, world: World, operation: str) -> None:
+        # Given a group that was refreshed since its last write, and an environment that has marked none
+        persona_id = saved(client, "Ada")
+        groups = GroupStore(world.table)
+        groups.unmark(GROUP, world.table.now() + timedelta(days=1))
+        world.restart()
+        # When a persona of it is written
+        sent: Mapping[str, Mapping[str, object]] = {
+            "create": {"personas": [NEEDED]},
+            "update": {"personas": [{"persona_id": persona_id, "name": "Bo"}]},
+            "delete": {"persona_ids": [persona_id]},
+        }
+        assert client.call(operation, sent[operation]).status == 200
+        # Then
+        assert [each.group_id for each in groups.marked()] == [GROUP]
 
 
 class TestRoleThatOnlyReads:

@@ -103,6 +103,8 @@ class TestMerging:
         answer = update(world, persona_id, name="Ada", expected_version=1)
 
         assert fault(answer) == (409, "version_conflict")
+        assert answer.body["detail"] == "Version 1 was expected, and version 2 is stored."
+        assert (answer.body["expected_version"], answer.body["current_version"]) == (1, 2)
         assert pointers(answer) == ["/personas/0/expected_version"]
         assert "conflicts" not in answer.body
         assert "conflicts" not in result(answer)

@@ -376,6 +376,7 @@ class TestIfMatch:
         answer = world.client("root").call("update", {"personas": [item]}, If_Match='"2"')
 
         assert fault(answer) == (422, "if_match_disagrees")
+        assert answer.body["detail"] == "If-Match and expected_version name different versions."
         assert pointers(answer) == ["/personas/0/expected_version"]
         assert world.names() == ["Ada"]
 
