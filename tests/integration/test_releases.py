@@ -168,6 +168,33 @@ def test_the_snapshots_of_all_views_serve_the_other(group: Group, pair: tuple[Re
         group.agreed("get")
 
 
+def test_the_last_release_makes_views_anew_that_have_changes_beside_them(releases: Releases) -> None:
+    # Given a group whose texts have a change beside their columns, as the present release stores them,
+    group = releases.group()
+    texts = [f"Like {number} others" for number in range(120)]
+    made = group.succeed(group.new, "create", {"personas": [{**NEEDED, "description": text} for text in texts]})
+    group.succeed(group.new, "refresh")
+    changed = {"persona_id": made["results"][0]["persona_id"], "description": "Unlike them"}
+    group.succeed(group.new, "update", {"personas": [changed]})
+    group.succeed(group.new, "refresh")
+    releases.warnings()
+    # when the last release, which does not know that format, refreshes the group,
+    group.old.renew()
+    refreshed = group.succeed(group.old, "refresh")
+    # then it says so and makes all views anew,
+    assert len(refreshed["refreshed_views"]) == 3
+    warned = releases.warnings()
+    assert warned != []
+    assert all("a snapshot cannot be used" in line for line in warned)
+    # and either offers the same from them, in a new environment.
+    for release in (group.old, group.new):
+        release.renew()
+    offered = group.agreed("get", {"descriptions_search": "unlike"}).body
+    assert [each["description"] for each in offered["descriptions"]["resources"]] == ["Unlike them"]
+    assert group.agreed("search").body["total_count"] == 120
+    assert releases.warnings() == []
+
+
 def test_an_exported_file_is_the_same_and_found_by_the_other(group: Group, pair: tuple[Release, Release]) -> None:
     writer, reader = pair
     group.succeed(writer, "create", {"personas": [FULL, {**FULL, "name": "=1+1"}]})

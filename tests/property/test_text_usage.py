@@ -43,7 +43,7 @@ SECRET: Final = b"s" * 32
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
 IDS: Final = [str(UUID(int=number)) for number in range(1, 13)]
 DEPARTMENTS: Final = ["d1", "d2", "d3", "d4"]
-PARAMETER_OF: Final = {"f1": "p1", "f2": "p1", "f3": "p2"}
+PARAMETER_OF: Final = {f"f{number}": f"p{number // 2}" for number in range(1, 13)}
 WORDS: Final = [
     "Straße",
     "STRASSE",
@@ -367,6 +367,90 @@ def bare(number: int, seq: int, name: str, **links: object) -> Persona:
     """Return a persona of which only the name counts."""
     text: dict[TextKind, list[str]] = {"names": [name], "descriptions": [], "instructions": ["i"], "examples": []}
     return persona(str(UUID(int=number)), seq, text, **links)
+
+
+def test_a_text_that_lay_beside_the_base_stays_known_for_thirty_days() -> None:
+    # Given a view with a persona beside its base,
+    view = TextsView(GROUP)
+    for number in range(250):
+        view.upsert(bare(number, 1, f"Ada {number}"))
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    view.upsert(bare(1, 2, "Bea"))
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    # when the persona gets another name,
+    view.upsert(bare(1, 3, "Cy"))
+    view.settle(NOW)
+    # then the one that it had is known as long as any other.
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    view.settle(NOW + DAYS - 1)
+    assert fingerprint("names", "Bea") in view.used_texts()
+    view.settle(NOW + DAYS)
+    assert fingerprint("names", "Bea") not in view.used_texts()
+
+
+def test_long_texts_are_merged_into_the_base_and_not_repeated_beside_it() -> None:
+    # Given the view of a group, as it was stored,
+    view = TextsView(GROUP)
+    for number in range(250):
+        view.upsert(bare(number, 1, f"Ada {number}"))
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    # when one persona gets a text as long as all others,
+    view.upsert(bare(1, 2, "Ada " * 5_000))
+    # then there are new columns.
+    assert version_of(view.encode()) == text_usage.FORMAT_VERSION
+
+
+def test_sets_of_departments_that_nobody_has_are_forgotten_once_they_are_most() -> None:
+    # Given a group of ten personas without departments, and what they use most,
+    view = TextsView(GROUP)
+    for number in range(10):
+        view.upsert(bare(number, 1, f"Ada {number}"))
+    offered = MostUsed.of(view, {})
+    # when one of them moves to another department time and again,
+    kept = []
+    for seq in range(2, 30):
+        view.completeness = offered.completeness
+        move = view.upsert(bare(1, seq, "Ada 1", department_ids=(f"d{seq}",)))
+        assert move is not None
+        offered = offered.revised(view, {}, [move])
+        kept.append(len(offered._sets))
+    # then there are never more than twice as many sets as somebody has.
+    assert max(kept) == 4
+
+
+def test_the_margin_is_given_up_where_there_is_no_room_for_it() -> None:
+    # Given a group whose longer names find room once, but not twice for each department,
+    view, model = TextsView(GROUP), Model()
+    departments = [f"d{number}" for number in range(8)]
+    for number in range(400):
+        one = bare(number, 1, f"{number:0100}", department_ids=(departments[number % 8],))
+        view.upsert(one)
+        model.take(one.id, 1, one)
+    with limits(10, 100_000), patch.object(most_used, "KIND_BYTES", 12_000):
+        offered = MostUsed.of(view, {})
+        assert len(offered._kept["names"].entries) == 80
+        # when a persona is written, then it is carried on for every caller.
+        view.completeness = offered.completeness
+        one = bare(300, 2, f"{1_000:0100}", department_ids=("d1",))
+        moves = moved(view, model, one)
+        with patch.object(SetCounts, "of", side_effect=AssertionError):
+            offered = offered.revised(view, {}, moves)
+        for caller in (None, *(frozenset({each}) for each in departments)):
+            assert offered.first("names", caller) == model.first("names", caller)
+
+
+def test_a_bound_is_no_longer_than_it_need_be() -> None:
+    # Given a group with more long texts than are kept,
+    view = TextsView(GROUP)
+    for number in range(60):
+        view.upsert(bare(number, 1, f"{number:02}" + "x" * 1_000))
+    with limits(10, 100_000):
+        # when they are counted, then the bound is one right behind the last that is kept.
+        completeness = MostUsed.of(view, {}).completeness
+    assert completeness is not None
+    bounds = completeness.bounds["names"]
+    assert bounds is not None
+    assert bounds[""] == (-1, "1\U0010ffff")
 
 
 def test_few_changes_are_stored_beside_the_base_as_it_was() -> None:

@@ -17,7 +17,6 @@ JSON), then the sections one behind the other, as the header lists them. A secti
 A checksum finds damage, not forgery: anyone who may write the bucket may write a snapshot.
 """
 
-import json
 import struct
 import unicodedata
 from array import array
@@ -27,7 +26,7 @@ from itertools import accumulate, pairwise
 from operator import sub
 from typing import Final, Literal, NamedTuple, TypedDict
 
-import pydantic_core
+from pydantic_core import from_json, to_json
 from pyroaring import BitMap
 
 from personas.search.columns import Starts
@@ -117,13 +116,13 @@ def encode(snapshot: Snapshot) -> bytes:
         "watermark": snapshot.watermark,
         "sections": [(section.name, section.packing, len(section.stored)) for section in sections],
     }
-    packed = deflate(json.dumps(header, separators=(",", ":")).encode())
+    packed = _json(header)
     parts = [_VERSION.pack(FORMAT_VERSION, len(packed)), packed, *(section.stored for section in sections)]
     return b"".join((_MAGIC, _CHECKSUM.pack(checksum_of(*parts)), *parts))
 
 
 def _json(value: object) -> bytes:
-    return deflate(pydantic_core.to_json(value))
+    return deflate(to_json(value))
 
 
 def _base(saved: SavedColumns) -> Base:
@@ -211,12 +210,12 @@ def decode(data: Buffer) -> Snapshot:
         raise SnapshotVersionUnknown(f"the snapshot has format {version}, only {FORMAT_VERSION} is known here")
     start += _VERSION.size
     try:
-        header: _Header = json.loads(inflate(view[start : start + length]))
+        header: _Header = from_json(inflate(view[start : start + length]))
         if header["unicode"] != unicodedata.unidata_version:
             # Other tables of Unicode fold otherwise: texts that are equal now may not have been.
             raise SnapshotVersionUnknown(f"the snapshot was folded with Unicode {header['unicode']}")
         sections = _split(view[start + length :], header["sections"])
-        gone, rows = pydantic_core.from_json(inflate(sections["late"]))
+        gone, rows = from_json(inflate(sections["late"]))
         index = Index(_saved_columns(header, sections), Delta(gone, rows))
         return Snapshot(index, header["watermark"], _stored_base(header, sections))
     except (SnapshotDamaged, SnapshotVersionUnknown):
@@ -251,11 +250,11 @@ def _saved_columns(header: _Header, sections: Mapping[str, memoryview]) -> Saved
             for name in header["arrays"]
             if packings[name] == "steps" and name not in _LOADED_LATER
         },
-        strings={name: json.loads(inflate(sections[f"{name}.strings"])) for name in header["strings"]},
+        strings={name: from_json(inflate(sections[f"{name}.strings"])) for name in header["strings"]},
         bitmaps={name: _stored_bitmaps(name, sections) for name in header["bitmaps"] if name != "words"},
         texts=_stored_texts(header["size"], sections),
         words=_stored_words(sections) if "words" in sections else None,
-        tombstones=[Tombstone(*each) for each in json.loads(inflate(sections["tombstones"]))],
+        tombstones=[Tombstone(*each) for each in from_json(inflate(sections["tombstones"]))],
     )
 
 

@@ -224,7 +224,7 @@ class BaseTexts:
 
     @property
     def loaded(self) -> int:
-        """About how many docs have their texts in memory: never fewer than before."""
+        """A number that changes with each run that is loaded."""
         return len(self._loaded) * self._run
 
     def written_at(self, doc: int) -> bytes:

@@ -4,27 +4,29 @@ A caller sees the personas without departments and those that share one with it,
 caller to caller. For each kind the entries that can be among somebody's first hundred are kept, with how many personas
 of each set of departments use them: summed over the sets that a caller may see, their counts are exact.
 
-**Which entries those are.** Let a *class* be what a caller of one department sees, or one of none, and its *bound* the
-rank of the entry with which a class's section of a form would be full for the second time: how often the class uses it,
-then the entry itself. An entry is kept if it would rank as high as the bound of a class that sees it by all of its
+**The entries that are kept.** Let a *class* be what a caller of one department sees, or one of none, and its *bound*
+the rank of the entry with which a class's section of a form would be full for the second time: how often the class uses
+it, then the entry itself. An entry is kept if it would rank as high as the bound of a class that sees it by all of its
 uses. Any other is in no caller's section: who sees a use of it sees the whole of a class, of which a section full ranks
 before all uses of the entry together.
 
 **From refresh to refresh** the counts are carried on by the personas that were written. An entry that is not kept rises
 by them alone, and then its uses are counted. So what is kept is exact as long as every class's section is full before
-its bound: the second section is a margin. Once that is used up, all uses are counted anew. Where the kept entries would
-take more than ``KIND_BYTES``, those that rank lowest in every class are left out, and there are no bounds.
+its bound: the second section is a margin. Once that is used up, all uses are counted anew. The margin is given up if it
+would take more than ``KIND_BYTES``; if the rest does, those that rank lowest in every class are left out, and there are
+no bounds.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Buffer, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
-from itertools import accumulate, batched, chain, compress, count, islice, repeat
+from itertools import accumulate, batched, chain, compress, count, islice, repeat, takewhile
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
@@ -48,7 +50,7 @@ type OfferedKind = Kind | Literal["parameters"]
 
 OFFERED: Final[tuple[OfferedKind, ...]] = (*KINDS, "parameters")
 FORMAT_VERSION: Final = FIELDS_VERSION
-"""Raised by one more with every change of this layout, and of which entries are kept."""
+"""Raised by one more with every change of this layout."""
 KIND_BYTES: Final = 2_500_000
 """The bytes that are kept of a kind, before compression: texts shrink to a third, so the whole stays below 5 MB."""
 FEW_ENTRIES: Final = 1_000
@@ -57,7 +59,7 @@ FEW_ENTRIES: Final = 1_000
 _MAGIC: Final = b"PERTOPUS"
 _PAIR_BYTES: Final = 8
 _CALLERS_MAX: Final = 64
-_SECTIONS_KEPT: Final = 2
+_SET_BYTES: Final = 250
 _NO_DEPARTMENT: Final = ""
 """The class of callers without a department, among the ids of departments."""
 
@@ -103,16 +105,18 @@ class MostUsed:
     def revised(self, view: TextsView, parameter_of: Mapping[str, str], moves: Sequence[Move]) -> MostUsed:
         """Return the most used entries of a view, where these are its companion before some personas have moved.
 
-        They offer to every caller what those that `of` returns offer. Where a kind must be counted anew, all are.
+        They offer to every caller what those that `of` returns offer. If a kind must be counted anew, all are.
         """
         links, before = _checksum_of(parameter_of), view.completeness
-        if before and before.links == links:
+        if before and before.links == links and None not in before.bounds.values():
             revision = Revision(self._sets, moves)
             kept = {
-                kind: _revised(kind, Kept(self._kept[kind], before.bounds[kind]), view, parameter_of, revision)
+                kind: _revised(kind, self._kept[kind], before.bounds[kind], view, parameter_of, revision)
                 for kind in OFFERED
             }
-            if all(map(_is_exact, kept.values(), repeat(revision.sets))):
+            used = set[int]().union(*(counts.sets for counts, _ in kept.values()))
+            # Sets that nobody has any more are forgotten when all is counted anew, at the latest once they are most.
+            if 2 * len(used) >= len(revision.sets) and all(map(_is_exact, kept.values(), repeat(revision.sets))):
                 return self._of_kinds(self.group_id, revision.sets, kept, links)
         return self.of(view, parameter_of)
 
@@ -161,7 +165,8 @@ class MostUsed:
     def size_bytes(self) -> int:
         """Return about how many bytes of memory it takes."""
         texts = sum(60 + 2 * len(entry) for counts in self._kept.values() for entry in counts.entries)
-        return texts + sum(8 * len(counts.sets) + 4 * len(counts.lengths) for counts in self._kept.values())
+        numbers = sum(8 * len(counts.sets) + 4 * len(counts.lengths) for counts in self._kept.values())
+        return texts + numbers + _SET_BYTES * len(self._sets)
 
     def encode(self) -> bytes:
         """Return the bytes of the object."""
@@ -215,13 +220,17 @@ def _entries_in(kind: OfferedKind, parameter_of: Mapping[str, str]) -> Callable[
 
 
 def _revised(
-    kind: OfferedKind, kept: Kept, view: TextsView, parameter_of: Mapping[str, str], revision: Revision
+    kind: OfferedKind,
+    before: SetCounts,
+    bounds: Bounds | None,
+    view: TextsView,
+    parameter_of: Mapping[str, str],
+    revision: Revision,
 ) -> Kept:
     """Return what is kept of a kind after a revision; without bounds if that cannot be told by the changes."""
-    before, bounds = kept
+    if bounds is None or (kind == "parameters" and bounds != _ALL_KEPT):
+        return Kept(before, None)  # nothing finds the other uses of a parameter that was not kept
     changes = revision.changes(_entries_in(kind, parameter_of))
-    if bounds is None:
-        return kept
     if bounds != _ALL_KEPT and kind != "parameters":
         unknown = changes.keys() - set(before.entries)
         # Their other uses were not kept. A loss of what ranked too low changes nothing.
@@ -240,20 +249,41 @@ def _kept(counts: SetCounts, sets: Sequence[frozenset[str]]) -> Kept:
     """Return the entries of a kind to keep, of the counts of all."""
     if _are_few(counts):
         return Kept(counts, _ALL_KEPT)
-    best_of, room = _best(counts, sets, _SECTIONS_KEPT * OPTIONS_MAX), _room(counts)
-    bounds = {department: _filled(counts, best, room, _SECTIONS_KEPT) for department, best in best_of.items()}
-    chosen = list(compress(range(len(counts.entries)), _reaches(counts, sets, bounds)))
-    kept = counts.of_entries(chosen)
-    if _bytes_of(kept) <= KIND_BYTES:
-        return Kept(kept, bounds)
+    kept = _up_to_bounds(counts, sets, sections=2)
+    if _bytes_of(kept.counts) > KIND_BYTES:
+        kept = _up_to_bounds(counts, sets, sections=1)
+    return kept if _bytes_of(kept.counts) <= KIND_BYTES else Kept(_cut(kept.counts, sets), None)
+
+
+def _up_to_bounds(counts: SetCounts, sets: Sequence[frozenset[str]], sections: int) -> Kept:
+    """Return the entries that rank as high as the bound of a class, with which so many of its sections are full."""
+    best_of, room = _best(counts, sets, sections * OPTIONS_MAX), _room(counts)
+    bounds = {
+        department: _bound(_filling(counts, best, room, sections), counts.entries)
+        for department, best in best_of.items()
+    }
+    return Kept(counts.of_entries(list(compress(count(), _reaches(counts, sets, bounds)))), bounds)
+
+
+def _cut(counts: SetCounts, sets: Sequence[frozenset[str]]) -> SetCounts:
+    """Return of these entries as many as there is room for, those first that rank high in a class."""
     soonest: dict[int, int] = {}
-    for best in best_of.values():
+    for best in _best(counts, sets, OPTIONS_MAX).values():
         for place, (_, entry) in enumerate(best):
             soonest[entry] = min(soonest.get(entry, place), place)
-    totals = counts.totals()
-    ordered = sorted(chosen, key=lambda entry: (soonest.get(entry, len(totals)), -totals[entry], entry))
-    taken = accumulate(room(entry) + _PAIR_BYTES * counts.lengths[entry] for entry in ordered)
-    return Kept(counts.of_entries(sorted(compress(ordered, (each <= KIND_BYTES for each in taken)))), None)
+    totals, last = counts.totals(), len(counts.entries)
+    ordered = sorted(range(last), key=lambda entry: (soonest.get(entry, last), -totals[entry], entry))
+    taken = accumulate(wire_bytes(counts.entries[each]) + _PAIR_BYTES * counts.lengths[each] for each in ordered)
+    return counts.of_entries(sorted(compress(ordered, (each <= KIND_BYTES for each in taken))))
+
+
+def _bound(rank: Rank, entries: Sequence[str]) -> Rank:
+    """Return a rank, or a shorter one between it and the next: many classes may have the bound of one long text."""
+    times, entry = rank
+    place = bisect_right(entries, entry)
+    later = entries[place] if place < len(entries) else ""
+    alike = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(entry, later, strict=False))))
+    return max(rank, (times, f"{entry[: alike + 1]}\U0010ffff")) if alike + 1 < len(entry) else rank
 
 
 def _best(counts: SetCounts, sets: Sequence[frozenset[str]], number: int) -> dict[str, list[tuple[int, int]]]:
@@ -275,7 +305,7 @@ def _best(counts: SetCounts, sets: Sequence[frozenset[str]], number: int) -> dic
     return found
 
 
-def _filled(counts: SetCounts, best: Sequence[tuple[int, int]], room: Callable[[int], int], sections: int) -> Rank:
+def _filling(counts: SetCounts, best: Sequence[tuple[int, int]], room: Callable[[int], int], sections: int) -> Rank:
     """Return the rank of the entry with which these fill so many sections, or the last one if they do not."""
     fitting = sum(1 for taken in accumulate(room(entry) for _, entry in best) if taken <= sections * SECTION_BYTES)
     if fitting == len(best) < sections * OPTIONS_MAX:
@@ -302,7 +332,7 @@ def _is_exact(kept: Kept, sets: Sequence[frozenset[str]]) -> bool:
         return _are_few(counts)
     room = _room(counts)
     return all(
-        _filled(counts, best, room, 1) <= bounds.get(department, bounds[_NO_DEPARTMENT])
+        _filling(counts, best, room, 1) <= bounds.get(department, bounds[_NO_DEPARTMENT])
         for department, best in _best(counts, sets, OPTIONS_MAX).items()
     )
 

@@ -154,7 +154,7 @@ def in_order(gone: Iterable[int], inserted: Iterable[int], end: int) -> Runs:
     """
     runs: list[tuple[int, int]] = []
 
-    def add(start: int, stop: int) -> None:
+    def append(start: int, stop: int) -> None:
         if runs and runs[-1][1] == start:
             runs[-1] = runs[-1][0], stop
         elif start < stop:
@@ -163,12 +163,19 @@ def in_order(gone: Iterable[int], inserted: Iterable[int], end: int) -> Runs:
     at = 0
     added = ((place, place, number) for number, place in enumerate(inserted, end))
     for start, stop, number in sorted([*added, *((place, place + 1, -1) for place in gone)]):
-        add(at, start)
+        append(at, start)
         if number >= 0:
-            add(number, number + 1)
+            append(number, number + 1)
         at = stop
-    add(at, end)
+    append(at, end)
     return runs
+
+
+def sorted_ids(ids: bytes, width: int) -> tuple[bytes, Runs]:
+    """Return ids of so many bytes in order, and the numbers of the old ones in this order."""
+    keys = [ids[at : at + width] for at in range(0, len(ids), width)]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return b"".join(map(keys.__getitem__, order)), [(number, number + 1) for number in order]
 
 
 def by_kind(rows: Sequence[Entries]) -> Sequence[Sequence[tuple[str, ...]]]:

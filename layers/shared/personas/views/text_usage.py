@@ -30,16 +30,18 @@ from personas.domain.suggestions import OPTIONS_MAX, Use, may_be_seen, within_se
 from personas.domain.text import Fingerprint, fingerprint
 from personas.search.columns import gathered
 from personas.search.object_format import deflate, inflate, pack_numbers, seal, unpack_numbers, unseal
-from personas.views.text_columns import SECTIONS, Column, Completeness, Uses, by_kind, in_order, place_in
+from personas.views.text_columns import SECTIONS, Column, Completeness, Uses, by_kind, in_order, place_in, sorted_ids
 
 FORMAT_VERSION: Final = FIELDS_VERSION + 1
 """Raised by one more with every change of this layout but that of the fields."""
 LATE_VERSION: Final = FORMAT_VERSION + 256
 """The version of an object with personas beside the base, which the release before does not look for."""
-DELTA_MAX: Final = 1_000
+DELTA_MAX: Final = 200
 """The most personas written since the base was made that a search looks through one by one."""
 LATE_SHARE: Final = 100
 """So many personas of the base there must be for each one that is stored beside it, or the base is replaced."""
+LATE_BYTES_SHARE: Final = 4
+"""The same for bytes: those of the base, deflated, and the characters of what is stored beside it."""
 PERSONA_BYTES: Final = 250
 """The bytes of memory, about, that a persona takes besides its entries: its id, its seq and its places."""
 KEPT: Final = timedelta(days=30)
@@ -86,7 +88,7 @@ class TextsView:
         return before, row
 
     def delete(self, persona_id: str, seq: int, expires_at: int) -> Move | None:
-        """Take a tombstone, remembered until it expires (unix seconds); return as `upsert` does."""
+        """Take a tombstone, remembered until it expires (unix seconds); return what `upsert` returns."""
         key = UUID(persona_id).bytes
         if seq <= self._seq_of(key):
             return None
@@ -97,13 +99,12 @@ class TextsView:
     def settle(self, now: int) -> None:
         """Forget what is over by ``now`` (unix seconds): tombstones, and texts known to be out of use for 30 days.
 
-        It is known of a text from when a new base is made.
+        It is known of a text of the base from when a new one is made.
         """
         self._merge_many()
         self._tombstones = {key: held for key, held in self._tombstones.items() if held[1] > now}
-        oldest = now - int(KEPT.total_seconds())
         retired = ((each, since or now) for each, since in self._retired.items())
-        self._retired = {each: since for each, since in retired if since > oldest}
+        self._retired = {each: since for each, since in retired if since > now - int(KEPT.total_seconds())}
 
     def inherit(self, older: "TextsView", seen_at: int) -> None:
         """Remember the texts that an older view of the group knows, and that were in use until ``seen_at``."""
@@ -138,6 +139,9 @@ class TextsView:
         self._tombstones.pop(key, None)
         added = self._delta.pop(key, None)
         if added is not None:
+            if self._stored:  # so it may have been stored beside the base, and somebody knows its texts
+                for kind, texts in zip(TEXT_KINDS, added[1], strict=False):
+                    self._retired |= {fingerprint(kind, text): _UNUSED_SINCE_NOW for text in texts}
             return added[1]
         doc = self._doc_of(key)
         if doc is None:
@@ -154,8 +158,9 @@ class TextsView:
         )
 
     def _merge_many(self) -> None:
-        """Merge what was written since into the base, where it is too much to be stored beside it."""
-        if not self._stored or max(len(self._delta), len(self._replaced)) * LATE_SHARE > len(self._seqs):
+        """Merge what was written since into the base, if it is too much to be stored beside it."""
+        changes, stored = max(len(self._delta), len(self._replaced)), sum(map(len, self._stored))
+        if changes * LATE_SHARE > len(self._seqs) or self._delta_characters() * LATE_BYTES_SHARE > stored:
             self._merge()
 
     def _merge(self) -> None:
@@ -277,8 +282,12 @@ class TextsView:
             columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
             texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
             self._base_bytes = columns + PERSONA_BYTES * len(self._seqs) + 2 * texts
-        delta = sum(60 + 2 * len(text) for _, row in self._delta.values() for texts in row for text in texts)
-        return self._base_bytes + delta + PERSONA_BYTES * len(self._tombstones)
+        return (
+            self._base_bytes + 3 * self._delta_characters() + PERSONA_BYTES * (len(self._tombstones) + len(self._delta))
+        )
+
+    def _delta_characters(self) -> int:
+        return sum(len(text) for _, row in self._delta.values() for texts in row for text in texts)
 
     def _department_sets(self) -> tuple[list[frozenset[str]], array[int]]:
         """Return the sets of departments that personas have, and the place of each persona's own."""
@@ -329,18 +338,13 @@ class TextsView:
             for kind, some in zip(KINDS, batched(sections[3:], SECTIONS, strict=True), strict=True):
                 view._columns[kind] = Column.unpack(some, len(view._seqs))
             if "in_order" not in remembered:  # the release before adds personas at the end
-                view._sort()
+                view._ids, order = sorted_ids(view._ids, _ID_BYTES)
+                view._seqs = gathered(view._seqs, order)
+                view._columns = {kind: column.merged((), (), order)[0] for kind, column in view._columns.items()}
             elif is_carried_on:
                 view._stored = sections[1:]
-            late, companion = remembered.get("late", ()), remembered.get("companion")
+            late, companion = remembered.get("late", ()), is_carried_on and remembered.get("companion")
             view._delta = {bytes.fromhex(key): (seq, tuple(map(tuple, entries))) for key, seq, entries in late}
             view._replaced = set(remembered.get("replaced", ()))
-            view.completeness = companion and Completeness.of(*companion)
+            view.completeness = Completeness.of(*companion) if companion else None
         return view
-
-    def _sort(self) -> None:
-        """Put the personas of the base into the order of their ids."""
-        keys = [self._ids[at : at + _ID_BYTES] for at in range(0, len(self._ids), _ID_BYTES)]
-        order = [(doc, doc + 1) for doc in sorted(range(len(keys)), key=keys.__getitem__)]
-        self._columns = {kind: column.merged((), (), order)[0] for kind, column in self._columns.items()}
-        self._ids, self._seqs = b"".join(sorted(keys)), gathered(self._seqs, order)
