@@ -177,6 +177,8 @@ def table_of_parts(library: Library, index: Index) -> Iterator[str]:
         queries = cell.queries * (ROUNDS_BY_PART * VARIANTS // len(cell.queries))
         parts: list[dict[Facet, FacetQuery]] = [{}, *({facet: UNNAMED} for facet in FACETS), COUNTED]
         spent = [0] * len(parts)
+        for query in queries:
+            answer(index, query, library.field_of)  # what is loaded as it is used, is loaded by now
         # One part after the other: the same query again would find its bitmaps in the processor's caches.
         for place, counted in enumerate(parts):
             for query in queries:

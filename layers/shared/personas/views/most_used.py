@@ -10,11 +10,9 @@ it, then the entry itself. An entry is kept if it would rank as high as the boun
 uses. Any other is in no caller's section: who sees a use of it sees the whole of a class, of which a section full ranks
 before all uses of the entry together.
 
-**From refresh to refresh** the counts are carried on by the personas that were written. An entry that is not kept rises
-by them alone, and then its uses are counted. So what is kept is exact as long as every class's section is full before
-its bound: the second section is a margin. Once that is used up, all uses are counted anew. The margin is given up if it
-would take more than ``KIND_BYTES``; if the rest does, those that rank lowest in every class are left out, and there are
-no bounds.
+**From refresh to refresh** what was written is counted. An entry that is not kept rises by that alone, and then its
+uses are looked for. The kept are exact while every class's section is full before its bound: the second section is a
+margin. Else all uses are counted anew. The margin is given up if it takes more than ``KIND_BYTES``.
 """
 
 from __future__ import annotations
@@ -60,9 +58,9 @@ _MAGIC: Final = b"PERTOPUS"
 _PAIR_BYTES: Final = 8
 _CALLERS_MAX: Final = 64
 _SET_BYTES: Final = 250
+_SETS_LOOKED_AT: Final = 1_000
 _NO_DEPARTMENT: Final = ""
 """The class of callers without a department, among the ids of departments."""
-
 _LAST: Final[Rank] = (0, "")
 _ALL_KEPT: Final[Bounds] = {_NO_DEPARTMENT: _LAST}
 
@@ -114,11 +112,14 @@ class MostUsed:
                 kind: _revised(kind, self._kept[kind], before.bounds[kind], view, parameter_of, revision)
                 for kind in OFFERED
             }
-            used = set[int]().union(*(counts.sets for counts, _ in kept.values()))
-            # Sets that nobody has any more are forgotten when all is counted anew, at the latest once they are most.
-            if 2 * len(used) >= len(revision.sets) and all(map(_is_exact, kept.values(), repeat(revision.sets))):
+            if not self._are_stale(revision.sets, kept) and all(map(_is_exact, kept.values(), repeat(revision.sets))):
                 return self._of_kinds(self.group_id, revision.sets, kept, links)
         return self.of(view, parameter_of)
+
+    def _are_stale(self, sets: Sequence[frozenset[str]], kept: Mapping[OfferedKind, Kept]) -> bool:
+        """Tell whether nobody has most of the sets any more; that takes a look at all counts, after a thousand more."""
+        more = len(sets) // _SETS_LOOKED_AT > len(self._sets) // _SETS_LOOKED_AT
+        return more and 2 * len({each for counts, _ in kept.values() for each in counts.sets}) < len(sets)
 
     @classmethod
     def _of_kinds(
@@ -278,7 +279,7 @@ def _cut(counts: SetCounts, sets: Sequence[frozenset[str]]) -> SetCounts:
 
 
 def _bound(rank: Rank, entries: Sequence[str]) -> Rank:
-    """Return a rank, or a shorter one between it and the next: many classes may have the bound of one long text."""
+    """Return a rank, or a shorter one between it and the next: many classes may have one long text for a bound."""
     times, entry = rank
     place = bisect_right(entries, entry)
     later = entries[place] if place < len(entries) else ""
@@ -342,7 +343,6 @@ def _are_few(counts: SetCounts) -> bool:
 
 
 def _room(counts: SetCounts) -> Callable[[int], int]:
-    """Return a function that tells how many bytes of a section an entry takes."""
     return cache(lambda entry: wire_bytes(counts.entries[entry]))
 
 
