@@ -132,6 +132,7 @@ def _replacements(node: ast.AST, parent: ast.AST, field: str) -> Iterator[ast.AS
     if isinstance(node, ast.stmt):
         yield from _of_statement(node)
     else:
+        yield from _of_operator(node)
         yield from _of_expression(node, parent)
 
 
@@ -161,7 +162,7 @@ def _of_statement(node: ast.stmt) -> Iterator[ast.AST]:
         yield _with(node, op=_COMPUTED[type(node.op)]())
 
 
-def _of_expression(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST | None]:  # noqa: PLR0912 - a case each
+def _of_operator(node: ast.AST) -> Iterator[ast.AST]:
     match node:
         case ast.Compare(ops=operators):
             for index, operator in enumerate(operators):
@@ -177,6 +178,10 @@ def _of_expression(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST | None]: 
             yield _with(node, op=_COMPUTED[type(operator)]())
         case ast.IfExp(body=body, orelse=otherwise):
             yield from (copy(body), copy(otherwise))
+
+
+def _of_expression(node: ast.AST, parent: ast.AST) -> Iterator[ast.AST | None]:
+    match node:
         case ast.Constant(value=value):
             yield from _of_constant(value)
         case ast.FormattedValue():

@@ -19,6 +19,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -179,7 +180,7 @@ class Collected(Failures):
                 self.left.append(position)
                 continue
             chosen = [items[test.test] for test in trial.tests if test.test in items]
-            outcome = in_fork(lambda: self._try(trial, functions, chosen), trial.seconds_max)  # noqa: B023 - runs at once
+            outcome = in_fork(partial(self._try, trial, functions, chosen), trial.seconds_max)
             if outcome == IMPORT:
                 self.left.append(position)
             else:
@@ -289,7 +290,7 @@ def run(trials: Sequence[Trial], results: Path) -> None:
 
     left = in_fork(collected) or [] if inside else []
     for trial in [*(inside[position] for position in left), *(each for each in reached if not each.mutant.place)]:
-        outcome = in_fork(lambda: try_import(trial), trial.seconds_max + 30)  # noqa: B023 - runs at once
+        outcome = in_fork(partial(try_import, trial), trial.seconds_max + 30)
         trial.note(TIMEOUT if outcome is None else outcome, results)
 
 

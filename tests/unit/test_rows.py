@@ -178,7 +178,7 @@ def test_what_is_no_id_is_refused(value: object) -> None:
 
 def test_a_persona_without_an_id_is_refused() -> None:
     with pytest.raises(ValueError, match="has an id"):
-        key_of(None)  # type: ignore[arg-type]  # a row of another kind
+        key_of(None)  # type: ignore[arg-type]  # the types rule it out, and a stored row does not
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Services:
     @cached_property
     def history(self) -> HistoryStore:
         """The versions of the personas."""
-        from personas.store.history import HistoryStore, HistoryTable  # noqa: PLC0415  # 2 ms of a cold start: five functions of eighteen need them
+        from personas.store.history import HistoryStore, HistoryTable  # noqa: PLC0415  # 2 ms of a cold start: six functions of eighteen need them
 
         table = HistoryTable(dynamodb(), self.settings.history_table, self.now, self.deadline)
         return HistoryStore(table)
@@ -79,7 +79,7 @@ class Services:
     @cached_property
     def search_views(self) -> SearchViewCache:
         """The groups' personas, to be searched."""
-        from personas.views.search_views import MEMORY_SHARE, SearchViewCache  # noqa: PLC0415  # 14 ms of a cold start: four functions of eighteen need the search engine
+        from personas.views.search_views import MEMORY_SHARE, SearchViewCache  # noqa: PLC0415  # 12 ms of a cold start: four functions of eighteen need the search engine
 
         return SearchViewCache(
             self.persona_feed,
@@ -117,7 +117,7 @@ class Services:
     @cached_property
     def suggestions(self) -> SuggestionViews:
         """The options that forms offer."""
-        from personas.views import suggestion_views, text_views  # noqa: PLC0415  # 3 ms of a cold start: `get` alone needs them
+        from personas.views import suggestion_views, text_views  # noqa: PLC0415  # 4 ms of a cold start: three functions of eighteen need them
 
         return suggestion_views.SuggestionViews(
             lambda: self.view_objects,
