@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from heapq import nsmallest
 from itertools import accumulate, compress, pairwise
 from typing import Final
 from unittest.mock import patch
@@ -24,7 +23,8 @@ from pyroaring import BitMap
 from questions import cells_of
 
 from personas.domain.folding import fold
-from personas.domain.suggestions import OPTIONS_MAX, may_be_seen
+from personas.domain.permissions import is_seen
+from personas.domain.suggestions import used_most
 from personas.search import options, snapshot_format
 from personas.search.index import Index
 from personas.search.object_format import deflate, inflate
@@ -58,10 +58,9 @@ def spent(work: Callable[[], object], repeats: int = REPEATS) -> str:
 
 def rank(view: TextsView, uses: Uses, departments: Collection[str] | None) -> list[tuple[str, int]]:
     """Return the most used entries for a caller, without the companion: from the texts view's own columns."""
-    seen = [may_be_seen(each, departments) for each in view.sets()]
+    seen = [is_seen(each, departments) for each in view.sets()]
     counts = Counter(compress(uses.places, map(seen.__getitem__, uses.sets)))
-    best = nsmallest(OPTIONS_MAX, counts.items(), key=lambda use: (-use[1], use[0]))
-    return [(uses.entries[place], times) for place, times in best]
+    return [(uses.entries[place], times) for place, times in used_most(counts.items())]
 
 
 def rank_all(view: TextsView, parameter_of: dict[str, str], departments: Collection[str] | None) -> None:

@@ -179,8 +179,7 @@ def entries_of(one: Persona, kind: OfferedKind) -> Iterable[Text | str]:
 def limits(options: int, section_bytes: int) -> Iterator[None]:
     """Set limits that few personas reach."""
     with (
-        patch.object(text_usage, "OPTIONS_MAX", options),
-        patch.object(suggestions, "SECTION_BYTES", section_bytes),
+        patch.multiple(suggestions, OPTIONS_MAX=options, SECTION_BYTES=section_bytes),
         patch.multiple(most_used, OPTIONS_MAX=options, SECTION_BYTES=section_bytes, FEW_ENTRIES=options),
     ):
         yield

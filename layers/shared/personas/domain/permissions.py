@@ -53,7 +53,17 @@ def may_see(caller: Caller, department_ids: Collection[str]) -> bool:
 
     It does for a superadmin, where it has no departments, and where the two share one.
     """
-    return caller.role == SUPERADMIN or not department_ids or not caller.department_ids.isdisjoint(department_ids)
+    return is_seen(department_ids, departments_seen(caller))
+
+
+def departments_seen(caller: Caller) -> frozenset[str] | None:
+    """Return the departments by which personas exist for the caller; None for a superadmin, who sees all."""
+    return None if caller.role == SUPERADMIN else caller.department_ids
+
+
+def is_seen(department_ids: Collection[str], departments: Collection[str] | None) -> bool:
+    """Tell whether a persona of departments exists for whoever sees by ``departments``."""
+    return departments is None or not department_ids or not frozenset(department_ids).isdisjoint(departments)
 
 
 def may_edit(caller: Caller, persona: Guarded) -> Verdict:

@@ -1,6 +1,7 @@
 """The suggestions of a form beyond the catalogue: the entries that the group's personas use most."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from typing import Final, NamedTuple
 
 from personas.contract.persona_fields import TextKind
@@ -29,9 +30,9 @@ class Use(NamedTuple):
     times: int
 
 
-def may_be_seen(of_persona: frozenset[str], departments: Collection[str] | None) -> bool:
-    """Tell whether a caller of these departments (None: a superadmin) may see a persona of those."""
-    return departments is None or not of_persona or not of_persona.isdisjoint(departments)
+def used_most[T: (int, str)](uses: Iterable[tuple[T, int]]) -> list[tuple[T, int]]:
+    """Return the first hundred of entries, or of their places, with how often each is used: most used first."""
+    return nsmallest(OPTIONS_MAX, uses, key=lambda use: (-use[1], use[0]))
 
 
 def within_section(uses: Iterable[Use]) -> list[Use]:

@@ -13,7 +13,7 @@ from personas.contract.search import (
     SearchPersonaResponse,
 )
 from personas.domain.importing import IMPORT_FIELDS
-from personas.domain.permissions import SUPERADMIN, is_offered_option, may_delete, may_edit, may_write
+from personas.domain.permissions import SUPERADMIN, departments_seen, is_offered_option, may_delete, may_edit, may_write
 from personas.domain.persona import HEAD_CHARACTERS
 from personas.domain.profile import Caller
 from personas.observability import add_log_fields
@@ -82,7 +82,7 @@ def current_view(services: Services, group_id: str) -> SearchView:
 def query_of(caller: Caller, conditions: PersonaFilter) -> Query:
     """Return the query for the conditions, among the personas that the caller may see."""
     return Query(
-        caller_departments=None if caller.role == SUPERADMIN else caller.department_ids,
+        caller_departments=departments_seen(caller),
         text=conditions.search,
         scenario_ids=conditions.scenario_ids or (),
         field_ids=conditions.field_ids or (),

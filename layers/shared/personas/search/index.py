@@ -113,8 +113,8 @@ class Index:
         if seq <= self._seq_of(persona_key):
             return False
         old = self._doc_of().pop(persona_key, None)
-        self._loosen()
         if old is not None:
+            self._loosen()
             self._take_out(old)
         self._tombstones[persona_key] = Tombstone(persona_id, seq, expires_at)
         self.changes += 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
-import pydantic_core
+from pydantic_core import from_json
 
 from personas.contract.base import TEXTS_MAX
 from personas.errors import Unreadable
@@ -263,4 +263,4 @@ def inflated_json(value: Value) -> object:
         Unreadable: it is no compressed text, is cut off, or longer.
         ValueError: it is not JSON, or holds half of a surrogate pair, which no answer can.
     """
-    return pydantic_core.from_json(inflated(value, _JSON_MAX), cache_strings="none")
+    return from_json(inflated(value, _JSON_MAX), cache_strings="none")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-import pydantic_core
+from pydantic_core import from_json, to_json
 
 from personas.contract.persona_fields import FIELDS, FIELDS_VERSION, LinkField
 from personas.contract.views import EXPORT
@@ -188,7 +188,7 @@ def _unpacked(segment: Segment, block: Block, content: bytes) -> list[Record]:
     if checksum_of(content) != block.checksum:
         raise SnapshotDamaged(f"the checksum of a block of {segment.key} is not that of its contents")
     # Its cache of strings costs as much as the rest: few of them come twice.
-    records: list[Record] = pydantic_core.from_json(inflate(content), cache_strings="none")
+    records: list[Record] = from_json(inflate(content), cache_strings="none")
     return records
 
 
@@ -264,7 +264,7 @@ class _Packing:
             previous = persona_id
             if not packed:
                 first = persona_id
-            packed.append(pydantic_core.to_json(record))
+            packed.append(to_json(record))
             size += len(packed[-1])
             if len(packed) == BLOCK_ENTRIES or size >= BLOCK_BYTES:
                 yield self._close(first, packed)

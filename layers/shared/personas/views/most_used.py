@@ -21,7 +21,7 @@ import json
 from array import array
 from bisect import bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Buffer, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Buffer, Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
 from itertools import accumulate, batched, chain, compress, count, islice, repeat, takewhile
@@ -30,7 +30,8 @@ from typing import Final, Literal, NamedTuple
 
 from personas.contract.persona_fields import FIELDS_VERSION
 from personas.domain.entries import KINDS, TEXT_KINDS, Entries, Kind, Move
-from personas.domain.suggestions import OPTIONS_MAX, SECTION_BYTES, Suggestions, Use, may_be_seen, within_section
+from personas.domain.permissions import is_seen
+from personas.domain.suggestions import OPTIONS_MAX, SECTION_BYTES, Suggestions, Use, used_most, within_section
 from personas.domain.text import identified, wire_bytes
 from personas.search.object_format import (
     checksum_of,
@@ -134,14 +135,13 @@ class MostUsed:
         None stands for a superadmin. Most used first, then by the entry itself; at most 100, and of texts as many as
         fit into a section.
         """
-        seen = [may_be_seen(each, departments) for each in self._sets]
+        seen = [is_seen(each, departments) for each in self._sets]
         counts = self._kept[kind]
         sums: Counter[int] = Counter()
         for entry, own_set, times in counts.uses():
             if seen[own_set]:
                 sums[entry] += times
-        best = nsmallest(OPTIONS_MAX, sums.items(), key=lambda use: (-use[1], use[0]))
-        return within_section(Use(counts.entries[entry], times) for entry, times in best)
+        return within_section(Use(counts.entries[entry], times) for entry, times in used_most(sums.items()))
 
     def suggestions(self, departments: Collection[str] | None, secret: bytes) -> Suggestions:
         """Return the first entries of every kind, as ids where they are links, as texts and ids where they are texts.
@@ -241,9 +241,7 @@ def _revised(
     counts = carried_on(before, changes)
     if counts is None:
         return Kept(before, None)
-    if bounds != _ALL_KEPT:
-        counts = counts.of_entries(list(compress(count(), _reaches(counts, revision.sets, bounds))))
-    return Kept(counts, bounds)
+    return Kept(counts if bounds == _ALL_KEPT else _within(counts, revision.sets, bounds), bounds)
 
 
 def _kept(counts: SetCounts, sets: Sequence[frozenset[str]]) -> Kept:
@@ -263,7 +261,7 @@ def _up_to_bounds(counts: SetCounts, sets: Sequence[frozenset[str]], sections: i
         department: _bound(_filling(counts, best, room, sections), counts.entries)
         for department, best in best_of.items()
     }
-    return Kept(counts.of_entries(list(compress(count(), _reaches(counts, sets, bounds)))), bounds)
+    return Kept(_within(counts, sets, bounds), bounds)
 
 
 def _cut(counts: SetCounts, sets: Sequence[frozenset[str]]) -> SetCounts:
@@ -315,22 +313,23 @@ def _filling(counts: SetCounts, best: Sequence[tuple[int, int]], room: Callable[
     return negated, counts.entries[entry]
 
 
-def _reaches(counts: SetCounts, sets: Sequence[frozenset[str]], bounds: Bounds) -> Iterator[bool]:
-    """Tell of each entry whether it would rank as high as the bound of a class that sees it, by all of its uses."""
+def _within(counts: SetCounts, sets: Sequence[frozenset[str]], bounds: Bounds) -> SetCounts:
+    """Return the entries that rank, by all of their uses, as high as the bound of a class that sees them."""
     # Whoever has a department sees more than who has none, so the bound of the latter is the last.
     last = bounds[_NO_DEPARTMENT]
     reach = cache(lambda place: max((bounds.get(each, last) for each in sets[place]), default=last))
-    for entry, total, part in zip(counts.entries, counts.totals(), counts.parts(), strict=True):
-        yield (-total, entry) <= max(map(reach, counts.sets[part]))
+    ranked = zip(counts.entries, counts.totals(), counts.parts(), strict=True)
+    within = ((-total, entry) <= max(map(reach, counts.sets[part])) for entry, total, part in ranked)
+    return counts.of_entries(list(compress(count(), within)))
 
 
 def _is_exact(kept: Kept, sets: Sequence[frozenset[str]]) -> bool:
     """Tell whether the kept entries give every caller the section that all entries would give."""
     counts, bounds = kept
-    if bounds is None or _bytes_of(counts) > KIND_BYTES:
-        return False
     if bounds == _ALL_KEPT:
         return _are_few(counts)
+    if bounds is None or _bytes_of(counts) > KIND_BYTES:
+        return False
     room = _room(counts)
     return all(
         _filling(counts, best, room, 1) <= bounds.get(department, bounds[_NO_DEPARTMENT])

@@ -14,7 +14,7 @@ from personas.clock import Moment
 from personas.contract.persona_fields import TextKind
 from personas.contract.views import TEXTS
 from personas.domain.catalogue import Catalogue, Pointer
-from personas.domain.permissions import SUPERADMIN
+from personas.domain.permissions import departments_seen
 from personas.domain.profile import Caller
 from personas.domain.suggestions import Suggestions
 from personas.domain.text import identified
@@ -97,7 +97,7 @@ class SuggestionViews:
                 lambda: self._load_most_used(catalogue),
                 (lambda: self._read(catalogue.pointer(TEXTS_VIEW), TextsView.decode)) if loads else nothing,
             )
-        departments = None if caller.role == SUPERADMIN else caller.department_ids
+        departments = departments_seen(caller)
         suggestions = (
             Suggestions({}, None) if most_used is None else most_used.suggestions(departments, catalogue.text_secret)
         )

@@ -14,19 +14,19 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Buffer, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from heapq import nsmallest
 from itertools import batched, chain, compress, count, repeat
 from operator import add, floordiv, mod
 from typing import Final
 from uuid import UUID
 
-import pydantic_core
+from pydantic_core import from_json, to_json
 
 from personas.contract.persona_fields import FIELDS_VERSION, TextKind
 from personas.domain.entries import KINDS, TEXT_KINDS, Entries, Kind, Move, entries_of
 from personas.domain.folding import fold
+from personas.domain.permissions import is_seen
 from personas.domain.persona import Persona
-from personas.domain.suggestions import OPTIONS_MAX, Use, may_be_seen, within_section
+from personas.domain.suggestions import Use, used_most, within_section
 from personas.domain.text import Fingerprint, fingerprint
 from personas.search.columns import gathered
 from personas.search.object_format import deflate, inflate, pack_numbers, seal, unpack_numbers, unseal
@@ -221,14 +221,13 @@ class TextsView:
                     new[entry] = times
                 else:
                     uses[code] += times
-        known = nsmallest(OPTIONS_MAX, uses.items(), key=lambda use: (-use[1], use[0]))
-        found = [*((column.values[code], times) for code, times in known), *new.items()]
-        return within_section(Use(*use) for use in nsmallest(OPTIONS_MAX, found, key=lambda use: (-use[1], use[0])))
+        found = [*((column.values[code], times) for code, times in used_most(uses.items())), *new.items()]
+        return within_section(Use(*use) for use in used_most(found))
 
     def _delta_uses(self, kind: TextKind, departments: Collection[str] | None) -> Counter[str]:
         """Count the uses of a kind by those personas that are not in the base and that the caller may see."""
         place, of_departments = KINDS.index(kind), KINDS.index("departments")
-        rows = (row for _, row in self._delta.values() if may_be_seen(frozenset(row[of_departments]), departments))
+        rows = (row for _, row in self._delta.values() if is_seen(row[of_departments], departments))
         return Counter(chain.from_iterable(row[place] for row in rows))
 
     def sets(self) -> list[frozenset[str]]:
@@ -282,9 +281,8 @@ class TextsView:
             columns = sum(len(column.codes) * 4 + len(column.lengths) for column in self._columns.values())
             texts = sum(60 + 2 * len(text) for column in self._columns.values() for text in column.values)
             self._base_bytes = columns + PERSONA_BYTES * len(self._seqs) + 2 * texts
-        return (
-            self._base_bytes + 3 * self._delta_characters() + PERSONA_BYTES * (len(self._tombstones) + len(self._delta))
-        )
+        beside = len(self._tombstones) + len(self._delta)
+        return self._base_bytes + 3 * self._delta_characters() + PERSONA_BYTES * beside
 
     def _delta_characters(self) -> int:
         return sum(len(text) for _, row in self._delta.values() for texts in row for text in texts)
@@ -298,7 +296,7 @@ class TextsView:
     def _seen_by(self, departments: Collection[str] | None) -> Iterator[bool]:
         """Tell whether the caller may see each persona."""
         sets, set_of = self._department_sets()
-        return map([may_be_seen(each, departments) for each in sets].__getitem__, set_of)
+        return map([is_seen(each, departments) for each in sets].__getitem__, set_of)
 
     # ---- Its bytes ------------------------------------------------------------------------------------------------
 
@@ -318,7 +316,7 @@ class TextsView:
             "replaced": sorted(self._replaced),
         }
         version = LATE_VERSION if self._delta or self._replaced else FORMAT_VERSION
-        return seal(_MAGIC, version, [deflate(pydantic_core.to_json(remembered)), *self._stored])
+        return seal(_MAGIC, version, [deflate(to_json(remembered)), *self._stored])
 
     @classmethod
     def decode(cls, data: Buffer, *, is_carried_on: bool = False) -> "TextsView":
@@ -329,7 +327,7 @@ class TextsView:
             SnapshotVersionUnknown: another version of this service gave them.
         """
         with unseal(_MAGIC, (FORMAT_VERSION, LATE_VERSION), data) as sections:
-            remembered = pydantic_core.from_json(inflate(sections[0]))
+            remembered = from_json(inflate(sections[0]))
             view = cls(remembered["group"])
             view._tombstones = {bytes.fromhex(key): (seq, over) for key, seq, over in remembered["tombstones"]}
             view._retired = {Fingerprint(kind, each): since for kind, each, since in remembered["retired"]}
