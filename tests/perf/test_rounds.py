@@ -63,6 +63,16 @@ def client(world: World, rounds: Rounds) -> Client:
     return warm
 
 
+@pytest.fixture
+def time_enough(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the deadline, and have identity grow no older: a slow machine must not change the count."""
+    services().deadline = services().table.deadline = Deadline()
+    clock = Clock()
+    clock.replaces_monotonic(monkeypatch)
+    services().authenticator = Authenticator(ProfileWriter(services().table), services().settings, clock)
+    answered(client.call("drafts", {}))
+
+
 def answered(answer: Answer) -> dict[str, Any]:
     assert answer.status == 200, answer.text
     return answer.body
@@ -424,18 +434,12 @@ class InFlight:
             self.most = max(self.most, self._now)
 
 
+@pytest.mark.usefixtures("time_enough")
 class TestAThousand:
     """Ten chunks, one after the other: each takes what a hundred take, and no more of it side by side."""
 
     CHUNKS: Final = ITEMS_MAX // CHUNK
     WRITES: Final = 4
-
-    @pytest.fixture(autouse=True)
-    def _time_enough(self, client: Client) -> None:
-        """Remove the deadline, since a slow machine must not change the count."""
-        services().deadline = services().table.deadline = Deadline()
-        services().authenticator = Authenticator(ProfileWriter(services().table), services().settings, Clock())
-        answered(client.call("drafts", {}))
 
     def test_take_ten_times_the_rounds_of_a_hundred(self, client: Client, rounds: Rounds) -> None:
         with rounds.counting():
@@ -575,6 +579,7 @@ class TestVersions:
         assert rounds.taken == 5
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("time_enough")
     def test_every_page_of_ten_thousand_versions_is_one_query(
         self, world: World, client: Client, rounds: Rounds
     ) -> None:
