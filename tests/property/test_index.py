@@ -393,6 +393,14 @@ def test_a_field_of_several_parameter_fields_counts_a_persona_once() -> None:
     assert index.counts(EVERYTHING, {})["fields"] == {}
 
 
+def test_the_fields_in_use_are_those_of_the_parameter_fields_that_personas_have() -> None:
+    # Given a persona with one of two parameter fields,
+    index = Index()
+    index.upsert(PERSONAS[0], 1, a_row(pf=["x"]))
+    # when the fields that somebody has are asked for, then that is the field of this one.
+    assert index.used("fields", ["f", "g", "unknown"], None, {"x": "f", "y": "g"}) == {"f"}
+
+
 def test_counts_are_of_the_index_as_it_was_searched() -> None:
     index = Index()
     index.upsert(PERSONAS[0], 1, a_row())
@@ -480,3 +488,12 @@ def test_says_how_much_memory_it_takes() -> None:
     late = index.size_bytes()
     index.to_columns()
     assert empty < index.size_bytes() < late
+
+
+def test_weighs_the_names_that_options_bring_with_them() -> None:
+    # Given two indexes that differ in such a name alone,
+    short, long = Index(), Index()
+    short.upsert(PERSONAS[0], 1, a_row() | {"ih": ""})
+    long.upsert(PERSONAS[0], 1, a_row() | {"ih": "x" * 1000})
+    # when both are weighed, then the longer name weighs more.
+    assert long.size_bytes() >= short.size_bytes() + 1000

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personas.search import snapshot_format
+from personas.search.documents import SavedColumns
 from personas.search.index import Index
 from personas.search.object_format import SnapshotDamaged, SnapshotVersionUnknown, deflate, inflate
 from personas.search.queries import Query
@@ -275,6 +276,26 @@ def test_is_never_startled(start: bytes, rest: bytes) -> None:
 def test_finds_contents_that_do_not_fit_together(changes: Mapping[str, object]) -> None:
     with pytest.raises(SnapshotDamaged):
         decode(with_header(a_snapshot(), **changes))
+
+
+@pytest.mark.parametrize("name", sorted(SavedColumns.empty().arrays))
+def test_takes_no_column_that_is_longer_than_the_others(name: str) -> None:
+    # Given the columns of a few personas, one of which has an entry too many,
+    saved = decode(a_snapshot()).index.to_columns()
+    saved.arrays[name].append(0)
+    # when an index is to be made of them, then they are refused.
+    with pytest.raises(ValueError, match="do not fit together"):
+        Index(saved)
+
+
+@pytest.mark.parametrize("name", sorted(SavedColumns.empty().bitmaps))
+def test_takes_no_options_of_which_the_docs_are_missing(name: str) -> None:
+    # Given the columns of a few personas, and an option without a set of docs,
+    saved = decode(a_snapshot()).index.to_columns()
+    saved.strings[name].append("option")
+    # when an index is to be made of them, then they are refused.
+    with pytest.raises(ValueError, match="do not fit together"):
+        Index(saved)
 
 
 def test_knows_what_it_does_not_know() -> None:

@@ -27,7 +27,10 @@ _PAIRS: Final = (
 )
 _CALLED: Final = dict(_PAIRS) | {other: one for one, other in _PAIRS}
 _TYPES: Final = {"NamedTuple", "TypedDict", "TypeVar"}
-_LOGGED: Final = {name for name in dir(builtins) if name.endswith("Error")} | {"Unreadable"}
+_LOGGED: Final = {
+    *(name for name in dir(builtins) if name.endswith("Error")),
+    *("SnapshotDamaged", "SnapshotVersionUnknown", "Unreadable"),
+}
 """The exceptions whose texts no caller sees."""
 _FOR_READERS: Final = {"annotation", "bases", "decorator_list", "returns", "type_params"}
 
