@@ -222,6 +222,7 @@ def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) ->
     assert found.personas == [(persona_id, listed(model.rows[persona_id])) for persona_id in page]
     assert [index.row(persona_id) for persona_id in page] == [model.rows[persona_id] for persona_id in page]
     assert index.ids(query, FIELD_OF) == want
+    check_selection(index, model, query)
     for facet in FACETS:
         assert counts[facet] == model.counts(query, facet)
         chosen = list(selected_in(query).get(facet, [OPTIONS["instructions"][0], "unknown"]))
@@ -239,6 +240,18 @@ def check(index: Index, model: Model, query: Query, way: Mapping[str, float]) ->
         want_options = model.options(query, "instructions", labels, search, [], int(way["OPTIONS_MAX"]))
         asked = FacetQuery(names=None, search=search)
         assert index.search(query, FIELD_OF, {"instructions": asked}).options["instructions"] == want_options
+
+
+def check_selection(index: Index, model: Model, query: Query) -> None:
+    """Compare all that a query finds, by id and with their seqs, with the model."""
+    want = sorted(model.ids(query))
+    found = index.selection(query, FIELD_OF)
+    assert list(found) == want
+    for some in (slice(None), slice(1, 3)):
+        assert found[some] == want[some]
+        assert found.seqs(some) == [model.seqs[persona_id] for persona_id in want[some]]
+    for only in PERSONAS[:2]:
+        assert list(index.selection(query, FIELD_OF, only)) == [only] * (only in want)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

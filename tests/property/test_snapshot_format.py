@@ -177,6 +177,15 @@ def test_weighs_more_once_its_texts_are_in_memory(text: str) -> None:
         assert index.size_bytes() > before
 
 
+def test_weighs_more_once_its_words_are_in_memory() -> None:
+    # Given a snapshot in memory,
+    index = decode(a_snapshot()).index
+    before = index.size_bytes()
+    # when a word is looked for, and no page is shown, then it weighs more.
+    index.search(Query(caller_departments=None, text="countess", page_size=0), {})
+    assert index.size_bytes() > before
+
+
 def test_weighs_the_snapshot_until_all_of_it_is_in_memory() -> None:
     # Given a snapshot in memory of which nothing was shown,
     data = a_snapshot()
@@ -204,7 +213,20 @@ def test_takes_in_new_words_at_once_where_those_of_the_base_are_in_memory() -> N
     words = index._documents.texts.words
     assert words is not None
     assert not words._added
+    assert len(words.taken_in().bitmaps) == len(["ada", "0", "1", "one", "two", "three"])
     assert index.size_bytes() >= before
+
+
+def test_knows_the_words_of_the_base_again() -> None:
+    # Given an index that was written as a new base,
+    index = index_of([(IDS[0], 1, {"n": "Ada one", "d": "two"})])
+    index.to_columns()
+    # when a persona with the same words comes to it,
+    index.upsert(IDS[1], 1, {"n": "two", "d": "one Ada"})
+    # then it still holds each word once.
+    words = index._documents.texts.words
+    assert words is not None
+    assert len(words.taken_in().bitmaps) == len(["ada", "one", "two"])
 
 
 @pytest.mark.parametrize("section", ["texts.0", "words"])
