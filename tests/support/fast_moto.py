@@ -5,9 +5,9 @@ Two events of botocore let a handler answer in the place of AWS: ``before-send``
 at the first, instead of moto's own handler, and ``answer_directly`` at the second, which acts within ``directly``.
 
 Either hands a request to DynamoDB to moto's operation as it is: moto would route it by patterns, read it by the
-description of DynamoDB, and write its answer by that again. The tables that are made here look, for a Query, at the
-partition that is asked for; moto's sort every item of a table, and take an item apart for every attribute that an index
-projects.
+description of DynamoDB, and write its answer by that again. A request to a bucket is handed on likewise; moto would
+import its patterns of addresses anew for each. The tables that are made here look, for a Query, at the partition that
+is asked for; moto's sort every item of a table, and take an item apart for every attribute that an index projects.
 """
 
 import json
@@ -27,10 +27,12 @@ from botocore.handlers import BUILTIN_HANDLERS
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.core.request import normalize_request
 from moto.core.responses import ActionResult
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import LocalSecondaryIndex, Table
 from moto.dynamodb.responses import DynamoHandler
+from moto.s3.responses import S3Response
 
 from support.aws import REGION
 
@@ -49,7 +51,11 @@ def answer(event_name: str, request: "AWSPreparedRequest", **_: object) -> AWSRe
     if not botocore_stubber.enabled:
         return None
     with _ALONE:
-        if not (event_name.startswith("before-send.dynamodb.") and _of_aws(request.url)):
+        if not _of_aws(request.url):
+            return botocore_stubber(event_name, request)
+        if event_name.startswith("before-send.s3.") and not request.url.startswith("https://s3."):
+            return _answer_of_s3(request)
+        if not event_name.startswith("before-send.dynamodb."):
             return botocore_stubber(event_name, request)
         status, said = _operate(event_name, request.body)
     headers = HTTPHeaders.from_dict({"date": formatdate(usegmt=True)})
@@ -82,6 +88,14 @@ def directly() -> Iterator[None]:
         yield
     finally:
         _direct.pop()
+
+
+def _answer_of_s3(request: "AWSPreparedRequest") -> AWSResponse:
+    """Have moto answer a request whose host names the bucket: its path is that of an object, or of all of them."""
+    asked: Any = normalize_request(request)
+    dispatch: Any = S3Response.bucket_dispatch if asked.path == "/" else S3Response.key_dispatch
+    status, headers, body = dispatch(asked, asked.raw_url, asked.headers)
+    return AWSResponse(request.url, status, headers, MockRawResponse(body))
 
 
 def _of_aws(address: str) -> bool:
@@ -146,12 +160,30 @@ class _Table(Table):
         narrow.__dict__.update(self.__dict__, items={hash_key: {key: _Read(item) for key, item in found.items()}})
         return narrow.query(hash_key, *arguments, **others)
 
+    def sorted_items(
+        self, hash_key_attrs: list[str], range_key_attrs: list[str | None], items: list[Item]
+    ) -> list[Item]:
+        """Sort items by an index's key and the table's, whose values are cast once, not for every comparison."""
+        names = self._generate_attr_to_sort_by(hash_key_attrs, range_key_attrs)
+        return sorted(items, key=lambda item: [item.attrs[name].cast_value for name in names])
+
+
+def _size(value: DynamoType) -> int:
+    """Return a value's size as moto counts it, without a copy of each part of a map."""
+    if value.type == "M":
+        return sum(len(name.encode()) + _size(part) for name, part in value.value.items())
+    return sum(map(_size, value.value)) if value.type == "L" else value.size()
+
 
 class _Read(Item):
-    """An item that is read and never changed, so that nobody needs a copy."""
+    """An item that is read and never changed, so that nobody needs a copy, and its size is counted once."""
 
     def __init__(self, item: Item) -> None:
         self.__dict__.update(item.__dict__)
+        self._counted = sum(len(name.encode()) + _size(value) for name, value in item.attrs.items())
+
+    def size(self) -> int:
+        return self._counted
 
     def __deepcopy__(self, memo: object) -> Item:
         return self
