@@ -6,15 +6,15 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from support.aws import Aws
+from support.aws import Aws, as_it_is, forget
 from support.faults import Faults, Waiting
-from support.in_order import InOrder
-from support.matrix import SCENARIOS, Lab, Scenario, made
+from support.matrix import SCENARIOS, Ground, Lab, Scenario, hurry, made
 
 EVERY: Final = int(os.environ.get("FAULTS_EVERY", "41"))
 COUNTS: Final = os.environ.get("FAULTS_COUNTS", "")
@@ -28,11 +28,28 @@ PIECES: Final = [
 ]
 
 
+@pytest.fixture(scope="module")
+def ground(cloud: Aws) -> Iterator[Ground]:
+    with as_it_is(cloud):
+        with pytest.MonkeyPatch.context() as patch:
+            begin(cloud, patch)
+            Waiting(patch)
+            laid = made(cloud)
+        yield laid
+
+
+def begin(aws: Aws, patch: pytest.MonkeyPatch) -> None:
+    for name, value in aws.environment.items():
+        patch.setenv(name, value)
+    forget()
+    hurry(patch)
+
+
 @pytest.fixture
-def lab(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    in_order = InOrder()
-    monkeypatch.setattr("personas.services.parallel", lambda: in_order)
-    return made(aws, Faults.installed(monkeypatch, "dynamodb", "s3", "sqs"), Waiting(monkeypatch), monkeypatch)
+def lab(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    begin(ground.world.aws, monkeypatch)
+    yield Lab(ground, Faults.installed(monkeypatch, "dynamodb", "s3", "sqs"), Waiting(monkeypatch), monkeypatch)
+    forget()
 
 
 @pytest.mark.parametrize(("scenario", "piece"), PIECES)

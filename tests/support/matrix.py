@@ -38,6 +38,7 @@ from support.clocks import powertools_off, set_machine_off
 from support.environments import shifted
 from support.exported import query
 from support.faults import Faults, Killed, Match, Sent, Waiting, refused
+from support.in_order import InOrder
 from support.mishaps import Fault, Kind, faults, kind_of, nth
 from support.misplaced import Misplaced, snapshots
 from support.stored import Backend, Base, Logical, leaks
@@ -298,26 +299,36 @@ class Judged(NamedTuple):
     left: list[str]
 
 
-@dataclass
-class Lab:
-    """A place to try scenarios: a world, its two initial states, and the means to cause faults."""
+class Ground(NamedTuple):
+    """A world, what is misplaced in it, and its two initial states."""
 
     world: World
-    faults: Faults
-    waiting: Waiting
-    patch: pytest.MonkeyPatch
     misplaced: Misplaced
     settled: Base
     behind: Base
+
+
+@dataclass
+class Lab:
+    """A place to try scenarios: the ground that they start from, and the means to cause faults."""
+
+    ground: Ground
+    faults: Faults
+    waiting: Waiting
+    patch: pytest.MonkeyPatch
     _off: dict[int, timedelta] = field(default_factory=dict)
     """The error of the clock of every environment that has been told of it by AWS."""
 
+    @property
+    def world(self) -> World:
+        return self.ground.world
+
     def base(self, scenario: Scenario) -> Base:
-        return self.behind if scenario.behind else self.settled
+        return self.ground.behind if scenario.behind else self.ground.settled
 
     @property
     def backend(self) -> Backend:
-        return self.settled.backend
+        return self.ground.settled.backend
 
     def begin(self, scenario: Scenario) -> None:
         """Restore the initial state and start a new environment."""
@@ -401,7 +412,7 @@ class Lab:
 
     def all_faults(self, scenario: Scenario) -> tuple[Fault, ...]:
         """Return all faults, those that do not concern this scenario among them."""
-        return (*faults(self.waiting, self.faults, scenario.limit), *self.misplaced.faults())
+        return (*faults(self.waiting, self.faults, scenario.limit), *self.ground.misplaced.faults())
 
     def cases(self, scenario: Scenario, clean: Clean) -> Iterator[Case]:
         """Yield all cases of a scenario."""
@@ -795,12 +806,16 @@ def _selected(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPatch) -> Lab:
-    """Create a lab on empty tables."""
-    # The weekly clean-up of texts has tests of its own, and would be most of a case.
+def hurry(patching: pytest.MonkeyPatch) -> None:
+    """Leave out of a case what has tests of its own, and would be most of it."""
+    patching.setattr("personas.services.parallel", InOrder)
     patching.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
-    # The claim of a refresh that died is waited for in tests of its own.
+    # The claim of a refresh that died is not waited for.
     patching.setattr("personas.operations.refresh.PATIENCE", timedelta())
+
+
+def made(aws: Aws) -> Ground:
+    """Lay the ground on empty tables; every case begins with a copy of it."""
     world = unguarded_world(aws)
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
@@ -841,7 +856,7 @@ def made(aws: Aws, network: Faults, waiting: Waiting, patching: pytest.MonkeyPat
     ago = int((utc_now() - timedelta(minutes=10)).timestamp() * 1000)
     for group in GROUPS:
         world.set(keys.mark(group), "marked_at", ago)
-    return Lab(world, network, waiting, patching, misplaced, settled, Base(backend, backend.held(), ids))
+    return Ground(world, misplaced, settled, Base(backend, backend.held(), ids))
 
 
 def _renamed_draft(client: Client) -> str:
