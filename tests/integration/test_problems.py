@@ -1,13 +1,15 @@
 """Tests that every error is a problem (RFC 9457) that helps, and that neither it nor a log reveals a secret."""
 
 import base64
+import inspect
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from personas.identity import digest_of
-from support.client import Answer, event
+from support.client import Answer, event, load_handler
 from support.world import GROUP, NEEDED, NOBODY, World, fault, pointers
 
 OPERATIONS = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export")
@@ -291,6 +293,22 @@ class TestDefects:
         assert fault(answer) == (500, "internal_error")
         assert "Wounded Lion" not in answer.text
         assert "Wounded Lion" not in logged.getvalue()
+
+    def test_an_answer_that_is_not_its_model_is_500_and_its_places_alone_are_logged(
+        self, world: World, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given an operation that answers with something else than its model
+        client, handler = world.client("root"), load_handler("get")
+        client.handlers["get"] = handler
+        other = SimpleNamespace(version=None, can_edit="Wounded Lion")
+        monkeypatch.setitem(inspect.unwrap(handler).__globals__, "get_persona", lambda *_: other)
+        # When it is called
+        answer = client.call("get", {})
+        # Then that is a mistake of ours, of which the log has the place
+        assert fault(answer) == (500, "internal_error")
+        (failure,) = [each for each in records(logged) if each["level"] == "ERROR"]
+        assert failure["places"] == [{"loc": ["response", "can_edit"], "type": "bool_parsing"}]
+        assert "Wounded Lion" not in answer.text + logged.getvalue()
 
 
 class TestLogs:

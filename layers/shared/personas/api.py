@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 import pydantic_core
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+    OpenAPIResponseValidationMiddleware,
+)
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -44,6 +47,7 @@ from personas.store.write_rule import Intent, OneTime
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+    from aws_lambda_powertools.event_handler.openapi.compat import ModelField
     from aws_lambda_powertools.event_handler.types import EventHandlerInstance
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
@@ -121,19 +125,31 @@ def read_json(event: APIGatewayProxyEventV2, most: int) -> object:
         raise NotJson(f"The body is not JSON: {error}.") from error
 
 
+class Answers(OpenAPIResponseValidationMiddleware):
+    """The check of an answer against its model, of which JSON is made then: not of dictionaries made of it first."""
+
+    def _serialize_response_with_validation(
+        self, *, field: ModelField, response_content: object, **_: object
+    ) -> object:
+        answer, faults = field.validate(response_content, loc=("response",))
+        if faults:
+            raise ResponseValidationError(errors=faults, body=response_content, source="app")
+        return answer
+
+
 class Api(APIGatewayHttpResolver):
     """Powertools' resolver with this API's admission and problems. Made by ``build_app``, one a function."""
 
     def __init__(self, operation: Operation) -> None:
         super().__init__(
             enable_validation=True,
-            response_validation_error_http_code=500,
             serializer=lambda body: pydantic_core.to_json(body).decode(),
         )
         self.operation = operation
         self.replayed = False
         """True while the request under way is a repeat that got the first answer."""
         self._request_validation_middleware = Admission()  # type: ignore[no-untyped-call]  # its constructor is Powertools', without annotations
+        self._response_validation_middleware = Answers()
         self.exception_handler(PersonasError)(self.problem)
         self.exception_handler(RequestValidationError)(self._invalid_request)
         self.exception_handler(ResponseValidationError)(self._invalid_response)

@@ -12,7 +12,7 @@ from personas.contract.persona_fields import BY_NAME, TextField
 from personas.domain import resources
 from personas.domain.catalogue import Catalogue, ParameterField
 from personas.domain.folding import fold
-from personas.domain.permissions import SUPERADMIN, is_for, is_offered_for_personas, is_offered_link
+from personas.domain.permissions import SUPERADMIN, is_for, is_offered_for_personas, offered_links
 from personas.domain.persona import Form
 from personas.domain.profile import Caller
 from personas.domain.suggestions import OPTIONS_MAX, SECTION_BYTES, Suggestions
@@ -103,11 +103,14 @@ class Choices:
     def parameters(self) -> Choice:
         """The choice of the parameters whose fields the form offers: those that the request picks, or all."""
         resolved = self.resolved_parameter_ids
-        hidden_fields = {(link.parameter_id, link.field_id) for link in self._hidden}
+        hidden: dict[str, set[str]] = {}
+        for link in self._hidden:
+            hidden.setdefault(link.parameter_id, set()).add(link.field_id)
+        rows = self.catalogue.rows("parameters")
         entries = {
-            parameter_id: resources.parameter(parameter_id, row, hidden_fields)
-            for parameter_id, row in self.catalogue.rows("parameters").items()
-            if parameter_id in resolved or is_offered_for_personas(row, self._caller)
+            parameter_id: _without_fields(entry, hidden[parameter_id]) if parameter_id in hidden else entry
+            for parameter_id, entry in self.catalogue.derived(resources.parameters).items()
+            if parameter_id in resolved or is_offered_for_personas(rows[parameter_id], self._caller)
         }
         choice = self._links("parameters", entries, resolved, ("name",))
         if not self._request.parameter_ids:
@@ -118,12 +121,12 @@ class Choices:
     def parameter_fields(self) -> Choice:
         """Return the choice of fields of the parameters that are offered."""
         request, selected = self._request, self._form.parameter_field_ids
-        every_entry = self.catalogue.derived(resources.parameter_fields)
+        offered = offered_links(self.catalogue, self._caller)
+        links = self.catalogue.parameter_fields
         entries = {
-            link.id: every_entry[link.id]
-            for link in self.catalogue.parameter_fields.values()
-            if link.id in selected
-            or (link.parameter_id in self._offering and is_offered_link(self.catalogue, link, self._caller))
+            link_id: entry
+            for link_id, entry in self.catalogue.derived(resources.parameter_fields).items()
+            if link_id in selected or (link_id in offered and links[link_id].parameter_id in self._offering)
         }
         searched = request.parameter_field_search, request.parameter_field_show_selected
         return self._links("parameter_fields", entries, selected, ("name",), *searched)
@@ -133,13 +136,14 @@ class Choices:
 
         Parameters come in the order of the options, not as they happened to be loaded; the fields of each in their own.
         """
-        rows, shown = self.catalogue.rows("parameters"), {*self._offering, *self.resolved_parameter_ids}
+        place_of = {each: place for place, each in enumerate(self.catalogue.derived(resources.parameters))}
+        shown = {*self._offering, *self.resolved_parameter_ids}
         links = [
             link
             for link in self.catalogue.parameter_fields.values()
             if link.parameter_id in shown and link not in self._hidden
         ]
-        links.sort(key=lambda link: (fold(str(rows[link.parameter_id]["name"])), link.parameter_id))
+        links.sort(key=lambda link: place_of[link.parameter_id])
         every_field = self.catalogue.derived(resources.fields)
         return [every_field[each] for each in dict.fromkeys(link.field_id for link in links)]
 
@@ -154,12 +158,15 @@ class Choices:
 
         The persona's own fields of a parameter are shown to all who see the persona; its other fields are not.
         """
-        parameters, fields = self.catalogue.rows("parameters"), self.catalogue.rows("fields")
+        parameters, fields = (
+            {each for each, row in self.catalogue.rows(kind).items() if is_for(row, self._caller)}
+            for kind in ("parameters", "fields")
+        )
         return frozenset(
             link
             for link in self.catalogue.parameter_fields.values()
-            if link.id not in self._form.parameter_field_ids
-            and not all(is_for(row, self._caller) for row in (parameters[link.parameter_id], fields[link.field_id]))
+            if not (link.parameter_id in parameters and link.field_id in fields)
+            and link.id not in self._form.parameter_field_ids
         )
 
     def _entries[R](
@@ -212,21 +219,27 @@ def _options(
     *,
     only_selected: bool,
 ) -> dict[str, WireModel]:
-    """Return the options of a section by folded name: at most 100, what is selected or suggested always among them.
+    """Return the options of a section, in the order of the entries: at most 100.
 
-    A search looks among the suggestions too.
+    All that is selected is among them, then what is suggested. A search looks among the suggestions too.
     """
     wanted = fold(search)
-    names = {entry_id: [fold(getattr(entry, name)) for name in named_by] for entry_id, entry in entries.items()}
-    chosen = [each for each in selected if each in entries]
+    chosen = {each for each in selected if each in entries}
     others = [
         entry_id
-        for entry_id in entries
-        if entry_id not in chosen and not only_selected and any(wanted in name for name in names[entry_id])
+        for entry_id, entry in entries.items()
+        if entry_id not in chosen
+        and not only_selected
+        and (not wanted or any(wanted in fold(getattr(entry, name)) for name in named_by))
     ]
-    others.sort(key=lambda each: (each not in suggested, names[each][0], each))
-    kept = sorted([*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]], key=lambda each: (names[each][0], each))
-    return {entry_id: entries[entry_id] for entry_id in kept}
+    first = set(suggested)
+    others.sort(key=lambda each: each not in first)
+    kept = {*chosen, *others[: max(0, OPTIONS_MAX - len(chosen))]}
+    return {entry_id: entry for entry_id, entry in entries.items() if entry_id in kept}
+
+
+def _without_fields(parameter: wire.Parameter, hidden: Collection[str]) -> wire.Parameter:
+    return parameter.model_copy(update={"field_ids": [each for each in parameter.field_ids if each not in hidden]})
 
 
 def _text_options(selected: Sequence[Text], offered: Sequence[Text]) -> list[Text]:

@@ -136,6 +136,14 @@ def is_offered_link(catalogue: Catalogue, link: ParameterField, caller: Caller) 
     return is_offered_for_personas(parameter, caller) and is_offered(field, caller)
 
 
+def offered_links(catalogue: Catalogue, caller: Caller) -> set[str]:
+    """Return the ids of all parameter fields that `get` offers to this caller: see ``is_offered_link``."""
+    parameters = {each for each, row in catalogue.rows("parameters").items() if is_offered_for_personas(row, caller)}
+    fields = {each for each, row in catalogue.rows("fields").items() if is_offered(row, caller)}
+    links = catalogue.parameter_fields.values()
+    return {link.id for link in links if link.parameter_id in parameters and link.field_id in fields}
+
+
 def is_offered_option(catalogue: Catalogue, kind: str, entry_id: str, caller: Caller) -> bool:
     """Tell whether `get` offers an entry to this caller for new selections; of a field, one of its parameter fields."""
     if kind == "fields":

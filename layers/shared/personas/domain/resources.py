@@ -1,11 +1,12 @@
-"""The entries of a catalogue as answers show them."""
+"""The entries of a catalogue as answers show them, in the order of options: by folded name, then by id."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 from personas.contract import resources as wire
 from personas.contract.base import WireModel
 from personas.domain.catalogue import Catalogue, Row
+from personas.domain.folding import fold
 
 
 def colors(catalogue: Catalogue) -> dict[str, wire.Color]:
@@ -18,7 +19,7 @@ def colors(catalogue: Catalogue) -> dict[str, wire.Color]:
             hex_code=row["hex_code"],
             generated=_is_generated(row),
         )
-        for color_id, row in _texts(catalogue, "colors")
+        for color_id, row in _in_order(catalogue, "colors")
     }
 
 
@@ -32,7 +33,7 @@ def icons(catalogue: Catalogue) -> dict[str, wire.Icon]:
             value=row["value"],
             generated=_is_generated(row),
         )
-        for icon_id, row in _texts(catalogue, "icons")
+        for icon_id, row in _in_order(catalogue, "icons")
     }
 
 
@@ -40,7 +41,7 @@ def voices(catalogue: Catalogue) -> dict[str, wire.Voice]:
     """Return all voices as answers show them, by id."""
     return {
         voice_id: wire.Voice(id=voice_id, voice=row["voice"], generated=_is_generated(row))
-        for voice_id, row in _texts(catalogue, "voices")
+        for voice_id, row in _in_order(catalogue, "voices", "voice")
     }
 
 
@@ -53,7 +54,7 @@ def departments(catalogue: Catalogue) -> dict[str, wire.Department]:
             description=row["description"],
             generated=_is_generated(row),
         )
-        for department_id, row in _texts(catalogue, "departments")
+        for department_id, row in _in_order(catalogue, "departments")
     }
 
 
@@ -71,15 +72,15 @@ def flag(flag_id: str, row: Row, icons: Mapping[str, Row]) -> wire.PersonaFlagCo
     )
 
 
-def parameter(parameter_id: str, row: Row, hidden_fields: Collection[tuple[str, str]]) -> wire.Parameter:
-    """Return a parameter as answers show it, without those of its fields that are hidden."""
-    field_ids = [each for each in cast("Sequence[str]", row["field_ids"]) if (parameter_id, each) not in hidden_fields]
-    return _of_row(wire.Parameter, {**row, "id": parameter_id, "field_ids": field_ids})
+def parameters(catalogue: Catalogue) -> dict[str, wire.Parameter]:
+    """Return all parameters as answers show them, by id."""
+    return {each: _of_row(wire.Parameter, {**row, "id": each}) for each, row in _in_order(catalogue, "parameters")}
 
 
 def parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
     """Return all parameter fields as answers show them, by id."""
     rows = catalogue.rows("fields")
+    every_link = catalogue.parameter_fields.values()
     return {
         link.id: wire.ParameterField(
             id=link.id,
@@ -89,7 +90,7 @@ def parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
             description=str(rows[link.field_id]["description"]),
             generated=_is_generated(rows[link.field_id]),
         )
-        for link in catalogue.parameter_fields.values()
+        for link in sorted(every_link, key=lambda link: (fold(str(rows[link.field_id]["name"])), link.id))
     }
 
 
@@ -98,9 +99,10 @@ def fields(catalogue: Catalogue) -> dict[str, wire.Field]:
     return {each: _of_row(wire.Field, {**row, "id": each}) for each, row in catalogue.rows("fields").items()}
 
 
-def _texts(catalogue: Catalogue, kind: str) -> Iterable[tuple[str, Mapping[str, str | None]]]:
-    """Return the rows of a kind whose columns hold texts, by id."""
-    return cast("Mapping[str, Mapping[str, str | None]]", catalogue.rows(kind)).items()
+def _in_order(catalogue: Catalogue, kind: str, named_by: str = "name") -> list[tuple[str, Mapping[str, str]]]:
+    """Return the rows of a kind, whose columns hold texts for the most part, each behind its id."""
+    rows = cast("Mapping[str, Mapping[str, str]]", catalogue.rows(kind))
+    return sorted(rows.items(), key=lambda each: (fold(each[1][named_by]), each[0]))
 
 
 def _of_row[M: WireModel](model: type[M], row: Row) -> M:
