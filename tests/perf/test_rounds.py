@@ -63,7 +63,7 @@ def client(world: World, rounds: Rounds) -> Client:
     return warm
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def time_enough(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove the deadline, and have identity grow no older: a slow machine must not change the count."""
     services().deadline = services().table.deadline = Deadline()
@@ -434,7 +434,6 @@ class InFlight:
             self.most = max(self.most, self._now)
 
 
-@pytest.mark.usefixtures("time_enough")
 class TestAThousand:
     """Ten chunks, one after the other: each takes what a hundred take, and no more of it side by side."""
 
@@ -579,7 +578,6 @@ class TestVersions:
         assert rounds.taken == 5
 
     @pytest.mark.slow
-    @pytest.mark.usefixtures("time_enough")
     def test_every_page_of_ten_thousand_versions_is_one_query(
         self, world: World, client: Client, rounds: Rounds
     ) -> None:
