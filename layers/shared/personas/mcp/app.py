@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler import Response
 from mcp_types.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from pydantic import JsonValue
 
-from personas.api import JSON_TYPE, Api, lower_case, read_json
+from personas.api import Api, lower_case
+from personas.bodies import JSON_TYPE, read_json
 from personas.contract.mcp import METADATA_PATH, OPERATION
 from personas.domain.profile import Caller
 from personas.errors import Forbidden, MethodNotAllowed, NotFound, NotJson, PersonasError
