@@ -104,7 +104,9 @@ class TestEncode:
 
 
 class TestDecode:
-    @pytest.mark.parametrize("foreign", [{"SS": ["a"]}, {"NS": ["1"]}, {"BS": [b"a"]}, {"N": "1.5"}, {"S": 1}])
+    @pytest.mark.parametrize(
+        "foreign", [{"SS": ["a"]}, {"NS": ["1"]}, {"BS": [b"a"]}, {"N": "1.5"}, {"S": 1}, {"B": 1}]
+    )
     def test_keeps_what_this_service_never_writes_as_it_is(self, foreign: dict[str, object]) -> None:
         assert decode(foreign) == Foreign(foreign)
         assert encode(decode(foreign)) == foreign
@@ -149,12 +151,14 @@ def test_a_value_of_the_right_kind_is_read(read: Callable[[Item, str], object], 
 @pytest.mark.parametrize(
     ("read", "value", "fault"),
     [
+        (integer, None, "x is not a number"),
         (integer, -1, "x is not a number"),
         (integer, 2**63, "x is not a number"),
         (integer, True, "x is not a number"),
         (integer, "1", "x is not a number"),
         (mapping, [], "x is not a map"),
         (mapping_or_empty, None, "x is not a map"),
+        (text, 1, "x is not a string"),
         (text, b"a", "x is not a string"),
         (text_or_none, 1, "x is not a string"),
         (flag, 0, "x is not true or false"),
@@ -199,6 +203,16 @@ def test_what_lies_in_a_map_of_an_item_is_told_by_the_key_of_the_item() -> None:
     with pytest.raises(Unreadable) as refused:
         readable({**KEY, "row": {"n": 1}}, lambda item: text(mapping(item, "row"), "n"))
     assert (refused.value.key, refused.value.reason) == ("group#g persona#p", "n is not a string")
+
+
+@pytest.mark.parametrize("error", [KeyError, TypeError, ValueError, zlib.error])
+def test_an_item_that_fails_to_be_decoded_is_refused_by_its_key(error: type[Exception]) -> None:
+    def fail(_: Item) -> None:
+        raise error
+
+    with pytest.raises(Unreadable) as refused:
+        readable(KEY, fail)
+    assert (refused.value.key, refused.value.reason) == ("group#g persona#p", error.__name__)
 
 
 def test_one_item_that_cannot_be_read_keeps_no_other_from_being_read(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personas.errors import OutcomeUnknown, Unavailable, Unreadable
-from personas.runtime import FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
-from personas.store.attributes import Item, Value, encode_item, expired, integer, mapping, mapping_or_empty, text
+from personas.errors import OutcomeUnknown, Unavailable
+from personas.runtime import ANSWER_TIME, FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
+from personas.store.attempts import attempted
+from personas.store.attributes import Item, Value, encode_item
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES_MAX, is_version, recent_write, recent_write_slot, version_written_by
@@ -63,42 +64,6 @@ def deadline() -> Deadline:
 @pytest.fixture
 def table(client: Notes, deadline: Deadline) -> Table:
     return Table(cast("DynamoDBClient", client), "personas", lambda: NOW, deadline)
-
-
-class TestReadingItems:
-    @pytest.mark.parametrize("item", [{}, {"n": None}, {"n": "1"}, {"n": -1}, {"n": True}, {"n": 2**63}])
-    def test_a_number_that_is_none_is_refused(self, item: Item) -> None:
-        with pytest.raises(Unreadable):
-            integer(item, "n")
-
-    def test_a_number_may_be_absent_where_a_value_for_that_is_given(self) -> None:
-        assert integer({}, "n", absent=7) == 7
-
-    def test_an_absent_map_is_empty(self) -> None:
-        assert mapping_or_empty({}, "m") == {}
-
-    @pytest.mark.parametrize("item", [{}, {"m": []}])
-    def test_a_map_that_is_none_is_refused(self, item: Item) -> None:
-        with pytest.raises(Unreadable):
-            mapping(item, "m")
-
-    def test_a_map_that_may_be_absent_is_refused_where_it_is_something_else(self) -> None:
-        with pytest.raises(Unreadable):
-            mapping_or_empty({"m": []}, "m")
-
-    @pytest.mark.parametrize("item", [{}, {"t": 1}])
-    def test_a_text_that_is_none_is_refused(self, item: Item) -> None:
-        with pytest.raises(Unreadable):
-            text(item, "t")
-
-
-class TestExpiry:
-    @pytest.mark.parametrize(("seconds", "over"), [(-1, True), (0, True), (1, False)])
-    def test_is_reached_at_the_second_itself(self, seconds: int, over: bool) -> None:
-        assert expired({"expires_at": int(NOW.timestamp()) + seconds}, NOW) is over
-
-    def test_never_comes_for_what_has_none(self) -> None:
-        assert expired({}, NOW) is False
 
 
 class TestTrail:
@@ -270,6 +235,15 @@ class TestChanges:
         # then it is reported all the same.
         assert caplog.messages == ["an item cannot be read"]
 
+    def test_report_a_persona_whose_id_is_none(
+        self, table: Table, client: Notes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Given a change of a persona whose id is no UUID, when a reader asks for what has changed,
+        client.answers.append({"Items": [encode_item(self.change(7, persona_id="ada"))]})
+        assert list(table.changes("group#g", PERSONA_CHANGES, None, lambda _: -1)) == []
+        # then it is reported, and not handed to a view.
+        assert caplog.messages == ["an item cannot be read"]
+
     def change(self, seq: int | str | None, persona_id: str = PERSONA) -> dict[str, Value]:
         stamped = "p#2026-11-24T12:00:00.000000Z"
         return {
@@ -287,6 +261,9 @@ class TestGivingUp:
 
     THROTTLED: Final = ConnectTimeoutError(endpoint_url="https://dynamodb.test")
     LOST: Final = ReadTimeoutError(endpoint_url="https://dynamodb.test")
+    MISTAKE: Final = ClientError(
+        {"Error": {"Code": "ValidationException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "GetItem"
+    )
 
     @pytest.fixture
     def failing(self, client: Notes) -> Notes:
@@ -316,6 +293,34 @@ class TestGivingUp:
         with pytest.raises(Unavailable):
             table.get(KEY)
         assert (len(failing.asked), waiting.slept) == (1, 0)
+
+    def test_sends_nothing_where_the_time_is_over(
+        self, table: Table, failing: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        deadline.start(ANSWER_TIME)
+        with pytest.raises(Unavailable):
+            table.get(KEY)
+        assert failing.asked == []
+
+    def test_comes_at_once_after_a_mistake_of_ours(self, table: Table, client: Notes, waiting: Waiting) -> None:
+        client.answers += [self.MISTAKE] * 10_000
+        with pytest.raises(ClientError):
+            table.get(KEY)
+        assert (len(client.asked), waiting.slept) == (1, 0)
+
+    def test_names_the_service_that_is_busy(self, failing: Notes, deadline: Deadline, waiting: Waiting) -> None:
+        with pytest.raises(Unavailable) as caught:
+            attempted(deadline, failing.put_events, busy="The bus is busy.")
+        assert caught.value.detail == "The bus is busy."
+
+    @pytest.mark.parametrize(("lost", "pauses"), [(3, False), (4, True)])
+    def test_three_times_a_write_whose_answer_was_lost_is_looked_for_without_a_pause(
+        self, table: Table, client: Notes, waiting: Waiting, lost: int, pauses: bool
+    ) -> None:
+        client.answers += [self.LOST] * lost
+        table.put(KEY, TestPut.BODY, write_id="w", based_on=None)
+        assert len(client.asked) == lost + 1
+        assert (waiting.slept > 0) is pauses
 
     def test_pauses_grow_and_stay_bounded(
         self, table: Table, failing: Notes, deadline: Deadline, monkeypatch: pytest.MonkeyPatch, waiting: Waiting
