@@ -72,6 +72,12 @@ def test_after_a_week_it_is_gone_though_its_record_is_still_there(env: Environme
     assert env.world.table.get(keys.export(upload_id))
 
 
+def test_its_record_has_the_time_at_which_it_was_made(env: Environment, clock: Clock) -> None:
+    record = env.world.table.get(keys.export(made(env)["upload_id"]))
+    assert record is not None
+    assert record["created_at"] == clock.moment.isoformat()
+
+
 def test_a_profile_that_has_changed_its_group_takes_nothing_along(env: Environment, world: World) -> None:
     upload_id = made(env)["upload_id"]
     world.set(keys.export(upload_id), "group", NOBODY)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import boto3
 import jsonschema
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from personas import runtime
 from personas.store.event_bus import EventsClient
@@ -32,7 +33,8 @@ class Bus:
         assert answer["FailedEntryCount"] == 0
         for entry in Entries:
             detail = json.loads(entry["Detail"])
-            self._events.append({"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail})
+            told = {"source": entry["Source"], "detail-type": entry["DetailType"], "time": entry["Time"]}
+            self._events.append({**told, "detail": detail})
         return answer
 
     def heard(self) -> list[dict[str, Any]]:
@@ -78,7 +80,7 @@ def test_each_version_is_an_event_without_texts(world: World, stream: Streamed, 
     assert updated["changed"] == ["name"]
     assert updated["changed_by"]["name"] == "coach"
     assert updated["mcp"] is True
-    assert updated["at"] == clock().isoformat()
+    assert updated["at"] == events[1]["time"] == clock().isoformat()
     assert "Grace" not in json.dumps(events)
 
 
@@ -102,6 +104,32 @@ def test_what_the_bus_does_not_take_is_sent_again(world: World, stream: Streamed
     bus.refuses = None
     assert stream.hand_over(records) == []
     assert len(bus.heard()) == 1
+
+
+def test_the_log_tells_why_the_bus_does_not_take_an_event(
+    world: World, stream: Streamed, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.save()
+    bus.refuses = "ThrottlingException"
+    assert stream.hand_over(stream.taken()) != []
+    assert "The event bus did not take an event: ThrottlingException." in caplog.text
+
+
+def test_the_log_tells_of_a_bus_that_is_out_of_reach(
+    world: World,
+    stream: Streamed,
+    bus: Bus,
+    waiting: object,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def unreached(**_: object) -> Mapping[str, Any]:
+        raise EndpointConnectionError(endpoint_url="https://events.test")
+
+    world.save()
+    monkeypatch.setattr(bus, "put_events", unreached)
+    assert stream.hand_over(stream.taken()) != []
+    assert "The event bus is busy or out of reach." in caplog.text
 
 
 def test_without_a_bus_nothing_is_sent(

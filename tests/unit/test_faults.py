@@ -147,6 +147,11 @@ class TestCancelledTransaction:
     def test_means_what_its_reasons_say(self, reasons: list[str], what: Meaning) -> None:
         assert meaning(answered("TransactionCanceledException", reasons=reasons)) is what
 
+    def test_without_reasons_is_a_mistake_of_ours(self) -> None:
+        error = answered("TransactionCanceledException")
+        error.response.pop("CancellationReasons")
+        assert meaning(error) is Meaning.DEFECT
+
 
 def test_an_item_collection_without_room() -> None:
     assert meaning(answered("ItemCollectionSizeLimitExceededException")) is Meaning.FULL
