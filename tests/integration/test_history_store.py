@@ -145,6 +145,17 @@ def test_of_two_ends_the_later_one_counts(history: HistoryStore, clock: Clock) -
     assert history.version(GROUP, ID, 1) is not None
 
 
+@pytest.mark.parametrize("kind", ["updated", "deleted"])
+def test_a_version_is_given_its_end_once(history: HistoryStore, table: HistoryTable, kind: str) -> None:
+    # Given a version without an end, a deletion's of which there is the record alone,
+    what = record(2, kind=kind)
+    put(history, what)
+    # when it is given one twice, then it has that end, and the second time that is told.
+    ends_at = int((NOW + timedelta(days=365)).timestamp())
+    assert [history.end(GROUP, ID, what, ends_at) for _ in range(2)] == [True, False]
+    assert {item["expires_at"] for item in table.partition(keys.history_partition(GROUP, ID))} == {ends_at}
+
+
 def test_a_version_is_gone_at_its_end_and_the_last_one_stays(history: HistoryStore, clock: Clock) -> None:
     put(history, record(1), ends=timedelta(days=365))
     put(history, record(2))
@@ -162,6 +173,17 @@ def test_what_cannot_be_read_is_left_out_of_a_page_and_told_of_by_itself(
     assert [each.version for each in history.page(GROUP, ID, None, 10).records] == [1]
     with pytest.raises(Unreadable):
         history.version(GROUP, ID, 2)
+
+
+def test_a_version_of_an_unknown_kind_cannot_be_read(history: HistoryStore, table: HistoryTable) -> None:
+    put(history, record(1))
+    key = keys.version(GROUP, ID, keys.VERSION_RECORDS, 1)
+    stored = table.get(key)
+    assert stored is not None
+    table.put_plain(key, {**stored, "kind": "moved"}, asked_for=True)
+    with pytest.raises(Unreadable) as refused:
+        history.version(GROUP, ID, 1)
+    assert refused.value.reason == "kind is none that a version has"
 
 
 def test_an_end_that_cannot_be_read_costs_its_own_version_alone(history: HistoryStore, table: HistoryTable) -> None:
