@@ -32,8 +32,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 SECRET: Final = "Wounded Lion"
 """Stands in every text and name that is not the caller's."""
 

@@ -128,6 +128,7 @@ def test_only_algorithms_with_a_public_key_are_taken() -> None:
 class TestGuessing:
     """A key is 256 random bits behind its profile's id: a guess is one read, and no guess makes the next cheaper."""
 
+    @pytest.mark.usefixtures("over_http")
     def test_a_wrong_key_costs_one_read_every_time(self, world: World) -> None:
         reads: list[str] = []
         client = world.anyone()

@@ -25,8 +25,6 @@ from support.client import Answer, Client, Handler
 from support.hostile import Gun, Json, Shot
 from support.world import ACTIVE, ALTO, CARE, MOOD_CALM, NEEDED, NOBODY, STAR, TEAL, World, load_once
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 SEED: Final = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
 BODIES: Final = int(os.environ.get("FUZZ_BODIES") or 0)
 """The number of bodies for all operations together; 0 stands for the few of an ordinary run."""

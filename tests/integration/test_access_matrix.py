@@ -39,8 +39,6 @@ from support.world import (
     pointers,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 OPERATIONS: Final = (
     *("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export", "download"),
     *("history", "compare", "restore"),

@@ -511,6 +511,7 @@ class TestTargets:
         assert other.exit_code == 1
         assert "no output PersonasTableName" in other.stderr
 
+    @pytest.mark.usefixtures("over_http")
     @pytest.mark.parametrize("wrong_by", [timedelta(minutes=-7), timedelta(0), timedelta(hours=1)])
     def test_the_time_is_that_of_aws(self, aws: Aws, wrong_by: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(target, "Clock", lambda: Clock(shifted(machine_time, wrong_by)))

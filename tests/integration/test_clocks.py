@@ -18,6 +18,8 @@ from support.faults import Killed
 from support.views import Views
 from support.world import GROUP, NEEDED, World
 
+pytestmark = pytest.mark.usefixtures("over_http")
+
 HOUR: Final = timedelta(hours=1)
 NEAR: Final = timedelta(minutes=10)
 """The time that a test may take at most between a write and a look at its stamp."""

@@ -7,8 +7,6 @@ import pytest
 from personas.store import keys
 from support.world import CARE, GROUP, LEGAL, NOBODY, SALES, Clock, World, fault, pointers, result
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 
 class TestDeleting:
     def test_what_is_deleted_is_gone(self, world: World) -> None:

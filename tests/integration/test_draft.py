@@ -35,8 +35,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 EMPTY: Final[Mapping[str, object]] = dict.fromkeys(SINGLE)
 """The state of a draft that never spoke of anything: it tells no list."""
 

@@ -21,8 +21,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 
 def copy_of(world: World, persona_id: str, who: str = "root") -> Persona:
     answer = world.client(who).call("duplicate", {"persona_id": persona_id})

@@ -20,8 +20,6 @@ from support.exported import cells, content, objects, open_uploads, records, val
 from support.views import Views
 from support.world import ANGRY, CALM, CARE, FORMAL, LEGAL, NOBODY, SALES, TONE_CALM, World, entry_id, fault
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 WARD: Final = entry_id("scenarios", "Ward")
 
 FILTERS: Final[tuple[Mapping[str, object], ...]] = (

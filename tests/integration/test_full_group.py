@@ -12,8 +12,6 @@ from support.environments import Environment, refusing
 from support.views import Views
 from support.world import GROUP, NEEDED, World, fault
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 FULL: Final = "ItemCollectionSizeLimitExceededException"
 
 

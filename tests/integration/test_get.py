@@ -39,8 +39,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 SECTIONS = (
     "names",
     "descriptions",

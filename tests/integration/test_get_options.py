@@ -34,8 +34,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 VALUE = {"names": "name", "descriptions": "description", "instructions": "template", "examples": "example"}
 
 

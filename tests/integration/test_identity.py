@@ -32,8 +32,6 @@ from support.world import (
     fault,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 COACH = PEOPLE["coach"].id
 
 

@@ -30,8 +30,6 @@ from support.world import (
     parameter,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 CALLERS: Final = tuple(each for each in PEOPLE if each != "seller")
 """A seller is to its department what a coach is to another."""
 VALUES: Final = {"name": "Ada", "instructions": "Listen.", "color": "Teal", "icon": "Star"}

@@ -10,8 +10,6 @@ from support.mcp import Mcp
 from support.streamed import Streamed
 from support.world import NOBODY, World
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 ANSWER_MAX: Final = 4_000
 LIST_MAX: Final = 12_000
 INVALID_PARAMS: Final = -32602

@@ -113,6 +113,7 @@ class TestRefreshAge:
         assert written(capsys) == {"RefreshAge": 0}
 
 
+@pytest.mark.usefixtures("over_http")
 class TestClocks:
     @pytest.mark.parametrize("off", [timedelta(seconds=10), timedelta(hours=-1)])
     @pytest.mark.parametrize("invoke", [_searches, _refreshes_by_schedule], ids=["request", "schedule"])

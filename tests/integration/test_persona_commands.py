@@ -13,8 +13,6 @@ from support.exported import stored
 from support.transport import Handlers, Run, command_line
 from support.world import NOBODY, World
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:

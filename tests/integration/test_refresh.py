@@ -29,8 +29,6 @@ from support.faults import Killed
 from support.views import Views
 from support.world import CARE, GROUP, OTHER_GROUP, Clock, World, fault
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 ALL = [SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW]
 BOTH = [SEARCH_VIEW, EXPORT_VIEW]
 """The views that every change of a persona changes."""

@@ -25,8 +25,6 @@ from support.faults import Killed
 from support.views import Views
 from support.world import CLOCKS, GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 THIRD_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e03"
 GROUPS: Final = (GROUP, OTHER_GROUP, THIRD_GROUP)
 

@@ -19,8 +19,6 @@ from support.client import Client
 from support.warm import unguarded_world, warm_client
 from support.world import GROUP, NEEDED, Clock, World, result, secret_of
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 COPY = "restored-copy"
 
 world = pytest.fixture(unguarded_world)

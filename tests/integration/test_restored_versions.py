@@ -31,8 +31,6 @@ from support.world import (
     parameter,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 MISSING: Final = (404, "not_found")
 WHOLE: Final = {
     "name": "Ada",

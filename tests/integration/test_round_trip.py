@@ -18,8 +18,6 @@ from support.hazards import LIBRARY, personas
 from support.transport import Handlers, connect
 from support.world import CARE, GROUP, World
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 PERSONAS = 150
 
 

@@ -42,8 +42,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 FILTERS = ("scenario", "field", "department", "color", "icon", "voice", "instruction")
 
 

@@ -14,8 +14,6 @@ from support.swapped import SWAPS, VIEWS, Place
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, Clock, World, color, icon
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 OWN = ["Ada", "Bob", "Eve"]
 """The group's personas: of the first refresh, of the second, and of no refresh yet."""
 

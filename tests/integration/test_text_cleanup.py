@@ -22,8 +22,6 @@ from support.in_order import InOrder
 from support.views import Views
 from support.world import GROUP, PEOPLE, Clock, World, text_id
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 
 @pytest.fixture
 def clock() -> Clock:

@@ -26,8 +26,6 @@ from support.environments import Environment, Steps
 from support.exported import cells, content
 from support.world import CARE, GROUP, NEEDED, PEOPLE, PLUM, World, entry_id, secret_of, text_id
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 COPY: Final = "restored-copy"
 
 type Raw = dict[str, Any]

@@ -28,8 +28,6 @@ from support.world import (
     text_id,
 )
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 
 class TestChanges:
     def test_only_the_fields_that_are_present_change(self, world: World) -> None:

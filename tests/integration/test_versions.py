@@ -10,8 +10,6 @@ from personas.store.attributes import encode
 from support.streamed import Streamed
 from support.world import ALTO, BASS, CARE, GROUP, LEGAL, NEEDED, NOBODY, PEOPLE, PLUM, SALES, TEAL, World, fault
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 MISSING = (404, "not_found")
 
 

@@ -46,8 +46,6 @@ from support.model import (
 )
 from support.premises import COPY, Premises
 
-pytestmark = pytest.mark.usefixtures("directly")
-
 STEPS: Final = int(os.environ.get("WALKS_STEPS", "400"))
 SEED: Final = int(os.environ.get("WALKS_SEED", "1"))
 LENGTH: Final = 50

@@ -34,6 +34,8 @@ from support.streamed import Streamed
 from support.warm import unguarded_world, warm_client
 from support.world import ACTIVE, ALTO, CARE, GROUP, MOOD_CALM, NEEDED, PLUM, STAR, TEAL, Clock, World, color, text_id
 
+pytestmark = pytest.mark.usefixtures("over_http")
+
 _numbers = count()
 
 

@@ -2,7 +2,8 @@
 
 Two events of botocore let a handler answer in the place of AWS: ``before-send``, with an HTTP response, and
 ``before-call``, with what would be read from one. Clients that are made after this module is imported have ``answer``
-at the first, instead of moto's own handler, and ``answer_directly`` at the second, which acts within ``directly``.
+at the first, instead of moto's own handler, and ``answer_directly`` at the second, for calls of DynamoDB that are not
+to go ``over_http``.
 
 Either hands a request to DynamoDB to moto's operation as it is: moto would route it by patterns, read it by the
 description of DynamoDB, and write its answer by that again. A request to a bucket is handed on likewise; moto would
@@ -12,8 +13,7 @@ is asked for; moto's sort every item of a table, and take an item apart for ever
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import formatdate
 from inspect import signature
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _ALONE: Final = RLock()
 """Held by each request: moto's tables are plain dicts, called by the functions from many threads."""
 _SIGNATURE: Final = signature(Table.query)
-_direct: Final[list[bool]] = []
-"""Holds an item for each context of ``directly``."""
+over_http = False
+"""True while calls of DynamoDB are to be sent as requests, so that a test can lose, delay or count them."""
 
 
 def answer(event_name: str, request: "AWSPreparedRequest", **_: object) -> AWSResponse | None:
@@ -63,8 +63,8 @@ def answer(event_name: str, request: "AWSPreparedRequest", **_: object) -> AWSRe
 
 
 def answer_directly(event_name: str, params: Mapping[str, Any], **_: object) -> tuple[AWSResponse, Any] | None:
-    """Answer a call of DynamoDB before it is signed and sent, within ``directly``; otherwise return None."""
-    if not (_direct and botocore_stubber.enabled and _of_aws(params["url"])):
+    """Answer a call of DynamoDB before it is signed and sent, unless they are to go ``over_http``; then return None."""
+    if over_http or not (botocore_stubber.enabled and _of_aws(params["url"])):
         return None
     with _ALONE:
         status, said = _operate(event_name, params["body"])
@@ -78,16 +78,6 @@ def answer_directly(event_name: str, params: Mapping[str, Any], **_: object) -> 
 
 BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(("before-send", botocore_stubber))] = ("before-send", answer)
 BUILTIN_HANDLERS.append(("before-call.dynamodb", answer_directly))
-
-
-@contextmanager
-def directly() -> Iterator[None]:
-    """Let calls of DynamoDB reach moto without HTTP within this context: nobody can lose, delay or count a request."""
-    _direct.append(True)
-    try:
-        yield
-    finally:
-        _direct.pop()
 
 
 def _answer_of_s3(request: "AWSPreparedRequest") -> AWSResponse:

@@ -365,6 +365,7 @@ class Faults:
             return faults._decide(model, Sending(request, deliver))
 
         patch.setattr(Endpoint, "_do_get_response", answered)
+        patch.setattr("support.fast_moto.over_http", True)
         return faults
 
     def plan(self, match: Match, *outcomes: Outcome) -> None:

@@ -110,10 +110,9 @@ def world(aws: Aws, iam: Guard) -> World:
 
 
 @pytest.fixture
-def directly() -> Iterator[None]:
-    """Call moto's DynamoDB as a function, for tests to which HTTP is nothing."""
-    with fast_moto.directly():
-        yield
+def over_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send calls of moto's DynamoDB as requests, for tests of these: of their number, or of their answers' dates."""
+    monkeypatch.setattr(fast_moto, "over_http", True)
 
 
 @pytest.fixture(scope="module")

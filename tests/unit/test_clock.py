@@ -18,6 +18,8 @@ from personas.runtime import CLOCK_SKEW, clock, dynamodb, utc_now
 from support.aws import Aws
 from support.faults import Answered, Faults, Outcome, Sending, Sent, refused
 
+pytestmark = pytest.mark.usefixtures("over_http")
+
 NOW = datetime(2026, 11, 27, 12, 0, 0, 250_000, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NEAR = timedelta(minutes=1)
