@@ -1,5 +1,6 @@
 """The three ways to a refresh: a caller's request, the queue and the schedule, told apart by the event's shape."""
 
+import io
 import json
 from datetime import timedelta
 from itertools import count
@@ -45,6 +46,11 @@ def received(world: World) -> list[str]:
     while found := world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         groups += [json.loads(message["Body"])["group_id"] for message in found]
     return groups
+
+
+def lines_in(logged: io.StringIO) -> list[dict[str, Any]]:
+    """Return the lines of a log."""
+    return [json.loads(line) for line in logged.getvalue().splitlines()]
 
 
 def insert(world: World, group_id: str, name: str) -> None:
@@ -144,6 +150,25 @@ class TestQueue:
         insert(world, GROUP, "Ada")
         assert failed(env.invoke("refresh", messages(GROUP, OTHER_GROUP), remaining_ms=59_000)) == ["0", "1"]
         assert "snapshots" not in Views(world).record.row
+
+    def test_the_log_tells_the_time_of_each_group(self, env: Environment, world: World, logged: io.StringIO) -> None:
+        # Given two groups that have changed
+        for group_id in (GROUP, OTHER_GROUP):
+            insert(world, group_id, "Ada")
+
+        # When the queue hands them over in one batch
+        env.invoke("refresh", messages(GROUP, OTHER_GROUP))
+
+        # Then each has a line of its own
+        lines = [line for line in lines_in(logged) if line["message"] == "refreshed"]
+        assert [line["group"] for line in lines] == [GROUP, OTHER_GROUP]
+        assert all(line["duration_ms"] > 0 for line in lines)
+
+    def test_the_log_tells_which_group_fails_and_by_what(self, env: Environment, logged: io.StringIO) -> None:
+        env.invoke("refresh", messages(GROUP), remaining_ms=59_000)
+
+        (warning,) = [line for line in lines_in(logged) if line["level"] == "WARNING"]
+        assert (warning["group"], warning["exception_name"]) == (GROUP, "Unavailable")
 
     def test_a_group_that_fails_is_not_queued_once_more(self, env: Environment, world: World) -> None:
         """Its message comes back by itself; another one each time would never end."""

@@ -11,7 +11,7 @@ from uuid import uuid4
 from personas.contract.refresh import PersonaRefreshResponse
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable, Unreadable
-from personas.observability import logger, record_refresh_age
+from personas.observability import add_log_fields, logger, record_refresh_age
 from personas.operations.maintenance import clean_texts, left_behind
 from personas.operations.refresh_pass import CLEAN_UP, VIEWS, RefreshPass, follow_feed, read_manifest, rebuild
 from personas.services import Services
@@ -105,15 +105,19 @@ def _alone(services: Services, group_id: str) -> Iterator[None]:
 
 
 def refresh_queued(services: Services, group_id: str) -> None:
-    """Bring the views of a group up to date that the queue names.
+    """Bring the views of a group up to date that the queue names, and log its time.
 
     Raises:
         Unavailable: no time is left to begin it, or the store cannot be read or written now; it stays on the queue.
     """
+    # Lines that follow name the group, that of a failure as well, which is logged behind this function.
+    add_log_fields(group=group_id)
     left = services.deadline.left()
     if left is not None and left < TIME_FOR_A_GROUP:
         raise Unavailable("No time is left to begin this group.")
+    began = monotonic()
     refresh_group(services, group_id)
+    logger.info("refreshed", extra={"duration_ms": round((monotonic() - began) * 1000, 1)})
 
 
 def queue_marked(services: Services) -> int:
