@@ -1,14 +1,27 @@
 """The pace at which a group is queued again that no refresh has finished."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import pytest
 
-from personas.store.queued_groups import Queued
+from personas.errors import GroupFull
+from personas.store.queued_groups import Queued, QueuedGroups
+from personas.store.table import Table
 
 AT: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
+
+
+class FullTable:
+    """A table without room, which counts what it refuses."""
+
+    def __init__(self) -> None:
+        self.refused = 0
+
+    def put_plain(self, *_: object, **__: object) -> bool:
+        self.refused += 1
+        raise GroupFull
 
 
 def queued(times: int, *, sent: bool = True) -> Queued:
@@ -29,3 +42,11 @@ def test_one_that_was_queued_by_a_clock_that_is_ahead_does_not_wait_for_it() -> 
 
 def test_one_whose_message_was_not_sent_is_queued_at_once() -> None:
     assert queued(1, sent=False).may_be_queued_again(AT)
+
+
+def test_a_group_without_room_for_a_note_is_queued_without_one() -> None:
+    table = FullTable()
+    groups = QueuedGroups(cast("Table", table))
+    groups.note("group", None, AT)
+    groups.confirm("group", None, AT)
+    assert table.refused == 2

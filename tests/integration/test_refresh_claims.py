@@ -1,0 +1,69 @@
+"""The claims on groups: one holds at a time, until it is given up or its time is over."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from personas.errors import GroupFull
+from personas.runtime import Deadline, dynamodb
+from personas.store.refresh_claims import CLAIM_LIFE, RefreshClaims
+from personas.store.table import Table
+from support.aws import Aws
+from support.world import Clock
+
+GROUP: Final = "00000000-0000-4000-8000-000000000001"
+OTHER_GROUP: Final = "00000000-0000-4000-8000-000000000002"
+NOW: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture
+def claims(aws: Aws, clock: Clock) -> RefreshClaims:
+    return RefreshClaims(Table(dynamodb(), aws.names["PersonasTable"], clock, Deadline()))
+
+
+def test_a_group_is_claimed_by_one_for_a_minute(claims: RefreshClaims) -> None:
+    assert claims.take(GROUP) == NOW + timedelta(minutes=1)
+    assert claims.take(GROUP) is None
+    assert claims.take(OTHER_GROUP) is not None
+
+
+def test_a_claim_whose_time_is_over_holds_nobody_up(claims: RefreshClaims, clock: Clock) -> None:
+    claims.take(GROUP)
+    clock.moment += CLAIM_LIFE - timedelta(milliseconds=1)
+    assert claims.take(GROUP) is None
+    clock.moment += timedelta(milliseconds=2)
+    assert claims.take(GROUP) == clock.moment + CLAIM_LIFE
+
+
+def test_a_claim_that_was_given_up_is_free(claims: RefreshClaims) -> None:
+    ends = claims.take(GROUP)
+    assert ends is not None
+    claims.release(GROUP, ends)
+    assert claims.take(GROUP) is not None
+
+
+def test_whoever_gives_up_too_late_leaves_the_next_claim_alone(claims: RefreshClaims, clock: Clock) -> None:
+    # Given a claim that another one has followed,
+    first = claims.take(GROUP)
+    assert first is not None
+    clock.moment += 2 * CLAIM_LIFE
+    assert claims.take(GROUP) is not None
+    # when the first one is given up, then the other one holds.
+    claims.release(GROUP, first)
+    assert claims.take(GROUP) is None
+
+
+def test_a_group_without_room_for_a_claim_is_refreshed_without_one(
+    claims: RefreshClaims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise GroupFull
+
+    monkeypatch.setattr(Table, "put_plain", refuse)
+    assert claims.take(GROUP) == NOW + CLAIM_LIFE
