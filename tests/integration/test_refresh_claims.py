@@ -1,9 +1,11 @@
 """The claims on groups: one holds at a time, until it is given up or its time is over."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from itertools import count
+from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from personas.errors import GroupFull
 from personas.runtime import Deadline, dynamodb
@@ -57,6 +59,24 @@ def test_whoever_gives_up_too_late_leaves_the_next_claim_alone(claims: RefreshCl
     # when the first one is given up, then the other one holds.
     claims.release(GROUP, first)
     assert claims.take(GROUP) is None
+
+
+def test_a_claim_whose_answer_was_lost_is_known_again(
+    claims: RefreshClaims, monkeypatch: pytest.MonkeyPatch, waiting: object
+) -> None:
+    # Given a table whose first answer is lost, after the write took effect,
+    put, asked = dynamodb().put_item, count(1)
+
+    def lost(**told: Any) -> object:
+        answer = put(**told)
+        if next(asked) == 1:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.test")
+        return answer
+
+    monkeypatch.setattr(dynamodb(), "put_item", lost)
+    # when a group is claimed, then the claim that stands there is not taken for another's.
+    assert claims.take(GROUP) == NOW + CLAIM_LIFE
+    assert next(asked) == 3
 
 
 def test_a_group_without_room_for_a_claim_is_refreshed_without_one(
