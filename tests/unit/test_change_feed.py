@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from personas.errors import Unreadable
-from personas.store.attributes import Item
-from personas.store.change_feed import DELETION_REMEMBERED, Change, change_in
+from personas.store.attributes import Item, WireItem
+from personas.store.change_feed import DELETION_REMEMBERED, Change, change_in, is_news
 
 KEY = "persona#5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e01"
 ITEM: Item = {
@@ -49,3 +49,15 @@ def test_an_item_that_cannot_be_compared_is_refused(damage: Item) -> None:
 
 def test_an_entry_of_the_catalogue_may_have_any_id() -> None:
     assert change_in({**ITEM, "sk": "resource#colors#plum"}).key == "resource#colors#plum"
+
+
+@pytest.mark.parametrize(("has", "news"), [(-1, True), (6, True), (7, False), (8, False)])
+def test_an_item_is_news_to_a_reader_that_has_an_older_one(has: int, news: bool) -> None:
+    assert is_news({"sk": {"S": KEY}, "seq": {"N": "7"}}, {KEY: has}.__getitem__) is news
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"sk": {"S": KEY}}, {"seq": {"N": "7"}}, {"sk": {"S": KEY}, "seq": {"N": "-7"}}, {"sk": {}, "seq": {}}]
+)
+def test_an_item_that_cannot_be_compared_is_news(item: WireItem) -> None:
+    assert is_news(item, {KEY: 8}.__getitem__)
