@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from personas.errors import OutcomeUnknown, Unavailable
 from personas.runtime import ANSWER_TIME, FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
-from personas.store.attempts import attempted
+from personas.store.attempts import ConditionFailed, attempted
 from personas.store.attributes import Item, Value, encode_item
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
@@ -155,6 +155,31 @@ class TestUpdate:
             " AND attribute_type(#row, :map) AND attribute_type(#trail, :map) AND attribute_type(#texts, :map)"
         )
         assert (request["ReturnValues"], request["ReturnValuesOnConditionCheckFailure"]) == ("ALL_NEW", "ALL_OLD")
+
+
+class TestNextNumber:
+    """A counter of an item: a condition that fails shows the item, and who counted last."""
+
+    def count(self, table: Table, client: Notes, item: Item | None) -> int:
+        refused: Any = {
+            "Error": {"Code": "ConditionalCheckFailedException"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+            **({} if item is None else {"Item": encode_item(item)}),
+        }
+        client.answers.append(ClientError(refused, "UpdateItem"))
+        return table.next_number(KEY, "copies", "copied_by", "w")
+
+    def test_is_that_of_the_item_as_it_was_written(self, table: Table, client: Notes) -> None:
+        client.answers.append({"Attributes": encode_item({"copies": 3})})
+        assert table.next_number(KEY, "copies", "copied_by", "w") == 3
+
+    def test_is_the_one_that_a_lost_attempt_gave(self, table: Table, client: Notes) -> None:
+        assert self.count(table, client, {"copies": 4, "copied_by": "w"}) == 4
+
+    @pytest.mark.parametrize("item", [None, {"copies": 4, "copied_by": "another"}, {"copies": 4}])
+    def test_of_an_item_that_is_gone_there_is_none(self, table: Table, client: Notes, item: Item | None) -> None:
+        with pytest.raises(ConditionFailed):
+            self.count(table, client, item)
 
 
 class TestReadMany:
