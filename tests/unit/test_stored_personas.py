@@ -3,6 +3,7 @@
 import json
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -14,6 +15,7 @@ from personas.errors import Unreadable
 from personas.store.attributes import Item, Value, readable
 from personas.store.persona_rows import name_in, packed_texts, row_of
 from personas.store.personas import Stored, stored_in
+from personas.store.tombstones import tombstone_end
 
 
 def id_of(number: int) -> str:
@@ -86,6 +88,11 @@ def test_a_tombstone_has_its_numbers_and_no_persona() -> None:
 def test_a_tombstone_without_numbers_counts_nothing() -> None:
     found = stored_in({"row": {}, "seq": 7, "version": 2, "trail": {}, "deleted": True})
     assert (found.num_profiles, found.copies, found.expires_at) == (0, 0, None)
+
+
+def test_a_tombstone_outlives_the_history_by_the_time_for_which_views_remember_it() -> None:
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    assert tombstone_end(now, timedelta(days=10)) == int((now + timedelta(days=40)).timestamp())
 
 
 @pytest.mark.parametrize(
