@@ -13,7 +13,9 @@ is asked for; moto's sort every item of a table, and take an item apart for ever
 
 import json
 from base64 import b64decode, b64encode
+from collections import defaultdict
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from datetime import datetime
 from email.utils import formatdate
 from inspect import signature
@@ -126,9 +128,42 @@ class _Handler(DynamoHandler):
             index.__class__ = _Index
         return made
 
+    def transact_write_items(self) -> ActionResult:
+        _updated.append([action["Update"]["Key"] for action in self.body["TransactItems"] if "Update" in action])
+        try:
+            return super().transact_write_items()
+        finally:
+            _updated.clear()
+
+
+_updated: Final[list[list[Mapping[str, Any]]]] = []
+"""Holds, during a transaction, the keys of the items that it updates."""
+
 
 class _Table(Table):
     """A table that knows the partitions of its items."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Copy the table; for a transaction, to put back if it fails, only the items that are about to be changed.
+
+        moto takes a copy for each action of a transaction, of the stream as well.
+        """
+        copied: Any = Table.__new__(_Table)
+        memo[id(self)] = copied
+        if not _updated or self.range_key_attr is None:
+            copied.__dict__.update(deepcopy(self.__dict__, memo))
+            return copied
+        items: Any = self.items
+        copied.__dict__.update(self.__dict__)
+        copied.items = defaultdict(dict, {partition: {**those} for partition, those in items.items()})
+        for key in _updated[0]:
+            partition, place = DynamoType(key[self.hash_key_attr]), DynamoType(key[self.range_key_attr])
+            if place in items.get(partition, ()):
+                copied.items[partition][place] = deepcopy(items[partition][place])
+        if self.stream_shard is not None:
+            copied.stream_shard = copy(self.stream_shard)
+            copied.stream_shard.items, copied.stream_shard.table = [*self.stream_shard.items], copied
+        return copied
 
     def query(self, hash_key: DynamoType | None, *arguments: Any, **others: Any) -> Any:
         """Query a table that has only the items of the partition.
