@@ -15,7 +15,7 @@ import pytest
 from personas.services import services
 from personas_tools.template import Function, TableRequest
 from support import background
-from support.aws import forget_clients
+from support.aws import forget, forget_clients
 from support.client import Answer, Client, Context, load_handler
 from support.emulated import emulated_aws
 from support.issuer import serving
@@ -31,18 +31,8 @@ PERSONA_ID: Final = "0d6c1a52-5f0b-4b5e-8d0a-2f3f6f1f0a01"
 STALLS: Final = [stall for stall in Stall if stall is not Stall.NEVER]
 
 
-@pytest.fixture
-def _scaled_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits for one answer, in about the true proportion to the whole time."""
-    monkeypatch.setattr("personas.runtime.CONNECT_TIMEOUT", timedelta(seconds=0.5))
-    monkeypatch.setattr("personas.runtime.READ_TIMEOUT", timedelta(seconds=0.5))
-    monkeypatch.setattr("personas.store.attempts.LAST_CALL", timedelta(seconds=1))
-    monkeypatch.setattr("personas.runtime.FINISHING_TIME", timedelta(seconds=2))
-    monkeypatch.setattr("personas.views.suggestion_views.PATIENCE", timedelta(seconds=1))
-
-
-@pytest.fixture
-def world(
+@pytest.fixture(scope="module")
+def group(
     ministack: str, table_definitions: Mapping[str, TableRequest], deployed_functions: Mapping[str, Function]
 ) -> Iterator[World]:
     """Provide a refreshed group of one persona on the emulator."""
@@ -54,18 +44,51 @@ def world(
         yield made
 
 
-@pytest.fixture
-def aws_behind(
-    world: World, ministack: str, _scaled_down: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Mapping[str, Proxy]]:
-    """Provide the proxies by which the functions now reach each service."""
-    with ExitStack() as proxies:
-        found = {each: proxies.enter_context(before(ministack)) for each in ("dynamodb", "s3", "sqs")}
+@pytest.fixture(scope="module")
+def proxies(group: World, ministack: str) -> Iterator[Mapping[str, Proxy]]:
+    """Provide the proxies by which the functions reach each service, and shorten their waits for one answer.
+
+    The waits are in about the true proportion to the whole time.
+    """
+    with ExitStack() as opened, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("personas.runtime.CONNECT_TIMEOUT", timedelta(seconds=0.5))
+        patch.setattr("personas.runtime.READ_TIMEOUT", timedelta(seconds=0.5))
+        patch.setattr("personas.store.attempts.LAST_CALL", timedelta(seconds=1))
+        patch.setattr("personas.runtime.FINISHING_TIME", timedelta(seconds=2))
+        patch.setattr("personas.views.suggestion_views.PATIENCE", timedelta(seconds=1))
+        found = {each: opened.enter_context(before(ministack)) for each in ("dynamodb", "s3", "sqs")}
         for service, proxy in found.items():
-            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service.upper()}", proxy.address)
+            patch.setenv(f"AWS_ENDPOINT_URL_{service.upper()}", proxy.address)
         forget_clients()
         yield found
     forget_clients()
+
+
+@pytest.fixture
+def aws_behind(proxies: Mapping[str, Proxy]) -> Mapping[str, Proxy]:
+    """Provide the proxies, none of which stalls yet, and a new environment behind them."""
+    forget()
+    for proxy in proxies.values():
+        proxy.stall, proxy.only, proxy.stalled = Stall.NEVER, b"", 0
+    return proxies
+
+
+@pytest.fixture
+def world(group: World, table_definitions: Mapping[str, TableRequest]) -> Iterator[World]:
+    """Provide the group, whose tables hold in the end what they hold now."""
+    tables = {
+        group.aws.names[logical_id]: [key["AttributeName"] for key in request.named("")["KeySchema"]]
+        for logical_id, request in table_definitions.items()
+    }
+    dynamodb = group.aws.dynamodb
+    held = {name: dynamodb.scan(TableName=name)["Items"] for name in tables}
+    yield group
+    for name, key in tables.items():
+        for item in dynamodb.scan(TableName=name)["Items"]:
+            if item not in held[name]:
+                dynamodb.delete_item(TableName=name, Key={each: item[each] for each in key})
+        for item in held[name]:
+            dynamodb.put_item(TableName=name, Item=item)
 
 
 @pytest.fixture
