@@ -8,7 +8,7 @@ from personas.store import keys
 from personas.store.exports import EXPORT_LIFE
 from support.client import Answer
 from support.environments import Environment
-from support.exported import query
+from support.exported import objects, query
 from support.world import NOBODY, Clock, World, fault
 
 
@@ -70,6 +70,13 @@ def test_after_a_week_it_is_gone_though_its_record_is_still_there(env: Environme
 
     assert fault(asked(env, upload_id)) == (404, "not_found")
     assert env.world.table.get(keys.export(upload_id))
+
+
+def test_the_file_is_a_csv_in_utf_8(env: Environment) -> None:
+    made(env)
+    (key,) = objects(env.world)
+    stored = env.world.aws.s3.head_object(Bucket=env.world.aws.names["Bucket"], Key=key)
+    assert stored["ContentType"] == "text/csv; charset=utf-8"
 
 
 def test_its_record_has_the_time_at_which_it_was_made(env: Environment, clock: Clock) -> None:

@@ -154,7 +154,7 @@ class Reader:
             self._feed.true_time += PAGE_TIME
             for entry in page:
                 row: dict[str, Value] = {} if entry.deleted else color_at(entry.seq)
-                yield Change(keys.resource(GROUP, "colors", entry.id).sk, entry.seq, row, entry.deleted, 1)
+                yield Change(keys.resource(GROUP, "colors", entry.id).sk, entry.seq, row, entry.deleted, 1, 0)
                 position = (entry.stamp, entry.id)
             if self._fails:
                 raise Unavailable("made up by a test")
@@ -332,7 +332,7 @@ class Told:
 
 
 told_changes = st.builds(
-    lambda entry, seq: Change(keys.resource(GROUP, "colors", entry).sk, seq, color_at(seq), seq % 4 == 0, 1),
+    lambda entry, seq: Change(keys.resource(GROUP, "colors", entry).sk, seq, color_at(seq), seq % 4 == 0, 1, 0),
     st.sampled_from("abc"),
     st.integers(1, 9),
 )

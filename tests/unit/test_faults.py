@@ -70,7 +70,13 @@ def test_a_wrong_signature_is_a_defect() -> None:
     [
         "ProvisionedThroughputExceededException",
         "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestThrottled",
         "RequestLimitExceeded",
+        "LimitExceededException",
+        "SlowDown",
+        "PriorRequestNotComplete",
         "TransactionConflictException",
         "TransactionInProgressException",
     ],
@@ -81,10 +87,25 @@ def test_no_room(code: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("InternalServerError", 500), ("ServiceUnavailable", 503), ("SomethingNew", 502), ("504", 504)],
+    [("InternalServerError", 500), ("ServiceUnavailable", 503), ("SomethingNew", 502), ("504", 504), ("new", 500)],
 )
 def test_an_error_of_the_server_leaves_open_what_was_written(code: str, status: int) -> None:
     assert meaning(answered(code, status)) is Meaning.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "ServiceUnavailable",
+        "RequestTimeout",
+        "NoSuchUpload",
+    ],
+)
+def test_one_that_leaves_it_open_by_its_name(code: str) -> None:
+    assert meaning(answered(code, 400)) is Meaning.UNKNOWN
 
 
 @pytest.mark.parametrize(

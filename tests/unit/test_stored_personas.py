@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from personas.contract.base import LIST_MAX
+from personas.contract.base import HISTORY_DAYS_MAX, LIST_MAX
 from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
 from personas.domain.text import Text
 from personas.errors import Unreadable
@@ -92,6 +92,7 @@ def test_a_tombstone_without_numbers_counts_nothing() -> None:
 
 def test_a_tombstone_outlives_the_history_by_the_time_for_which_views_remember_it() -> None:
     now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    assert tombstone_end(now) == int((now + timedelta(days=HISTORY_DAYS_MAX + 30)).timestamp())
     assert tombstone_end(now, timedelta(days=10)) == int((now + timedelta(days=40)).timestamp())
 
 

@@ -36,7 +36,7 @@ class Change(NamedTuple):
     row: Mapping[str, Value]
     deleted: bool
     version: int
-    forgotten_at: int = 0
+    forgotten_at: int
     """The time at which a view may forget a tombstone, in unix seconds."""
     partition: str = ""
 
