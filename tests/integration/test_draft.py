@@ -471,6 +471,19 @@ class TestExpiry:
         assert world.contents() == before
 
 
+class TestListing:
+    def test_a_profile_is_listed_among_the_drafters_of_its_group_once_a_day(self, world: World, clock: Clock) -> None:
+        # Given a profile that began a draft, when it begins others an hour and a day later,
+        listed = []
+        for hours in (0, 1, 24):
+            clock.moment += timedelta(hours=hours)
+            world.draft(name="Ada")
+            listed.append(world.table.get(keys.drafter(GROUP, PEOPLE["root"].id)))
+        # then its entry is written again after the day alone.
+        assert listed[0] == listed[1]
+        assert listed[1] != listed[2]
+
+
 class TestStrictness:
     @pytest.mark.parametrize(
         "field", ["nickname", "color", "icon", "departments", "voices", "mcp", "generated", "persona_id", "can_edit"]

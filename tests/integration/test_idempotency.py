@@ -674,6 +674,7 @@ class TestCutOff:
         answer = world.client("root").call("draft", {"name": "Ada"}, Idempotency_Key=KEY)
 
         assert fault(answer) == (409, "version_conflict")
+        assert answer.body["detail"] == f"The draft {row['id']} was begun already, and saved many times since."
         assert len(world.contents()) == 1
 
     def test_the_completed_answer_is_then_remembered(self, world: World, scissors: Scissors) -> None:

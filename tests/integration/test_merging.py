@@ -335,6 +335,41 @@ class TestDrafts:
         ]
 
 
+class TestDraftsOfTheLastRelease:
+    """A draft that a release has written which does not record in which version a field changed."""
+
+    @pytest.fixture
+    def draft_id(self, world: World) -> str:
+        draft_id = world.draft(name="Ada", description="A nurse.")
+        for expected in (1, 2):
+            self.patch(world, draft_id, expected, name=f"Ada {expected}")
+        world.set(keys.draft(GROUP, PEOPLE["root"].id, draft_id), "as_of", 1)
+        return draft_id
+
+    def patch(self, world: World, draft_id: str, expected: int, **fields: object) -> Answer:
+        body = {"input_draft_id": draft_id, "expected_version": expected, "merge": True, **fields}
+        return world.client("root").call("draft", body)
+
+    def test_is_patched_at_the_version_that_it_has(self, world: World, draft_id: str) -> None:
+        answer = self.patch(world, draft_id, 3, description="A doctor.")
+        assert (answer.status, answer.body["new_version"]) == (200, 4)
+        assert answer.body.get("merged") is None
+
+    def test_every_field_counts_as_changed_in_that_version(self, world: World, draft_id: str) -> None:
+        answer = self.patch(world, draft_id, 2, description="A doctor.")
+        assert [(each["field"], each["version"]) for each in conflicts(answer)] == [("description", 3)]
+
+    def test_from_its_next_version_on_fields_are_told_apart_again(self, world: World, draft_id: str) -> None:
+        # Given a patch of it that changes the name,
+        assert self.patch(world, draft_id, 3, name="Bo").status == 200
+        # when others know the version before that, then the description can still be changed, and the name cannot.
+        assert self.patch(world, draft_id, 3, description="A doctor.").body["merged"] is True
+        assert [each["field"] for each in conflicts(self.patch(world, draft_id, 3, name="Cleo"))] == ["name"]
+        # And whoever knows no more than an earlier one cannot change a field that nobody did.
+        told = conflicts(self.patch(world, draft_id, 2, color_id=TEAL))
+        assert [(each["field"], each["version"]) for each in told] == [("color", 3)]
+
+
 class TestDraftsInAHurry:
     """A patch that fails on the version that it expects, when there is no time left for another write."""
 
