@@ -125,6 +125,21 @@ def test_a_record_that_was_lost_is_put_by_the_one_that_follows(
     assert history.names(ada) == ["Mary", "Grace", "Ada"]
 
 
+def test_the_record_that_follows_a_lost_one_ends_the_version_before_it_too(
+    world: World, stream: Streamed, history: Recorded
+) -> None:
+    # Given a version that is recorded, and a record of the next one that was lost,
+    ada = world.save()
+    stream.flow()
+    world.update(ada, name="Grace")
+    stream.taken()
+    # when a third one is recorded, then it alone has no end.
+    world.update(ada, name="Mary")
+    stream.flow()
+    ends = {item["version"]: item.get("expires_at") for item in history.items(ada)}
+    assert [version for version, end in ends.items() if end is None] == [3]
+
+
 def test_a_version_from_before_the_history_is_put_when_the_next_one_replaces_it(
     world: World, stream: Streamed, history: Recorded
 ) -> None:
@@ -164,6 +179,33 @@ def test_a_deletion_is_kept_as_long_as_its_tombstone(
     stored = world.stored(ada)
     assert stored is not None
     assert {item.get("expires_at") for item in history.items(ada) if item["version"] == 2} == {stored.expires_at}
+
+
+def test_a_version_is_kept_as_it_was_deleted(world: World, stream: Streamed, history: Recorded) -> None:
+    # Given a version that was recorded before a scenario came to use its persona,
+    ada = world.save()
+    stream.flow()
+    world.cast("Onboarding", ada, active=False)
+    as_it_was = world.persona(ada)
+    # when the persona is deleted, then the version has the scenario.
+    world.delete(ada)
+    stream.flow()
+    past = history.past(ada, 1).persona
+    assert past is not None
+    assert len(past.scenario_ids) == 1
+    assert past.scenario_ids == as_it_was.scenario_ids
+
+
+def test_a_deletion_whose_record_was_lost_is_told_to_nobody(world: World, stream: Streamed, history: Recorded) -> None:
+    # Given a persona of a department that was deleted, of which no record came,
+    ada = world.save(departments=["Care"])
+    world.delete(ada)
+    stream.taken()
+    # when its id is made again, then the deletion, whose departments nothing tells any more, stays out of the history.
+    body = {"personas": [{"id": ada, "name": "Ada II", "color": "Teal", "icon": "Star", "instructions": "Again."}]}
+    assert world.client().call("create", body).body["results"][0]["success"]
+    stream.flow()
+    assert history.versions(ada) == [3]
 
 
 def test_an_id_deleted_and_made_again_keeps_one_line_of_versions(
@@ -361,6 +403,24 @@ def test_what_the_last_release_writes_is_recorded_by_its_images(
     record = history.past(ada, 2).record
     assert (record.kind, record.changed, record.changed_by) == ("updated", ("name",), None)
     assert record.at == world.persona(ada).updated_at
+
+
+def test_the_end_of_a_version_leaves_what_was_told_of_it(world: World, stream: Streamed, history: Recorded) -> None:
+    # Given an update of the last release, of which only the images before and after tell what it changed,
+    ada = world.save(name="Ada")
+    world.update(ada, name="Grace")
+    world.update(ada, name="Mary")
+    created, second, third = stream.taken()
+    former = second["dynamodb"]["OldImage"]["authorship"]
+    second["dynamodb"]["NewImage"]["authorship"] = third["dynamodb"]["OldImage"]["authorship"] = former
+    assert stream.hand_over([created, second]) == []
+    told = history.past(ada, 2).record
+    # when the next version ends it,
+    assert stream.hand_over([third]) == []
+    # then it has its end, and is told as before.
+    assert {item.get("expires_at") is None for item in history.items(ada) if item["version"] == 2} == {False}
+    assert history.past(ada, 2).record == told
+    assert told.changed == ("name",)
 
 
 def test_of_what_tells_no_write_the_first_version_alone_was_created(
