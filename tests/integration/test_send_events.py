@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from personas import runtime
+from personas.store import keys
+from personas.store.attributes import encode
 from personas.store.event_bus import EventsClient
 from personas_tools.event_schema import schema
 from support.streamed import Streamed
@@ -92,6 +94,44 @@ def test_casts_counts_and_drafts_are_no_events(world: World, stream: Streamed, b
     world.assign(ada, "coach")
     world.draft(name="Draft")
     stream.flow()
+    assert bus.heard() == []
+
+
+def test_a_version_that_is_brought_back_is_an_event_of_its_own(world: World, stream: Streamed, bus: Bus) -> None:
+    ada = world.save(name="Ada")
+    former = world.persona(ada)
+    world.update(ada, name="Grace")
+    standing = world.stored(ada)
+    assert standing is not None
+    world.personas.update(GROUP, former, "write", standing, restored_from=1)
+    stream.flow()
+    assert [event["detail-type"] for event in bus.heard()] == ["PersonaCreated", "PersonaUpdated", "PersonaRestored"]
+
+
+def test_an_event_of_a_write_of_the_last_release_tells_the_fields_that_differ(
+    world: World, stream: Streamed, bus: Bus
+) -> None:
+    # Given an update of the last release, which leaves the authorship of the version before on the item,
+    ada = world.save(name="Ada")
+    world.update(ada, name="Grace")
+    _, updated = stream.taken()
+    images = updated["dynamodb"]
+    images["NewImage"]["authorship"] = images["OldImage"]["authorship"]
+    # when it is told, then with the field that its images differ in.
+    assert stream.hand_over([updated]) == []
+    (event,) = bus.heard()
+    assert event["detail"]["changed"] == ["name"]
+
+
+def test_a_persona_that_somebody_removes_is_no_event(world: World, stream: Streamed, bus: Bus) -> None:
+    ada = world.save()
+    stream.flow()
+    bus.heard()
+    world.aws.dynamodb.delete_item(
+        TableName=world.table.name,
+        Key={name: encode(value) for name, value in keys.persona(GROUP, ada).attributes().items()},
+    )
+    assert stream.hand_over(stream.taken()) == []
     assert bus.heard() == []
 
 
