@@ -23,6 +23,13 @@ BLOCKS: Final = "\n".join(re.findall(r"^```sh\n(.*?)^```", RUNBOOK, re.MULTILINE
 INLINE: Final = re.findall(
     r"`((?:aws|\.venv/bin/personas|personas|make)\s[^`]+)`", re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL)
 )
+STEPS: Final = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("runbook.md", "first-deployment.md")
+)
+QUERIES: Final = dict(
+    re.findall(r"^\| ([^|`(]+?)(?: \(.*?\))? \| `(.+) \|$", RUNBOOK.partition("## Questions")[2], re.MULTILINE)
+)
+"""The queries of the logs by the question that each answers."""
 COMMANDS: Final = [*BLOCKS.splitlines(), *(" ".join(each.split()) for each in INLINE)]
 
 
@@ -106,6 +113,20 @@ def test_a_target_of_make_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {word for (words,) in told(r"\bmake ((?:[a-z-]+ ?)+)") for word in words.split()}
     assert {"deploy", "rollback"} <= named <= targets
+
+
+def test_a_query_that_a_step_names_is_in_the_table() -> None:
+    named = re.findall(r"quer(?:y|ies)\s+\*([^*]+)\*", STEPS)
+    assert len(named) > 10
+    assert {" ".join(name.split()) for name in named} <= QUERIES.keys()
+
+
+def test_the_code_logs_the_messages_that_queries_look_for() -> None:
+    layer = ROOT / "layers" / "shared" / "personas"
+    code = "".join(path.read_text(encoding="utf-8") for path in layer.rglob("*.py"))
+    messages = set(re.findall(r'message = "([^"]+)"', "".join(QUERIES.values())))
+    assert {"answered", "refreshed"} <= messages
+    assert [each for each in messages if f'"{each}"' not in code] == []
 
 
 def test_every_alarm_has_its_section() -> None:
