@@ -13,15 +13,12 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from support.readme import FENCE, README, checkout_in
-from support.server import demo_service
 
 pytestmark = pytest.mark.emulator
 
 BLOCKS: Final = [
     block for _, language, block in FENCE.findall(README.read_text(encoding="utf-8")) if language == "json"
 ]
-
-service = pytest.fixture(scope="module")(demo_service)
 
 
 def filled(block: str, address: str, key: str, checkout: Path) -> dict[str, Any]:

@@ -26,7 +26,9 @@ SEED: Final = int(os.environ.get("HISTORY_SEED", "6"))
 CALLS_AT_ONCE: Final = 8_000
 """A history of more is made in several, each in a store of its own."""
 
-CALLS_TO_FIND_OUT: Final = 480
+CALLS_TO_FIND_OUT: Final = 120
+TIMES_TO_FIND_OUT: Final = 6
+"""So many histories of so many calls are made of a broken store at most: most faults show in the first."""
 TWICE: Final = "a version was made twice"
 ORDER: Final = "what ended before something began comes after it"
 
@@ -75,6 +77,11 @@ def test_what_the_clients_are_told_is_linearizable(anew: Anew, capsys: pytest.Ca
     ],
 )
 def test_a_broken_store_is_found_out(anew: Anew, store: type[Table], rule: str) -> None:
-    with anew() as world:
-        history = played(world, SEED, CALLS_TO_FIND_OUT, 4, store)
-    assert rule in {each.rule for each in check(history.events)}
+    rules: set[str] = set()
+    for seed in range(SEED, SEED + TIMES_TO_FIND_OUT):
+        with anew() as world:
+            history = played(world, seed, CALLS_TO_FIND_OUT, 4, store)
+        rules |= {each.rule for each in check(history.events)}
+        if rule in rules:
+            break
+    assert rule in rules

@@ -15,7 +15,7 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, TextContent, TextResourceContents
 
 from personas.contract.mcp import HANDSHAKE, LATEST
-from support.server import ROOT, demo_service
+from support.server import ROOT
 
 pytestmark = pytest.mark.emulator
 
@@ -24,8 +24,6 @@ NOBODY: Final = "http://127.0.0.1:9"
 PING: Final = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n'
 ERAS: Final = {"auto": LATEST, "legacy": HANDSHAKE[0]}
 """The modes in which the SDK's client connects, and the revision that it speaks in each."""
-
-service = pytest.fixture(scope="module")(demo_service)
 
 
 @pytest.fixture(params=ERAS)

@@ -79,9 +79,10 @@ def test_every_search_knows_of_the_write_that_was_just_answered(tmp_path: Path) 
     assert all(kinds.keys() == {"create", "update", "delete"} for kinds in (writer.kinds for writer in writers))
 
 
-def test_an_existing_client_that_sends_only_what_changed_works_throughout(tmp_path: Path) -> None:
+def test_an_existing_client_that_sends_only_what_changed_works_throughout(service: tuple[str, str]) -> None:
+    address, key = service
     # Given a web client that autosaves only the fields that changed, with null for what was emptied,
-    with serving(tmp_path) as (_, port), Session(port, demo_key(tmp_path, "superadmin")) as session:
+    with Session(int(address.rpartition(":")[2]), key) as session:
         status, blank = session.call("get", {"field_search": "a", "group_id": "whatever", "unheard_of": True})
         assert status == 200
         assert blank["persona_exists"] is False

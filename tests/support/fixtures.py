@@ -24,6 +24,7 @@ from support.described import described
 from support.emulated import emulated_aws
 from support.iam import Guard
 from support.issuer import Issuer, serving
+from support.server import demo_service
 from support.streamed import Streamed
 from support.warm import unguarded_world
 from support.world import Clock, World, load_group
@@ -122,6 +123,9 @@ def emulated(
     """Provide a group on the emulator for all tests of a module, without enforced policies."""
     with emulated_aws(ministack, table_definitions, deployed_functions) as aws:
         yield unguarded_world(aws)
+
+
+service = pytest.fixture(scope="session")(demo_service)
 
 
 @pytest.fixture
