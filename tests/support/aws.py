@@ -77,9 +77,10 @@ def as_it_is(aws: Aws) -> Iterator[None]:
 def forget() -> None:
     """Begin the next call in a new execution environment: it remembers nothing, and has heard nothing of AWS.
 
-    The clients stay, for they take longer to make than most calls; ``forget_clients`` has them made again.
+    The clients and threads stay, for they take longer to make than most calls; ``forget_clients`` has the former made
+    again.
     """
-    for remembered in (services.services, runtime.deadline, runtime.parallel):
+    for remembered in (services.services, runtime.deadline):
         remembered.cache_clear()
     runtime.clock().machine, runtime.clock().correction = machine_time, timedelta()
 

@@ -199,14 +199,24 @@ def caller_of(role: str, *departments: str) -> Caller:
     )
 
 
-_LOADED: Final[dict[DynamoType, Any]] = {}
+type _Items = dict[DynamoType, dict[DynamoType, Any]]
+
+_LOADED: Final[_Items] = {}
+_LET_IN: Final[dict[str, tuple[str, _Items]]] = {}
+"""The keys of ``PEOPLE`` as they are, and the items by which they were let in: to be copied, as the group is."""
+
+
+def _items(aws: Aws) -> _Items | None:
+    """Return the items of the table, if moto holds them in this process."""
+    here = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.get(aws.names["PersonasTable"])
+    return None if here is None else cast("_Items", here.items)
 
 
 def load_group(aws: Aws) -> None:
     """Found the groups and write the catalogue through its store; in this process once, and later by a copy of that."""
-    here = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.get(aws.names["PersonasTable"])
+    here = _items(aws)
     if here is not None and _LOADED:
-        here.items.update(deepcopy(_LOADED))
+        here.update(deepcopy(_LOADED))
         return
     table = Table(aws.dynamodb, aws.names["PersonasTable"], utc_now, Deadline())
     for group in (OTHER_GROUP, GROUP):
@@ -214,7 +224,7 @@ def load_group(aws: Aws) -> None:
     for entry in CATALOGUE:
         ResourceStore(table).put(GROUP, entry, uuid4().hex)
     if here is not None:
-        _LOADED.update(deepcopy(here.items))
+        _LOADED.update(deepcopy(here))
 
 
 load_once: Final = cache(load_handler)
@@ -372,7 +382,22 @@ class World:
     def key(self, who: str) -> str:
         """Return an API key of one of ``PEOPLE``."""
         if who not in self._keys:
+            here = None if who in self._stored else _items(self.aws)
+            if here is not None and who in _LET_IN:
+                self._stored.add(who)
+                self._keys[who], items = _LET_IN[who]
+                for partition, those in items.items():
+                    here[partition].update(deepcopy(those))
+                return self._keys[who]
+            before = {} if here is None else {partition: set(those) for partition, those in here.items()}
             self._keys[who] = self.issue(self.profile(who), group=PEOPLE[who].group)
+            if here is not None:
+                added = {
+                    partition: {place: deepcopy(item) for place, item in those.items() if place not in old}
+                    for partition, those in here.items()
+                    if (old := before.get(partition, set())) != set(those)
+                }
+                _LET_IN[who] = self._keys[who], added
         return self._keys[who]
 
     def client(self, who: str = "root", **headers: str) -> Client:
