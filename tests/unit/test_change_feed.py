@@ -29,7 +29,8 @@ def test_a_tombstone_is_a_deletion() -> None:
 
 
 def test_of_an_item_without_a_version_the_version_is_none() -> None:
-    assert change_in({name: value for name, value in ITEM.items() if name != "version"}).version == 0
+    change = change_in({name: value for name, value in ITEM.items() if name != "version"})
+    assert (change.version, change.deleted) == (0, False)
 
 
 @pytest.mark.parametrize("damage", [{"row": "Ada"}, {"version": "3"}, {"changed": 1}, {"pk": None}])

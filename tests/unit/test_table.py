@@ -338,14 +338,20 @@ class TestGivingUp:
             attempted(deadline, failing.put_events, busy="The bus is busy.")
         assert caught.value.detail == "The bus is busy."
 
-    @pytest.mark.parametrize(("lost", "pauses"), [(3, False), (4, True)])
     def test_three_times_a_write_whose_answer_was_lost_is_looked_for_without_a_pause(
-        self, table: Table, client: Notes, waiting: Waiting, lost: int, pauses: bool
+        self, table: Table, client: Notes, waiting: Waiting
     ) -> None:
-        client.answers += [self.LOST] * lost
+        client.answers += [self.LOST] * 3
         table.put(KEY, TestPut.BODY, write_id="w", based_on=None)
-        assert len(client.asked) == lost + 1
-        assert (waiting.slept > 0) is pauses
+        assert (len(client.asked), waiting.slept) == (4, 0)
+
+    def test_the_fourth_time_it_is_looked_for_after_a_pause(
+        self, table: Table, client: Notes, waiting: Waiting
+    ) -> None:
+        client.answers += [self.LOST] * 4
+        table.put(KEY, TestPut.BODY, write_id="w", based_on=None)
+        assert len(client.asked) == 5
+        assert waiting.slept > 0
 
     def test_pauses_grow_and_stay_bounded(
         self, table: Table, failing: Notes, deadline: Deadline, monkeypatch: pytest.MonkeyPatch, waiting: Waiting
