@@ -319,6 +319,12 @@ class TestOtherCalls:
         assert answer.status == 200
         assert world.idempotency_records() == []
 
+    def test_its_record_has_an_id_that_every_release_gives_it(self, world: World) -> None:
+        world.client("root").call("draft", {}, Idempotency_Key=KEY)
+
+        (record,) = world.idempotency_records()
+        assert record["id"]["S"].startswith("personas#")
+
     def test_neither_the_key_nor_the_body_is_stored_in_clear(self, world: World) -> None:
         world.client("root").call("create", items("Wounded Lion"), Idempotency_Key=KEY)
 
@@ -374,6 +380,11 @@ class TestErrors:
         assert world.client("root").call("create", items("Ada"), Idempotency_Key=KEY).status == 200
 
 
+def is_released(world: World) -> bool:
+    """Tell whether there is one record, which a repeat may take over."""
+    return [record["in_progress_expiration"]["N"] for record in world.idempotency_records()] == ["0"]
+
+
 class TestInProgress:
     """A call whose function is still within its time; here one that was killed, which nobody can know yet."""
 
@@ -392,6 +403,14 @@ class TestInProgress:
         answer = world.client("root").call("create", items("Bo"), Idempotency_Key=KEY)
 
         assert fault(answer) == (422, "idempotency_key_reused")
+
+    def test_a_repeat_that_looked_before_the_first_call_began_is_409_as_well(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("personas.store.idempotency._Records._read", lambda *_: None)
+        answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+
+        assert fault(answer) == (409, "idempotency_in_progress")
 
     def test_another_key_is_free(self, world: World) -> None:
         assert world.client("root").call("create", items("Bo"), Idempotency_Key="another").status == 200
@@ -423,6 +442,7 @@ class TestCutOff:
         with monkeypatch.context() as patch:
             patch.setattr(PersonaStore, "insert", unanswered)
             first = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        assert is_released(world)
 
         again = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
 
@@ -468,6 +488,7 @@ class TestCutOff:
         with monkeypatch.context() as patch:
             patch.setattr(PersonaStore, "read_decide_write", fail)
             failed = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
+        assert is_released(world)
         # When it is repeated once more
         answer = world.client("root").call("create", items("Ada"), Idempotency_Key=KEY)
         # Then it finds what was saved
