@@ -17,6 +17,7 @@ from personas.errors import OutcomeUnknown, Unavailable
 from personas.runtime import ANSWER_TIME, FINISHING_TIME, LAST_CALL, UNLIMITED, Deadline
 from personas.store.attempts import ConditionFailed, attempted
 from personas.store.attributes import Item, Value, encode_item
+from personas.store.history import HistoryTable
 from personas.store.keys import DRAFT_CHANGES, PERSONA_CHANGES, Key
 from personas.store.table import Table
 from personas.store.write_rule import RECENT_WRITES_MAX, is_version, recent_write, recent_write_slot, version_written_by
@@ -384,6 +385,18 @@ class TestGivingUp:
         deadline.start(timedelta(seconds=29))
         with pytest.raises(Unavailable) as caught:
             table.get(KEY)
+        assert not isinstance(caught.value, OutcomeUnknown)
+
+    def test_a_version_whose_put_is_lost_leaves_nothing_open(
+        self, client: Notes, deadline: Deadline, waiting: Waiting
+    ) -> None:
+        # Given the table of versions, whose puts may be made again at any time,
+        history = HistoryTable(cast("DynamoDBClient", client), "history", lambda: NOW, deadline)
+        client.answers += [self.LOST] * 10_000
+        deadline.start(timedelta(seconds=29))
+        # when the answers to one are lost, then nobody has to find out what became of it.
+        with pytest.raises(Unavailable) as caught:
+            history.put_newer(KEY, {"at": NOW.isoformat()})
         assert not isinstance(caught.value, OutcomeUnknown)
 
     @pytest.mark.parametrize(
