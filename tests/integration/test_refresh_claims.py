@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from personas.errors import GroupFull
+from personas.errors import GroupFull, OutcomeUnknown, Unavailable
 from personas.runtime import Deadline, dynamodb
 from personas.store.refresh_claims import CLAIM_LIFE, RefreshClaims
 from personas.store.table import Table
@@ -77,6 +77,18 @@ def test_a_claim_whose_answer_was_lost_is_known_again(
     # when a group is claimed, then the claim that stands there is not taken for another's.
     assert claims.take(GROUP) == NOW + CLAIM_LIFE
     assert next(asked) == 3
+
+
+def test_a_claim_that_cannot_be_made_is_no_write_that_may_have_been_saved(
+    claims: RefreshClaims, monkeypatch: pytest.MonkeyPatch, waiting: object
+) -> None:
+    def lost(**_: Any) -> object:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb.test")
+
+    monkeypatch.setattr(dynamodb(), "put_item", lost)
+    with pytest.raises(Unavailable) as caught:
+        claims.take(GROUP)
+    assert not isinstance(caught.value, OutcomeUnknown)
 
 
 def test_a_group_without_room_for_a_claim_is_refreshed_without_one(

@@ -152,7 +152,7 @@ def test_the_log_tells_why_the_bus_does_not_take_an_event(
     world.save()
     bus.refuses = "ThrottlingException"
     assert stream.hand_over(stream.taken()) != []
-    assert "The event bus did not take an event: ThrottlingException." in caplog.text
+    assert "Unavailable: The event bus did not take an event: ThrottlingException." in caplog.text
 
 
 def test_the_log_tells_of_a_bus_that_is_out_of_reach(
@@ -169,7 +169,7 @@ def test_the_log_tells_of_a_bus_that_is_out_of_reach(
     world.save()
     monkeypatch.setattr(bus, "put_events", unreached)
     assert stream.hand_over(stream.taken()) != []
-    assert "The event bus is busy or out of reach." in caplog.text
+    assert "Unavailable: The event bus is busy or out of reach." in caplog.text
 
 
 def test_without_a_bus_nothing_is_sent(

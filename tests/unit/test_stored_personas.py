@@ -99,7 +99,6 @@ def test_a_tombstone_outlives_the_history_by_the_time_for_which_views_remember_i
 @pytest.mark.parametrize(
     "damaged",
     [
-        item(trail=None),
         item(version="2"),
         item(sk="persona#ada"),
         item(texts=texts("Be brief.", ["One", "Two"], "more")),
@@ -118,6 +117,11 @@ def test_a_tombstone_outlives_the_history_by_the_time_for_which_views_remember_i
 def test_what_is_no_persona_is_not_taken_for_one(damaged: Item) -> None:
     with pytest.raises(Unreadable):
         readable(damaged, stored_in)
+
+
+def test_an_item_without_the_ids_of_recent_writes_is_no_persona() -> None:
+    with pytest.raises(Unreadable):
+        readable(item(trail=None), stored_in)
 
 
 @pytest.mark.parametrize(
