@@ -3,11 +3,15 @@
 import pytest
 
 from personas.domain.persona import Persona
+from personas.store import keys
+from personas.store.attributes import mapping
+from personas.store.personas import PersonaStore
 from support.client import Answer
 from support.world import (
     ALTO,
     BASS,
     CARE,
+    GROUP,
     HEART,
     LEGAL,
     MOOD_CALM,
@@ -15,6 +19,7 @@ from support.world import (
     PLUM,
     SALES,
     TONE_FORMAL,
+    Clock,
     World,
     fault,
     pointers,
@@ -76,6 +81,19 @@ class TestCopy:
 
         assert copy.form.active_flag_id is None
         assert copy.version == 1
+
+    def test_it_was_made_when_it_was_copied_and_by_a_person(self, world: World, clock: Clock) -> None:
+        persona_id = world.save(name="Ada")
+        stored = world.stored(persona_id)
+        assert stored is not None
+        world.set(keys.persona(GROUP, persona_id), "row", {**mapping(stored.item, "row"), "g": True})
+        clock.passes(hours=1)
+
+        copy = copy_of(world, persona_id)
+
+        assert world.persona(persona_id).generated
+        assert not copy.generated
+        assert copy.created_at == copy.updated_at == clock().isoformat()
 
     def test_it_is_in_no_scenario(self, world: World) -> None:
         persona_id = world.save()
@@ -174,6 +192,24 @@ class TestNames:
         persona_id = world.save(name=name)
 
         assert names_of_copies(world, persona_id, 2) == names
+
+    def test_are_known_by_their_ids_though_another_copy_was_made_meanwhile(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a call that has read a source of which another copy is made before it counts its own,
+        persona_id = world.save(name="Ada")
+        count = PersonaStore.next_copy
+
+        def counted_later(store: PersonaStore, group: str, source: str, write_id: str) -> int:
+            count(store, group, source, "another")
+            return count(store, group, source, write_id)
+
+        monkeypatch.setattr(PersonaStore, "next_copy", counted_later)
+        # when it has made its copy, then the name can be sent back as the id that it has.
+        copy = copy_of(world, persona_id)
+        assert copy.name == (text_id("names", "Ada Copy 2"), "Ada Copy 2")
+        world.restart()
+        assert world.client().call("draft", {"name_id": copy.name.id}).status == 200
 
 
 class TestWhoMay:

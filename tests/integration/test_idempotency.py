@@ -15,7 +15,7 @@ from personas.errors import Forbidden, OutcomeUnknown, PersonasError, Unavailabl
 from personas.store import keys
 from personas.store.personas import PersonaStore
 from personas.store.table import Table
-from personas.store.write_rule import WriteResult
+from personas.store.write_rule import RECENT_WRITES_MAX, WriteResult
 from support.world import (
     CARE,
     GROUP,
@@ -615,6 +615,19 @@ class TestCutOff:
         assert world.persona(answer.body["persona_id"]).name.text == "Ada Copy"
         assert answer.body["message"] == "The persona was copied as 'Ada Copy'."
         assert world.names() == ["Ada", "Ada Copy", "Ada Copy 2"]
+
+    def test_duplicate_whose_copy_was_saved_too_often_since_to_be_known(self, world: World, scissors: Scissors) -> None:
+        body = {"persona_id": world.save(name="Ada")}
+        cut(world, scissors, 2, "duplicate", body)
+        found = world.client("root").call("search", {"search": "copy"}).body["personas"]
+        for number in range(RECENT_WRITES_MAX):
+            world.update(found[0]["persona_id"], name=f"Bo {number}")
+
+        answer = world.client("root").call("duplicate", body, Idempotency_Key=KEY)
+
+        assert fault(answer) == (409, "id_taken")
+        assert [each["field"] for each in answer.body["errors"]] == ["/persona_id"]
+        assert len(world.names()) == 2
 
     def test_duplicate_whose_source_was_deleted_since(self, world: World, scissors: Scissors) -> None:
         body = {"persona_id": world.save(name="Ada")}
