@@ -1,15 +1,18 @@
 """Tests of whole objects in the place of others: nothing foreign is listed, nothing lost, a refresh repairs it."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
+from personas.domain.catalogue import Pointer
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from support.environments import Environment
 from support.exported import cells, content
+from support.stored import Backend, Held
 from support.swapped import SWAPS, VIEWS, Place
 from support.views import Views
 from support.world import GROUP, OTHER_GROUP, Clock, World, color, icon
@@ -18,9 +21,32 @@ OWN = ["Ada", "Bob", "Eve"]
 """The group's personas: of the first refresh, of the second, and of no refresh yet."""
 
 
+class Begun(NamedTuple):
+    """The state that every test begins with, its time, and the pointers before it and of the other group."""
+
+    held: Held
+    moment: datetime
+    older: Mapping[str, Pointer]
+    foreign: Mapping[str, Pointer]
+
+
+@pytest.fixture(scope="module")
+def begun() -> list[Begun]:
+    """Provide room for that state, which the first test makes."""
+    return []
+
+
 @pytest.fixture
-def places(world: World, clock: Clock) -> dict[str, Place]:
+def places(world: World, clock: Clock, begun: list[Begun]) -> dict[str, Place]:
     """Provide the views of a group of three personas."""
+    if not begun:
+        begun.append(begin(world, clock))
+    held, clock.moment, older, foreign = begun[0]
+    Backend(world.aws).put_back(held)
+    return {view: Place(world, Views(world), view, older[view], foreign[view]) for view in VIEWS}
+
+
+def begin(world: World, clock: Clock) -> Begun:
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
     env, views, others = Environment(world, clock), Views(world), Views(world, OTHER_GROUP)
@@ -36,7 +62,7 @@ def places(world: World, clock: Clock) -> dict[str, Place]:
     foreign = {view: others.pointer(view) for view in VIEWS}
     clock.moment += timedelta(hours=2)
     env.save(name="Eve", description="About Eve.")
-    return {view: Place(world, views, view, older[view], foreign[view]) for view in VIEWS}
+    return Begun(Backend(world.aws).held(), clock.moment, older, foreign)
 
 
 def described(env: Environment) -> list[str]:

@@ -7,6 +7,7 @@ ask for, puts the true ids in the place of the examples, and keeps what was answ
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -88,6 +89,7 @@ def targets(template_file: Path = TEMPLATE) -> dict[str, str]:
     return {name: function for name, function in found.items() if function is not None}
 
 
+@cache
 def functions() -> Mapping[str, Function]:
     """Return the functions of the template, by logical id."""
     return template.functions(TEMPLATE)
