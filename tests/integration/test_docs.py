@@ -13,7 +13,7 @@ from personas.store.attributes import Item, decode_item
 from personas_tools import layout
 from personas_tools.layout import Attribute
 from personas_tools.template import TableRequest
-from support.world import CARE, LEGAL, NEEDED, NOBODY, SALES, World
+from support.world import CARE, GROUP, LEGAL, NEEDED, NOBODY, SALES, World, fault
 
 RESOURCES: Final = {
     "names", "descriptions", "colors", "icons", "instructions", "flags", "departments", "examples",
@@ -161,6 +161,19 @@ class TestTitles:
 
         assert (answer.status, answer.body["code"]) == (404, "not_found")
         assert "Secret" not in answer.text
+
+    def test_not_of_one_that_never_was(self, world: World) -> None:
+        answer = world.client("root").call("docs", {"entity_id": NOBODY})
+
+        assert fault(answer) == (404, "not_found")
+        assert answer.body["detail"] == f"There is no persona {NOBODY}."
+
+    @pytest.mark.parametrize(("who", "told"), [("coach", (404, "not_found")), ("root", (409, "unreadable"))])
+    def test_not_of_one_that_cannot_be_read(self, world: World, who: str, told: tuple[int, str]) -> None:
+        persona_id = world.save()
+        world.set(keys.persona(GROUP, persona_id), "row", "damaged")
+
+        assert fault(world.client(who).call("docs", {"entity_id": persona_id})) == told
 
     def test_not_of_a_deleted_one(self, world: World) -> None:
         persona_id = world.save()
