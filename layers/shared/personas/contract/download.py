@@ -29,7 +29,7 @@ OPERATION: Final = Operation(
     ),
     request=None,
     response=DownloadResponse,
-    errors=(401, 404, 422, 429, 500, 503),
+    errors=(401, 404, 409, 422, 429, 500, 503),
     method="GET",
     success=302,
     own_path="/api/v5/uploads/{upload_id}/download",

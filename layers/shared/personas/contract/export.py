@@ -6,7 +6,7 @@ from pydantic import Field
 
 from personas.contract.base import Id, WireId, WireModel
 from personas.contract.filters import PersonaFilter
-from personas.contract.operation import READ_ERRORS, Operation
+from personas.contract.operation import Operation
 
 
 class ExportPersonasRequest(PersonaFilter):
@@ -32,5 +32,5 @@ OPERATION: Final = Operation(
     ),
     request=ExportPersonasRequest,
     response=ExportPersonasResponse,
-    errors=READ_ERRORS,
+    errors=(400, 401, 404, 413, 415, 422, 429, 500, 503),
 )

@@ -9,7 +9,7 @@ from personas.contract.base import BODY_MAX
 
 PREFIX: Final = "/api/v5/artifacts/personas"
 
-READ_ERRORS: Final = (400, 401, 404, 413, 415, 422, 429, 500, 503)
+READ_ERRORS: Final = (400, 401, 404, 409, 413, 415, 422, 429, 500, 503)
 BARE_ERRORS: Final = (401, 413, 429, 500, 503)
 WRITE_ERRORS: Final = (400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503)
 
