@@ -247,6 +247,7 @@ def check_selection(index: Index, model: Model, query: Query) -> None:
     want = sorted(model.ids(query))
     found = index.selection(query, FIELD_OF)
     assert list(found) == want
+    assert len(found) == len(want)
     for some in (slice(None), slice(1, 3)):
         assert found[some] == want[some]
         assert found.seqs(some) == [model.seqs[persona_id] for persona_id in want[some]]
@@ -349,6 +350,48 @@ def test_offers_the_best_of_many_instructions(
                 asked = FacetQuery(names=None, search=search, selected=["3"])
                 found = index.search(query, {}, {"instructions": asked})
                 assert found.options["instructions"] == model.options(query, "instructions", labels, search, ["3"], 3)
+
+
+def test_an_instruction_that_few_have_in_all_may_be_among_the_best_of_a_search() -> None:
+    # Given instructions of which the third are had by many, but by one alone in a department,
+    had = {"first": ("x", 10), "second": ("x", 9), "third": ("y", 7), "fourth": ("x", 7)}
+    rows = [
+        a_row(ii=each, dp=[department]) | {"ih": each} for each, (department, most) in had.items() for _ in range(most)
+    ]
+    index = Index()
+    for number, row in enumerate([*rows, a_row(ii="third", dp=["x"]) | {"ih": "third"}]):
+        index.upsert(str(UUID(int=number)), 1, row)
+    index.to_columns()
+    # when the best three of the department are asked for, three at a time,
+    with (
+        patch.object(options, "OPTIONS_MAX", 3),
+        patch.object(options, "_OFFERED_AT_ONCE", 3),
+        patch.object(options, "_WALK_SQUARE", 0),
+        patch.object(search_queries, "OPTIONS_MAX", 3),
+    ):
+        query = Query(caller_departments=["x"])
+        found = index.search(query, {}, {"instructions": FacetQuery(names=None)}).options["instructions"]
+    # then the fourth are among them.
+    assert [(each.id, each.count) for each in found] == [("first", 10), ("second", 9), ("fourth", 7)]
+
+
+def test_looks_into_the_few_texts_that_have_all_words() -> None:
+    # Given many personas, two of which have both words, in the base as well as beside it,
+    index = Index()
+    for number in range(200):
+        index.upsert(str(UUID(int=number)), 1, a_row(n={1: "one two", 2: "two one"}.get(number, "three")))
+    index.to_columns()
+    for number, name in ((300, "one two"), (301, "two one")):
+        index.upsert(str(UUID(int=number)), 1, a_row(n=name))
+    # when the words are looked for in one order, then those that have them in it are found.
+    found = index.ids(Query(caller_departments=None, text="one two"), {})
+    assert found == [str(UUID(int=1)), str(UUID(int=300))]
+
+
+def test_a_page_begins_at_the_first_persona() -> None:
+    index = Index()
+    index.upsert(PERSONAS[0], 1, a_row())
+    assert [each for each, _ in index.search(Query(caller_departments=None), {}).personas] == [PERSONAS[0]]
 
 
 def listed(row: Row) -> ListedRow:
