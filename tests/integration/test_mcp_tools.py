@@ -6,9 +6,10 @@ import pytest
 from pydantic_core import to_json
 
 from personas.contract.mcp import REVISIONS
+from personas.store import keys
 from support.mcp import Mcp
 from support.streamed import Streamed
-from support.world import NOBODY, World
+from support.world import GROUP, NOBODY, World
 
 ANSWER_MAX: Final = 4_000
 LIST_MAX: Final = 12_000
@@ -160,6 +161,17 @@ class TestRead:
 
     def test_one_that_there_is_not_is_looked_for(self, mcp: Mcp) -> None:
         assert "find_personas" in mcp.refused("read_persona", persona_id=NOBODY)
+
+    def test_one_that_cannot_be_read_is_told_as_one_that_there_is_not_but_to_a_superadmin(
+        self, world: World, mcp: Mcp
+    ) -> None:
+        persona_id = create(mcp)
+        world.set(keys.persona(GROUP, persona_id), "row", "damaged")
+
+        coach = Mcp(world.client("coach"))
+
+        assert f"There is no persona {persona_id}." in coach.refused("read_persona", persona_id=persona_id)
+        assert "cannot be read" in mcp.refused("read_persona", persona_id=persona_id)
 
     def test_an_id_that_is_none_is_told(self, mcp: Mcp) -> None:
         assert "- persona_id: must be a UUID" in mcp.refused("read_persona", persona_id="Ada")
