@@ -378,14 +378,14 @@ def test_an_instruction_that_few_have_in_all_may_be_among_the_best_of_a_search()
 def test_looks_into_the_few_texts_that_have_all_words() -> None:
     # Given many personas, two of which have both words, in the base as well as beside it,
     index = Index()
-    for number in range(200):
+    for number in range(300):
         index.upsert(str(UUID(int=number)), 1, a_row(n={1: "one two", 2: "two one"}.get(number, "three")))
     index.to_columns()
-    for number, name in ((300, "one two"), (301, "two one")):
+    for number, name in ((400, "one two"), (401, "two one")):
         index.upsert(str(UUID(int=number)), 1, a_row(n=name))
     # when the words are looked for in one order, then those that have them in it are found.
     found = index.ids(Query(caller_departments=None, text="one two"), {})
-    assert found == [str(UUID(int=1)), str(UUID(int=300))]
+    assert found == [str(UUID(int=1)), str(UUID(int=400))]
 
 
 def test_a_page_begins_at_the_first_persona() -> None:
