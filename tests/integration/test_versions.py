@@ -128,6 +128,37 @@ class TestHistory:
 
         assert history(world, persona_id, before_version=before)["pending"] == pending
 
+    def test_what_a_page_shows_is_not_pending_though_the_next_version_was_never_recorded(
+        self, world: World, stream: Streamed
+    ) -> None:
+        # Given a version of which no record came, between others,
+        persona_id = world.save()
+        stream.flow()
+        for number in range(2, 4):
+            world.update(persona_id, name=f"Name {number}")
+        stream.taken()
+        world.update(persona_id, name="Name 4")
+        stream.flow()
+        # when the page below it is read, then nothing of it is pending.
+        told = history(world, persona_id, before_version=2)
+        assert (numbers(told), told["pending"]) == ([1], [])
+
+    def test_where_no_history_is_kept_nothing_is_pending(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        persona_id = world.save()
+        world.update(persona_id, name="Bo")
+        assert history(world, persona_id)["pending"] == [1]
+
+        monkeypatch.setenv("HISTORY_DAYS", "0")
+        world.restart()
+
+        assert history(world, persona_id)["pending"] == []
+
+    def test_of_what_never_was_there_are_none(self, world: World) -> None:
+        answer = world.client().call("history", {"persona_id": NOBODY})
+
+        assert fault(answer) == (404, "not_found")
+        assert answer.body["detail"] == f"There is no persona {NOBODY}."
+
     def test_gaps_below_the_highest_recorded_version_are_not_pending(self, world: World, stream: Streamed) -> None:
         persona_id = world.save()
         world.update(persona_id, name="Bo")
