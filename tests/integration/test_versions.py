@@ -153,6 +153,41 @@ class TestHistory:
 
         assert history(world, persona_id)["pending"] == []
 
+    @pytest.mark.parametrize(("who", "told"), [("coach", (404, "not_found")), ("root", (409, "unreadable"))])
+    def test_a_deletion_whose_record_is_damaged_is_told_to_a_superadmin_alone(
+        self, world: World, stream: Streamed, who: str, told: tuple[int, str]
+    ) -> None:
+        persona_id = world.save(departments=["Care"])
+        world.delete(persona_id)
+        stream.flow()
+        world.aws.dynamodb.update_item(
+            TableName=world.aws.names["HistoryTable"],
+            Key={
+                name: encode(value)
+                for name, value in keys.version(GROUP, persona_id, keys.VERSION_RECORDS, 2).attributes().items()
+            },
+            UpdateExpression="SET kind = :kind",
+            ExpressionAttributeValues={":kind": encode("moved")},
+        )
+
+        assert fault(world.client(who).call("history", {"persona_id": persona_id})) == told
+
+    def test_a_version_that_a_restored_table_has_forgotten_is_not_taken_for_a_deletion(
+        self, world: World, stream: Streamed
+    ) -> None:
+        # Given a table that was restored to the time before a version, and a deletion under its number,
+        persona_id = world.save()
+        key = {name: encode(value) for name, value in keys.persona(GROUP, persona_id).attributes().items()}
+        raw = world.aws.dynamodb.get_item(TableName=world.table.name, Key=key)["Item"]
+        world.update(persona_id, name="Forgotten")
+        stream.flow()
+        world.aws.dynamodb.put_item(TableName=world.table.name, Item=raw)
+        world.delete(persona_id)
+        stream.taken()
+        world.aws.dynamodb.update_item(TableName=world.table.name, Key=key, UpdateExpression="REMOVE authorship")
+        # when its history is asked for before that is recorded, then there is no such persona.
+        assert fault(world.client().call("history", {"persona_id": persona_id})) == (404, "not_found")
+
     def test_of_what_never_was_there_are_none(self, world: World) -> None:
         answer = world.client().call("history", {"persona_id": NOBODY})
 
