@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from personas.store import keys
+from personas.store.attributes import encode
 from support.client import Answer
 from support.environments import refusing
 from support.streamed import Streamed
@@ -193,6 +194,22 @@ class TestNoVersion:
 
         assert restored(world, persona_id, 1) == 1
 
+    def test_a_role_that_only_reads_does_not_even_mark_the_group(self, world: World, stream: Streamed) -> None:
+        persona_id = world.save(departments=["Care"])
+        world.update(persona_id, name="Bo")
+        stream.flow()
+        world.client("learner").call("drafts")  # so that its key is there
+        world.restart()
+        world.aws.dynamodb.delete_item(
+            TableName=world.table.name,
+            Key={name: encode(value) for name, value in keys.mark(GROUP).attributes().items()},
+        )
+
+        answer = restore(world, persona_id, 1, "learner")
+
+        assert answer.status == 403
+        assert world.table.get(keys.mark(GROUP)) is None
+
     def test_a_refused_one_writes_nothing(self, world: World, stream: Streamed) -> None:
         persona_id = world.save(description="One.")
         world.update(persona_id, description="Two.")
@@ -202,6 +219,7 @@ class TestNoVersion:
         answer = restore(world, persona_id, 1, expected_version=1)
 
         assert (fault(answer), answer.body["current_version"]) == ((409, "version_conflict"), 2)
+        assert answer.body["detail"] == "Version 1 was expected, and version 2 is stored."
         after = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
         unmarked = [[raw for raw in items if raw["sk"]["S"] != "mark"] for items in (before, after)]
         assert unmarked[0] == unmarked[1]
@@ -222,9 +240,23 @@ class TestRights:
         answer = restore(world, persona_id, 1, "coach")
 
         assert fault(answer) == (403, "foreign_department")
-        assert "Sales" in answer.body["detail"]
+        assert answer.body["detail"] == "Version 1 has departments that you cannot assign: Sales."
         assert restored(world, persona_id, 1, "admin") == 5
         assert world.persona(persona_id).department_ids == (CARE, SALES)
+
+    def test_a_department_that_has_left_the_catalogue_is_told_by_its_id(self, world: World, persona_id: str) -> None:
+        world.aws.dynamodb.delete_item(
+            TableName=world.table.name,
+            Key={
+                name: encode(value) for name, value in keys.resource(GROUP, "departments", SALES).attributes().items()
+            },
+        )
+        world.restart()
+
+        answer = restore(world, persona_id, 1, "coach")
+
+        assert fault(answer) == (403, "foreign_department")
+        assert answer.body["detail"] == f"Version 1 has departments that you cannot assign: {SALES}."
 
     def test_a_version_without_departments_is_for_superadmins(self, world: World, persona_id: str) -> None:
         assert fault(restore(world, persona_id, 3, "coach")) == (422, "department_needed")
@@ -258,7 +290,8 @@ class TestRights:
         answer = restore(world, persona_id, 1, "coach")
 
         assert fault(answer) == (403, "foreign_parameter_field")
-        assert ("Formal" if hidden == "parameter" else "Angry") in answer.body["detail"]
+        name = "Formal" if hidden == "parameter" else "Angry"
+        assert answer.body["detail"] == f"Version 1 has parameter fields that you cannot assign: {name}."
         assert world.persona(persona_id).form.parameter_field_ids == ()
         assert restored(world, persona_id, 1) == 3
 
