@@ -8,7 +8,7 @@ import pytest
 from personas.store import keys
 from personas.store.attributes import encode
 from support.streamed import Streamed
-from support.world import ALTO, BASS, CARE, GROUP, LEGAL, NEEDED, NOBODY, PEOPLE, PLUM, SALES, TEAL, World, fault
+from support.world import ALTO, BASS, CARE, GROUP, LEGAL, NEEDED, NOBODY, PEOPLE, PLUM, SALES, TEAL, Clock, World, fault
 
 MISSING = (404, "not_found")
 
@@ -142,6 +142,16 @@ class TestHistory:
         # when the page below it is read, then nothing of it is pending.
         told = history(world, persona_id, before_version=2)
         assert (numbers(told), told["pending"]) == ([1], [])
+
+    def test_what_the_stream_has_not_delivered_within_a_day_is_no_longer_pending(
+        self, world: World, clock: Clock
+    ) -> None:
+        persona_id = world.save()
+        world.update(persona_id, name="Bo")
+        clock.passes(hours=24, seconds=-1)
+        assert history(world, persona_id)["pending"] == [1]
+        clock.passes(seconds=1)
+        assert history(world, persona_id)["pending"] == []
 
     def test_where_no_history_is_kept_nothing_is_pending(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         persona_id = world.save()
