@@ -83,6 +83,20 @@ def exported(env: Environment) -> list[str]:
     return sorted(row["name"] for row in cells(content(env.world, answer)))
 
 
+def test_the_state_that_is_put_back_is_that_which_was_held(
+    places: Mapping[str, Place], world: World, begun: list[Begun]
+) -> None:
+    # Given the state that every test begins with, in which objects are superseded,
+    held = begun[0].held.objects
+    assert any(superseded for _, superseded in held.values())
+    # when it is put back after its objects have gone,
+    for key in held:
+        world.aws.s3.delete_object(Bucket=world.aws.names["Bucket"], Key=key)
+    Backend(world.aws).put_back(begun[0].held)
+    # then these objects are superseded again, and no others.
+    assert Backend(world.aws).held().objects == held
+
+
 @pytest.mark.parametrize("swap", SWAPS)
 @pytest.mark.parametrize("view", VIEWS)
 def test_what_is_not_due_is_not_believed(

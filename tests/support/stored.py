@@ -88,7 +88,7 @@ class Backend:
             s3.delete_object(Bucket=name, Key=key)
         for key, (content, superseded) in held.objects.items():
             if standing.get(key) != (content, superseded):
-                s3.put_object(Bucket=name, Key=key, Body=content)
+                s3.put_object(Bucket=name, Key=key, Body=content, Tagging="superseded=true" if superseded else "")
 
     def _object(self, key: str) -> tuple[bytes, bool]:
         found = self._bucket.keys[key]
