@@ -1,31 +1,18 @@
 """The store of groups by itself: its marks, and changes of a group's record."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 import pytest
 
 from personas.domain.catalogue import TEXT_IDS
-from personas.runtime import Deadline, dynamodb
 from personas.store import keys
 from personas.store.attributes import Value
 from personas.store.groups import MARK_PAUSE, GroupStore
 from personas.store.table import Table
 from personas.store.write_rule import version_written_by
-from support.aws import Aws
 from support.world import Clock
 
 GROUP: Final = "00000000-0000-4000-8000-000000000001"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
-
-@pytest.fixture
-def table(aws: Aws, clock: Clock) -> Table:
-    return Table(dynamodb(), aws.names["PersonasTable"], clock, Deadline())
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The claims on groups: one holds at a time, until it is given up or its time is over."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
@@ -8,29 +8,22 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from personas.errors import GroupFull, OutcomeUnknown, Unavailable
-from personas.runtime import Deadline, dynamodb
+from personas.runtime import dynamodb
 from personas.store.refresh_claims import CLAIM_LIFE, RefreshClaims
 from personas.store.table import Table
-from support.aws import Aws
 from support.world import Clock
 
 GROUP: Final = "00000000-0000-4000-8000-000000000001"
 OTHER_GROUP: Final = "00000000-0000-4000-8000-000000000002"
-NOW: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(NOW)
+def claims(table: Table) -> RefreshClaims:
+    return RefreshClaims(table)
 
 
-@pytest.fixture
-def claims(aws: Aws, clock: Clock) -> RefreshClaims:
-    return RefreshClaims(Table(dynamodb(), aws.names["PersonasTable"], clock, Deadline()))
-
-
-def test_a_group_is_claimed_by_one_for_a_minute(claims: RefreshClaims) -> None:
-    assert claims.take(GROUP) == NOW + timedelta(minutes=1)
+def test_a_group_is_claimed_by_one_for_a_minute(claims: RefreshClaims, clock: Clock) -> None:
+    assert claims.take(GROUP) == clock.moment + timedelta(minutes=1)
     assert claims.take(GROUP) is None
     assert claims.take(OTHER_GROUP) is not None
 
@@ -62,7 +55,7 @@ def test_whoever_gives_up_too_late_leaves_the_next_claim_alone(claims: RefreshCl
 
 
 def test_a_claim_whose_answer_was_lost_is_known_again(
-    claims: RefreshClaims, monkeypatch: pytest.MonkeyPatch, waiting: object
+    claims: RefreshClaims, clock: Clock, monkeypatch: pytest.MonkeyPatch, waiting: object
 ) -> None:
     # Given a table whose first answer is lost, after the write took effect,
     put, asked = dynamodb().put_item, count(1)
@@ -75,7 +68,7 @@ def test_a_claim_whose_answer_was_lost_is_known_again(
 
     monkeypatch.setattr(dynamodb(), "put_item", lost)
     # when a group is claimed, then the claim that stands there is not taken for another's.
-    assert claims.take(GROUP) == NOW + CLAIM_LIFE
+    assert claims.take(GROUP) == clock.moment + CLAIM_LIFE
     assert next(asked) == 3
 
 
@@ -92,10 +85,10 @@ def test_a_claim_that_cannot_be_made_is_no_write_that_may_have_been_saved(
 
 
 def test_a_group_without_room_for_a_claim_is_refreshed_without_one(
-    claims: RefreshClaims, monkeypatch: pytest.MonkeyPatch
+    claims: RefreshClaims, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> bool:
         raise GroupFull
 
     monkeypatch.setattr(Table, "put_plain", refuse)
-    assert claims.take(GROUP) == NOW + CLAIM_LIFE
+    assert claims.take(GROUP) == clock.moment + CLAIM_LIFE

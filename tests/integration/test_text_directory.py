@@ -1,18 +1,16 @@
 """The directory of texts by itself: what it finds and remembers, and what its clean-up takes away."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import pytest
 
 from personas.contract.persona_fields import TextKind
 from personas.domain.text import Fingerprint, Reference, Text, fingerprint
-from personas.runtime import Deadline, dynamodb
 from personas.store import keys
 from personas.store.table import Table
 from personas.store.texts import FRESH, KEPT_UNUSED, TextDirectory
-from support.aws import Aws
 from support.world import Clock
 
 GROUP: Final = "00000000-0000-4000-8000-000000000001"
@@ -21,16 +19,6 @@ ADA: Final = Text("00000000-0000-8000-8000-00000000000a", "Ada")
 BEA: Final = Text("00000000-0000-8000-8000-00000000000b", "Bea")
 NAME: Final = Reference("names", ADA.id)
 SECOND: Final = timedelta(seconds=1)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(datetime(2026, 11, 28, 12, tzinfo=UTC))
-
-
-@pytest.fixture
-def table(aws: Aws, clock: Clock) -> Table:
-    return Table(dynamodb(), aws.names["PersonasTable"], clock, Deadline())
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import pytest
 from moto import mock_aws
 
 from personas.observability import logger
-from personas.runtime import dynamodb, events, s3, sqs
+from personas.runtime import Deadline, dynamodb, events, s3, sqs
+from personas.store.table import Table
 from personas_tools.template import Function, TableRequest
 from support import fast_moto
 from support.aws import REGION, Aws, as_it_is, create_tables, forget, lambda_environment
@@ -134,6 +135,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
     monkeypatch.setattr("personas.services.utc_now", moved)
     return moved
+
+
+@pytest.fixture
+def table(aws: Aws, clock: Clock) -> Table:
+    """Provide the empty table of personas, whose time is the clock's."""
+    return Table(dynamodb(), aws.names["PersonasTable"], clock, Deadline())
 
 
 @pytest.fixture
