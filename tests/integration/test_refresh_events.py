@@ -170,6 +170,17 @@ class TestQueue:
         (warning,) = [line for line in lines_in(logged) if line["level"] == "WARNING"]
         assert (warning["group"], warning["exception_name"]) == (GROUP, "Unavailable")
 
+    def test_the_log_names_a_group_for_its_own_message_alone(
+        self, env: Environment, world: World, logged: io.StringIO
+    ) -> None:
+        # Given a group that has changed, when its message comes before one that names no group
+        insert(world, GROUP, "Ada")
+        env.invoke("refresh", batch(json.dumps({"group_id": GROUP}), "not JSON"))
+
+        # Then neither the failure of that nor the line of the batch names the group
+        lines = [line for line in lines_in(logged) if line["level"] == "WARNING" or line["message"] == "done"]
+        assert [(line["message"] == "done", line.get("group")) for line in lines] == [(False, None), (True, None)]
+
     def test_a_group_that_fails_is_not_queued_once_more(self, env: Environment, world: World) -> None:
         """Its message comes back by itself; another one each time would never end."""
         insert(world, GROUP, "Ada")

@@ -19,6 +19,7 @@ from personas.services import services
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch import BatchProcessor
+    from aws_lambda_powertools.utilities.batch.base import FailureResponse, SuccessResponse
     from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -71,8 +72,15 @@ def _batch_function(
 def _of_queue() -> BatchProcessor:
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
+    class OneByOne(BatchProcessor):
+        """The messages of a batch, one after the other: the group that one names is in the log for that one alone."""
+
+        def _process_record(self, record: dict[str, Any]) -> SuccessResponse | FailureResponse:
+            with logger.append_context_keys(group=None):
+                return super()._process_record(record)
+
     # An invocation that fails, because no record succeeds, would tell no more than its answer does.
-    return BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=logging.getLogger(logger.name))
+    return OneByOne(EventType.SQS, raise_on_entire_batch_failure=False, logger=logging.getLogger(logger.name))
 
 
 def _of_stream() -> BatchProcessor:

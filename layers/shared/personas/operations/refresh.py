@@ -110,7 +110,7 @@ def refresh_queued(services: Services, group_id: str) -> None:
     Raises:
         Unavailable: no time is left to begin it, or the store cannot be read or written now; it stays on the queue.
     """
-    # Lines that follow name the group, that of a failure as well, which is logged behind this function.
+    # A failure is logged behind this function, and that line names the group too.
     add_log_fields(group=group_id)
     left = services.deadline.left()
     if left is not None and left < TIME_FOR_A_GROUP:
