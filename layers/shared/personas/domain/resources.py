@@ -1,4 +1,4 @@
-"""The entries of a catalogue as answers show them, in the order of options: by folded name, then by id."""
+"""The entries of a catalogue as answers show them; all but fields are in the order of options."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -95,12 +95,12 @@ def parameter_fields(catalogue: Catalogue) -> dict[str, wire.ParameterField]:
 
 
 def fields(catalogue: Catalogue) -> dict[str, wire.Field]:
-    """Return all fields as answers show them, by id."""
+    """Return all fields as answers show them, by id: in no order, for a form takes that of their parameters."""
     return {each: _of_row(wire.Field, {**row, "id": each}) for each, row in catalogue.rows("fields").items()}
 
 
 def _in_order(catalogue: Catalogue, kind: str, named_by: str = "name") -> list[tuple[str, Mapping[str, str]]]:
-    """Return the rows of a kind, whose columns hold texts for the most part, each behind its id."""
+    """Return the rows of a kind by folded name, then by id, each behind its id; most of their columns hold texts."""
     rows = cast("Mapping[str, Mapping[str, str]]", catalogue.rows(kind))
     return sorted(rows.items(), key=lambda each: (fold(each[1][named_by]), each[0]))
 
