@@ -31,7 +31,10 @@ from personas_tools.invocation import (
     send,
 )
 
-LIBRARIES: Final = ("boto3", "jwt", "pydantic", "aws_lambda_powertools.event_handler")
+LIBRARIES: Final = (
+    *("boto3", "jwt", "mcp_types", "isal.isal_zlib", "pyroaring", "stringzilla"),
+    "aws_lambda_powertools.event_handler.middlewares.openapi_validation",
+)
 """The modules that the nursery imports before it forks: none of them reads the function's environment when imported."""
 
 _TOOLS: Final = str(Path(__file__).resolve().parents[1])
