@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -165,23 +166,30 @@ def table(samplers: Mapping[str, Sampler], tolds: Mapping[str, Told]) -> Iterato
     yield f"| failures | {' | '.join(tolds[each].failed() for each in samplers)} |"
 
 
-@click.command()
-@click.option("--seconds", default=10.0, show_default=True, help="How long each operation is sampled.")
-def main(seconds: float) -> None:
-    """Start a store in a folder of its own, call the handlers, and print the table."""
+@contextmanager
+def demo_in_process() -> Iterator[str]:
+    """Have the handlers answer in this process, on the demo in a store of its own: yield a superadmin's key."""
     gc.set_threshold(100_000)  # as `personas` does it in the process of a function
-    samplers: dict[str, Sampler] = {}
-    tolds: dict[str, Told] = {}
     with tempfile.TemporaryDirectory() as name, connected(Path(name)) as stack, quiet():
         load_if_empty(stack)
         named = {f"{each.environment['AWS_LAMBDA_FUNCTION_NAME']}": each.environment for each in stack.functions}
         for route, function in stack.routes.items():
             if route.path.rpartition("/")[2] in MIX:
                 os.environ.update(named[function])
-        connect = partial(InProcess, {}, demo_key(Path(name), "superadmin"))
         # Python has the main thread alone see to signals, and until that gets in, a short call in another has ended.
         # The time of handing over to threads is missing from the figures.
         services().parallel = InOrder()
+        yield demo_key(Path(name), "superadmin")
+
+
+@click.command()
+@click.option("--seconds", default=10.0, show_default=True, help="How long each operation is sampled.")
+def main(seconds: float) -> None:
+    """Start a store in a folder of its own, call the handlers, and print the table."""
+    samplers: dict[str, Sampler] = {}
+    tolds: dict[str, Told] = {}
+    with demo_in_process() as key:
+        connect = partial(InProcess, {}, key)
         library = fill(connect)
         for number, operation in enumerate(OPERATIONS):
             author = Author(number, connect, library, {operation: 1})
