@@ -103,6 +103,9 @@ class TestHundred:
     def test_are_the_first_by_name(self) -> None:
         assert ids(laid_out(rows=MANY), "colors") == [entry_id("colors", f"A{n:03}") for n in range(100)]
 
+    def test_are_a_hundred_beside_a_selected_one_that_is_gone(self) -> None:
+        assert len(ids(laid_out(Form(color_id=NOBODY), rows=MANY), "colors")) == 100
+
     def test_of_one_name_are_the_first_by_id(self) -> None:
         found = sorted(MANY["colors"])
         rows: Rows = {"colors": {each: color("A", "#000000") for each in reversed(found)}}
