@@ -90,6 +90,21 @@ class TestOrder:
         assert ids(laid_out(rows=rows), "colors") == [PLUM, TEAL, first, second, NOBODY]
         assert ids(laid_out(Form(color_id=second), rows=rows), "colors") == [PLUM, TEAL, first, second, NOBODY]
 
+    def test_of_parameter_fields_is_by_folded_name_of_the_field_then_by_their_own_id(self) -> None:
+        # Given two fields of one folded name, of which one has two parameters, and a third field that is named first
+        rows: Rows = {
+            "parameters": {MOOD: dict(parameter("Mood", CALM, ANGRY)), TONE: dict(parameter("Tone", CALM, FORMAL))},
+            "fields": {
+                CALM: dict(field_row("zeal")),
+                ANGRY: dict(field_row("ZEAL")),
+                FORMAL: dict(field_row("\N{FULLWIDTH LATIN SMALL LETTER A}ge")),
+            },
+        }
+        # When
+        found = ids(laid_out(rows=rows, parameter_ids=[MOOD, TONE]), "parameter_fields")
+        # Then
+        assert found == [TONE_FORMAL, *sorted([MOOD_CALM, MOOD_ANGRY, parameter_field_id(TONE, CALM)])]
+
     def test_of_selections_is_their_own(self) -> None:
         layout = laid_out(Form(parameter_field_ids=(TONE_FORMAL, MOOD_CALM)))
 
