@@ -13,7 +13,6 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 import click
 from botocore.config import Config
 from botocore.session import get_session
+from noted_requests import Request, requests_of
 from sampled import demo_in_process
 from timing import machine, ms
 
@@ -32,9 +32,6 @@ from support.client import Context, Handler, event, load_handler
 
 TIMES, BATCH = 40, 20
 SIGNED: Final = ("content-type", "host", "x-amz-date", "x-amz-target")
-
-type Request = tuple[str, dict[str, Any]]
-"""The name of one of DynamoDB's operations, and its parameters."""
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -49,27 +46,13 @@ def seconds_of(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-@contextmanager
-def noted() -> Iterator[list[Request]]:
-    """Note the requests to DynamoDB in the block."""
-    found: list[Request] = []
-
-    def note(params: dict[str, Any], model: Any, **_: object) -> None:
-        found.append((model.name, dict(params)))
-
-    dynamodb().meta.events.register_first("provide-client-params", note)
-    yield found
-    dynamodb().meta.events.unregister("provide-client-params", note)
-
-
 class ByHand:
     """DynamoDB by as few lines as can call it."""
 
     def __init__(self, endpoint: str, region: str, access_key: str, secret_key: str) -> None:
         self._host = urlsplit(endpoint).netloc
         self._connection = HTTPConnection(self._host)
-        self._today = f"{datetime.now(UTC):%Y%m%d}"
-        self._scope = f"{self._today}/{region}/dynamodb/aws4_request"
+        self._scope = f"{datetime.now(UTC):%Y%m%d}/{region}/dynamodb/aws4_request"
         self._access_key = access_key
         key = f"AWS4{secret_key}".encode()
         for part in self._scope.split("/"):
@@ -101,11 +84,12 @@ class ByHand:
 
 def rows(key: str) -> Iterator[str]:
     """Yield the table."""
-    meta, credentials = dynamodb().meta, get_session().get_credentials()
+    ours = dynamodb()
+    meta, credentials = ours.meta, get_session().get_credentials()
     bare = get_session().create_client("dynamodb", config=Config(parameter_validation=False))
     by_hand = ByHand(meta.endpoint_url, meta.region_name, credentials.access_key, credentials.secret_key)
     ways: dict[str, Callable[[str, dict[str, Any]], object]] = {
-        "by our client": dynamodb()._make_api_call,  # type: ignore[attr-defined]  # every client of botocore's has it
+        "by our client": ours._make_api_call,
         "by a bare client": bare._make_api_call,
         "by hand": by_hand.call,
     }
@@ -117,10 +101,10 @@ def rows(key: str) -> Iterator[str]:
     for label, body in {"the blank form": {}, "a persona by id": {"persona_id": persona_id}}.items():
         call = partial(answered, get, body, headers)
         call()  # what an environment reads once
-        with noted() as requests:
+        with requests_of([ours]) as requests:
             call()
         times = [seconds_of(call), *(seconds_of(partial(send, requests, way)) for way in ways.values())]
-        yield f"| {label} | {', '.join(name for name, _ in requests)} | {' | '.join(map(ms, times))} |"
+        yield f"| {label} | {', '.join(each.operation for each in requests)} | {' | '.join(map(ms, times))} |"
 
 
 def answered(handler: Handler, body: dict[str, object], headers: dict[str, str]) -> None:
@@ -132,8 +116,8 @@ def answered(handler: Handler, body: dict[str, object], headers: dict[str, str])
 
 def send(requests: Sequence[Request], way: Callable[[str, dict[str, Any]], object]) -> None:
     """Send the requests, one after the other."""
-    for name, parameters in requests:
-        way(name, parameters)
+    for request in requests:
+        way(request.operation, request.parameters)
 
 
 @click.command()

@@ -7,9 +7,8 @@ AWS in memory. A snapshot's floor is its bytes, copied, and inflated or deflated
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from statistics import median
-from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import click
@@ -17,6 +16,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from group_in_memory import GROUP, Group
 from isal import isal_zlib
+from noted_requests import requests_of
 from service import call, event_of, handler_of
 from silence import quiet
 from timing import Times, machine, ms
@@ -30,29 +30,6 @@ from personas.views.search_views import SEARCH_VIEW
 
 CHANGES = 100
 ROUNDS_LEAST, SECONDS = 5, 2.0
-
-
-class Request(NamedTuple):
-    """A request to AWS: service, operation and parameters."""
-
-    service: str
-    operation: str
-    parameters: dict[str, Any]
-
-
-@contextmanager
-def requests_of(clients: list[Any]) -> Iterator[list[Request]]:
-    """Note the requests that these clients send in the block."""
-    noted: list[Request] = []
-
-    def note(params: dict[str, Any], model: Any, **_: object) -> None:
-        noted.append(Request(model.service_model.service_name, model.name, dict(params)))
-
-    for client in clients:
-        client.meta.events.register_first("provide-client-params", note)
-    yield noted
-    for client in clients:
-        client.meta.events.unregister("provide-client-params", note)
 
 
 class Floors:
