@@ -113,30 +113,26 @@ def test_the_order_does_not_matter(world: World, stream: Streamed, history: Reco
     assert None not in (ends[1], ends[2], ends[3])
 
 
-def test_a_record_that_was_lost_is_put_by_the_one_that_follows(
-    world: World, stream: Streamed, history: Recorded
-) -> None:
+@pytest.fixture
+def after_a_loss(world: World, stream: Streamed) -> str:
+    """Provide the id of a persona of three versions: two were recorded, and the record between them was lost."""
     ada = world.save()
     stream.flow()
     world.update(ada, name="Grace")
     stream.taken()
     world.update(ada, name="Mary")
     stream.flow()
-    assert history.names(ada) == ["Mary", "Grace", "Ada"]
+    return ada
+
+
+def test_a_record_that_was_lost_is_put_by_the_one_that_follows(after_a_loss: str, history: Recorded) -> None:
+    assert history.names(after_a_loss) == ["Mary", "Grace", "Ada"]
 
 
 def test_the_record_that_follows_a_lost_one_ends_the_version_before_it_too(
-    world: World, stream: Streamed, history: Recorded
+    after_a_loss: str, history: Recorded
 ) -> None:
-    # Given a version that is recorded, and a record of the next one that was lost,
-    ada = world.save()
-    stream.flow()
-    world.update(ada, name="Grace")
-    stream.taken()
-    # when a third one is recorded, then it alone has no end.
-    world.update(ada, name="Mary")
-    stream.flow()
-    ends = {item["version"]: item.get("expires_at") for item in history.items(ada)}
+    ends = {item["version"]: item.get("expires_at") for item in history.items(after_a_loss)}
     assert [version for version, end in ends.items() if end is None] == [3]
 
 
