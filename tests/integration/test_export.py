@@ -1,6 +1,7 @@
 """export: the file holds what search finds, in cells that can be read back; where it cannot, there is no file."""
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -279,6 +280,22 @@ class TestSource:
         assert ids["Cleo"] in request
         assert ids["Ada"] not in request
 
+    def test_of_the_blocks_only_that_of_the_persona_is_fetched(
+        self, env: Environment, views: Views, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given seven personas in four blocks
+        monkeypatch.setattr("personas.views.export_segments.BLOCK_ENTRIES", 2)
+        persona_id = sorted(house(env).values())[2]
+        env.refresh()
+        (segment,) = views.manifest.segments
+        first, second, *_ = segment.blocks
+        # When the third is exported
+        with env.stepping(Steps()) as steps:
+            env.call("export", {"persona_id": persona_id})
+        # Then the second block is all that is read of them
+        fetched = [each.params["Range"] for each in steps.requests if each.key == segment.key]
+        assert fetched == [f"bytes={first.length}-{first.length + second.length - 1}"]
+
     def lose_manifest(self, views: Views) -> None:
         views.remove(views.key(EXPORT_VIEW))
 
@@ -314,6 +331,19 @@ class TestSource:
         assert from_table(steps)
         queue = env.world.aws.names["RefreshQueue"]
         assert env.world.aws.sqs.receive_message(QueueUrl=queue).get("Messages")
+
+    def test_the_log_tells_why_the_blocks_cannot_be_used(
+        self, env: Environment, views: Views, logged: io.StringIO
+    ) -> None:
+        house(env)
+        env.refresh()
+        self.lose_segment(views)
+
+        env.call("export", {})
+
+        (warning,) = [each for each in map(json.loads, logged.getvalue().splitlines()) if each["level"] == "WARNING"]
+        lost = views.manifest.segments[0].key
+        assert (warning["key"], warning["reason"]) == (views.key(EXPORT_VIEW), f"{lost} is missing")
 
 
 class TestRaces:

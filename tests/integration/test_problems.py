@@ -274,11 +274,20 @@ class TestDefects:
         assert "personas-prod" not in answer.text
         assert answer.headers["Content-Type"] == "application/json"
 
-    def test_are_logged_with_the_request_id_that_is_quoted(self, broken: World, logged: io.StringIO) -> None:
-        answer = broken.client("root").call("get", {"persona_id": NOBODY})
+    @pytest.mark.parametrize(
+        ("operation", "body", "message"),
+        [
+            ("get", {"persona_id": NOBODY}, "an operation failed"),
+            ("create", {"personas": [NEEDED]}, "an item failed"),
+        ],
+    )
+    def test_are_logged_with_the_request_id_that_is_quoted(
+        self, broken: World, logged: io.StringIO, operation: str, body: object, message: str
+    ) -> None:
+        answer = broken.client("root").call(operation, body)
 
         (failure,) = [each for each in records(logged) if each["level"] == "ERROR"]
-        assert failure["message"] == "an operation failed"
+        assert failure["message"] == message
         assert failure["exception_name"] == "RuntimeError"
         assert failure["correlation_id"] == answer.body["request_id"]
 

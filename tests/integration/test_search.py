@@ -269,6 +269,19 @@ class TestFilters:
         assert answer["department_filter"]["selected_ids"] == [LEGAL, CARE]
         assert {"Legal", "Care"} <= set(options(answer, "department"))
 
+    @pytest.mark.parametrize(
+        ("selected", "name"),
+        [({"filter_department_ids": [CARE]}, "department"), ({"field_ids": [FORMAL]}, "field")],
+    )
+    def test_a_selected_one_that_no_persona_has_is_among_them(
+        self, selected: Mapping[str, object], name: str, env: Environment
+    ) -> None:
+        # Given a coach, who is offered an option that nobody has used
+        # When she selects it and searches for others
+        answer = env.search(who="coach", **{f"{name}_search": "none is called so"}, **selected)
+        # Then it is still there
+        assert [option["count"] for option in answer[f"{name}_filter"]["options"]] == [0]
+
     def test_at_most_a_hundred_by_count_then_name(self, env: Environment, world: World) -> None:
         for number in range(103):
             world.add("departments", f"D{number:03}", department(f"D{number:03}"))
