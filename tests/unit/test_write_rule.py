@@ -1,39 +1,25 @@
-"""The requests of single writes, whole, and the recognition of our own write where its answer was lost."""
+"""The ids of writes, and the recognition of our own write where its answer was lost."""
 
-from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from personas.errors import OutcomeUnknown
-from personas.store import write_rule
 from personas.store.attempts import ConditionFailed
-from personas.store.attributes import Item, Value, encode_item
-from personas.store.keys import Key
+from personas.store.attributes import Item, Value
 from personas.store.write_rule import (
-    Condition,
-    Counted,
-    Guard,
-    Later,
+    RECENT_WRITES,
+    RECENT_WRITES_MAX,
     OneTime,
-    Still,
     WriteResult,
-    count_request,
-    is_unchanged,
-    is_version,
-    next_number_request,
     own_write,
-    plain_put_request,
-    put_request,
     recent_write,
     recent_write_slot,
-    update_request,
     version_written_by,
 )
-
-KEY: Final = Key("group#G", "persona#P")
-STAMP: Final = "p#2026-11-28T07:05:09.000042Z"
 
 
 def trail(*writes: str) -> dict[str, Value]:
@@ -85,6 +71,24 @@ class TestRecentWrites:
     def test_that_are_damaged_or_anothers_tell_nothing(self, entry: Value) -> None:
         assert version_written_by({"trail": {"s0": entry}}, "w.0") is None
 
+    @given(st.lists(st.text("abc.@0123456789", min_size=1), unique=True, min_size=1, max_size=RECENT_WRITES_MAX))
+    def test_know_each_of_the_last_eight(self, write_ids: list[str]) -> None:
+        trail = {recent_write_slot(seq): recent_write(write_id, seq + 10) for seq, write_id in enumerate(write_ids)}
+        for seq, write_id in enumerate(write_ids):
+            assert version_written_by({"trail": trail}, write_id) == seq + 10
+
+    def test_forget_the_oldest(self) -> None:
+        trail = {recent_write_slot(seq): recent_write(f"w{seq}", seq) for seq in range(RECENT_WRITES_MAX + 1)}
+        assert version_written_by({"trail": trail}, "w0") is None
+        assert version_written_by({"trail": trail}, "w1") == 1
+
+    @pytest.mark.parametrize("item", [None, {}, {"trail": {}}])
+    def test_of_what_is_not_there_tell_nothing(self, item: Item | None) -> None:
+        assert version_written_by(item, "w") is None
+
+    def test_do_not_take_a_write_for_another_whose_id_begins_alike(self) -> None:
+        assert version_written_by({"trail": {"s0": recent_write("w.10", 1)}}, "w.1") is None
+
 
 class TestOwnWrite:
     SEEN: Final[Item] = {"seq": 9, "trail": trail("another@2", "w@3")}
@@ -115,177 +119,5 @@ class TestOwnWrite:
             own_write(ConditionFailed(None, unsure=True), {"seq": seq, "trail": FULL}, "mine", 9)
 
 
-class TestConditions:
-    def test_an_item_is_as_it_was_read(self) -> None:
-        assert is_unchanged(8) == Condition("#seq = :based_on", ("seq",), {":based_on": 8})
-
-    def test_an_item_has_a_version_and_has_not_expired(self) -> None:
-        assert is_version(2, datetime.fromtimestamp(5.9, UTC)) == Condition(
-            "#version = :expected AND #expires_at > :now", ("version", "expires_at"), {":expected": 2, ":now": 5}
-        )
-
-
-class TestPut:
-    BODY: Final[Item] = {"row": {"n": "Otto"}, "seq": 9, "version": 3, "trail": {"s0": "old@2"}}
-    ITEM: Final[Item] = {
-        "pk": "group#G",
-        "sk": "persona#P",
-        "row": {"n": "Otto"},
-        "seq": 9,
-        "version": 3,
-        "trail": {"s0": "old@2", "s1": "w@3"},
-    }
-
-    def test_over_what_was_read(self) -> None:
-        assert put_request("personas", KEY, self.BODY, "w", 8, STAMP) == {
-            "TableName": "personas",
-            "Item": encode_item({**self.ITEM, "changed": STAMP}),
-            "ConditionExpression": "seq = :based_on",
-            "ExpressionAttributeValues": encode_item({":based_on": 8}),
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-    def test_of_what_no_feed_shows_and_what_is_new(self) -> None:
-        assert put_request("personas", KEY, self.BODY, "w", None, None) == {
-            "TableName": "personas",
-            "Item": encode_item(self.ITEM),
-            "ConditionExpression": "attribute_not_exists(pk)",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-    def test_over_an_item_as_it_was_read(self) -> None:
-        request = put_request("personas", KEY, self.BODY, "w", {"seq": 8}, STAMP)
-
-        assert request["ConditionExpression"] == "seq = :based_on"
-        assert request["ExpressionAttributeValues"] == encode_item({":based_on": 8})
-
-    def test_over_an_item_that_has_lost_its_seq(self) -> None:
-        request = put_request("personas", KEY, self.BODY, "w", {"row": {}}, STAMP)
-
-        assert request["ConditionExpression"] == "attribute_exists(pk) AND attribute_not_exists(seq)"
-        assert "ExpressionAttributeValues" not in request
-
-
-class TestPlainPut:
-    ITEM: Final = {"TableName": "personas", "Item": encode_item({"pk": "group#G", "sk": "persona#P", "nonce": "x"})}
-
-    def test_without_a_guard_is_made_whatever_stands_there(self) -> None:
-        assert plain_put_request("personas", KEY, {"nonce": "x"}, None) == self.ITEM
-
-    @pytest.mark.parametrize(
-        ("guard", "condition", "names", "values"),
-        [
-            (Still("n", 4), "#number = :number", {"#number": "n"}, {":number": 4}),
-            (Later("t", 5), "NOT #time > :time", {"#time": "t"}, {":time": 5}),
-            (
-                Later("t", 5, "nonce"),
-                "NOT #time > :time OR #own = :own",
-                {"#time": "t", "#own": "nonce"},
-                {":time": 5, ":own": "x"},
-            ),
-        ],
-    )
-    def test_with_one_is_made_under_its_condition(
-        self, guard: Guard, condition: str, names: dict[str, str], values: dict[str, Value]
-    ) -> None:
-        assert plain_put_request("personas", KEY, {"nonce": "x"}, guard) == self.ITEM | {
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": encode_item(values),
-        }
-
-
-class TestUpdate:
-    def test_sets_and_removes_within_maps_that_are_there(self) -> None:
-        request = update_request(
-            "personas",
-            KEY,
-            {"row.n": "Otto", "row.x.y": 1, "copies": 5},
-            ["texts.d", "texts.i", "gone"],
-            is_unchanged(8),
-            changed=STAMP,
-            write_id="w",
-            seq=9,
-            version=3,
-        )
-
-        names = ("seq", "changed", "row", "n", "x", "y", "copies", "version", "trail", "s1", "texts", "d", "i", "gone")
-        assert request == {
-            "TableName": "personas",
-            "Key": encode_item({"pk": "group#G", "sk": "persona#P"}),
-            "UpdateExpression": (
-                "SET #changed = :changed, #row.#n = :v0, #row.#x.#y = :v1, #copies = :v2, #seq = :v3, #version = :v4,"
-                " #trail.#s1 = :v5 REMOVE #texts.#d, #texts.#i, #gone"
-            ),
-            "ConditionExpression": (
-                "#seq = :based_on AND attribute_type(#row, :map) AND attribute_type(#trail, :map)"
-                " AND attribute_type(#texts, :map)"
-            ),
-            "ExpressionAttributeNames": {f"#{name}": name for name in names},
-            "ExpressionAttributeValues": encode_item(
-                {
-                    ":based_on": 8,
-                    ":map": "M",
-                    ":changed": STAMP,
-                    ":v0": "Otto",
-                    ":v1": 1,
-                    ":v2": 5,
-                    ":v3": 9,
-                    ":v4": 3,
-                    ":v5": "w@3",
-                }
-            ),
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-    def test_removes_nothing_where_nothing_is_to_go(self) -> None:
-        request = update_request(
-            "personas", KEY, {}, [], is_unchanged(8), changed=STAMP, write_id="w", seq=9, version=3
-        )
-
-        assert request["UpdateExpression"] == "SET #changed = :changed, #seq = :v0, #version = :v1, #trail.#s1 = :v2"
-
-
-class TestCount:
-    ITEM: Final[Item] = {"pk": "group#G", "sk": "persona#P", "seq": 8, "version": 3}
-    COUNTING: Final = "SET #row.#counter = #row.#counter + :add, seq = :seq, changed = :changed, trail.#slot = :write"
-
-    def test_is_an_update_under_the_same_version(self) -> None:
-        assert count_request("personas", Counted(self.ITEM, -2), "np", "w", STAMP) == {
-            "Update": {
-                "TableName": "personas",
-                "Key": encode_item({"pk": "group#G", "sk": "persona#P"}),
-                "UpdateExpression": self.COUNTING,
-                "ConditionExpression": "seq = :based_on",
-                "ExpressionAttributeNames": {"#row": "row", "#counter": "np", "#slot": "s1"},
-                "ExpressionAttributeValues": encode_item(
-                    {":add": -2, ":seq": 9, ":based_on": 8, ":changed": STAMP, ":write": "w@3"}
-                ),
-            }
-        }
-
-    def test_lets_an_item_expire(self) -> None:
-        update = count_request("personas", Counted(self.ITEM, 1, expires_at=0), "np", "w", STAMP)["Update"]
-
-        assert update["UpdateExpression"] == f"{self.COUNTING}, expires_at = :expires_at"
-        assert update["ExpressionAttributeValues"][":expires_at"] == {"N": "0"}
-
-
-def test_the_next_number_is_taken_once_by_a_write() -> None:
-    assert next_number_request("personas", KEY, "copies", "copied_by", "w") == {
-        "TableName": "personas",
-        "Key": encode_item({"pk": "group#G", "sk": "persona#P"}),
-        "UpdateExpression": "SET #counter = if_not_exists(#counter, :zero) + :one, #maker = :me",
-        "ConditionExpression": (
-            "attribute_exists(pk) AND attribute_not_exists(deleted) AND (attribute_not_exists(#maker) OR #maker <> :me)"
-        ),
-        "ExpressionAttributeNames": {"#counter": "copies", "#maker": "copied_by"},
-        "ExpressionAttributeValues": encode_item({":zero": 0, ":one": 1, ":me": "w"}),
-        "ReturnValues": "UPDATED_NEW",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
 def test_the_trail_has_the_name_and_the_length_that_stored_items_have() -> None:
-    assert (write_rule.RECENT_WRITES, write_rule.RECENT_WRITES_MAX) == ("trail", 8)
+    assert (RECENT_WRITES, RECENT_WRITES_MAX) == ("trail", 8)
