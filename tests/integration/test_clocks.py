@@ -1,5 +1,6 @@
 """Clocks an hour off, both ways: nothing is hidden from anybody, and what a wrong clock has spoilt heals."""
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from personas.clock import machine_time
-from personas.runtime import CLOCK_SKEW, clock
+from personas.runtime import CLOCK_SKEW, LAST_CALL, clock, deadline
 from personas.store.personas import PersonaStore
 from personas.views.search_views import SEARCH_VIEW
 from support.clocks import powertools_off, set_machine_off
-from support.environments import Environment, shifted
+from support.environments import Environment, Steps, shifted
 from support.faults import Killed
 from support.views import Views
-from support.world import GROUP, NEEDED, World
+from support.world import GROUP, NEEDED, Clock, World
 
 pytestmark = pytest.mark.usefixtures("over_http")
 
@@ -55,6 +57,24 @@ class TestAViewOfTheFuture:
         (message,) = world.aws.sqs.receive_message(QueueUrl=queue)["Messages"]
         assert json.loads(message["Body"]) == {"group_id": GROUP}
 
+    def test_the_log_names_it(self, world: World, logged: io.StringIO) -> None:
+        Environment(world).found()
+        (warning,) = [each for each in map(json.loads, logged.getvalue().splitlines()) if each["level"] == "WARNING"]
+        assert (warning["message"], warning["key"]) == ("a snapshot is of the future", Views(world).key(SEARCH_VIEW))
+
+    def test_a_search_that_cannot_have_it_mended_is_answered_and_says_so_in_the_log(
+        self, world: World, logged: io.StringIO
+    ) -> None:
+        def fail() -> None:
+            deadline().start(LAST_CALL)  # so that it is not tried again
+            raise EndpointConnectionError(endpoint_url="https://sqs.test")
+
+        reader = Environment(world)
+        with reader.stepping(Steps.interrupted(0, fail, lambda each: each.operation == "SendMessageBatch")):
+            assert reader.found() == ["Ada", "Bob"]
+        lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+        assert [each["group"] for each in lines if each["message"] == "a group could not be queued"] == [GROUP]
+
     def test_an_export_does_as_well(self, world: World) -> None:
         answer = Environment(world).call("export")
         assert answer.body["row_count"] == 2
@@ -78,11 +98,13 @@ class TestAViewOfTheFuture:
         assert same.found() == ["Ada", "Bob"]
 
 
-def test_a_view_that_is_as_far_ahead_as_clocks_may_lie_apart_is_used(env: Environment, world: World) -> None:
+def test_a_view_that_is_as_far_ahead_as_clocks_may_lie_apart_is_used(world: World) -> None:
+    now = Clock()
+    env = Environment(world, now)
     env.save(name="Ada")
-    wrong(world, CLOCK_SKEW).refresh()
+    Environment(world, shifted(now, CLOCK_SKEW)).refresh()
     env.save(name="Bob")
-    assert Environment(world).found() == ["Ada", "Bob"]
+    assert Environment(world, now).found() == ["Ada", "Bob"]
     assert "Messages" not in world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"])
 
 

@@ -714,6 +714,30 @@ class TestFresh:
         assert reader.found() == ["Ada"]
         assert "Grey" in options(reader.search(), "color")
 
+    def test_a_few_changes_are_read_however_little_time_is_left(self, env: Environment) -> None:
+        env.save(name="Ada")
+
+        answer = Environment(env.world).call("search", remaining_ms=4_000)
+
+        assert answer.status == 200
+        assert [each["name"] for each in answer.body["personas"]] == ["Ada"]
+
+    @pytest.mark.parametrize(("written", "queued"), [(2, False), (3, True)])
+    def test_a_group_with_more_changes_than_a_search_is_to_read_is_queued(
+        self, written: int, queued: bool, env: Environment, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a group of which more was written since its refresh, or as much as a search may read each time
+        monkeypatch.setattr("personas.views.search_views.FEED_BOUND", 2)
+        env.refresh()
+        for _ in range(written):
+            env.save()
+        # When an environment searches that does not hold it
+        found = Environment(world).found()
+        # Then it reads them all, and has the group refreshed where they were more
+        assert len(found) == written
+        messages = world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"]).get("Messages", [])
+        assert bool(messages) == queued
+
     def test_a_deleted_one_that_is_made_again(self, env: Environment, world: World) -> None:
         reader = Environment(world)
         persona_id = env.save(name="Ada")

@@ -249,6 +249,27 @@ class TestFaults:
         assert env.call("get", remaining_ms=4_000).status == 200
         assert found(env, "tale") == ["Tale A."]
 
+    @pytest.mark.parametrize(("written", "queued"), [(2, False), (3, True)])
+    def test_a_group_with_more_changes_than_a_search_is_to_read_is_queued(
+        self,
+        written: int,
+        queued: bool,
+        env: Environment,
+        writer: Environment,
+        world: World,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # Given a group of which more was written since its refresh, or as much as a search may read each time
+        monkeypatch.setattr("personas.views.text_views.FEED_BOUND", 2)
+        writer.refresh()
+        for _ in range(written):
+            writer.save(description="Tale.")
+        # When an environment searches that does not hold it
+        assert found(env, "tale") == ["Tale."]
+        # Then it has the group refreshed where they were more
+        messages = world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"]).get("Messages", [])
+        assert bool(messages) == queued
+
     def test_what_could_not_be_read_is_read_by_the_next_search(
         self, env: Environment, writer: Environment, clock: Clock
     ) -> None:

@@ -419,6 +419,22 @@ def test_sets_of_departments_that_nobody_has_are_forgotten_once_they_are_most() 
     assert max(kept) == 4
 
 
+def test_of_names_that_have_become_many_no_longer_all_are_kept() -> None:
+    # Given a group of so few names that all are kept,
+    view = TextsView(GROUP)
+    for number in range(30):
+        view.upsert(bare(number, 1, f"Ada {number:02}"))
+    with limits(10, 100_000), patch.object(most_used, "FEW_ENTRIES", 30):
+        offered = MostUsed.of(view, {})
+        view.completeness = offered.completeness
+        # when there is one more,
+        move = view.upsert(bare(30, 1, "Bea"))
+        assert move is not None
+        offered = offered.revised(view, {}, [move])
+    # then only those are kept that can be offered, twice as many as are.
+    assert len(offered._kept["names"].entries) == 20
+
+
 def test_the_margin_is_given_up_where_there_is_no_room_for_it() -> None:
     # Given a group whose longer names find room once, but not twice for each department,
     view, model = TextsView(GROUP), Model()
@@ -473,6 +489,22 @@ def test_few_changes_are_stored_beside_the_base_as_it_was() -> None:
     for number in (4, 5, 6):
         view.upsert(bare(number, 2, "Cy"))
     assert version_of(view.encode()) == text_usage.FORMAT_VERSION
+
+
+@pytest.mark.parametrize("beside", ["a new persona", "a deletion"])
+def test_a_view_with_anything_beside_its_base_is_of_a_format_of_its_own(beside: str) -> None:
+    # Given the view of a group, as it was stored,
+    view = TextsView(GROUP)
+    for number in range(250):
+        view.upsert(bare(number, 1, f"Ada {number}"))
+    view = TextsView.decode(view.encode(), is_carried_on=True)
+    # when there is one persona more, or one less,
+    if beside == "a new persona":
+        view.upsert(bare(250, 1, "Bea"))
+    else:
+        view.delete(str(UUID(int=3)), 2, NOW)
+    # then the release before, which would not see it, does not read the view.
+    assert version_of(view.encode()) == text_usage.LATE_VERSION
 
 
 def test_a_view_by_the_release_before_is_put_in_order() -> None:
@@ -576,6 +608,20 @@ def test_damage_is_seen(kind: type[TextsView] | type[MostUsed]) -> None:
         kind.decode(data)
 
 
+@pytest.mark.parametrize(("kind", "sections"), [(TextsView, text_columns.SECTIONS), (MostUsed, 4)])
+def test_an_object_that_lacks_the_sections_of_a_kind_is_damaged(
+    kind: type[TextsView] | type[MostUsed], sections: int
+) -> None:
+    view = TextsView(GROUP)
+    view.upsert(bare(1, 1, "Ada"))
+    data = view.encode() if kind is TextsView else MostUsed.of(view, {}).encode()
+    module = text_usage if kind is TextsView else most_used
+    with unseal(module._MAGIC, (module.FORMAT_VERSION,), data) as whole:
+        cut = seal(module._MAGIC, module.FORMAT_VERSION, whole[:-sections])
+    with pytest.raises(SnapshotDamaged):
+        kind.decode(cut)
+
+
 def test_what_is_kept_of_a_large_group_is_exact_for_any_caller() -> None:
     chance = random.Random(1)
     view, model = TextsView(GROUP), Model()
@@ -591,6 +637,20 @@ def test_what_is_kept_of_a_large_group_is_exact_for_any_caller() -> None:
         assert len(offered._kept["names"].entries) < len(view.uses("names").entries) / 2
         for caller in [None, frozenset[str](), *some]:
             assert offered.first("names", caller) == model.first("names", caller)
+
+
+def test_what_is_kept_of_a_department_ranks_by_the_personas_without_one_too() -> None:
+    # Given names that few of a department use, but many without departments, and others that are used in it alone
+    view = TextsView(GROUP)
+    uses = [*((f"Ada {number:02}", each) for number in range(20) for each in ("", "", "", "d1"))]
+    uses += [(f"Bea {number:02}", "d1") for number in range(20) for _ in range(2)]
+    for number, (name, department) in enumerate(uses):
+        view.upsert(bare(number, 1, name, department_ids=(department,) if department else ()))
+    # When of the ten that each class is offered twice as many are kept
+    with limits(10, 100_000):
+        offered = MostUsed.of(view, {})
+    # Then the others are not among them
+    assert offered._kept["names"].entries == [f"Ada {number:02}" for number in range(20)]
 
 
 def test_what_is_kept_is_bounded_and_begins_with_what_ranks_highest() -> None:
