@@ -1,5 +1,7 @@
 """get: searches for texts find those of now, whatever the last refresh has seen."""
 
+import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +14,7 @@ from personas.runtime import FEED_WINDOW
 from personas.store import keys
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestion_views import PAUSE, TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, PAUSE, TEXTS_VIEW
 from personas.views.view_objects import ViewObjectStore
 from support.environments import Environment, Steps, of_the_table, refusing, shifted
 from support.views import Views
@@ -235,6 +237,19 @@ class TestFaults:
         # until the time is over
         clock.moment += timedelta(seconds=1)
         assert offered() == ["Tale A."]
+
+    def test_the_log_tells_why_a_form_offers_nothing(
+        self, env: Environment, writer: Environment, world: World, logged: io.StringIO
+    ) -> None:
+        writer.save(description="Tale A.")
+        writer.refresh()
+
+        with without_s3(world):
+            got(env)
+
+        (warning,) = [each for each in map(json.loads, logged.getvalue().splitlines()) if each["level"] == "WARNING"]
+        assert warning["message"] == "a form offers only what is selected"
+        assert (warning["key"], warning["reason"]) == (Views(world).key(MOST_USED_VIEW), "S3 is out of reach.")
 
     def test_a_group_that_cannot_be_read_in_time_is_queued(
         self, env: Environment, writer: Environment, world: World
