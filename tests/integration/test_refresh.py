@@ -1,5 +1,7 @@
 """refresh: what it makes of the views, whatever happens to it and beside it."""
 
+import io
+import json
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -902,3 +904,79 @@ class TestClocks:
             env.save(name=f"C{number}", department_ids=[CARE])
             expected = names_in(views)
             assert warm.found() == Environment(world, clock).found() == expected
+
+
+# ---- The log -------------------------------------------------------------------------------------------------------
+
+
+class TestLog:
+    """The lines about what a refresh has left undone, and about what it could not use."""
+
+    @pytest.fixture
+    def warned(self, logged: io.StringIO) -> Callable[[], list[tuple[object, ...]]]:
+        """Return a function that returns message, group, key and reason of each warning."""
+
+        def read() -> list[tuple[object, ...]]:
+            lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+            names = ("message", "group", "key", "reason")
+            return [tuple(map(each.get, names)) for each in lines if each["level"] == "WARNING"]
+
+        return read
+
+    @staticmethod
+    def refusing(operation: str) -> Steps:
+        """Return steps in which AWS takes no such request."""
+
+        def refuse(_number: int, request: Request) -> None:
+            if request.operation == operation:
+                raise Unavailable("not now")
+
+        return Steps(refuse)
+
+    def test_names_a_group_that_stays_marked(
+        self, env: Environment, clock: Clock, warned: Callable[[], list[tuple[object, ...]]]
+    ) -> None:
+        env.save()
+        clock.passes(minutes=10)
+        with env.stepping(self.refusing("DeleteItem")):
+            env.refresh()
+        assert ("a group stays marked", GROUP, None, None) in warned()
+
+    def test_names_an_object_that_stays_behind(
+        self, env: Environment, views: Views, warned: Callable[[], list[tuple[object, ...]]]
+    ) -> None:
+        ids = filled(env, "Ada")
+        search = views.key(SEARCH_VIEW)
+        env.change(ids["Ada"], name="Ann")
+        with env.stepping(self.refusing("PutObjectTagging")):
+            env.refresh()
+        assert ("an object stays behind", GROUP, search, None) in warned()
+
+    def test_names_an_export_view_that_lacks_a_segment(
+        self, env: Environment, views: Views, warned: Callable[[], list[tuple[object, ...]]]
+    ) -> None:
+        filled(env, "Ada")
+        manifest = views.key(EXPORT_VIEW)
+        _missing(views, views.manifest.segments[0].key)
+        env.refresh()
+        assert warned() == [("the export view lacks a segment", GROUP, manifest, None)]
+
+    def test_tells_the_damage_that_a_merge_has_met(
+        self, env: Environment, views: Views, warned: Callable[[], list[tuple[object, ...]]]
+    ) -> None:
+        ids = filled(env, "Ada")
+        key = views.manifest.segments[0].key
+        _damaged(views, key)
+        env.change(ids["Ada"], name="Ann")
+        env.refresh()
+        reason = f"the checksum of a block of {key} is not that of its contents"
+        assert warned() == [("a view cannot be used", GROUP, None, reason)]
+
+    def test_tells_why_the_upkeep_is_not_done(
+        self, env: Environment, clock: Clock, warned: Callable[[], list[tuple[object, ...]]]
+    ) -> None:
+        filled(env, "Ada")
+        clock.passes(days=8)
+        with env.stepping(self.refusing("ListObjectsV2")):
+            env.refresh()
+        assert warned() == [("the upkeep of a group is not done", GROUP, None, "not now")]

@@ -80,7 +80,7 @@ def _refresh(services: Services, group_id: str) -> RefreshPass | None:
         )
     except Unavailable:
         # The views are up to date all the same. The mark only has the schedule look once more.
-        logger.warning("a group stays marked", extra={"group": group_id})
+        logger.warning("a group stays marked")
     return work
 
 
@@ -208,4 +208,4 @@ def _maintain(work: RefreshPass) -> None:
         if following is not None:
             services.refresh_queue.send([group_id])
     except (Unavailable, ConditionFailed, Unreadable) as error:
-        logger.warning("the upkeep of a group is not done", extra={"group": group_id, "reason": str(error)})
+        logger.warning("the upkeep of a group is not done", extra={"reason": str(error)})

@@ -101,7 +101,7 @@ def follow_feed(
             _write_export(work, manifest, _into_texts(work, _changed_personas(services, group_id, news)), len(news))
             _write_search(work, index, snapshot.base)
         except SnapshotDamaged as error:
-            logger.warning("a view cannot be used", extra={"group": group_id, "reason": str(error)})
+            logger.warning("a view cannot be used", extra={"reason": str(error)})
             return None
         if work.moves:
             _write_texts(work)

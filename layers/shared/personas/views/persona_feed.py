@@ -153,4 +153,4 @@ class PersonaFeed:
             self._queue().send([group_id])
         except Unavailable:
             # The call can be answered all the same, and the next one to miss a view tries again.
-            logger.warning("a group could not be queued", extra={"group": group_id})
+            logger.warning("a group could not be queued")

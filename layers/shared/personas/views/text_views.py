@@ -35,7 +35,7 @@ class _CachedTexts:
     def __init__(self, view: TextsView, position: FeedPosition) -> None:
         self.view = view
         self.position = position
-        self.size_bytes = 0
+        self.size_bytes = view.size_bytes()
 
 
 class TextViews:
@@ -117,7 +117,6 @@ class TextViews:
             self._feed.queue_if_possible(group_id)
         cached = _CachedTexts(view, FeedPosition(started, pointer, view.seq_of))
         self._take_changes(group_id, cached, changes)
-        cached.size_bytes = cached.view.size_bytes()
         return cached
 
     def _take_changes(self, group_id: str, cached: _CachedTexts, changes: Sequence[Change]) -> None:
@@ -137,6 +136,6 @@ class TextViews:
                 if stored and stored.persona:
                     view.upsert(stored.persona)
                 else:
-                    view.delete(persona_id, stored.seq if stored else change.seq, change.forgotten_at)
+                    view.delete(persona_id, change.seq, change.forgotten_at)
         if changed:
             cached.size_bytes = view.size_bytes()
