@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
+from unittest.mock import patch
 
 import pytest
 
@@ -20,6 +21,7 @@ from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
 from personas.views.suggestion_views import TEXTS_VIEW
+from personas.views.text_columns import SetCounts
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import label_of, labelled
 from personas_tools import library
@@ -120,6 +122,12 @@ class TestRefreshing:
         assert queries == {"changes"}
         (batch,) = [request for request in steps.requests if _reads_personas(request)]
         assert len(batch.params["RequestItems"][env.services.table.name]["Keys"]) == 3
+
+    def test_of_a_small_group_only_the_uses_of_the_changed_are_counted(self, env: Environment) -> None:
+        ids = filled(env, "Ada", "Bob")
+        env.change(ids["Ada"], name="Ann")
+        with patch.object(SetCounts, "of", side_effect=AssertionError):
+            assert env.refresh() == ALL
 
     def test_many_refreshes_after_one_another(
         self, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -573,7 +581,8 @@ class TestOneForTwo:
         """Provide what others do while a refresh waits, a step at each look."""
         steps: list[Callable[[], object]] = []
 
-        def wait(_seconds: float) -> None:
+        def wait(seconds: float) -> None:
+            assert seconds == 0.5
             steps.pop(0)()
 
         monkeypatch.setattr("personas.operations.refresh.sleep", wait)
@@ -960,6 +969,28 @@ class TestLog:
         _missing(views, views.manifest.segments[0].key)
         env.refresh()
         assert warned() == [("the export view lacks a segment", GROUP, manifest, None)]
+
+    @pytest.mark.parametrize(
+        ("spoil", "message", "reason"),
+        [
+            (_missing, "a snapshot is missing", None),
+            (lambda views, key: views.put(key, b"?"), "a snapshot cannot be used", "these bytes have no label"),
+        ],
+    )
+    def test_names_a_view_that_cannot_serve(
+        self,
+        spoil: Callable[[Views, str], None],
+        message: str,
+        reason: str | None,
+        env: Environment,
+        views: Views,
+        warned: Callable[[], list[tuple[object, ...]]],
+    ) -> None:
+        filled(env, "Ada")
+        manifest = views.key(EXPORT_VIEW)
+        spoil(views, manifest)
+        env.refresh()
+        assert warned() == [(message, GROUP, manifest, reason)]
 
     def test_tells_the_damage_that_a_merge_has_met(
         self, env: Environment, views: Views, warned: Callable[[], list[tuple[object, ...]]]

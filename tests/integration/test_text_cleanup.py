@@ -8,6 +8,7 @@ import pytest
 
 from personas.contract.persona_fields import TextKind
 from personas.errors import Unavailable
+from personas.operations.maintenance import left_behind
 from personas.operations.refresh_pass import CLEAN_UP, REBUILD_EVERY
 from personas.runtime import Deadline, utc_now
 from personas.store import keys
@@ -228,6 +229,19 @@ def test_objects_that_a_dead_refresh_left_are_superseded(env: Environment, clock
     for view in (TEXTS_VIEW, MOST_USED_VIEW, "personas_search", "personas_export"):
         assert not views.superseded(views.key(view))
     assert env.call("get", {"descriptions_search": "x"}).status == 200
+
+
+def test_an_object_of_the_last_day_may_be_of_a_refresh_under_way(env: Environment, world: World) -> None:
+    # Given an object that nobody needs, which S3 has just got
+    key = f"views/{GROUP}/personas_texts/20260101T000000-12345678"
+    Views(world).put(key, b"x")
+
+    def found_after(hours: int) -> set[str]:
+        return left_behind(env.services, GROUP, (), utc_now() + timedelta(hours=hours))
+
+    # When less than a day has passed, or more
+    # Then it is found after that day alone
+    assert (found_after(23), found_after(25)) == (set(), {key})
 
 
 def test_the_directory_and_the_view_agree_on_thirty_days() -> None:

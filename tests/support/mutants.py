@@ -91,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", default=SCOPE, help="paths within layers/shared/personas")
     parser.add_argument("--changed", metavar="COMMIT", help="only the lines that differ from that commit")
-    parser.add_argument("--again", action="store_true", help="only what no test has noticed in an earlier run")
+    parser.add_argument("--again", action="store_true", help="only that for which no test has failed in an earlier run")
     parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of each module, by chance")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, twice")
@@ -110,7 +110,8 @@ def _trials(
     equivalent: Mapping[str, Mapping[str, str]],
     reaches: Sequence[Reach],
 ) -> Iterator[Trial]:
-    before = _outcomes() if chosen.again else {}
+    # Beside other work a mutant may have run out of time that ends: no test has failed.
+    noticed = {each for each, outcome in _outcomes().items() if outcome not in {SURVIVED, TIMEOUT}}
     called: defaultdict[str, set[str]] = defaultdict(set)
     for each in reaches:
         called[each.file] |= each.functions
@@ -120,7 +121,7 @@ def _trials(
         named = equivalent.get(module.path, {})
         mutants = [each for each in module.mutants if lines is None or each.line in lines]
         for mutant in sample(mutants, chosen.sample, chosen.seed) if chosen.sample else mutants:
-            if mutant.name not in named and not before.get((module.path, mutant.name)):
+            if mutant.name not in named and not (chosen.again and (module.path, mutant.name) in noticed):
                 yield _trial(module, mutant, reaches, nearest, chosen.seconds)
 
 

@@ -225,7 +225,7 @@ def _read_texts(services: Services, record: GroupRecord) -> StoredTexts | None:
         return None
     found = read_object(services.view_objects, companion, lambda content: (bytes(content), MostUsed.decode(content)))
     decode = partial(TextsView.decode, is_carried_on=True)
-    view = read_object(services.view_objects, pointer, decode) if found else None
+    view = read_object(services.view_objects, pointer, decode)
     return StoredTexts(view, *found) if found and view is not None else None
 
 
