@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +21,7 @@ from personas.views import export_segments
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
-from personas.views.suggestion_views import TEXTS_VIEW
+from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_columns import SetCounts
 from personas.views.text_usage import TextsView
 from personas.views.view_objects import label_of, labelled
@@ -83,6 +84,12 @@ class TestRefreshing:
         views.agree()
         assert len(views.table()) == 2
         assert views.objects() == views.needed()
+
+    def test_its_objects_are_named_by_group_view_and_time(self, env: Environment, views: Views) -> None:
+        filled(env, "Ada")
+        named = {re.sub(r"[0-9a-f]{8}$", "RANDOM", key) for key in views.objects()}
+        every = (*ALL, MOST_USED_VIEW)
+        assert named == {f"views/{GROUP}/{view}/{env.clock():%Y%m%dT%H%M%S}-RANDOM" for view in every}
 
     def test_a_group_without_personas_has_views_too(self, env: Environment, views: Views) -> None:
         assert env.refresh() == ALL

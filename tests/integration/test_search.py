@@ -773,6 +773,16 @@ class TestMemory:
             assert env.found() == env.found() == ["Ada", "Bob", "Cid", "Dan"][: number + 2]
         assert sum(dropped) == 5
 
+    def test_what_was_searched_last_stays(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Given two groups that are held, of which the one that was loaded first was searched again
+        for who in ("root", "stranger", "root"):
+            env.search(who=who)
+        # When there is room for one only
+        monkeypatch.setattr(env.services.search_views, "_budget_bytes", 0)
+        env.search()
+        # Then the other one goes
+        assert list(env.services.search_views._views) == [GROUP]
+
     def test_what_is_held_is_weighed(self, env: Environment) -> None:
         env.search()
         empty = env.services.search_views.size_bytes

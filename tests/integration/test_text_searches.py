@@ -344,6 +344,22 @@ class TestMemory:
             assert found(env, "tale") == [f"Tale {each}." for each in range(number + 1)]
             assert len(env.services.suggestions._texts) == 1
 
+    def test_what_was_used_last_stays(
+        self, env: Environment, writer: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given two groups that are held, of which the one that was loaded first was searched again
+        writer.save(description="Tale.")
+        for who in ("root", "stranger"):
+            assert writer.call("refresh", who=who).status == 200
+        for who in ("root", "stranger", "root"):
+            found(env, "tale", who)
+        # When there is room for one only
+        suggestions = env.services.suggestions
+        monkeypatch.setattr(suggestions, "_budget_bytes", 0)
+        found(env, "tale")
+        # Then the other one goes, with all its objects
+        assert (list(suggestions._most_used), list(suggestions._texts._cached)) == ([GROUP], [GROUP])
+
     def test_what_is_held_is_weighed(self, env: Environment, writer: Environment) -> None:
         found(env, "tale")
         empty = env.services.suggestions._texts.size_bytes

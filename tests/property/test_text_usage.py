@@ -435,6 +435,20 @@ def test_of_names_that_have_become_many_no_longer_all_are_kept() -> None:
     assert len(offered._kept["names"].entries) == 20
 
 
+def test_suggestions_are_held_for_the_64_callers_of_the_last_calls() -> None:
+    # Given a group of seven departments, whose callers may belong to any of them
+    view = TextsView(GROUP)
+    for number in range(7):
+        view.upsert(bare(number, 1, "Ada", department_ids=(f"d{number}",)))
+    offered = MostUsed.of(view, {})
+    callers = [frozenset(f"d{bit}" for bit in range(7) if number >> bit & 1) for number in range(65)]
+    # When 64 have asked, then the first one again, and somebody else
+    for caller in (*callers[:64], callers[0], callers[64]):
+        offered.suggestions(caller, SECRET)
+    # Then the second one's are let go
+    assert set(offered._suggestions) == {callers[0], *callers[2:]}
+
+
 def test_the_margin_is_given_up_where_there_is_no_room_for_it() -> None:
     # Given a group whose longer names find room once, but not twice for each department,
     view, model = TextsView(GROUP), Model()
@@ -460,14 +474,14 @@ def test_a_bound_is_no_longer_than_it_need_be() -> None:
     # Given a group with more long texts than are kept,
     view = TextsView(GROUP)
     for number in range(60):
-        view.upsert(bare(number, 1, f"{number:02}" + "x" * 1_000))
+        view.upsert(bare(number, 1, f"a{number:02}" + "x" * 1_000))
     with limits(10, 100_000):
         # when they are counted, then the bound is one right behind the last that is kept.
         completeness = MostUsed.of(view, {}).completeness
     assert completeness is not None
     bounds = completeness.bounds["names"]
     assert bounds is not None
-    assert bounds[""] == (-1, "1\U0010ffff")
+    assert bounds[""] == (-1, "a1\U0010ffff")
 
 
 def test_few_changes_are_stored_beside_the_base_as_it_was() -> None:
@@ -653,14 +667,15 @@ def test_what_is_kept_of_a_department_ranks_by_the_personas_without_one_too() ->
     assert offered._kept["names"].entries == [f"Ada {number:02}" for number in range(20)]
 
 
-def test_what_is_kept_is_bounded_and_begins_with_what_ranks_highest() -> None:
+@pytest.mark.parametrize("few", [100, 1_000])
+def test_what_is_kept_is_bounded_and_begins_with_what_ranks_highest(few: int) -> None:
     view, model = TextsView(GROUP), Model()
     departments = [f"d{number}" for number in range(8)]
     for number in range(1, 1501):
         one = bare(number, 1, f"{number % 333:0100}", department_ids=(departments[number % 333 % 8],))
         view.upsert(one)
         model.take(one.id, 1, one)
-    with patch.multiple(most_used, KIND_BYTES=8_000, FEW_ENTRIES=100):
+    with patch.multiple(most_used, KIND_BYTES=8_000, FEW_ENTRIES=few):
         offered = MostUsed.of(view, {})
     assert len(offered._kept["names"].entries) == 72
     for caller in (frozenset({each}) for each in departments):

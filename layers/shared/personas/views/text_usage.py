@@ -341,7 +341,7 @@ class TextsView:
                 view._columns = {kind: column.merged((), (), order)[0] for kind, column in view._columns.items()}
             elif is_carried_on:
                 view._stored = sections[1:]
-            late, companion = remembered.get("late", ()), is_carried_on and remembered.get("companion")
+            late, companion = remembered.get("late", ()), remembered.get("companion")
             view._delta = {bytes.fromhex(key): (seq, tuple(map(tuple, entries))) for key, seq, entries in late}
             view._replaced = set(remembered.get("replaced", ()))
             view.completeness = Completeness.of(*companion) if companion else None
