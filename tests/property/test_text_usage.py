@@ -407,16 +407,16 @@ def test_sets_of_departments_that_nobody_has_are_forgotten_once_they_are_most() 
     offered = MostUsed.of(view, {})
     # when one of them moves to another department time and again,
     kept = []
-    with patch.object(most_used, "_SETS_LOOKED_AT", 5):
+    with patch.object(most_used, "_SETS_LOOKED_AT", 10):
         for seq in range(2, 30):
             view.completeness = offered.completeness
             move = view.upsert(bare(1, seq, "Ada 1", department_ids=(f"d{seq}",)))
             assert move is not None
             offered = offered.revised(view, {}, [move])
             kept.append(len(offered._sets))
-    # then whenever five more sets have come, those that nobody has are forgotten.
-    assert kept[:8] == [2, 3, 4, 2, 3, 4, 2, 3]
-    assert max(kept) == 4
+    # then whenever ten more sets have come, those that nobody has are forgotten.
+    assert kept[:9] == [*range(2, 10), 2]
+    assert max(kept) == 9
 
 
 def test_of_names_that_have_become_many_no_longer_all_are_kept() -> None:
@@ -433,6 +433,13 @@ def test_of_names_that_have_become_many_no_longer_all_are_kept() -> None:
         offered = offered.revised(view, {}, [move])
     # then only those are kept that can be offered, twice as many as are.
     assert len(offered._kept["names"].entries) == 20
+
+
+def test_suggestions_are_made_once_for_a_caller() -> None:
+    view = TextsView(GROUP)
+    view.upsert(bare(1, 1, "Ada"))
+    offered = MostUsed.of(view, {})
+    assert offered.suggestions(None, SECRET) is offered.suggestions(None, SECRET)
 
 
 def test_suggestions_are_held_for_the_64_callers_of_the_last_calls() -> None:
