@@ -505,7 +505,9 @@ def test_few_changes_are_stored_beside_the_base_as_it_was() -> None:
     # then the columns are stored again byte for byte, and the changes are there;
     assert sections_of(late)[1:] == sections_of(stored)[1:]
     assert version_of(late) == text_usage.LATE_VERSION
-    assert TextsView.decode(late).search("names", "bea", None) == [Use("Bea", 2)]
+    read = TextsView.decode(late)
+    assert read.search("names", "bea", None) == [Use("Bea", 2)]
+    assert [use.entry for use in read.search("names", "ada 3", None)] == [f"Ada 3{digit}" for digit in range(10)]
     # when more is written, then there are new columns, as the release before reads them.
     for number in (4, 5, 6):
         view.upsert(bare(number, 2, "Cy"))
