@@ -11,13 +11,15 @@ from unittest.mock import patch
 
 import pytest
 
+from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable
 from personas.operations.refresh import refresh_group
 from personas.search import snapshot_format
 from personas.store import keys
+from personas.store.attributes import mapping
 from personas.store.groups import MARK_COVERS
 from personas.store.refresh_claims import CLAIM_LIFE
-from personas.views import export_segments
+from personas.views import export_segments, text_usage
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
 from personas.views.search_views import SEARCH_VIEW
@@ -135,6 +137,20 @@ class TestRefreshing:
         env.change(ids["Ada"], name="Ann")
         with patch.object(SetCounts, "of", side_effect=AssertionError):
             assert env.refresh() == ALL
+
+    def test_few_changes_of_the_texts_are_stored_beside_their_columns(
+        self, env: Environment, views: Views, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a group that counts as large
+        monkeypatch.setattr(text_usage, "LATE_SHARE", 1)
+        monkeypatch.setattr(text_usage, "LATE_BYTES_SHARE", 1)
+        ids = filled(env, "Ada", "Bob")
+        # When one persona has changed
+        env.change(ids["Ada"], name="Ann")
+        env.refresh()
+        # Then the texts view is of the format for that
+        version = views.contents(views.pointer(TEXTS_VIEW))[12:14]
+        assert int.from_bytes(version, "little") == text_usage.LATE_VERSION
 
     def test_many_refreshes_after_one_another(
         self, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -277,6 +293,17 @@ class TestSpoilt:
 
         assert changed(env) == BOTH
         views.agree()
+
+    def test_so_it_is_where_the_record_lacks_a_view(self, env: Environment, views: Views) -> None:
+        # Given a record that does not name the companion of the texts view
+        filled(env, "Ada")
+        pointers = mapping(views.record.row, SNAPSHOTS)
+        others = {view: pointer for view, pointer in pointers.items() if view != MOST_USED_VIEW}
+        env.services.groups.swap(GROUP, views.record, {SNAPSHOTS: others}, "0")
+        # When the group is refreshed
+        assert env.refresh() == ALL
+        # Then it is there again
+        assert mapping(views.record.row, SNAPSHOTS).keys() == pointers.keys()
 
     def test_damage_that_a_merge_meets_is_mended(self, env: Environment, views: Views) -> None:
         ids = filled(env, "Ada", "Bob")

@@ -108,8 +108,12 @@ class Deadline:
 
     def has_time_for_another_item(self) -> bool:
         """Tell whether the invocation may begin another item."""
+        return self.has_time_for(FINISHING_TIME)
+
+    def has_time_for(self, work: timedelta) -> bool:
+        """Tell whether more time is left than a piece of work takes."""
         left = self.left()
-        return left is None or left > FINISHING_TIME
+        return left is None or left > work
 
     def bounded_timeout(self, seconds: float | None) -> float | None:
         """Return the seconds that a call may wait which would wait ``seconds``, or for ever.

@@ -112,8 +112,7 @@ def refresh_queued(services: Services, group_id: str) -> None:
     """
     # A failure is logged behind this function, and that line names the group too.
     add_log_fields(group=group_id)
-    left = services.deadline.left()
-    if left is not None and left < TIME_FOR_A_GROUP:
+    if not services.deadline.has_time_for(TIME_FOR_A_GROUP):
         raise Unavailable("No time is left to begin this group.")
     began = monotonic()
     refresh_group(services, group_id)
