@@ -89,8 +89,7 @@ ATTACKS: Final[Mapping[str, Callable[[], str]]] = {
 
 @pytest.fixture
 def trusting(world: World, issuer: Issuer) -> World:
-    """Provide the world with root's profile, whose tokens the functions trust."""
-    world.profile("root")
+    """Provide the world, whose functions trust the issuer's tokens."""
     return world
 
 
@@ -137,7 +136,6 @@ class TestGuessing:
         def note(event_name: str, **_: object) -> None:
             reads.append(event_name)
 
-        world.profile("root")
         dynamodb().meta.events.register("before-send.dynamodb", note)
 
         answers = [client.call("get", "{", X_Api_Key=new_key(ROOT)) for _ in range(5)]

@@ -243,11 +243,11 @@ def taken_over(world: World, persona_id: str, department_id: str) -> str:
 
 
 def root_token(world: World, issuer: Issuer, **claims: Any) -> str:
-    return issuer.token(world.profile("root"), **claims)
+    return issuer.token(PEOPLE["root"].id, **claims)
 
 
 def root_key(world: World, *, expires_at: int | None = None, revoked: bool = False) -> str:
-    return world.issue(world.profile("root"), expires_at=expires_at, revoked=revoked)
+    return world.issue(PEOPLE["root"].id, expires_at=expires_at, revoked=revoked)
 
 
 SITUATIONS: Final[Mapping[str, Situation]] = {

@@ -121,7 +121,7 @@ class TestEntries:
     def test_a_session_is_one_credential(self, world: World) -> None:
         world.draft("root")
         world.draft("root")
-        other = world.anyone(X_Api_Key=world.issue(world.profile("root")))
+        other = world.anyone(X_Api_Key=world.issue(PEOPLE["root"].id))
         other.call("draft", {})
 
         sessions = [each["session_id"] for each in world.client("root").call("drafts").body["entries"]]

@@ -70,7 +70,6 @@ def door(world: World) -> Door:
 
 @pytest.fixture
 def token_door(world: World, issuer: Issuer) -> Door:
-    world.profile("coach")
     # Within the hour that the issuer's tokens are good for, however long a test takes.
     return door_to(world, issuer, time.time() + 600)
 
@@ -117,10 +116,10 @@ class TestKeys:
         assert door.refuses(x_api_key=key[:-1] + ("A" if key[-1] != "A" else "B"))
 
     def test_that_were_revoked_are_refused(self, world: World, door: Door) -> None:
-        assert door.refuses(x_api_key=world.issue(world.profile("coach"), revoked=True))
+        assert door.refuses(x_api_key=world.issue(PEOPLE["coach"].id, revoked=True))
 
     def test_hold_until_they_expire(self, world: World, door: Door) -> None:
-        key = world.issue(world.profile("coach"), expires_at=1_800_000_100)
+        key = world.issue(PEOPLE["coach"].id, expires_at=1_800_000_100)
 
         door.clock.moment = at(1_800_000_099.9)
         assert door.admit(x_api_key=key).profile_id == COACH
@@ -142,7 +141,7 @@ class TestKeys:
         assert door.refuses(x_api_key=world.issue(NOBODY))
 
     def test_of_one_group_do_not_open_a_profile_of_another(self, world: World, door: Door) -> None:
-        assert door.refuses(x_api_key=world.issue(world.profile("coach"), group=OTHER_GROUP))
+        assert door.refuses(x_api_key=world.issue(PEOPLE["coach"].id, group=OTHER_GROUP))
 
     def test_are_stored_only_as_their_sha256(self, world: World) -> None:
         key = world.key("coach")
@@ -154,7 +153,7 @@ class TestKeys:
         assert hashlib.sha256(key.encode()).hexdigest() in stored
 
     def test_are_random(self, world: World) -> None:
-        first, second = world.issue(world.profile("coach")), world.issue(world.profile("coach"))
+        first, second = world.issue(PEOPLE["coach"].id), world.issue(PEOPLE["coach"].id)
 
         assert first.rpartition(".")[2] != second.rpartition(".")[2]
         assert len(first.rpartition(".")[2]) == 43
@@ -283,7 +282,6 @@ class TestTokens:
         assert token_door.refuses(authorization=f"Bearer {head}.{payload}.{signature}")
 
     def test_with_another_payload_are_refused(self, world: World, token_door: Door, issuer: Issuer) -> None:
-        world.profile("root")
         head, _, signature = issuer.token(COACH).split(".")
         _, payload, _ = issuer.token(PEOPLE["root"].id).split(".")
 
@@ -311,8 +309,6 @@ class TestTokens:
         assert token_door.refuses(authorization=f"Bearer {issuer.token(COACH, headers={'kid': ''})}")
 
     def test_are_refused_where_the_deployment_takes_none(self, world: World, door: Door, issuer: Issuer) -> None:
-        world.profile("coach")
-
         with pytest.raises(Unauthenticated, match="accepts no bearer tokens"):
             door.admit(authorization=f"Bearer {issuer.token(COACH)}")
         assert issuer.fetches == 0
@@ -320,7 +316,7 @@ class TestTokens:
     def test_claims_give_neither_role_nor_group_nor_departments(
         self, world: World, token_door: Door, issuer: Issuer
     ) -> None:
-        learner = world.profile("learner")
+        learner = PEOPLE["learner"].id
         claims: dict[str, Any] = {
             "role": "superadmin",
             "group": OTHER_GROUP,
@@ -581,7 +577,7 @@ class TestWithinAMinute:
         assert roles == ["instructional", "instructional", "learner"]
 
     def test_a_key_that_expires_meanwhile_is_refused_at_once(self, world: World, door: Door) -> None:
-        key = world.issue(world.profile("coach"), expires_at=1_800_000_010)
+        key = world.issue(PEOPLE["coach"].id, expires_at=1_800_000_010)
         door.admit(x_api_key=key)
 
         door.clock.moment += timedelta(seconds=10)
@@ -610,15 +606,13 @@ class TestMcp:
 
 class TestThroughTheHandlers:
     def test_a_token_alone_will_do(self, world: World, issuer: Issuer) -> None:
-        world.profile("coach")
-
         answer = world.anyone(Authorization=f"Bearer {issuer.token(COACH)}").call("get", {})
 
         assert answer.status == 200
         assert answer.body["actor_name"] == "coach"
 
     def test_a_tokens_claims_do_not_make_a_writer(self, world: World, issuer: Issuer) -> None:
-        token = issuer.token(world.profile("learner"), role="superadmin")
+        token = issuer.token(PEOPLE["learner"].id, role="superadmin")
 
         answer = world.anyone(Authorization=f"Bearer {token}").call("create", {"personas": [NEEDED]})
 

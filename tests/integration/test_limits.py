@@ -47,6 +47,7 @@ from support.world import (
     MOOD_CALM,
     NEEDED,
     NOBODY,
+    PEOPLE,
     PLUM,
     STAR,
     TEAL,
@@ -324,7 +325,7 @@ class TestLargest:
         patches += [{"color_id": PLUM}] * RECENT_WRITES_MAX
         for version, patch in enumerate(patches, start=1):
             ok(client.call("draft", {"input_draft_id": draft_id, "expected_version": version, **patch}))
-        item = raw_item(world, keys.draft(GROUP, world.profile("root"), draft_id))
+        item = raw_item(world, keys.draft(GROUP, PEOPLE["root"].id, draft_id))
         assert item_size(item) + indexed_size(item, table_definitions["PersonasTable"]) <= ITEM_MAX
         form = ok(client.call("get", {"draft_id": draft_id}))
         assert [each["example"] for each in form["examples"]["current"]] == texts.examples

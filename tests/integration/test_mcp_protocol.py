@@ -9,7 +9,7 @@ from personas.contract.mcp import HANDSHAKE, LATEST, METADATA_PATH, REVISIONS
 from support.client import Answer, event
 from support.issuer import Issuer
 from support.mcp import Mcp, encoded
-from support.world import World
+from support.world import PEOPLE, World
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -248,9 +248,7 @@ class TestAdmission:
         assert Mcp(client).send("tools/list").status == 401
 
     def test_a_token_is_taken_as_everywhere(self, world: World, issuer: Issuer) -> None:
-        client = world.client().with_headers(
-            x_api_key="", authorization=f"Bearer {issuer.token(world.profile('root'))}"
-        )
+        client = world.client().with_headers(x_api_key="", authorization=f"Bearer {issuer.token(PEOPLE['root'].id)}")
         assert Mcp(client).told("find_personas")["total"] == 0
 
     def test_where_tokens_are_taken_a_refusal_leads_to_whose(self, world: World, issuer: Issuer) -> None:

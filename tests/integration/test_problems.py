@@ -10,7 +10,7 @@ import pytest
 
 from personas.identity import digest_of
 from support.client import Answer, event, load_handler
-from support.world import GROUP, NEEDED, NOBODY, World, fault, pointers
+from support.world import GROUP, NEEDED, NOBODY, PEOPLE, World, fault, pointers
 
 OPERATIONS = ("get", "create", "update", "duplicate", "delete", "draft", "drafts", "docs", "export")
 WITH_BODY = tuple(operation for operation in OPERATIONS if operation != "drafts")
@@ -381,7 +381,7 @@ class TestLogs:
         assert record["message"] == "answered"
         assert record["operation"] == "get"
         assert record["group"] == GROUP
-        assert record["profile"] == world.profile("coach")
+        assert record["profile"] == PEOPLE["coach"].id
         assert record["status"] == 404
         assert record["code"] == "not_found"
         assert record["correlation_id"] == answer.body["request_id"]

@@ -581,11 +581,9 @@ class TestCommands:
         assert name not in {"Plum", "Sales"} or name in operate(world, "library", "show", "--kind", entries)
 
     def test_a_key_is_all_that_is_printed(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        # Given two profiles, one of which cannot be read
-        world.profile("root")
-        world.profile("coach")
+        # Given a profile that cannot be read
         tamper(world, keys.profile(PEOPLE["coach"].id), drop("role"))
-        # When a key of the other is issued
+        # When a key of another is issued
         arguments = ["key", "issue", "--profile", PEOPLE["root"].name, "--table", world.table.name, "--group", GROUP]
         result = CliRunner().invoke(main, arguments, catch_exceptions=False)
         # Then standard output is the key, and the log went to standard error
@@ -774,12 +772,11 @@ class TestIdentity:
         assert counted(capsys) > 0
 
     def test_keys_are_listed_without_one_that_cannot_be_read(self, env: Environment, world: World) -> None:
-        # Given two keys, one of which breaks
-        first, second = digest_of(world.key("root")), digest_of(world.key("coach"))
-        tamper(world, keys.api_key(second), put("created_at", {"S": "today"}))
-        # When they are listed
-        # Then the other is
-        assert [each.digest for each in world.profiles.keys_of(GROUP)] == [first]
+        # Given the group's keys, when one of them breaks
+        sound, broken = {each.digest for each in world.profiles.keys_of(GROUP)}, digest_of(world.key("coach"))
+        tamper(world, keys.api_key(broken), put("created_at", {"S": "today"}))
+        # Then the others are listed
+        assert {each.digest for each in world.profiles.keys_of(GROUP)} == sound - {broken}
 
 
 def test_the_schedule_queues_the_others(env: Environment, world: World) -> None:

@@ -32,7 +32,22 @@ from support.client import Answer, Client
 from support.rounds import CountingParallel, Rounds, Watched, makespan
 from support.streamed import Streamed
 from support.warm import unguarded_world, warm_client
-from support.world import ACTIVE, ALTO, CARE, GROUP, MOOD_CALM, NEEDED, PLUM, STAR, TEAL, Clock, World, color, text_id
+from support.world import (
+    ACTIVE,
+    ALTO,
+    CARE,
+    GROUP,
+    MOOD_CALM,
+    NEEDED,
+    PEOPLE,
+    PLUM,
+    STAR,
+    TEAL,
+    Clock,
+    World,
+    color,
+    text_id,
+)
 
 pytestmark = pytest.mark.usefixtures("over_http")
 
@@ -625,7 +640,7 @@ def fill_history(world: World, persona_id: str, versions: int, whole: Container[
                 "at": "2026-11-28T05:00:00+00:00",
                 "version": version,
                 "kind": "updated",
-                "by": {"id": world.profile("root"), "name": "root"},
+                "by": {"id": PEOPLE["root"].id, "name": "root"},
                 "mcp": False,
                 "changed": ["name"],
                 "restored_from": None,

@@ -1,7 +1,6 @@
 """A group to test with: its catalogue, its people and their keys, written through the real stores.
 
-The catalogue and the people are constants, so that a test can name what it expects; a profile and its key are stored
-when a test first asks for them.
+The catalogue and the people are constants, so that a test can name what it expects.
 """
 
 import json
@@ -199,34 +198,6 @@ def caller_of(role: str, *departments: str) -> Caller:
     )
 
 
-type _Items = dict[DynamoType, dict[DynamoType, Any]]
-
-_LOADED: Final[_Items] = {}
-_LET_IN: Final[dict[str, tuple[str, _Items]]] = {}
-"""The keys of ``PEOPLE`` as they are, and the items by which they were let in: to be copied, as the group is."""
-
-
-def _items(aws: Aws) -> _Items | None:
-    """Return the items of the table, if moto holds them in this process."""
-    here = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.get(aws.names["PersonasTable"])
-    return None if here is None else cast("_Items", here.items)
-
-
-def load_group(aws: Aws) -> None:
-    """Found the groups and write the catalogue through its store; in this process once, and later by a copy of that."""
-    here = _items(aws)
-    if here is not None and _LOADED:
-        here.update(deepcopy(_LOADED))
-        return
-    table = Table(aws.dynamodb, aws.names["PersonasTable"], utc_now, Deadline())
-    for group in (OTHER_GROUP, GROUP):
-        GroupStore(table).ensure_secret(group, secret_of(group))
-    for entry in CATALOGUE:
-        ResourceStore(table).put(GROUP, entry, uuid4().hex)
-    if here is not None:
-        _LOADED.update(deepcopy(here))
-
-
 load_once: Final = cache(load_handler)
 """A handler, imported once a process: what it holds between calls lies in the package, where ``forget`` finds it."""
 
@@ -244,6 +215,31 @@ class Person:
     def id(self) -> str:
         return resource_id(self.group, "profiles", self.name)
 
+    def profile(self, role: str | None = None, departments: tuple[str, ...] | None = None) -> Profile:
+        """Return their profile, with another role or other departments where given."""
+        return Profile(
+            id=self.id,
+            group_id=self.group,
+            name=self.name,
+            role=self.role if role is None else role,
+            department_ids=frozenset(self.departments if departments is None else departments),
+        )
+
+
+def api_key(
+    key: str, profile_id: str | None, group: str, *, expires_at: int | None = None, revoked: bool = False
+) -> ApiKey:
+    """Return what is stored of an API key."""
+    return ApiKey(
+        digest=digest_of(key),
+        group_id=group,
+        profile_id=profile_id,
+        label="test",
+        created_at=0,
+        expires_at=expires_at,
+        revoked=revoked,
+    )
+
 
 PEOPLE: Final[Mapping[str, Person]] = {
     person.name: person
@@ -257,6 +253,34 @@ PEOPLE: Final[Mapping[str, Person]] = {
         Person("stranger", "superadmin", group=OTHER_GROUP),
     )
 }
+
+
+_KEYS: Final = {who: new_key(person.id) for who, person in PEOPLE.items()}
+
+_LOADED: Final[dict[DynamoType, Any]] = {}
+"""The items of moto's table after the first time."""
+
+
+def load_group(aws: Aws) -> None:
+    """Found the groups, with their catalogue and people: through the stores once in this process, then by a copy.
+
+    Only moto's tables can hold a copy; on the emulator all is written each time.
+    """
+    here = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables.get(aws.names["PersonasTable"])
+    if here is not None and _LOADED:
+        here.items.update(deepcopy(_LOADED))
+        return
+    table = Table(aws.dynamodb, aws.names["PersonasTable"], utc_now, Deadline())
+    for group in (OTHER_GROUP, GROUP):
+        GroupStore(table).ensure_secret(group, secret_of(group))
+    for entry in CATALOGUE:
+        ResourceStore(table).put(GROUP, entry, uuid4().hex)
+    profiles = ProfileWriter(table)
+    for who, person in PEOPLE.items():
+        profiles.put_profile(person.profile(), (), uuid4().hex)
+        profiles.put_key(api_key(_KEYS[who], person.id, person.group), uuid4().hex)
+    if here is not None:
+        _LOADED.update(deepcopy(here.items))
 
 
 CLOCKS: Final = ("wall", "monotonic")
@@ -304,8 +328,6 @@ class World:
     resources: ResourceStore = field(init=False)
     _handlers: dict[str, Handler] = field(init=False)
     _running: str | None = None
-    _keys: dict[str, str] = field(default_factory=dict)
-    _stored: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.table = Table(self.aws.dynamodb, self.aws.names["PersonasTable"], utc_now, Deadline())
@@ -345,60 +367,21 @@ class World:
         role: str | None = None,
         departments: tuple[str, ...] | None = None,
         personas: tuple[str, ...] = (),
-    ) -> str:
-        """Store one of ``PEOPLE``, with another role, other departments or personas where given; the profile's id."""
-        person = PEOPLE[who]
-        if who not in self._stored or role is not None or departments is not None or personas:
-            self._stored.add(who)
-            profile = Profile(
-                id=person.id,
-                group_id=person.group,
-                name=person.name,
-                role=person.role if role is None else role,
-                department_ids=frozenset(person.departments if departments is None else departments),
-            )
-            self.profiles.put_profile(profile, personas, self._write_id())
-        return person.id
+    ) -> None:
+        """Store the profile of one of ``PEOPLE`` anew, with another role, other departments or personas where given."""
+        self.profiles.put_profile(PEOPLE[who].profile(role, departments), personas, self._write_id())
 
     def issue(
         self, profile_id: str | None, *, group: str = GROUP, expires_at: int | None = None, revoked: bool = False
     ) -> str:
         """Issue an API key that names a profile, or only a group."""
         key = new_key(profile_id)
-        self.profiles.put_key(
-            ApiKey(
-                digest=digest_of(key),
-                group_id=group,
-                profile_id=profile_id,
-                label="test",
-                created_at=0,
-                expires_at=expires_at,
-                revoked=revoked,
-            ),
-            self._write_id(),
-        )
+        self.profiles.put_key(api_key(key, profile_id, group, expires_at=expires_at, revoked=revoked), self._write_id())
         return key
 
     def key(self, who: str) -> str:
-        """Return an API key of one of ``PEOPLE``."""
-        if who not in self._keys:
-            here = None if who in self._stored else _items(self.aws)
-            if here is not None and who in _LET_IN:
-                self._stored.add(who)
-                self._keys[who], items = _LET_IN[who]
-                for partition, those in items.items():
-                    here[partition].update(deepcopy(those))
-                return self._keys[who]
-            before = {} if here is None else {partition: set(those) for partition, those in here.items()}
-            self._keys[who] = self.issue(self.profile(who), group=PEOPLE[who].group)
-            if here is not None:
-                added = {
-                    partition: {place: deepcopy(item) for place, item in those.items() if place not in old}
-                    for partition, those in here.items()
-                    if (old := before.get(partition, set())) != set(those)
-                }
-                _LET_IN[who] = self._keys[who], added
-        return self._keys[who]
+        """Return the API key of one of ``PEOPLE``."""
+        return _KEYS[who]
 
     def client(self, who: str = "root", **headers: str) -> Client:
         """Return a client with the API key of one of ``PEOPLE``."""
