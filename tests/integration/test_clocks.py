@@ -53,9 +53,7 @@ class TestAViewOfTheFuture:
 
     def test_a_search_reads_the_feed_instead_and_has_it_mended(self, world: World) -> None:
         assert Environment(world).found() == ["Ada", "Bob"]
-        queue = world.aws.names["RefreshQueue"]
-        (message,) = world.aws.sqs.receive_message(QueueUrl=queue)["Messages"]
-        assert json.loads(message["Body"]) == {"group_id": GROUP}
+        assert world.queued() == [GROUP]
 
     def test_the_log_names_it(self, world: World, logged: io.StringIO) -> None:
         Environment(world).found()
@@ -105,7 +103,7 @@ def test_a_view_that_is_as_far_ahead_as_clocks_may_lie_apart_is_used(world: Worl
     Environment(world, shifted(now, CLOCK_SKEW)).refresh()
     env.save(name="Bob")
     assert Environment(world, now).found() == ["Ada", "Bob"]
-    assert "Messages" not in world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"])
+    assert world.queued() == []
 
 
 @pytest.mark.parametrize("off", [HOUR, -HOUR])

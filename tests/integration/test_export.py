@@ -19,7 +19,7 @@ from support.client import Answer
 from support.environments import Environment, Request, Steps, of_the_table
 from support.exported import cells, content, objects, open_uploads, records, values
 from support.views import Views
-from support.world import ANGRY, CALM, CARE, FORMAL, LEGAL, NOBODY, SALES, TONE_CALM, World, entry_id, fault
+from support.world import ANGRY, CALM, CARE, FORMAL, GROUP, LEGAL, NOBODY, SALES, TONE_CALM, World, entry_id, fault
 
 WARD: Final = entry_id("scenarios", "Ward")
 
@@ -329,8 +329,7 @@ class TestSource:
             assert exported(env) == before
 
         assert from_table(steps)
-        queue = env.world.aws.names["RefreshQueue"]
-        assert env.world.aws.sqs.receive_message(QueueUrl=queue).get("Messages")
+        assert env.world.queued() == [GROUP]
 
     def test_the_log_tells_why_the_blocks_cannot_be_used(
         self, env: Environment, views: Views, logged: io.StringIO

@@ -686,20 +686,6 @@ class TestFailuresThatLast:
         assert client.call(operation, body).status == 200
 
 
-def test_a_refresh_does_not_wait_for_its_own_claim(
-    client: Client, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a refresh whose claim on the group is put, though the answer to that is lost
-    created(client, id=PERSONA_ID)
-    looks: list[float] = []
-    monkeypatch.setattr("personas.operations.refresh.sleep", looks.append)
-    faults.plan(to("PutItem", "refreshing"), lost_after(timed_out()))
-    # When
-    assert client.call("refresh").status == 200
-    # Then it has not looked a second time
-    assert looks == []
-
-
 def test_a_refresh_says_so_where_it_cannot_know_which_views_the_group_has(client: Client, faults: Faults) -> None:
     # Given a group whose record cannot be pointed to new views, or may have been
     created(client, id=PERSONA_ID)

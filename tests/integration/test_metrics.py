@@ -3,21 +3,20 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from personas.clock import machine_time
 from personas.observability import record_collection_size
-from personas.runtime import clock
+from personas.runtime import clock as machine_clock
 from personas_tools.watches import watches
+from support.background import schedule
 from support.client import event
 from support.environments import Environment, shifted
 from support.template_checks import OWN_METRICS
-from support.world import NEEDED, NOBODY, World
+from support.world import NEEDED, NOBODY, Clock, World
 
-SCHEDULED: Final = json.loads((Path(__file__).parents[2] / "events/scheduled.json").read_text(encoding="utf-8"))
 NAMESPACE: Final = "Personas"
 
 
@@ -62,7 +61,7 @@ def _searches(env: Environment) -> None:
 
 
 def _refreshes_by_schedule(env: Environment) -> None:
-    env.invoke("refresh", SCHEDULED)
+    env.invoke("refresh", schedule())
 
 
 class TestConflicts:
@@ -87,7 +86,7 @@ class TestConflicts:
 
 class TestRefreshAge:
     def test_where_nobody_waits(self, env: Environment, capsys: pytest.CaptureFixture[str]) -> None:
-        env.invoke("refresh", SCHEDULED)
+        env.invoke("refresh", schedule())
 
         assert written(capsys) == {"RefreshAge": 0}
 
@@ -99,7 +98,7 @@ class TestRefreshAge:
         latest = Environment(world, shifted(env.clock, timedelta(minutes=50)))
         env.work("refresh", lambda services: services.groups.mark("another-group"))
 
-        latest.invoke("refresh", SCHEDULED)
+        latest.invoke("refresh", schedule())
 
         assert written(capsys)["RefreshAge"] == pytest.approx(timedelta(minutes=50).total_seconds(), abs=30)
 
@@ -108,9 +107,20 @@ class TestRefreshAge:
     ) -> None:
         env.save()
 
-        Environment(world, shifted(env.clock, timedelta(minutes=-5))).invoke("refresh", SCHEDULED)
+        Environment(world, shifted(env.clock, timedelta(minutes=-5))).invoke("refresh", schedule())
 
         assert written(capsys) == {"RefreshAge": 0}
+
+    def test_that_of_a_group_that_is_written_to_all_the_time_counts_from_its_first_queueing(
+        self, world: World, clock: Clock, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for _ in range(4):
+            Environment(world, clock).save()
+            capsys.readouterr()
+            Environment(world, clock).invoke("refresh", schedule())
+            clock.passes(minutes=15)
+
+        assert written(capsys)["RefreshAge"] == 45 * 60
 
 
 @pytest.mark.usefixtures("over_http")
@@ -124,7 +134,7 @@ class TestClocks:
         off: timedelta,
         invoke: Callable[[Environment], object],
     ) -> None:
-        clock().machine = shifted(machine_time, off)
+        machine_clock().machine = shifted(machine_time, off)
         env = Environment(world)
         for _ in range(2):
             invoke(env)
@@ -132,7 +142,7 @@ class TestClocks:
             assert written(capsys)["ClocksOff"] == 1
 
     def test_one_that_is_less_than_a_second_off_is_not(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        clock().machine = shifted(machine_time, timedelta(milliseconds=-900))
+        machine_clock().machine = shifted(machine_time, timedelta(milliseconds=-900))
 
         Environment(world).call("search")
 

@@ -13,12 +13,13 @@ import pytest
 
 from personas.domain.catalogue import SNAPSHOTS
 from personas.errors import Unavailable
+from personas.operations.maintenance import left_behind
 from personas.operations.refresh import refresh_group
+from personas.runtime import utc_now
 from personas.search import snapshot_format
 from personas.store import keys
 from personas.store.attributes import mapping
 from personas.store.groups import MARK_COVERS
-from personas.store.refresh_claims import CLAIM_LIFE
 from personas.views import export_segments, text_usage
 from personas.views.export_segments import EXPORT_VIEW
 from personas.views.persona_feed import LOOK_BACK
@@ -34,12 +35,14 @@ from personas_tools.library_rows import rows
 from support.environments import Environment, Request, Steps, of_the_table, shifted, writes
 from support.faults import Killed
 from support.views import Views
-from support.world import CARE, GROUP, OTHER_GROUP, Clock, World, fault
+from support.world import CARE, CLOCKS, GROUP, OTHER_GROUP, Clock, World, fault
 
 ALL = [SEARCH_VIEW, TEXTS_VIEW, EXPORT_VIEW]
 BOTH = [SEARCH_VIEW, EXPORT_VIEW]
 """The views that every change of a persona changes."""
 MINUTES_3 = timedelta(minutes=3)
+
+pytestmark = pytest.mark.usefixtures("small_directory")
 
 
 @pytest.fixture
@@ -50,12 +53,6 @@ def clock() -> Clock:
 @pytest.fixture
 def views(world: World) -> Views:
     return Views(world)
-
-
-@pytest.fixture(autouse=True)
-def _small_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the clean-up look at one part of the text directory only: it has tests of its own."""
-    monkeypatch.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
 
 
 @pytest.fixture
@@ -182,6 +179,26 @@ class TestRefreshing:
         views.agree()
         assert set(views.exported()) == {ids["Ada"]}
 
+    def test_the_texts_view_and_the_library_are_told_only_when_they_changed(
+        self, env: Environment, views: Views
+    ) -> None:
+        # Given a group that was refreshed, in whose library departments count
+        persona_id = env.save(name="Ada", departments=["Care"])
+        told = env.call("refresh").body
+        assert (told["refreshed_views"], told["invalidated_tags"]) == (ALL, ["personas", "library"])
+        texts, offered = views.key(TEXTS_VIEW), views.key(MOST_USED_VIEW)
+        # When no text of a persona changes
+        for another in ("Plum", "Teal"):
+            env.change(persona_id, color=another)
+        # Then the view of texts is that of before, and only the personas are told
+        told = env.call("refresh").body
+        assert (told["refreshed_views"], told["invalidated_tags"]) == (BOTH, ["personas"])
+        assert (views.key(TEXTS_VIEW), views.key(MOST_USED_VIEW)) == (texts, offered)
+        # When one does, then both are told
+        env.change(persona_id, name="Bea")
+        told = env.call("refresh").body
+        assert (told["refreshed_views"], told["invalidated_tags"]) == (ALL, ["personas", "library"])
+
     def test_who_uses_a_persona_is_taken_in(self, env: Environment, views: Views, world: World, clock: Clock) -> None:
         ids = filled(env, "Ada")
         clock.passes(minutes=15)
@@ -213,23 +230,13 @@ class TestRefreshing:
 
         assert fault(answer) == (503, "view_rebuilding")
         assert answer.headers["Retry-After"] == "30"
-        (message,) = queued(world)
-        assert message == f'{{"group_id": "{GROUP}"}}'
+        assert world.queued() == [GROUP]
         assert views.objects() == set()
         assert views.marked
 
 
 def _reads_personas(request: Request) -> bool:
     return request.operation == "BatchGetItem" and '"persona#' in str(request.params).replace("'", '"')
-
-
-def queued(world: World) -> list[str]:
-    """Return the bodies of the messages on the queue."""
-    queue = world.aws.names["RefreshQueue"]
-    return [
-        message["Body"]
-        for message in world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    ]
 
 
 # ---- Views that cannot serve ---------------------------------------------------------------------------------------
@@ -322,7 +329,7 @@ class TestSpoilt:
         spoil(views, views.key(SEARCH_VIEW))
 
         assert Environment(world, env.clock).found() == ["Ada", "Bob"]
-        assert queued(world) == [f'{{"group_id": "{GROUP}"}}']
+        assert world.queued() == [GROUP]
 
     def test_once_a_week_all_is_read_from_the_table(
         self, env: Environment, views: Views, world: World, clock: Clock
@@ -379,7 +386,7 @@ class TestTombstones:
         with cold.stepping(Steps()) as steps:
             assert cold.found() == ["Ada"]
         assert [request.key for request in steps.requests if request.operation == "GetObject"]
-        assert queued(world) == []
+        assert world.queued() == []
 
     def test_those_of_before_are_forgotten_with_time(self, env: Environment, views: Views, clock: Clock) -> None:
         ids = filled(env, "Ada", "Bob")
@@ -511,6 +518,31 @@ class TestMarks:
         marks = [each for each in steps.requests if each.operation == "PutItem" and "due" in str(each.params["Item"])]
         assert len(marks) == 1
 
+    def test_an_environment_that_stood_still_marks_again(self, views: Views, world: World, clock: Clock) -> None:
+        # Given an environment that is frozen after a write, its monotonic clock too, until a refresh has come by
+        frozen = Environment(world, clock)
+        frozen.save(name="Ada")
+        clock.moment += timedelta(minutes=10)
+        Environment(world, clock).refresh()
+        assert not views.marked
+        # When it thaws and writes, then the group is marked
+        frozen.save(name="Bob")
+        assert views.marked
+
+    @pytest.mark.parametrize("frozen", CLOCKS)
+    def test_an_environment_marks_again_though_a_clock_stands_still(
+        self, frozen: str, env: Environment, views: Views, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given an environment that has marked a group, which has been refreshed since
+        clock.replaces_monotonic(monkeypatch)
+        env.save(name="Ada")
+        env.services.groups.unmark(GROUP, clock.moment + timedelta(seconds=1))
+        # When a minute passes by one of its clocks
+        clock.passes(frozen, minutes=1)
+        env.save(name="Bob")
+        # Then
+        assert views.marked
+
     def test_a_write_while_a_refresh_is_under_way_keeps_the_mark(
         self, env: Environment, views: Views, world: World, clock: Clock
     ) -> None:
@@ -605,88 +637,6 @@ def changing(env: Environment, clock: Clock) -> Callable[[], None]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no refresh wait for another: all of these run in one thread."""
     monkeypatch.setattr("personas.operations.refresh.PATIENCE", timedelta())
-
-
-class TestOneForTwo:
-    """Tests of two refreshes of one group within seconds: the work is done once."""
-
-    @pytest.fixture(autouse=True)
-    def waiting(self, monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-        """Provide what others do while a refresh waits, a step at each look."""
-        steps: list[Callable[[], object]] = []
-
-        def wait(seconds: float) -> None:
-            assert seconds == 0.5
-            steps.pop(0)()
-
-        monkeypatch.setattr("personas.operations.refresh.sleep", wait)
-        return steps
-
-    def test_the_second_of_two_after_one_another_writes_no_view(self, env: Environment) -> None:
-        env.save(name="Ada")
-        assert changed(env) == BOTH
-        with env.stepping(Steps()) as steps:
-            assert env.refresh() == []
-        assert not [request for request in steps.requests if request.operation in {"PutObject", "PutObjectTagging"}]
-
-    def test_a_second_one_waits_for_the_first_and_finds_the_work_done(
-        self, env: Environment, world: World, clock: Clock, views: Views, waiting: list[Callable[[], object]]
-    ) -> None:
-        # Given a refresh that is under way in another environment
-        env.save(name="Ada")
-        other = Environment(world, clock)
-        first = other.services.refresh_claims.take(GROUP)
-        assert first is not None
-        # When a second one begins, and the first ends at its second look
-        finish = other.services.refresh_claims.release
-
-        def end() -> None:
-            finish(GROUP, first)
-            assert changed(other) == BOTH
-
-        waiting += [lambda: None, end]
-        assert env.refresh() == []
-        # Then it has made no view, and everything is in
-        assert waiting == []
-        views.agree()
-
-    def test_a_second_one_is_never_told_that_its_own_write_is_in_when_it_is_not(
-        self, env: Environment, world: World, clock: Clock, views: Views, waiting: list[Callable[[], object]]
-    ) -> None:
-        # Given a refresh of another environment that has read all that it will
-        env.save(name="Ada")
-        other = Environment(world, clock)
-        first = other.services.refresh_claims.take(GROUP)
-        assert first is not None
-        # When somebody writes, refreshes, and has to wait for its end
-        env.save(name="Bob")
-        waiting.append(lambda: other.services.refresh_claims.release(GROUP, first))
-        told = env.refresh()
-        # Then its answer tells of the views that have its write
-        assert [view for view in told if view in BOTH] == BOTH
-        assert [row["n"] for row in views.indexed().values()] == ["Ada", "Bob"]
-
-    def test_a_refresh_that_died_is_not_waited_for_any_longer_than_its_claim(
-        self, env: Environment, world: World, clock: Clock, waiting: list[Callable[[], object]]
-    ) -> None:
-        env.save(name="Ada")
-        Environment(world, clock).services.refresh_claims.take(GROUP)
-        waiting.append(lambda: clock.passes(seconds=CLAIM_LIFE.total_seconds() + 1))
-        assert changed(env) == BOTH
-        assert waiting == []
-
-    def test_where_patience_is_over_the_work_is_done_all_the_same(
-        self, env: Environment, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        env.save(name="Ada")
-        Environment(world, clock).services.refresh_claims.take(GROUP)
-        monkeypatch.setattr("personas.operations.refresh.PATIENCE", timedelta())
-        assert changed(env) == BOTH
-
-    def test_one_that_fails_gives_its_claim_up(self, env: Environment, world: World, clock: Clock) -> None:
-        env.save(name="Ada")
-        assert fault(env.call("refresh", remaining_ms=4_000)) == (503, "view_rebuilding")
-        assert changed(Environment(world, clock)) == BOTH
 
 
 @pytest.mark.usefixtures("impatient")
@@ -833,6 +783,41 @@ class TestCutOff:
                 assert number >= steps.met
                 return
         pytest.fail("a refresh takes fewer requests")
+
+    def test_what_it_left_is_superseded_by_the_weekly_rebuild(
+        self, env: Environment, clock: Clock, views: Views
+    ) -> None:
+        env.save(name="Ada")
+        env.refresh()
+        lost = [f"views/{GROUP}/{view}/20260101T000000-12345678" for view in (TEXTS_VIEW, EXPORT_VIEW)]
+        other = "views/another/personas_texts/20260101T000000-12345678"
+        for key in (*lost, other):
+            views.put(key, b"x")
+
+        clock.passes(days=6)
+        env.save(name="Bea")
+        env.refresh()
+        assert not any(map(views.superseded, lost))
+        clock.passes(days=2)
+        env.save(name="Cy")
+        env.refresh()
+        assert all(map(views.superseded, lost))
+        assert not views.superseded(other)
+        for view in (*ALL, MOST_USED_VIEW):
+            assert not views.superseded(views.key(view))
+        assert env.call("get", {"descriptions_search": "x"}).status == 200
+
+    def test_an_object_of_the_last_day_may_be_of_a_refresh_under_way(self, env: Environment, views: Views) -> None:
+        # Given an object that nobody needs, which S3 has just got
+        key = f"views/{GROUP}/personas_texts/20260101T000000-12345678"
+        views.put(key, b"x")
+
+        def found_after(hours: int) -> set[str]:
+            return left_behind(env.services, GROUP, (), utc_now() + timedelta(hours=hours))
+
+        # When less than a day has passed, or more
+        # Then it is found after that day alone
+        assert (found_after(23), found_after(25)) == (set(), {key})
 
 
 # ---- Clocks --------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from support.background import EVENTS, batch, failed, messages
 from support.environments import Environment, Request, Steps, shifted
 from support.faults import Killed
 from support.views import Views
-from support.world import CLOCKS, GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
+from support.world import GROUP, OTHER_GROUP, STAR, TEAL, Clock, World
 
 THIRD_GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e03"
 GROUPS: Final = (GROUP, OTHER_GROUP, THIRD_GROUP)
@@ -38,14 +38,6 @@ def env(world: World) -> Environment:
 @pytest.fixture
 def schedule() -> dict[str, Any]:
     return background.schedule()
-
-
-def received(world: World) -> list[str]:
-    """Take the messages from the queue, and return their groups."""
-    queue, groups = world.aws.names["RefreshQueue"], []
-    while found := world.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-        groups += [json.loads(message["Body"])["group_id"] for message in found]
-    return groups
 
 
 def lines_in(logged: io.StringIO) -> list[dict[str, Any]]:
@@ -189,7 +181,7 @@ class TestQueue:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("personas.runtime.FINISHING_TIME", timedelta(days=1))
             assert failed(env.invoke("refresh", messages(GROUP))) == ["0"]
-        assert received(world) == []
+        assert world.queued() == []
 
 
 class TestSchedule:
@@ -201,7 +193,7 @@ class TestSchedule:
 
         assert env.invoke("refresh", schedule) == {"queued": 2}
 
-        groups = received(world)
+        groups = world.queued()
         assert sorted(groups) == sorted(GROUPS[:2])
         assert failed(env.invoke("refresh", messages(*groups))) == []
         for group_id in groups:
@@ -209,27 +201,14 @@ class TestSchedule:
 
     def test_nothing_has_changed(self, env: Environment, world: World, schedule: dict[str, Any]) -> None:
         assert env.invoke("refresh", schedule) == {"queued": 0}
-        assert received(world) == []
+        assert world.queued() == []
 
     def test_more_groups_than_a_call_takes(self, env: Environment, world: World, schedule: dict[str, Any]) -> None:
         many = [str(uuid4()) for _ in range(23)]
         for group_id in many:
             env.services.groups.mark(group_id)
         assert env.invoke("refresh", schedule) == {"queued": 23}
-        assert sorted(received(world)) == sorted(many)
-
-    def test_an_environment_that_stood_still_marks_again(
-        self, world: World, clock: Clock, schedule: dict[str, Any]
-    ) -> None:
-        # Given an environment that is frozen after a write, its monotonic clock too, until a refresh has come by
-        frozen = Environment(world, clock)
-        frozen.save(name="Ada")
-        clock.moment += timedelta(minutes=10)
-        Environment(world, clock).refresh()
-        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 0}
-        # When it thaws and writes, then the schedule knows of it
-        frozen.save(name="Bob")
-        assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 1}
+        assert sorted(world.queued()) == sorted(many)
 
     def test_a_group_that_is_on_its_way_or_fails_is_queued_more_and_more_seldom(
         self, world: World, clock: Clock, schedule: dict[str, Any]
@@ -332,32 +311,6 @@ class TestSchedule:
         assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 2}
         clock.passes(minutes=15)
         assert Environment(world, clock).invoke("refresh", schedule) == {"queued": 0}
-
-    def test_the_age_of_one_that_is_written_to_all_the_time_counts_from_its_first_queueing(
-        self, world: World, clock: Clock, schedule: dict[str, Any], capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        for _ in range(4):
-            Environment(world, clock).save()
-            capsys.readouterr()
-            Environment(world, clock).invoke("refresh", schedule)
-            clock.passes(minutes=15)
-        (blob,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "RefreshAge" in line)
-        assert blob["RefreshAge"] == [45 * 60]
-
-    @pytest.mark.parametrize("frozen", CLOCKS)
-    def test_an_environment_marks_again_though_a_clock_stands_still(
-        self, frozen: str, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Given an environment that has marked a group, which has been refreshed since
-        clock.replaces_monotonic(monkeypatch)
-        env = Environment(world, clock)
-        env.save(name="Ada")
-        env.services.groups.unmark(GROUP, clock.moment + timedelta(seconds=1))
-        # When a minute passes by one of its clocks
-        clock.passes(frozen, minutes=1)
-        env.save(name="Bob")
-        # Then
-        assert env.services.groups.is_marked(GROUP)
 
     def test_what_the_queue_does_not_take_fails_the_invocation(
         self, env: Environment, world: World, schedule: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -8,19 +8,16 @@ import pytest
 
 from personas.contract.persona_fields import TextKind
 from personas.errors import Unavailable
-from personas.operations.maintenance import left_behind
 from personas.operations.refresh_pass import CLEAN_UP, REBUILD_EVERY
 from personas.runtime import Deadline, utc_now
 from personas.store import keys
 from personas.store.drafts import LISTED_EVERY
 from personas.store.table import Table
 from personas.store.texts import KEPT_UNUSED
-from personas.views.suggestion_views import MOST_USED_VIEW, TEXTS_VIEW
 from personas.views.text_usage import KEPT
-from support.background import batch
+from support.background import messages
 from support.environments import Environment, Steps
 from support.in_order import InOrder
-from support.views import Views
 from support.world import GROUP, PEOPLE, Clock, World, text_id
 
 
@@ -54,11 +51,10 @@ def left(env: Environment) -> object:
 
 def work_through_queue(env: Environment, world: World) -> int:
     """Have refresh work through what is queued; how many messages there were."""
-    found = world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"], MaxNumberOfMessages=10)
-    bodies = [message["Body"] for message in found.get("Messages", [])]
-    if bodies:
-        assert env.invoke("refresh", batch(*bodies)) == {"batchItemFailures": []}
-    return len(bodies)
+    groups = world.queued()
+    if groups:
+        assert env.invoke("refresh", messages(*groups)) == {"batchItemFailures": []}
+    return len(groups)
 
 
 def test_a_text_that_nobody_uses_is_removed_after_thirty_days(env: Environment, clock: Clock) -> None:
@@ -206,42 +202,6 @@ def test_no_draft_is_saved_whose_drafter_cannot_be_listed(env: Environment) -> N
     assert env.call("drafts").body["entries"] == []
     assert env.call("draft", {"name": "Two"}).status == 200
     assert env.services.drafts.drafters(GROUP) == [PEOPLE["root"].id]
-
-
-def test_objects_that_a_dead_refresh_left_are_superseded(env: Environment, clock: Clock, world: World) -> None:
-    env.save(name="Ada")
-    env.refresh()
-    views = Views(world)
-    lost = [f"views/{GROUP}/{view}/20260101T000000-12345678" for view in (TEXTS_VIEW, "personas_export")]
-    other = "views/another/personas_texts/20260101T000000-12345678"
-    for key in (*lost, other):
-        views.put(key, b"x")
-
-    clock.passes(days=6)
-    env.save(name="Bea")
-    env.refresh()
-    assert not any(map(views.superseded, lost))
-    clock.passes(days=2)
-    env.save(name="Cy")
-    env.refresh()
-    assert all(map(views.superseded, lost))
-    assert not views.superseded(other)
-    for view in (TEXTS_VIEW, MOST_USED_VIEW, "personas_search", "personas_export"):
-        assert not views.superseded(views.key(view))
-    assert env.call("get", {"descriptions_search": "x"}).status == 200
-
-
-def test_an_object_of_the_last_day_may_be_of_a_refresh_under_way(env: Environment, world: World) -> None:
-    # Given an object that nobody needs, which S3 has just got
-    key = f"views/{GROUP}/personas_texts/20260101T000000-12345678"
-    Views(world).put(key, b"x")
-
-    def found_after(hours: int) -> set[str]:
-        return left_behind(env.services, GROUP, (), utc_now() + timedelta(hours=hours))
-
-    # When less than a day has passed, or more
-    # Then it is found after that day alone
-    assert (found_after(23), found_after(25)) == (set(), {key})
 
 
 def test_the_directory_and_the_view_agree_on_thirty_days() -> None:

@@ -259,8 +259,7 @@ class TestFaults:
         answer = env.call("get", {"descriptions_search": "tale"}, remaining_ms=4_000)
 
         assert fault(answer) == (503, "view_rebuilding")
-        messages = world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"])["Messages"]
-        assert [each["Body"] for each in messages] == [f'{{"group_id": "{GROUP}"}}']
+        assert world.queued() == [GROUP]
         assert env.call("get", remaining_ms=4_000).status == 200
         assert found(env, "tale") == ["Tale A."]
 

@@ -150,6 +150,12 @@ def stream(world: World) -> Streamed:
 
 
 @pytest.fixture
+def small_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clean-up of a refresh look at one part of the text directory only: it has tests of its own."""
+    monkeypatch.setattr("personas.operations.maintenance.TEXT_SHARDS", 1)
+
+
+@pytest.fixture
 def logged(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[io.StringIO]:
     """Provide the lines of the functions' log, without metrics."""
     stream = io.StringIO()

@@ -451,6 +451,13 @@ class World:
             ExpressionAttributeValues={":value": encode(value)},
         )
 
+    def queued(self) -> list[str]:
+        """Take the messages from the queue of refreshes; the groups that they name."""
+        queue, groups = self.aws.names["RefreshQueue"], list[str]()
+        while found := self.aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            groups += [json.loads(message["Body"])["group_id"] for message in found]
+        return groups
+
     def idempotency_records(self) -> list[dict[str, Any]]:
         """Return the records of Idempotency-Keys."""
         return cast("list[dict[str, Any]]", self.aws.dynamodb.scan(TableName=self._idempotency_table)["Items"])
