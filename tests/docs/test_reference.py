@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,6 +21,9 @@ expect.set_options(timeout=30_000)
 
 SEARCH: Final = "#operations-Find-search"
 DEMO_PERSONAS: Final = 24
+WIDTHS: Final = (390, 1280)
+HEIGHT: Final = 900
+"""The sizes of screens, in CSS pixels."""
 READABLE: Final = 4.5
 """The least contrast of text to what it stands on, by WCAG 2.2 (1.4.3, level AA)."""
 
@@ -92,14 +96,12 @@ service = pytest.fixture(scope="module")(demo_service)
 browser = pytest.fixture(scope="module")(launched_browser)
 
 
-@pytest.fixture
-def page(service: tuple[str, str], browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
     """Open the page; requests to elsewhere and complaints of the page fail the test at its end."""
-    address, _ = service
-    width = getattr(request, "param", 1280)
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(30_000)
+    context = browser.new_context(viewport={"width": 1280, "height": HEIGHT})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
     elsewhere: list[str] = []
     complaints: list[str] = []
 
@@ -111,16 +113,37 @@ def page(service: tuple[str, str], browser: Browser, request: pytest.FixtureRequ
         if message.type in {"error", "warning"}:
             complaints.append(message.text)
 
-    opened.on("request", asked)
-    opened.on("console", said)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    answer = opened.goto(f"{address}/")
+    page.on("request", asked)
+    page.on("console", said)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    answer = page.goto(f"{address}/")
     assert answer is not None
     (store,) = re.findall(r"connect-src 'self' (http://127\.0\.0\.1:\d+);", answer.headers["content-security-policy"])
-    yield opened
+    yield page
     context.close()
     assert [url for url in elsewhere if not url.startswith(f"{store}/")] == []
     assert complaints == []
+
+
+@pytest.fixture
+def page(service: tuple[str, str], browser: Browser) -> Iterator[Page]:
+    """Provide the page as it is when somebody comes."""
+    with opened(browser, service[0]) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def _looked_at(service: tuple[str, str], browser: Browser) -> Iterator[Page]:
+    with opened(browser, service[0]) as page:
+        yield page
+
+
+@pytest.fixture
+def looked_at(_looked_at: Page) -> Page:
+    """Provide the page for tests that send nothing. They share it: a browser works for seconds to lay it out."""
+    _looked_at.set_viewport_size({"width": 1280, "height": HEIGHT})
+    _looked_at.evaluate("scrollTo(0, 0)")
+    return _looked_at
 
 
 def authorise(page: Page, key: str) -> None:
@@ -132,6 +155,12 @@ def authorise(page: Page, key: str) -> None:
     page.locator(".modal-ux-header button").click()
 
 
+def unfold_search(page: Page) -> None:
+    if not page.locator(f"{SEARCH} button.execute").is_visible():
+        page.locator(f"{SEARCH} .opblock-summary-control").click()
+    expect(page.locator(f"{SEARCH} .headers .header-col").first).to_be_visible()
+
+
 def send(page: Page, operation: str) -> None:
     block = page.locator(f"#operations-{operation}")
     block.locator(".opblock-summary-control").click()
@@ -140,11 +169,11 @@ def send(page: Page, operation: str) -> None:
 
 @pytest.mark.emulator
 class TestInABrowser:
-    def test_shows_every_operation(self, page: Page) -> None:
-        expect(page.locator(".opblock")).to_have_count(len(ROUTES))
-        expect(page.locator(".info .title")).to_contain_text("Personas")
+    def test_shows_every_operation(self, looked_at: Page) -> None:
+        expect(looked_at.locator(".opblock")).to_have_count(len(ROUTES))
+        expect(looked_at.locator(".info .title")).to_contain_text("Personas")
         for name, operation in ROUTES.items():
-            block = page.locator(f"[id^='operations-'][id$='-{name}']")
+            block = looked_at.locator(f"[id^='operations-'][id$='-{name}']")
             expect(block.locator(".opblock-summary-description")).to_have_text(operation.summary)
 
     def test_says_how_to_get_a_key(self, page: Page) -> None:
@@ -202,30 +231,31 @@ class TestInABrowser:
         assert received.value.request.headers["x-api-key"] == service[1]
         assert "authorization" not in received.value.request.headers
 
-    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
-    def test_fits_the_width_of_the_screen(self, page: Page) -> None:
-        page.locator(f"{SEARCH} .opblock-summary-control").click()
-        expect(page.locator(f"{SEARCH} button.execute")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_fits_the_width_of_the_screen(self, looked_at: Page, width: int) -> None:
+        looked_at.set_viewport_size({"width": width, "height": HEIGHT})
+        unfold_search(looked_at)
+        assert looked_at.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
-    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
-    def test_asks_for_the_key_on_the_first_screen(self, page: Page) -> None:
-        expect(page.locator(".scheme-container button.authorize")).to_be_in_viewport(ratio=1)
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_asks_for_the_key_on_the_first_screen(self, looked_at: Page, width: int) -> None:
+        looked_at.set_viewport_size({"width": width, "height": HEIGHT})
+        expect(looked_at.locator(".scheme-container button.authorize")).to_be_in_viewport(ratio=1)
 
-    @pytest.mark.parametrize("page", [390, 1280], indirect=True)
-    def test_no_button_covers_what_was_answered(self, page: Page, service: tuple[str, str]) -> None:
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_no_button_covers_what_was_answered(self, page: Page, service: tuple[str, str], width: int) -> None:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         authorise(page, service[1])
-        send(page, "Service-docs")
+        send(page, "Find-search")
         expect(page.locator(".live-responses-table .highlight-code")).to_be_visible()
         assert page.evaluate(COVERED) == []
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_names_of_headers_and_examples_can_be_read(self, page: Page, scheme: Literal["light", "dark"]) -> None:
-        page.emulate_media(color_scheme=scheme)
-        page.locator(f"{SEARCH} .opblock-summary-control").click()
-        expect(page.locator(f"{SEARCH} .headers .header-col").first).to_be_visible()
+    def test_names_of_headers_and_examples_can_be_read(self, looked_at: Page, scheme: Literal["light", "dark"]) -> None:
+        looked_at.emulate_media(color_scheme=scheme)
+        unfold_search(looked_at)
         for selector in (".headers .header-col", ".examples-select__section-label"):
-            assert min(page.locator(f"{SEARCH} {selector}").evaluate_all(CONTRASTS)) > READABLE, selector
+            assert min(looked_at.locator(f"{SEARCH} {selector}").evaluate_all(CONTRASTS)) > READABLE, selector
 
     def test_deletes_the_persona_of_the_example(self, page: Page, service: tuple[str, str]) -> None:
         # The last test of the class: others count on every persona of the demo.
