@@ -12,19 +12,36 @@ from collections.abc import Sequence
 from itertools import batched
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 
 from personas.contract.search import SearchPersonaResponse
+from personas_tools.cli import main
 from personas_tools.http_api import Api
 from support.hazards import LIBRARY, personas
-from support.server import ROOT, new_group, serving
+from support.server import ROOT, serving
 
 ROWS: Final = 10_000
 HOSTILE: Final = 5_000
 PAGE: Final = 100
 
 pytestmark = [pytest.mark.emulator, pytest.mark.large]
+
+
+def new_group(folder: Path, library: str) -> str:
+    """Load a library into a group of its own, beside the demo's; the API key of its one superadmin."""
+    group, options = str(uuid4()), ("--folder", str(folder))
+
+    def run(*arguments: str, stdin: str | None = None) -> str:
+        result = CliRunner().invoke(main, [*arguments, "--group", group, *options], input=stdin)
+        assert result.exit_code == 0, result.output
+        return result.stdout.strip()
+
+    run("library", "load", "-", stdin=library)
+    profile = run("profile", "put", "--name", "Root", "--role", "superadmin")
+    return run("key", "issue", "--profile", profile)
 
 
 def importing(file: Path, port: int, key: str) -> subprocess.Popen[str]:

@@ -9,14 +9,12 @@ import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
-
-import pytest
-from click.testing import CliRunner
+from typing import TYPE_CHECKING, Any
 
 from personas.contract.registry import ROUTES
-from personas_tools.cli import main
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +47,7 @@ def demo_key(folder: Path, role: str) -> str:
     return key
 
 
-def demo_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def demo_service(tmp_path_factory: "pytest.TempPathFactory") -> Iterator[tuple[str, str]]:
     """Run a service with the demo in it, as a fixture does: its address, and the key of its superadmin."""
     folder = tmp_path_factory.mktemp("service")
     with serving(folder) as (_, port):
@@ -79,17 +77,3 @@ class Session:
         answer = json.loads(gzip.decompress(content) if response.headers["Content-Encoding"] == "gzip" else content)
         assert isinstance(answer, dict)
         return response.status, answer
-
-
-def new_group(folder: Path, library: str) -> str:
-    """Load a library into a group of its own, beside the demo's; the API key of its one superadmin."""
-    group, options = str(uuid4()), ("--folder", str(folder))
-
-    def run(*arguments: str, stdin: str | None = None) -> str:
-        result = CliRunner().invoke(main, [*arguments, "--group", group, *options], input=stdin)
-        assert result.exit_code == 0, result.output
-        return result.stdout.strip()
-
-    run("library", "load", "-", stdin=library)
-    profile = run("profile", "put", "--name", "Root", "--role", "superadmin")
-    return run("key", "issue", "--profile", profile)
