@@ -173,6 +173,26 @@ class TestRefreshes:
         # Then it is found beside the others.
         assert found(env, "tale") == ["Tale A.", "Tale B."]
 
+    def test_after_a_refresh_no_more_is_read_than_since_the_one_before(
+        self, env: Environment, writer: Environment, clock: Clock
+    ) -> None:
+        # Given a view that has learnt of a refresh
+        ada = writer.save(description="Tale 0.")
+        writer.refresh()
+        found(env, "tale")
+        for number in (1, 2):
+            learnt_at = clock.moment
+            clock.moment += LOOK_BACK * 4
+            writer.change(ada, description=f"Tale {number}.")
+            writer.refresh()
+            # When it learns of the next one
+            with env.stepping(Steps()) as steps:
+                found(env, "tale")
+            # Then it looks back a little further than to that
+            since, _ = keys.range_of(keys.PERSONA_CHANGES, learnt_at - LOOK_BACK)
+            queries = [str(each.params) for each in steps.requests if each.operation == "Query"]
+            assert sum(since in each for each in queries) == 1
+
     def test_what_a_slow_clock_hid_is_found_after_the_next_refresh(
         self, env: Environment, writer: Environment, clock: Clock, world: World
     ) -> None:

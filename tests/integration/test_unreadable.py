@@ -383,6 +383,16 @@ class TestCatalogue:
             assert counted(capsys) > 0
             assert entry_id(entries, name) not in offered(reader) or entries == "flags"
 
+    def test_an_entry_is_logged_by_its_key_and_its_fault(
+        self, env: Environment, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        plum = keys.resource(GROUP, "colors", PLUM)
+        tamper(world, plum, drop("hex_code", "row"))
+        env.search()
+        (line,) = [record for record in caplog.records if record.getMessage() == "an item cannot be read"]
+        logged = line.__dict__["key"], line.__dict__["reason"]
+        assert logged == (f"{plum.pk} {plum.sk}", "hex_code is not what it must be")
+
     @pytest.mark.parametrize(
         "act",
         [
@@ -432,7 +442,7 @@ class TestGroupRecord:
             stopped |= {"refresh"}
         assert cold == {each: 409 if each in stopped else 200 for each in cold}
         # And a warm one still has the secret
-        assert {env.call(each, {"name": "Anew"}).status for each in ("draft", "get")} == {200}
+        assert {env.call(each, {"name": "Anew"}).status for each in ("get", "draft")} == {200}
 
     @pytest.mark.parametrize("kind", WITHOUT_SECRET)
     def test_of_a_bulk_call_the_items_without_texts_are_saved(self, env: Environment, world: World, kind: str) -> None:

@@ -277,6 +277,22 @@ class TestTheWindow:
         reader.read([])
         assert reader.seen()["1"] == 1
 
+    def test_a_clock_that_is_set_back_during_a_read_does_not_move_the_mark_ahead(self) -> None:
+        # Given a reader whose clock is an hour fast until it is corrected, while it reads
+        class Corrected(Reader):
+            def changes(self, partition: str, prefix: str, since: datetime | None, seq_of: SeqOf) -> Iterator[Change]:
+                yield from super().changes(partition, prefix, since, seq_of)
+                self._skew = timedelta(0)
+
+        feed = Feed()
+        reader = Corrected(feed, timedelta(hours=1))
+        reader.read([])
+        # When somebody writes then
+        feed.commit(Commit(0, timedelta(0), timedelta(0), deletes=False))
+        reader.read([])
+        # Then the reader sees it
+        assert reader.seen() == {"0": 1}
+
     def test_a_read_that_failed_does_not_move_the_mark(self, warm: tuple[Feed, Reader]) -> None:
         feed, reader = warm
         feed.commit(Commit(0, timedelta(0), timedelta(0), deletes=False))
