@@ -47,12 +47,19 @@ def exports_may_be_bounded(deployed: Deployed) -> Iterator[str]:
         expected = bound if name == "ExportFunction" else None
         if function.get("ReservedConcurrentExecutions") != expected:
             yield f"{name} has another bound of its concurrency than it is to have"
-    given = {"Fn::Not": [{"Fn::Equals": [{"Ref": "ExportConcurrency"}, ""]}]}
-    if mapping(deployed.document.get("Conditions", {})).get("HasExportConcurrency") != given:
-        yield "HasExportConcurrency is not: ExportConcurrency is given"
     parameters = mapping(deployed.document.get("Parameters", {}))
     if mapping(parameters.get("ExportConcurrency", {})).get("Default") != "":
         yield "ExportConcurrency is not empty by default"
+
+
+def conditions_tell_whether_something_is_given(deployed: Deployed) -> Iterator[str]:
+    """Check that a condition on one parameter holds unless that is empty, or 0."""
+    for name, node in mapping(deployed.document.get("Conditions", {})).items():
+        match list(references(node)):
+            case [parameter]:
+                held = {value for value in ("", "0", "given") if _holds(node, {parameter: value})}
+                if held not in ({"", "given"}, {"0", "given"}):
+                    yield f"{name} is not: {parameter} is given"
 
 
 def everything_invokes_the_alias(deployed: Deployed) -> Iterator[str]:
@@ -131,9 +138,6 @@ def the_bill_is_told(deployed: Deployed) -> Iterator[str]:
     """Check that a budget exists if it is given, and that somebody is told before and after it is used up."""
     if not list(refusals(deployed, {"MonthlyBudget": "50"})):
         yield "a budget that nobody is told of is accepted"
-    given = {"Fn::Not": [{"Fn::Equals": [{"Ref": "MonthlyBudget"}, "0"]}]}
-    if mapping(deployed.document.get("Conditions", {})).get("HasBudget") != given:
-        yield "HasBudget is not: MonthlyBudget is given"
     for name, resource in deployed.resources.items():
         if resource["Type"] != "AWS::Budgets::Budget":
             continue
@@ -180,8 +184,8 @@ def _holds(node: Node, values: Mapping[str, str]) -> bool:
     raise TemplateError(f"a rule says {node}")
 
 
-def _value(node: Node, values: Mapping[str, str]) -> Node:
-    return values[str(node["Ref"])] if isinstance(node, dict) else node
+def _value(node: Node, values: Mapping[str, str]) -> str:
+    return values[str(node["Ref"])] if isinstance(node, dict) else str(node)
 
 
 def _takes_many(schema: dict[str, object]) -> bool:
@@ -193,6 +197,7 @@ def _takes_many(schema: dict[str, object]) -> bool:
 CHECKS: Final[tuple[Check, ...]] = (
     long_calls_have_throttles_of_their_own,
     exports_may_be_bounded,
+    conditions_tell_whether_something_is_given,
     everything_invokes_the_alias,
     new_versions_are_guarded,
     nothing_depends_on_itself,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from personas_tools.template import Function, Statement
 
@@ -55,18 +55,36 @@ class Asked:
     prefix: str | None = None
 
 
+class Permission(NamedTuple):
+    """A part of a statement: one of its actions, for one of the patterns of its partition keys, if it has any."""
+
+    function: str
+    sid: str
+    action: str
+    pattern: str
+
+
+def permissions(function: Function) -> Iterator[Permission]:
+    """Yield all that a function may do."""
+    for statement in function.statements:
+        for action in statement.actions:
+            for pattern in statement.leading_keys or ("",):
+                yield Permission(function.logical_id, statement.sid, action, pattern)
+
+
 @dataclass
 class Guard:
     """A guard that refuses calls that a function's policies do not allow, by failing the test.
 
     It sees the calls of the clients that it is ``watching``. ``names`` are physical names by logical id,
-    ``partition_keys`` attributes by the physical name of their table. Of S3 it knows objects and the listing of a
-    bucket, of SQS and EventBridge the sending.
+    ``partition_keys`` attributes by the physical name of their table; ``used`` is all that it has let through. Of S3 it
+    knows objects and the listing of a bucket, of SQS and EventBridge the sending.
     """
 
     functions: Mapping[str, Function]
     names: Mapping[str, str]
     partition_keys: Mapping[str, str]
+    used: set[Permission] = field(default_factory=set)
     _acting: Function | None = None
     _refused: list[Asked] = field(default_factory=list)
 
@@ -105,9 +123,16 @@ class Guard:
         if acting is None:
             return
         for asked in self._asked(model.name, params):
-            if not any(self._allows(statement, asked) for statement in acting.statements):
+            allowing = [statement for statement in acting.statements if self._allows(statement, asked)]
+            if not allowing:
                 self._refused.append(asked)
                 raise PermissionError(f"template.yaml does not allow {acting.logical_id}: {asked}")
+            self.used |= {
+                Permission(acting.logical_id, statement.sid, asked.action, pattern)
+                for statement in allowing
+                for pattern in statement.leading_keys or ("",)
+                if not pattern or any(fnmatchcase(key, pattern) for key in asked.leading_keys)
+            }
 
     def _allows(self, statement: Statement, asked: Asked) -> bool:
         logical_id, slash, rest = statement.resource.partition("/")

@@ -60,18 +60,36 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.no_statement_is_a_wildcard,
         "GetFunctionRole.Views names the resource *",
     ),
-    "an action more than is listed": Mutation(
-        "Action: [s3:GetObject]",
-        "Action: [s3:GetObject, s3:DeleteObject]",
-        template_checks.roles_allow_exactly_what_is_listed,
-        "GetFunctionRole allows ('Bucket/views/*', 's3:DeleteObject s3:GetObject'",
-    ),
     "a statement without its condition": Mutation(
         "              Condition:\n                ForAllValues:StringLike:"
         ' { "dynamodb:LeadingKeys": ["key#*", "profile#*"] }\n',
         "",
-        template_checks.roles_allow_exactly_what_is_listed,
-        "GetFunctionRole allows ('PersonasTable', 'BatchGetItem', ())",
+        template_checks.no_statement_is_a_wildcard,
+        "GetFunctionRole.Identity is about items of every kind",
+    ),
+    "a statement about every partition": Mutation(
+        '"dynamodb:LeadingKeys": ["key#*", "profile#*"]',
+        '"dynamodb:LeadingKeys": ["*"]',
+        template_checks.no_statement_is_a_wildcard,
+        "GetFunctionRole.Identity is about items of every kind",
+    ),
+    "a listing of the whole bucket": Mutation(
+        '              Condition:\n                StringLikeIfExists: { "s3:prefix": ["views/*"] }\n',
+        "",
+        template_checks.no_statement_is_a_wildcard,
+        "GetFunctionRole.Listing is about items of every kind",
+    ),
+    "a role that may do what is written elsewhere": Mutation(
+        "      Policies:\n",
+        "      Policies:\n        - arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\n",
+        template_checks.roles_are_their_functions_own,
+        "GetFunctionRole has the policy arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+    ),
+    "a condition that is turned round": Mutation(
+        'HasNoticeTopic: !Not [!Equals [!Ref NoticeTopicArn, ""]]',
+        'HasNoticeTopic: !Equals [!Ref NoticeTopicArn, ""]',
+        deployment_checks.conditions_tell_whether_something_is_given,
+        "HasNoticeTopic is not: NoticeTopicArn is given",
     ),
     "no on-failure destination": Mutation(
         "        DestinationConfig:\n          OnFailure:\n            Type: SQS\n"
@@ -201,11 +219,11 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.alarms_look_at_what_exists,
         "AWS/Lambda ClaimedAccountConcurrency is not kept by FunctionName",
     ),
-    "bursts of wrong keys that nobody sees": Mutation(
-        "MetricName: Unauthenticated",
-        "MetricName: Conflicts",
-        template_checks.everything_is_watched,
-        "no alarm looks at Personas Unauthenticated",
+    "wrong keys that no dashboard shows": Mutation(
+        '["Personas", "Unauthenticated", ',
+        '["Personas", "Conflicts", ',
+        template_checks.dashboards_show_what_alarms_look_at,
+        "no dashboard shows what AuthenticationFailuresAlarm looks at",
     ),
     "a budget that nobody is told of": Mutation(
         "Subscribers: [{ SubscriptionType: SNS, Address: !Ref NoticeTopicArn }]",
@@ -273,17 +291,10 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         template_checks.functions_and_folders,
         "functions/search/ has no function",
     ),
-    "a bucket without a public-access block": Mutation(
-        "      PublicAccessBlockConfiguration:\n        BlockPublicAcls: true\n        BlockPublicPolicy: true\n"
-        "        IgnorePublicAcls: true\n        RestrictPublicBuckets: true\n",
-        "",
-        template_checks.the_bucket_is_closed,
-        "Bucket: BlockPublicAcls is not on",
-    ),
     "a bucket that speaks without TLS": Mutation(
         'aws:SecureTransport: "false"',
         'aws:SecureTransport: "true"',
-        template_checks.the_bucket_is_closed,
+        template_checks.the_bucket_speaks_tls_and_keeps_what_is_needed,
         "Bucket may be spoken to without TLS",
     ),
     "a schedule with a fixed name": Mutation(
@@ -321,12 +332,6 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         "",
         template_checks.functions_run_alike,
         "GetFunction gets another SDK whenever AWS has one",
-    ),
-    "a function without a time limit": Mutation(
-        "      Timeout: 29\n",
-        "",
-        template_checks.functions_run_alike,
-        "GetFunction has no Timeout",
     ),
     "a long call without a throttle": Mutation(
         "        POST /api/v5/artifacts/personas/export: { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 }\n",
@@ -390,12 +395,6 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
         deployment_checks.nothing_depends_on_itself,
         "in a circle: ",
         by_code_deploy=True,
-    ),
-    "a reference to nothing": Mutation(
-        "    Value: !Ref AccessLogs\n",
-        "    Value: !Ref Logs\n",
-        template_checks.every_reference_leads_somewhere,
-        "Logs is referred to and does not exist",
     ),
 }
 
