@@ -10,6 +10,8 @@ import pytest
 from personas.domain.folding import fold
 from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.profile import Profile
+from personas.runtime import FEED_WINDOW
+from personas.store import keys
 from personas_tools.library_store import Entry, ResourceStore
 from support.aws import forget
 from support.environments import Environment, Steps, refusing
@@ -713,6 +715,20 @@ class TestFresh:
         # Then it finds both
         assert reader.found() == ["Ada"]
         assert "Grey" in options(reader.search(), "color")
+
+    def test_no_more_of_the_feed_is_read_than_since_the_search_before(self, world: World) -> None:
+        # Given an environment that has searched an hour ago, and an hour before that
+        now = Clock()
+        reader = Environment(world, now)
+        for _ in range(3):
+            reader.search()
+            searched_at, now.moment = now.moment, now.moment + timedelta(hours=1)
+        # When it searches again
+        with reader.stepping(Steps()) as steps:
+            reader.search()
+        # Then it reads by the window from the last search on
+        since, _ = keys.range_of(keys.PERSONA_CHANGES, searched_at - FEED_WINDOW)
+        assert sum(since in str(each.params) for each in steps.requests) == 1
 
     def test_a_few_changes_are_read_however_little_time_is_left(self, env: Environment) -> None:
         env.save(name="Ada")
