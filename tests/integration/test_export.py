@@ -87,9 +87,9 @@ def house(env: Environment) -> dict[str, str]:
 
 def rewritten(env: Environment, ids: Mapping[str, str]) -> None:
     """Make changes of every kind."""
-    env.change(ids["Cleo"], name="Ada Cleo", departments=["Care"])
-    env.change(ids["Ada"], instructions="Be new.", parameter_fields=["Angry", "Formal"])
-    env.change(ids["Gil"], departments=["Legal"])
+    env.update(ids["Cleo"], name="Ada Cleo", departments=["Care"])
+    env.update(ids["Ada"], instructions="Be new.", parameter_fields=["Angry", "Formal"])
+    env.update(ids["Gil"], departments=["Legal"])
     env.delete(ids["Eve"])
     env.save(name="Hal", description="ADA's brother", departments=["Care"], parameter_fields=["Formal"])
 
@@ -112,7 +112,7 @@ def written_since(env: Environment) -> None:
 def refreshed_twice(env: Environment) -> None:
     ids = house(env)
     env.refresh()
-    env.change(ids["Bea"], name="Ada Bea")
+    env.update(ids["Bea"], name="Ada Bea")
     env.refresh()
     rewritten(env, ids)
 
@@ -273,7 +273,7 @@ class TestSource:
     def test_only_what_was_written_since_is_read_from_the_table(self, env: Environment) -> None:
         ids = house(env)
         env.refresh()
-        env.change(ids["Cleo"], name="Cleopatra")
+        env.update(ids["Cleo"], name="Cleopatra")
         with env.stepping(Steps()) as steps:
             assert "Cleopatra" in names(env)
         (request,) = from_table(steps)
@@ -367,13 +367,13 @@ class TestRaces:
         return exporting
 
     def test_a_persona_that_still_matches_is_there_as_it_is_now(self, changed: Any) -> None:
-        assert changed(lambda each: self.other.change(each, name="Ada II")) == ["Ada II"]
+        assert changed(lambda each: self.other.update(each, name="Ada II")) == ["Ada II"]
 
     def test_one_that_no_longer_matches_is_left_out(self, changed: Any) -> None:
-        assert changed(lambda each: self.other.change(each, name="Bea")) == []
+        assert changed(lambda each: self.other.update(each, name="Bea")) == []
 
     def test_one_that_may_no_longer_be_seen_is_left_out(self, changed: Any) -> None:
-        assert changed(lambda each: self.other.change(each, departments=["Sales"])) == []
+        assert changed(lambda each: self.other.update(each, departments=["Sales"])) == []
 
     def test_one_that_is_deleted_is_left_out(self, changed: Any) -> None:
         assert changed(self.other.delete) == []

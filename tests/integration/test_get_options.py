@@ -233,7 +233,7 @@ def test_a_warm_get_takes_one_request_and_a_new_pointer_one_more(env: Environmen
 def test_a_changed_text_is_offered_and_that_of_a_deleted_persona_is_not(env: Environment) -> None:
     persona_id = env.save(name="Ada")
     env.refresh()
-    env.change(persona_id, name="Bea")
+    env.update(persona_id, name="Bea")
     env.refresh()
     assert options(get(env), "names") == ["Bea"]
     env.delete(persona_id)

@@ -111,7 +111,7 @@ class TestRefreshing:
         ids = filled(env, *map(str, range(20)))
         clock.passes(minutes=20)
         env.save(name="new")
-        env.change(ids["3"], name="changed", instructions="Be new.")
+        env.update(ids["3"], name="changed", instructions="Be new.")
         env.delete(ids["4"])
         clock.passes(minutes=1)
 
@@ -131,7 +131,7 @@ class TestRefreshing:
 
     def test_of_a_small_group_only_the_uses_of_the_changed_are_counted(self, env: Environment) -> None:
         ids = filled(env, "Ada", "Bob")
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         with patch.object(SetCounts, "of", side_effect=AssertionError):
             assert env.refresh() == ALL
 
@@ -143,7 +143,7 @@ class TestRefreshing:
         monkeypatch.setattr(text_usage, "LATE_BYTES_SHARE", 1)
         ids = filled(env, "Ada", "Bob")
         # When one persona has changed
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         env.refresh()
         # Then the texts view is of the format for that
         version = views.contents(views.pointer(TEXTS_VIEW))[12:14]
@@ -160,7 +160,7 @@ class TestRefreshing:
             if number % 3 == 0:
                 env.delete(ids[str(number)])
             else:
-                env.change(ids[str(number)], name=f"changed {number}")
+                env.update(ids[str(number)], name=f"changed {number}")
             assert changed(env) == BOTH
             views.agree()
             assert views.objects() == views.needed()
@@ -189,13 +189,13 @@ class TestRefreshing:
         texts, offered = views.key(TEXTS_VIEW), views.key(MOST_USED_VIEW)
         # When no text of a persona changes
         for another in ("Plum", "Teal"):
-            env.change(persona_id, color=another)
+            env.update(persona_id, color=another)
         # Then the view of texts is that of before, and only the personas are told
         told = env.call("refresh").body
         assert (told["refreshed_views"], told["invalidated_tags"]) == (BOTH, ["personas"])
         assert (views.key(TEXTS_VIEW), views.key(MOST_USED_VIEW)) == (texts, offered)
         # When one does, then both are told
-        env.change(persona_id, name="Bea")
+        env.update(persona_id, name="Bea")
         told = env.call("refresh").body
         assert (told["refreshed_views"], told["invalidated_tags"]) == (ALL, ["personas", "library"])
 
@@ -316,7 +316,7 @@ class TestSpoilt:
         ids = filled(env, "Ada", "Bob")
         (segment,) = views.manifest.segments
         _damaged(views, segment.key)
-        env.change(ids["Ada"], name="Eve")
+        env.update(ids["Ada"], name="Eve")
 
         assert changed(env) == BOTH
         views.agree()
@@ -425,7 +425,7 @@ class TestMarks:
         persona_id = env.save()
         assert views.marked
         for write in (
-            lambda other: other.change(persona_id, name="Bob"),
+            lambda other: other.update(persona_id, name="Bob"),
             lambda other: other.call("duplicate", {"persona_id": persona_id}),
             lambda other: other.delete(persona_id),
         ):
@@ -458,7 +458,7 @@ class TestMarks:
             clock.passes(seconds=10)
 
         with env.stepping(Steps.interrupted(0, be_slow, lambda request: request.operation == "UpdateItem")):
-            env.change(persona_id, description="Written late.")
+            env.update(persona_id, description="Written late.")
 
         # Then the schedule knows that the group has changed
         assert views.marked
@@ -473,7 +473,7 @@ class TestMarks:
 
         def mark_meanwhile() -> None:
             clock.passes(seconds=19)
-            other.change(persona_id, description="This goes by the later mark.")
+            other.update(persona_id, description="This goes by the later mark.")
 
         with throttled.stepping(Steps.interrupted(0, mark_meanwhile, lambda request: "due" in str(request.params))):
             throttled.save(name="Bob")
@@ -555,7 +555,7 @@ class TestMarks:
 
         for number in range(100):
             clock.passes(minutes=20)
-            env.change(env_first(views), description=f"Before {number}.")
+            env.update(env_first(views), description=f"Before {number}.")
             clock.passes(minutes=20)
             writer = Environment(world, clock)
 
@@ -589,7 +589,7 @@ class TestMarks:
 
     def test_nor_does_an_object_that_cannot_be_tagged(self, env: Environment, views: Views) -> None:
         ids = filled(env, "Ada", "Bob")
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
 
         def refuse(_number: int, request: Request) -> None:
             if request.operation == "PutObjectTagging":
@@ -627,7 +627,7 @@ def changing(env: Environment, clock: Clock) -> Callable[[], None]:
         else:
             env.delete(made.pop(0)) if len(made) > 2 else made.append(env.save(name=f"more {number}"))
         clock.passes(minutes=1)
-        env.change(made[-1], name=f"changed {number}", departments=["Care"])
+        env.update(made[-1], name=f"changed {number}", departments=["Care"])
         clock.passes(minutes=4)
 
     return change
@@ -718,7 +718,7 @@ class TestTwoAtOnce:
         """The loader knows the group's record from before the refresh."""
         ids = filled(env, "Ada")
         stored = stored_catalogue(world.table, GROUP)
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         clock.passes(minutes=5)
         env.refresh()
         pointers = views.record.row["snapshots"]
@@ -762,7 +762,7 @@ class TestCutOff:
             if rebuilding:
                 clock.passes(days=8)
                 views.expire()
-                env.change(env_first(views), description=f"Once more {number}.")
+                env.update(env_first(views), description=f"Once more {number}.")
             dying = Environment(world, clock)
             ended = False
             with dying.stepping(Steps.ending(number, writes)) as steps:
@@ -840,7 +840,7 @@ class TestClocks:
             # Others write the same again, with an earlier time.
             persona_id = next(each for each, row in views.table_rows().items() if row["n"] == f"fast {number}")
             clock.passes(seconds=1)
-            env.change(persona_id, name=f"right {number}")
+            env.update(persona_id, name=f"right {number}")
             names = names - {f"fast {number}"} | {f"right {number}"}
             assert set(warm.found()) == set(Environment(world, clock).found()) == names
             if number % 2:
@@ -861,7 +861,7 @@ class TestClocks:
         warm.found()
         clock.passes(minutes=1)
         slow.save(name="slow")
-        slow.change(ids["Ada"], name="Ann")
+        slow.update(ids["Ada"], name="Ann")
         slow.delete(ids["Bob"])
         names = ["Ann", "Eve", "slow"]
         # A cold one looks back from the snapshot, a warm one only as far as the window reaches.
@@ -883,7 +883,7 @@ class TestClocks:
         names = {"Ada"}
         for number in range(100):
             clock.passes(minutes=20)
-            env.change(ids["Ada"], description=f"{number}.")
+            env.update(ids["Ada"], description=f"{number}.")
             clock.passes(minutes=1)
             warm.found()
 
@@ -909,7 +909,7 @@ class TestClocks:
         warm = Environment(world, clock)
         warm.found()
         clock.passes(minutes=5)
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         env.delete(ids["Bob"])
         clock.passes(minutes=20)
         env.refresh()
@@ -975,7 +975,7 @@ class TestLog:
     ) -> None:
         ids = filled(env, "Ada")
         search = views.key(SEARCH_VIEW)
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         with env.stepping(self.refusing("PutObjectTagging")):
             env.refresh()
         assert ("an object stays behind", GROUP, search, None) in warned()
@@ -1017,7 +1017,7 @@ class TestLog:
         ids = filled(env, "Ada")
         key = views.manifest.segments[0].key
         _damaged(views, key)
-        env.change(ids["Ada"], name="Ann")
+        env.update(ids["Ada"], name="Ann")
         env.refresh()
         reason = f"the checksum of a block of {key} is not that of its contents"
         assert warned() == [("a view cannot be used", GROUP, None, reason)]

@@ -659,7 +659,7 @@ class TestFresh:
         assert found() == ["Ada", "Old"]
         assert found(search="nurse", filter_department_ids=[CARE]) == ["Ada"]
 
-        env.change(persona_id, name="Zoe", description=None, departments=["Sales"], color="Plum")
+        env.update(persona_id, name="Zoe", description=None, departments=["Sales"], color="Plum")
         between()
         assert found() == ["Old", "Zoe"]
         assert found(search="nurse") == found(filter_department_ids=[CARE]) == []

@@ -55,7 +55,7 @@ def begin(world: World, clock: Clock) -> Begun:
     older = {view: views.pointer(view) for view in VIEWS}
     clock.moment += timedelta(hours=2)
     env.save(name="Bob", description="About Bob.")
-    env.save(who="stranger", name="Olga", description="About Olga.")
+    env.save("stranger", name="Olga", description="About Olga.")
     clock.moment += 2 * LOOK_BACK  # further than the feed is read behind the watermark of a snapshot
     env.refresh()
     assert env.call("refresh", who="stranger").status == 200

@@ -86,7 +86,7 @@ class TestTheLastWrite:
             assert found(env, "old") == ["Old tale.", "Old way."]
         # When personas are created, changed, deleted and created again by others,
         writer.save(description="Fresh tale.", instructions="Fresh way.")
-        writer.change(ada, description="Changed tale.", instructions="Changed way.")
+        writer.update(ada, description="Changed tale.", instructions="Changed way.")
         writer.delete(bea)
         # then each is found by what it has now.
         assert found(env, "fresh") == ["Fresh tale.", "Fresh way."]
@@ -107,7 +107,7 @@ class TestTheLastWrite:
         persona_id = writer.save(description="A fresh secret.", instructions="Keep it secret.", departments=["Care"])
         assert finders(env, "secret") == ["root", "admin", "coach", "learner"]
 
-        writer.change(persona_id, departments=["Sales"])
+        writer.update(persona_id, departments=["Sales"])
         assert finders(env, "secret") == ["root", "admin", "seller"]
 
     def test_uses_of_before_and_after_the_refresh_count_together(self, env: Environment, writer: Environment) -> None:
@@ -150,7 +150,7 @@ class TestRefreshes:
         writer.refresh()
         assert found(env, "tale") == ["Tale 0."]
         for number in range(1, 4):
-            writer.change(ada, description=f"Tale {number}.")
+            writer.update(ada, description=f"Tale {number}.")
             clock.moment += FEED_WINDOW * 2
             writer.refresh()
             clock.moment += LOOK_BACK * 2
@@ -165,7 +165,7 @@ class TestRefreshes:
         texts = Views(world).key(TEXTS_VIEW)
         clock.moment += LOOK_BACK * 2
         for color in ("Plum", "Teal"):
-            writer.change(ada, color=color)
+            writer.update(ada, color=color)
         assert writer.refresh() == [SEARCH_VIEW, "personas_export"]
         assert Views(world).key(TEXTS_VIEW) == texts
         # When a text is written right after it
@@ -183,7 +183,7 @@ class TestRefreshes:
         for number in (1, 2):
             learnt_at = clock.moment
             clock.moment += LOOK_BACK * 4
-            writer.change(ada, description=f"Tale {number}.")
+            writer.update(ada, description=f"Tale {number}.")
             writer.refresh()
             # When it learns of the next one
             with env.stepping(Steps()) as steps:
@@ -321,7 +321,7 @@ class TestFaults:
     ) -> None:
         ada, _ = writer.save(description="Tale A."), writer.save(description="Tale B.")
         assert found(env, "tale") == ["Tale A.", "Tale B."]
-        writer.change(ada, description="Tale C.")
+        writer.update(ada, description="Tale C.")
         world.aws.dynamodb.update_item(
             TableName=world.table.name,
             Key={name: {"S": value} for name, value in keys.persona(GROUP, ada).attributes().items()},
@@ -340,10 +340,10 @@ class TestFaults:
             clock.moment += FEED_WINDOW * 2
 
             def write(number: int = number) -> None:
-                writer.change(ada, description=f"Tale {number + 1}.")
+                writer.update(ada, description=f"Tale {number + 1}.")
                 writer.save(description=f"New tale {number}.")
 
-            writer.change(ada, instructions=f"Way {number}.")
+            writer.update(ada, instructions=f"Way {number}.")
             with env.stepping(Steps.interrupted(number, write, of_the_table)) as steps:
                 found(env, "tale")
             if number >= steps.met:

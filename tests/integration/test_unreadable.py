@@ -548,7 +548,7 @@ class TestGroupRecord:
         env.save()
         env.refresh()
         tamper(world, keys.group(GROUP), put("text_clean_up", {"N": "0"}, "row"))
-        env.change(env.save(), description="Anew.")
+        env.update(env.save(), description="Anew.")
 
         # When its record breaks as soon as it points to the views, before the group's mark is taken away
         broken = Steps.interrupted(

@@ -24,7 +24,7 @@ from support.client import Answer, Context, Handler, event, load_handler
 from support.faults import Killed, is_write
 from support.iam import Guard
 from support.in_order import InOrder
-from support.world import NEEDED, result
+from support.world import Calls
 
 _running: Final[list[Services]] = []
 """The services of the environments that run now: the last one's is at work, and has interrupted the one before."""
@@ -134,7 +134,7 @@ class Callers(Protocol):
 
 
 @dataclass
-class Environment:
+class Environment(Calls):
     """An execution environment of every function, under the policies of each, by ``clock``."""
 
     world: Callers
@@ -172,44 +172,10 @@ class Environment:
             for each in events:
                 each.unregister("provide-client-params.*", unique_id="steps")
 
-    # ---- What tests do ---------------------------------------------------------------------------------------------
-
     def work(self, operation: str, act: Callable[[Services], object]) -> None:
         """Have a function do part of what it does."""
         with self.world.guard.acting_as(f"{operation.capitalize()}Function"):
             act(self.services)
-
-    def save(self, who: str = "root", **fields: object) -> str:
-        """Create a persona: what is needed, and ``fields`` instead or besides; its id."""
-        answer = self.call("create", {"personas": [{**NEEDED, **fields}]}, who=who)
-        assert answer.status == 200, answer.text
-        return str(result(answer)["persona_id"])
-
-    def change(self, persona_id: str, **fields: object) -> None:
-        """Update a persona."""
-        answer = self.call("update", {"personas": [{"persona_id": persona_id, **fields}]})
-        assert answer.status == 200, answer.text
-
-    def delete(self, *persona_ids: str) -> None:
-        """Delete personas."""
-        answer = self.call("delete", {"persona_ids": list(persona_ids)})
-        assert answer.status == 200, answer.text
-
-    def refresh(self) -> list[str]:
-        """Refresh the group; the views that changed."""
-        answer = self.call("refresh")
-        assert answer.status == 200, answer.text
-        return list(answer.body["refreshed_views"])
-
-    def search(self, *, who: str = "root", **body: object) -> dict[str, Any]:
-        """Search and return the answer's body."""
-        answer = self.call("search", body, who=who)
-        assert answer.status == 200, answer.text
-        return answer.body
-
-    def found(self, *, who: str = "root", **body: object) -> list[str]:
-        """Return the names that a search finds, in its order."""
-        return [persona["name"] for persona in self.search(who=who, page_size=100, **body)["personas"]]
 
 
 def shifted(clock: Callable[[], datetime], by: timedelta) -> Callable[[], datetime]:

@@ -4,6 +4,7 @@ The catalogue and the people are constants, so that a test can name what it expe
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
@@ -312,12 +313,57 @@ class Clock:
         patch.setattr("personas.clock.monotonic", lambda: self.running)
 
 
+class Calls(ABC):
+    """The calls that most tests make of a service, and that go well there."""
+
+    @abstractmethod
+    def call(self, operation: str, body: object = None, *, who: str = "root") -> Answer:
+        """Call an operation as one of ``PEOPLE``."""
+
+    def done(self, operation: str, body: object = None, *, who: str = "root") -> dict[str, Any]:
+        """Call an operation and return the answer's body."""
+        answer = self.call(operation, body, who=who)
+        assert answer.status == 200, answer.text
+        return answer.body
+
+    def save(self, who: str = "root", /, **fields: object) -> str:
+        """Create a persona: what is needed, and ``fields`` instead or besides; its id."""
+        given = {name: value for name, value in NEEDED.items() if not {name, f"{name}_id"} & fields.keys()}
+        (saved,) = self.done("create", {"personas": [{**given, **fields}]}, who=who)["results"]
+        return cast("str", saved["persona_id"])
+
+    def draft(self, who: str = "root", /, **fields: object) -> str:
+        """Begin a draft; its id."""
+        return cast("str", self.done("draft", fields, who=who)["draft_id"])
+
+    def update(self, persona_id: str, who: str = "root", /, **fields: object) -> None:
+        """Update a persona."""
+        self.done("update", {"personas": [{"persona_id": persona_id, **fields}]}, who=who)
+
+    def delete(self, *persona_ids: str) -> None:
+        """Delete personas."""
+        self.done("delete", {"persona_ids": list(persona_ids)})
+
+    def refresh(self) -> list[str]:
+        """Refresh the group; the views that changed."""
+        return list(self.done("refresh")["refreshed_views"])
+
+    def search(self, *, who: str = "root", **body: object) -> dict[str, Any]:
+        """Search and return the answer's body."""
+        return self.done("search", body, who=who)
+
+    def found(self, *, who: str = "root", **body: object) -> list[str]:
+        """Return the names that a search finds, in its order."""
+        return [persona["name"] for persona in self.search(who=who, page_size=100, **body)["personas"]]
+
+
 @dataclass
-class World:
+class World(Calls):
     """The group, which ``load_group`` has loaded, its people, and AWS under them.
 
-    Every operation runs in an environment of its own that holds nothing from others, and may do what template.yaml
-    allows its function.
+    Every operation that it calls runs in an environment of its own that holds nothing from others, and may do what
+    template.yaml allows its function. Of environments that stay warm, a test makes as many as it needs, around this one
+    world: `support.environments`.
     """
 
     aws: Aws
@@ -391,30 +437,9 @@ class World:
         """Return a client with no credentials but those in ``headers``."""
         return Client({}, self._handlers).with_headers(**headers)
 
-    # ---- What they save ----------------------------------------------------------------------------------------------
-
-    def save(self, who: str = "root", /, **fields: object) -> str:
-        """Create a persona through the API: what is needed, and ``fields`` instead or besides; its id."""
-        given = {name: value for name, value in NEEDED.items() if not {name, f"{name}_id"} & fields.keys()}
-        answer = self.client(who).call("create", {"personas": [{**given, **fields}]})
-        assert answer.status == 200, answer.text
-        return cast("str", result(answer)["persona_id"])
-
-    def draft(self, who: str = "root", /, **fields: object) -> str:
-        """Begin a draft through the API; its id."""
-        answer = self.client(who).call("draft", fields)
-        assert answer.status == 200, answer.text
-        return cast("str", answer.body["draft_id"])
-
-    def update(self, persona_id: str, who: str = "root", /, **fields: object) -> None:
-        """Update a persona through the API."""
-        answer = self.client(who).call("update", {"personas": [{"persona_id": persona_id, **fields}]})
-        assert answer.status == 200, answer.text
-
-    def delete(self, persona_id: str) -> None:
-        """Delete a persona through the API."""
-        answer = self.client().call("delete", {"persona_ids": [persona_id]})
-        assert answer.status == 200, answer.text
+    def call(self, operation: str, body: object = None, *, who: str = "root") -> Answer:
+        """Call an operation as one of ``PEOPLE``."""
+        return self.client(who).call(operation, body)
 
     # ---- What is stored ----------------------------------------------------------------------------------------------
 
