@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple
 from unittest.mock import patch
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -20,7 +20,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from personas.contract.problems import Problem
-from personas.domain.profile import Profile
 from personas.errors import Conflict, PersonasError
 from personas.operations.record_history import record_version
 from personas.runtime import CLOCK_SKEW, deadline, utc_now
@@ -33,7 +32,7 @@ from personas_tools.profile_store import ProfileWriter
 from support import background
 from support.aws import Aws
 from support.background import failed, messages
-from support.client import Answer, Client, Context
+from support.client import Answer, Context
 from support.clocks import powertools_off, set_machine_off
 from support.environments import shifted
 from support.exported import query
@@ -44,7 +43,7 @@ from support.misplaced import Misplaced, snapshots
 from support.stored import Backend, Base, Logical, leaks
 from support.streamed import Streamed
 from support.views import Views
-from support.warm import unguarded_world, warm_client
+from support.warm import Warm, unguarded_world, warm_client
 from support.world import (
     GROUP,
     NEEDED,
@@ -54,7 +53,6 @@ from support.world import (
     color,
     icon,
     load_once,
-    result,
     text_id,
 )
 
@@ -173,10 +171,7 @@ def _second_part(sent: Sent) -> bool:
 def _profile_put(lab: "Lab", base: Base) -> Answer:
     """Do the same as `personas profile put` for a profile that had Cy and gets Ada and Bea."""
     deadline().start(None)
-    person, table = PEOPLE["coach"], services().table
-    profile = Profile(
-        id=person.id, group_id=GROUP, name=person.name, role="admin", department_ids=frozenset(person.departments)
-    )
+    profile, table = PEOPLE["coach"].profile(role="admin"), services().table
 
     def put() -> dict[str, object]:
         GroupStore(table).mark(GROUP)
@@ -814,32 +809,36 @@ def hurry(patching: pytest.MonkeyPatch) -> None:
     patching.setattr("personas.operations.refresh.PATIENCE", timedelta())
 
 
+NOT_IN_VIEWS: Final = "Not in the views yet."
+
+
 def made(aws: Aws) -> Ground:
     """Lay the ground on empty tables; every case begins with a copy of it."""
     world = unguarded_world(aws)
     world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
     world.add("icons", "Star", icon("Star", "star"), OTHER_GROUP)
-    client, stranger = warm_client(world), warm_client(world, "stranger")
-    views = {group: Views(world, group) for group in GROUPS}
-    ids = {"ada": _saved(client, "Ada")}
-    for each in (client, stranger):
-        assert each.call("refresh").status == HTTPStatus.OK
+    warm, views = Warm(world), {group: Views(world, group) for group in GROUPS}
+
+    def refresh_all() -> None:
+        for who in GROUPS.values():
+            warm.done("refresh", who=who)
+
+    ids = {"ada": _saved(warm, "Ada")}
+    refresh_all()
     older = snapshots(views)
-    ids |= {name: _saved(client, name.capitalize()) for name in ("bea", "cy", "dee", "eli")}
-    _changed(client, ids["eli"])
-    ids["other"] = _saved(stranger, "Olga", voices=[])
+    ids |= {name: _saved(warm, name.capitalize()) for name in ("bea", "cy", "dee", "eli")}
+    warm.update(ids["eli"], description=NOT_IN_VIEWS)
+    ids["other"] = _saved(warm, "Olga", "stranger", voices=[])
     world.assign(ids["cy"], "coach")
-    answer = client.call("draft", {"name": "First", "description": "A draft.", "examples": ["So?"]})
-    assert answer.status == HTTPStatus.OK, answer.text
-    ids["draft"] = answer.body["draft_id"]
-    ids["renamed draft"] = _renamed_draft(client)
-    assert client.call("delete", {"persona_ids": [ids["dee"]]}).status == HTTPStatus.OK
-    for each in (client, stranger):
-        assert each.call("refresh").status == HTTPStatus.OK
+    ids["draft"] = warm.draft(name="First", description="A draft.", examples=["So?"])
+    ids["renamed draft"] = warm.draft(name="Zoe", description="Another.", examples=["And?"])
+    warm.done("draft", {"input_draft_id": ids["renamed draft"], "expected_version": 1, "name": "Zora"})
+    warm.delete(ids["dee"])
+    refresh_all()
     for of_group in views.values():
         of_group.expire()
     misplaced = Misplaced(snapshots(views), older)
-    ids["upload"] = client.call("export").body["upload_id"]
+    ids["upload"] = warm.done("export")["upload_id"]
     marks = [{name: {"S": value} for name, value in keys.mark(group).attributes().items()} for group in GROUPS]
     for mark in marks:
         aws.dynamodb.delete_item(TableName=world.table.name, Key=mark)
@@ -849,9 +848,9 @@ def made(aws: Aws) -> Ground:
     backend = Backend(aws)
     settled = Base(backend, backend.held(), ids)
     world.restart()
-    _changed(client, ids["cy"])
-    _changed(stranger, ids["other"])
-    assert client.call("delete", {"persona_ids": [ids["bea"]]}).status == HTTPStatus.OK
+    warm.update(ids["cy"], description=NOT_IN_VIEWS)
+    warm.update(ids["other"], "stranger", description=NOT_IN_VIEWS)
+    warm.delete(ids["bea"])
     # As old as marks are that a refresh may take away.
     ago = int((utc_now() - timedelta(minutes=10)).timestamp() * 1000)
     for group in GROUPS:
@@ -859,23 +858,6 @@ def made(aws: Aws) -> Ground:
     return Ground(world, misplaced, settled, Base(backend, backend.held(), ids))
 
 
-def _renamed_draft(client: Client) -> str:
-    """Begin a draft and change its name, which makes version 2; its id."""
-    begun = client.call("draft", {"name": "Zoe", "description": "Another.", "examples": ["And?"]})
-    assert begun.status == HTTPStatus.OK, begun.text
-    draft_id = cast("str", begun.body["draft_id"])
-    answer = client.call("draft", {"input_draft_id": draft_id, "expected_version": 1, "name": "Zora"})
-    assert answer.status == HTTPStatus.OK, answer.text
-    return draft_id
-
-
-def _saved(client: Client, name: str, **others: object) -> str:
+def _saved(warm: Warm, name: str, who: str = "root", **others: object) -> str:
     fields = {"description": f"About {name}.", "examples": [f"{name} speaks."], "voices": ["Alto"], **others}
-    answer = client.call("create", {"personas": [{**NEEDED, "name": name, **fields}]})
-    assert answer.status == HTTPStatus.OK, answer.text
-    return cast("str", result(answer)["persona_id"])
-
-
-def _changed(client: Client, persona_id: str) -> None:
-    change = {"persona_id": persona_id, "description": "Not in the views yet."}
-    assert client.call("update", {"personas": [change]}).status == HTTPStatus.OK
+    return warm.save(who, name=name, **fields)

@@ -4,10 +4,12 @@
 (``personas.services.services()``) need one that they know.
 """
 
+from dataclasses import dataclass
+
 from support.aws import Aws
-from support.client import Client, Handler
+from support.client import Answer, Client, Handler
 from support.iam import Guard
-from support.world import World, load_group
+from support.world import Calls, World, load_group
 
 _HANDLERS: dict[str, Handler] = {}
 """Handlers hold nothing of a test: what they act by they ask ``services()`` for at every call."""
@@ -22,3 +24,14 @@ def unguarded_world(aws: Aws) -> World:
 def warm_client(world: World, who: str = "root", **headers: str) -> Client:
     """Return a client with the API key of one of the world's people."""
     return Client({"x-api-key": world.key(who)}, _HANDLERS).with_headers(**headers)
+
+
+@dataclass(frozen=True)
+class Warm(Calls):
+    """The calls to such an environment by name."""
+
+    world: World
+
+    def call(self, operation: str, body: object = None, *, who: str = "root") -> Answer:
+        """Call an operation as one of the world's people."""
+        return warm_client(self.world, who).call(operation, body)
