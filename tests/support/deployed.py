@@ -50,12 +50,6 @@ class Deployed:
         alias = self.of_type("AWS::Lambda::Alias").get(str(logical_id))
         return target(alias["FunctionName"]) if alias else logical_id
 
-    def role_of(self, function: str) -> dict[str, Node]:
-        """Return the properties of a function's role; empty if the template does not define the role."""
-        role = self.functions[function].get("Role")
-        name = target(role)
-        return self.of_type("AWS::IAM::Role").get(name, {}) if name else {}
-
 
 def transform(documents: Sequence[Mapping[str, Node]]) -> list[Deployed | str]:
     """Return each template as SAM transforms it, or SAM's error; one process serves all, for it starts slowly.

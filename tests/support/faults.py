@@ -162,11 +162,13 @@ def lost_before(error: Error) -> Outcome:
 
 def refused(code: str, status: int = 400) -> Outcome:
     """Answer with that error and do nothing."""
-    parsed: dict[str, object] = {
-        "Error": {"Code": code, "Message": "made up by a test"},
-        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0},
-    }
-    return lambda _: ((AWSResponse(_ADDRESS, status, HTTPHeaders(), Raw(b"{}")), parsed), None)
+    return lambda _: _made_up(status, {"Error": {"Code": code, "Message": "made up by a test"}})
+
+
+def _made_up(status: int, parsed: Mapping[str, object]) -> Answered:
+    """Return an answer that nobody gave."""
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+    return (AWSResponse(_ADDRESS, status, HTTPHeaders(), Raw(b"{}")), {**parsed, "ResponseMetadata": metadata}), None
 
 
 def cancelled(reason: str) -> Outcome:
@@ -216,10 +218,26 @@ def trickling_body(waits: Callable[[], object]) -> Outcome:
             waits()
             raise BodyReadTimeoutError(cast("ConnectionPool", None), "", "no byte came in time")
 
+    return _delivered(lambda stored: StreamingBody(Endless(), len(stored)))
+
+
+def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
+    """Deliver an object of S3 with other contents; if it is not ``whole``, as if its end were still to come."""
+
+    def delivered(stored: bytes) -> StreamingBody:
+        sent = content(stored)
+        return StreamingBody(Raw(sent), len(sent) if whole else len(stored))
+
+    return _delivered(delivered)
+
+
+def _delivered(instead: Callable[[bytes], StreamingBody]) -> Outcome:
+    """Deliver an object of S3 as what is made of it; let all else through."""
+
     def outcome(send: Sending) -> Answered:
         answered, error = send()
         if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
-            answered[1]["Body"] = StreamingBody(Endless(), len(body.read()))
+            answered[1]["Body"] = instead(body.read())
         return answered, error
 
     return outcome
@@ -239,7 +257,7 @@ def half_done(send: Sending) -> Answered:
         send.request.body = json.dumps({**body, "RequestItems": {table: part(done)}}).encode()
         answered, error = send()
     else:
-        answered, error = (AWSResponse(_ADDRESS, 200, HTTPHeaders(), Raw(b"{}")), _nothing_of(table)), None
+        answered, error = _made_up(200, {"Responses": {table: []}})
     if answered is not None:
         answered[1]["UnprocessedKeys" if isinstance(wanted, dict) else "UnprocessedItems"] = {table: part(left)}
     return answered, error
@@ -252,35 +270,12 @@ def half_queued(send: Sending) -> Answered:
     done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
     failed = [{"Id": each["Id"], "SenderFault": False, "Code": "InternalError"} for each in left]
     if not done:
-        return (AWSResponse(_ADDRESS, 200, HTTPHeaders(), Raw(b"{}")), {**_ANSWERED, "Failed": failed}), None
+        return _made_up(200, {"Failed": failed})
     send.request.body = json.dumps({**body, "Entries": done}).encode()
     answered, error = send()
     if answered is not None:
         answered[1]["Failed"] = failed
     return answered, error
-
-
-def _nothing_of(table: str) -> dict[str, object]:
-    return {**_ANSWERED, "Responses": {table: []}}
-
-
-_ANSWERED: Final[Mapping[str, object]] = {
-    "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
-}
-
-
-def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
-    """Deliver an object of S3 with other contents; if it is not ``whole``, as if its end were still to come."""
-
-    def outcome(send: Sending) -> Answered:
-        answered, error = send()
-        if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
-            stored = body.read()
-            sent = content(stored)
-            answered[1]["Body"] = StreamingBody(Raw(sent), len(sent) if whole else len(stored))
-        return answered, error
-
-    return outcome
 
 
 class Killed(BaseException):

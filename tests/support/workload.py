@@ -220,12 +220,10 @@ class _Player:
         items: list[dict[str, object]] = []
         for place, target in enumerate(choice.targets):
             persona_id = self._part.personas[target]
-            item = {"persona_id": persona_id, **self._fields(target, choice, place)}
-            if choice.guarded and persona_id in self._known:
-                item |= {"expected_version": self._known[persona_id], "merge": choice.merges}
-                if choice.merges:
-                    item.pop("name" if choice.describes else "description", None)
-            items.append(item)
+            guarded = choice.guarded and persona_id in self._known
+            guard = {"expected_version": self._known[persona_id], "merge": choice.merges} if guarded else {}
+            fields = self._fields(target, choice, place, alone=guarded and choice.merges)
+            items.append({"persona_id": persona_id, **guard, **fields})
         answer = self._call("update", {"personas": items}, len(items))
         self._told("update", items, answer)
 
@@ -268,9 +266,8 @@ class _Player:
 
     def _patch(self, draft_id: str, choice: Choice) -> None:
         expected = self._known.get(draft_id, 1)
-        fields = {"expected_version": expected, "merge": choice.merges, **self._fields(choice.targets[0], choice, 0)}
-        if choice.merges:
-            fields.pop("name" if choice.describes else "description", None)
+        changes = self._fields(choice.targets[0], choice, 0, alone=choice.merges)
+        fields = {"expected_version": expected, "merge": choice.merges, **changes}
         answer = self._call("draft", {"input_draft_id": draft_id, **fields})
         if answer.status == 409:
             body = answer.body
@@ -290,10 +287,11 @@ class _Player:
 
     # ---- What is recorded --------------------------------------------------------------------------------------------
 
-    def _fields(self, target: int, choice: Choice, place: int) -> dict[str, object]:
+    def _fields(self, target: int, choice: Choice, place: int, *, alone: bool = False) -> dict[str, object]:
+        """Return a new name and, if the choice is to describe, a description: that ``alone`` where only one may be."""
         mark = f"{self._part.client}.{self._number}.{place}"
-        described = {"description": f"About {mark}"} if choice.describes else {}
-        return {"name": f"p{target:02} {mark}", **described}
+        described: dict[str, object] = {"description": f"About {mark}"} if choice.describes else {}
+        return described if described and alone else {"name": f"p{target:02} {mark}", **described}
 
     def _wrote(
         self, kind: Literal["create", "update"], item: str, version: int, sent: Mapping[str, object], *, merged: bool

@@ -487,7 +487,7 @@ def test_functions_may_send_traces_where_they_are_traced(
     stack = deployed(transformed, name)
     for function, properties in stack.functions.items():
         assert properties.get("TracingConfig") == config
-        assert stack.role_of(function)["ManagedPolicyArns"] == policies
+        assert stack.of_type("AWS::IAM::Role")[f"{function}Role"]["ManagedPolicyArns"] == policies
 
 
 def test_every_check_finds_something() -> None:
