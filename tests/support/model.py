@@ -89,10 +89,7 @@ class Persona:
     @property
     def contents(self) -> tuple[object, ...]:
         """All that a restoration brings back."""
-        return (
-            *(getattr(self, name) for name in FORM),
-            *(self.mcp, self.made),
-        )
+        return (*(getattr(self, name) for name in FORM), self.mcp, self.made)
 
 
 @dataclass(frozen=True)
@@ -181,10 +178,7 @@ class Group:
         return any(self.is_active("scenarios", each) for each in persona.scenarios)
 
     def may_edit(self, who: str, persona: Persona) -> bool:
-        caller = self.callers[who]
-        if self.in_use(persona):
-            return False
-        return caller.sees_all or (bool(persona.departments) and caller.departments.issuperset(persona.departments))
+        return not self.in_use(persona) and self.callers[who].may_assign(persona.departments)
 
     def may_delete(self, who: str, persona: Persona) -> bool:
         caller = self.callers[who]
@@ -198,9 +192,16 @@ class Group:
 
     def offered(self, who: str, link: Link) -> bool:
         """Tell whether a parameter field can be newly linked by the caller."""
-        caller = self.callers[who]
-        entries = self.library["parameters"][link.parameter], self.library["fields"][link.field]
-        return all(each["active"] and caller.sees(_ids(each["departments"])) for each in entries)
+        return self._in_use_still(link) and self._sees(who, link)
+
+    def _sees(self, who: str, link: Link) -> bool:
+        return all(self.callers[who].sees(_ids(each["departments"])) for each in self._behind(link))
+
+    def _in_use_still(self, link: Link) -> bool:
+        return all(each["active"] is True for each in self._behind(link))
+
+    def _behind(self, link: Link) -> tuple[Entry, Entry]:
+        return self.library["parameters"][link.parameter], self.library["fields"][link.field]
 
     def profiles_of(self, persona_id: str) -> int:
         return sum(persona_id in named for named in self.profiles.values())
@@ -329,7 +330,7 @@ class Group:
         Raises:
             ValueError: no field has that name, or several have it.
         """
-        found = [each for each in self._links_called(called) if each in held or self._goes_by_name(self.links[each])]
+        found = [each for each in self._links_called(called) if each in held or self._in_use_still(self.links[each])]
         (link_id,) = found
         return link_id
 
@@ -351,13 +352,10 @@ class Group:
             for link_id, link in self.links.items()
             if fold(called) in (fold(self.name("fields", link.field)), fold(self._in_full(link)))
         ]
-        return [each for each in named if self._goes_by_name(self.links[each])] or named
+        return [each for each in named if self._in_use_still(self.links[each])] or named
 
     def _in_full(self, link: Link) -> str:
         return f"{self.name('parameters', link.parameter)}: {self.name('fields', link.field)}"
-
-    def _goes_by_name(self, link: Link) -> bool:
-        return self.is_active("parameters", link.parameter) and self.is_active("fields", link.field)
 
     # ---- Forms -------------------------------------------------------------------------------------------------------
 
@@ -466,12 +464,7 @@ class Group:
         if (now is None or now.departments != then.departments) and not caller.may_assign(then.departments):
             return False
         added = [self.links[each] for each in then.parameter_fields if now is None or each not in now.parameter_fields]
-        entries = [
-            self.library[kind][each]
-            for link in added
-            for kind, each in (("parameters", link.parameter), ("fields", link.field))
-        ]
-        return caller.sees_all or all(caller.sees(_ids(each["departments"])) for each in entries)
+        return all(self._sees(who, link) for link in added)
 
     def restored(self, then: Iterable[Persona]) -> int:
         """Bring back personas as they were; how many had to be."""

@@ -282,7 +282,7 @@ MUTATIONS: Final[Mapping[str, Mutation]] = {
     "a route that is in no registry": Mutation(
         "Path: /api/v5/artifacts/personas/search",
         "Path: /api/v5/artifacts/personas/find",
-        template_checks.routes_and_what_describes_them_agree,
+        template_checks.routes_are_those_of_the_registry,
         "POST /api/v5/artifacts/personas/find is in no registry",
     ),
     "a function of another folder": Mutation(
