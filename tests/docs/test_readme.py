@@ -10,7 +10,7 @@ import click
 import pytest
 
 from personas_tools import template
-from personas_tools.cli import main
+from support.commands import every_command
 from support.described import described
 from support.readme import DOCUMENTS, FENCE, README, ROOT, checkout_in, run_session, session_of
 from support.server import serving
@@ -71,17 +71,12 @@ def test_every_make_target_that_a_document_names_exists() -> None:
     assert [each for each in named if each[1] not in targets] == []
 
 
-def commands_in(group: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], set[str]]]:
-    """Yield every command below ``group`` with the options that it takes."""
-    if isinstance(group, click.Group):
-        for name, command in group.commands.items():
-            yield from commands_in(command, *path, name)
-    else:
-        yield path, {option for parameter in group.params for option in (*parameter.opts, *parameter.secondary_opts)}
-
-
 def test_every_command_and_option_that_a_document_names_exists() -> None:
-    options_of = dict(commands_in(main))
+    options_of = {
+        words: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for words, command in every_command()
+        if not isinstance(command, click.Group)
+    }
     named: set[tuple[str, ...]] = set()
     for document in DOCUMENTS:
         for line in code_in(document.read_text(encoding="utf-8")):

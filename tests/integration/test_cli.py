@@ -39,6 +39,7 @@ from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import Link
 from personas_tools.stack import LocalStack
 from support.aws import Aws
+from support.commands import every_command
 from support.environments import shifted
 
 GROUP: Final = "5b0d8a34-6a4e-4f0e-9a37-0f6f0c5d2e11"
@@ -651,13 +652,7 @@ class TestLocally:
 
 
 def test_every_command_has_a_help_text() -> None:
-    def commands(group: click.Group) -> Iterator[click.Command]:
-        for command in group.commands.values():
-            yield command
-            if isinstance(command, click.Group):
-                yield from commands(command)
-
-    found = list(commands(main))
+    found = [command for _, command in every_command()]
     assert {"load", "put", "issue", "list", "revoke", "token"} <= {command.name for command in found}
     assert all(command.help for command in found)
     options = chain.from_iterable(command.params for command in found)

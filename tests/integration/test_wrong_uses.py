@@ -1,7 +1,6 @@
 """Every command of `personas`, used wrongly: one line at the end says what to do."""
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from personas_tools.cli import main
+from support.commands import every_command
 from support.transport import Handlers, connect
 from support.world import GROUP, World
 
@@ -64,17 +64,9 @@ WRONG: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
 """A command, what it is given, and what its last line says."""
 
 
-def commands(group: click.Group, prefix: str = "") -> Iterator[str]:
-    """Yield the commands below a group, as they are typed."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{prefix}{name} ")
-        else:
-            yield f"{prefix}{name}"
-
-
 def test_no_command_is_left_out() -> None:
-    assert {command for command, _, _ in WRONG} == set(commands(main))
+    commands = {" ".join(words) for words, command in every_command() if not isinstance(command, click.Group)}
+    assert {command for command, _, _ in WRONG} == commands
 
 
 @pytest.mark.parametrize(("command", "given", "said"), WRONG, ids=lambda part: part if isinstance(part, str) else "")

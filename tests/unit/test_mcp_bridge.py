@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from threading import Event
 from typing import Any, Final
@@ -16,6 +14,7 @@ from mcp.server.stdio import stdio_server
 from personas.contract.mcp import HANDSHAKE, LATEST
 from personas_tools.http_api import Api
 from personas_tools.mcp_bridge import Bridge
+from support.commands import modules_of
 
 META: Final = {"io.modelcontextprotocol/protocolVersion": LATEST, "io.modelcontextprotocol/clientCapabilities": {}}
 HEADERS: Final = ("mcp-protocol-version", "mcp-method", "mcp-name")
@@ -210,10 +209,8 @@ class TestErrors:
 
 
 def test_no_other_command_waits_for_the_sdk() -> None:
-    listed = subprocess.run(
-        [sys.executable, "-c", "import sys, personas_tools.cli; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert {"mcp", "mcp_types"}.isdisjoint(listed.stdout.split())
+    assert {"mcp", "mcp_types"}.isdisjoint(modules_of("--help"))
+
+
+def test_the_command_waits_for_nothing_that_others_need() -> None:
+    assert {"boto3", "botocore", "rich", "uvicorn"}.isdisjoint(modules_of("mcp", "--help"))

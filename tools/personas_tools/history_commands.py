@@ -25,19 +25,6 @@ def looking_after() -> None:
     """Erase a persona's history, or record what could not be recorded."""
 
 
-def register(main: click.Group) -> None:
-    """Add the commands to the command line."""
-    main.add_command(
-        OneOf(
-            "history",
-            [show_history, purge, replay_failures],
-            _meant,
-            "List the versions of a persona; `history purge ID` erases them, `history replay` records what was not.",
-        )
-    )
-    main.add_command(listen)
-
-
 def _meant(arguments: Sequence[str]) -> click.Command:
     """Return what `personas history` is to do: one of the commands for operators, or the list of versions."""
     return looking_after if arguments and arguments[0] in looking_after.commands else show_history
@@ -78,6 +65,14 @@ def replay_failures(target: Target, dry_run: bool) -> None:
         click.echo(f"  + {told}" if fault is None else f"  ! {told}: {fault}")
     if left:
         raise click.ClickException(f"{left} could not be replayed and stay where they are.")
+
+
+history = OneOf(
+    "history",
+    [show_history, purge, replay_failures],
+    _meant,
+    "List the versions of a persona; `history purge ID` erases them, `history replay` records what was not.",
+)
 
 
 @click.command("listen")

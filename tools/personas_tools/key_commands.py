@@ -10,22 +10,16 @@ import click
 from personas.domain.folding import fold
 from personas.domain.profile import ApiKey
 from personas.identity import KEY_PREFIX, digest_of, is_valid, new_key
+from personas_tools.grid import Grid
 from personas_tools.library_catalogue import id_in
 from personas_tools.naming import one_named
 from personas_tools.profile_store import ProfileWriter
-from personas_tools.screen import Grid
 from personas_tools.store_options import group_of, of_group, on_store
 from personas_tools.target import Target
 
 _SHORT_ID: Final = 16
 """Characters of a key's digest that stand for it on screen."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def register(main: click.Group) -> None:
-    """Add the commands to the command line."""
-    main.add_command(key)
-    main.add_command(token)
 
 
 class _Duration(click.ParamType[timedelta]):

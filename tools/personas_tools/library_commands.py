@@ -7,12 +7,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from personas_tools.grid import Grid
 from personas_tools.library import Report, load
 from personas_tools.library_catalogue import name_in, stored_catalogue
 from personas_tools.library_file import parse
 from personas_tools.library_rows import WRITE_ORDER
 from personas_tools.library_store import ResourceKind
-from personas_tools.screen import Grid, say
+from personas_tools.screen import say
 from personas_tools.store_options import group_of, of_group, on_store
 from personas_tools.target import Target
 

@@ -11,18 +11,13 @@ import pydantic_core
 from personas.contract.delete import DeletePersonaResponse
 from personas.contract.get import GetPersonaResponse
 from personas_tools.conditions import Conditions, on_conditions
+from personas_tools.grid import Grid
 from personas_tools.http_api import Api, on_api
 from personas_tools.naming import known, persona_named, personas
-from personas_tools.screen import Grid, confirm, say
+from personas_tools.screen import confirm, say
 
 BATCH: Final = 100
 """Personas that are deleted in one call."""
-
-
-def register(main: click.Group) -> None:
-    """Add the commands to the command line."""
-    for command in (list_personas, show_persona, delete_personas):
-        main.add_command(command)
 
 
 @click.command("list")

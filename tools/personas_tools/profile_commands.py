@@ -12,11 +12,11 @@ from personas.domain.profile import Profile
 from personas.domain.text import resource_id
 from personas.store.groups import GroupStore
 from personas.store.table import Table
+from personas_tools.grid import Grid
 from personas_tools.library_catalogue import name_in, stored_catalogue
 from personas_tools.naming import did_you_mean, one_named
 from personas_tools.profile_store import ProfileWriter
 from personas_tools.scenario_casts import personas_named
-from personas_tools.screen import Grid
 from personas_tools.store_options import Uuid, group_of, of_group, on_store
 from personas_tools.target import Target
 

@@ -14,19 +14,6 @@ from personas_tools.target import Target
 from personas_tools.version_commands import restore_version
 
 
-def register(main: click.Group) -> None:
-    """Add the commands to the command line."""
-    main.add_command(unreadable_personas)
-    main.add_command(
-        OneOf(
-            "restore",
-            [restore_version, restore_personas],
-            _restoring,
-            "Bring back a version of a persona, or all that a restored table has.",
-        )
-    )
-
-
 def _restoring(arguments: Sequence[str]) -> click.Command:
     """Return what `personas restore` is to do: it takes the personas of a table, or one version of a persona.
 
@@ -101,3 +88,11 @@ def restore_personas(
     click.echo(f"{len(report.returned)} {verb} back, {len(report.reset)} reset, {report.unchanged} unchanged.")
     if report.unreadable:
         click.echo(f"{len(report.unreadable)} cannot be read in {source_name} and stay as they are.")
+
+
+restore_either = OneOf(
+    "restore",
+    [restore_version, restore_personas],
+    _restoring,
+    "Bring back a version of a persona, or all that a restored table has.",
+)

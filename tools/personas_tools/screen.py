@@ -6,12 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-_PIPE_WIDTH: Final = 500
-"""A pipe or a file has no width: each row is one line, for whatever reads it."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """The category Cc of Unicode."""
 
@@ -27,27 +22,6 @@ def printable(text: str, *, keep: str = "") -> str:
 def say(text: str) -> None:
     """Print lines that may have texts of others in them."""
     click.echo(printable(text, keep="\n\t"))
-
-
-class Grid:
-    """A table of texts, each shown as it stands: no markup, no control characters."""
-
-    def __init__(self, *columns: str) -> None:
-        self._table = Table(*columns, box=None, pad_edge=False)
-
-    @property
-    def row_count(self) -> int:
-        """The number of its rows."""
-        return self._table.row_count
-
-    def add_row(self, *cells: str) -> None:
-        """Add a row at the end."""
-        self._table.add_row(*(Text(printable(cell)) for cell in cells))
-
-    def show(self) -> None:
-        """Print it to standard output."""
-        screen = Console()
-        (screen if screen.is_terminal else Console(width=_PIPE_WIDTH)).print(self._table)
 
 
 class Commands(click.Group):

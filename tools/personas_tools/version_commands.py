@@ -13,9 +13,10 @@ from personas.contract.compare import ComparePersonaResponse, FieldDifference
 from personas.contract.field_values import FieldValue, NamedEntry
 from personas.contract.history import PersonaHistoryResponse, PersonaVersion
 from personas.contract.restore import RestorePersonaResponse
+from personas_tools.grid import Grid
 from personas_tools.http_api import Api, on_api
 from personas_tools.naming import known, persona_named
-from personas_tools.screen import Grid, say
+from personas_tools.screen import say
 
 
 @click.command("history")

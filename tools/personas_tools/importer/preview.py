@@ -8,10 +8,11 @@ from typing import Final
 
 import click
 
+from personas_tools.grid import Grid
 from personas_tools.importer.columns import PERSONA_ID, Field, Item, Operation
 from personas_tools.importer.judging import Judge
 from personas_tools.importer.sending import Batches
-from personas_tools.screen import Grid, say
+from personas_tools.screen import say
 
 _SAMPLE_WIDTH: Final = 60
 
