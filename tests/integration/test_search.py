@@ -789,6 +789,18 @@ class TestMemory:
             assert env.found() == env.found() == ["Ada", "Bob", "Cid", "Dan"][: number + 2]
         assert sum(dropped) == 5
 
+    def test_no_more_is_let_go_than_must_be(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Given four groups of one weight that are held, of which this one is searched again
+        env.search()
+        views = env.services.search_views
+        for other in ("first", "second", "third"):
+            views._views[other] = views._views[GROUP]
+        # When there is room for two
+        monkeypatch.setattr(views, "_budget_bytes", views.size_bytes // 2)
+        env.search()
+        # Then two stay
+        assert list(views._views) == ["third", GROUP]
+
     def test_what_was_searched_last_stays(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         # Given two groups that are held, of which the one that was loaded first was searched again
         for who in ("root", "stranger", "root"):

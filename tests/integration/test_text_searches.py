@@ -363,6 +363,22 @@ class TestMemory:
             assert found(env, "tale") == [f"Tale {each}." for each in range(number + 1)]
             assert len(env.services.suggestions._texts) == 1
 
+    def test_no_more_is_let_go_than_must_be(
+        self, env: Environment, writer: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given what four groups of one weight use most, of which this one's is offered again
+        writer.save(description="Tale.")
+        writer.refresh()
+        got(env)
+        held = env.services.suggestions._most_used
+        for other in ("first", "second", "third"):
+            held[other] = held[GROUP]
+        # When there is room for two
+        monkeypatch.setattr(env.services.suggestions, "_budget_bytes", 2 * held[GROUP].size_bytes)
+        got(env)
+        # Then two stay
+        assert list(held) == ["third", GROUP]
+
     def test_what_was_used_last_stays(
         self, env: Environment, writer: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
