@@ -195,6 +195,24 @@ class TestPersonas:
         # Then it finds what a cold one finds, and besides what does not say that it is newer than what is held
         assert set(env.found()) - set(BROKEN_NUMBERS) == LISTED
 
+    @pytest.mark.parametrize("warm", [True, False])
+    def test_one_whose_key_holds_no_id_is_left_out(
+        self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], warm: bool
+    ) -> None:
+        # Given a persona, and what looks like one under a key that is none
+        key = keys.persona(GROUP, env.save(name="Ada"))
+        if warm:
+            env.found()
+        item = world.aws.dynamodb.get_item(TableName=world.table.name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})[
+            "Item"
+        ]
+        world.aws.dynamodb.put_item(TableName=world.table.name, Item={**item, "sk": {"S": "persona#ada"}})
+        # When an environment searches
+        found = (env if warm else Environment(world)).found()
+        # Then it finds the persona alone, and counts the other
+        assert found == ["Ada"]
+        assert counted(capsys) > 0
+
     @pytest.mark.parametrize("with_views", [True, False])
     def test_a_refresh_makes_views_of_all_others(
         self, env: Environment, world: World, capsys: pytest.CaptureFixture[str], with_views: bool
