@@ -110,6 +110,18 @@ class TestOneForTwo:
         monkeypatch.setattr("personas.operations.refresh.sleep", wait)
         return steps
 
+    @pytest.fixture
+    def other(self, world: World, clock: Clock) -> Environment:
+        return Environment(world, clock)
+
+    @pytest.fixture
+    def release(self, env: Environment, other: Environment) -> Callable[[], None]:
+        """Have a refresh of another environment be under way after a write, and return what gives its claim up."""
+        env.save(name="Ada")
+        ends = other.services.refresh_claims.take(GROUP)
+        assert ends is not None
+        return lambda: other.services.refresh_claims.release(GROUP, ends)
+
     def test_the_second_of_two_after_one_another_writes_no_view(self, env: Environment) -> None:
         env.save(name="Ada")
         assert changed(env)
@@ -118,62 +130,55 @@ class TestOneForTwo:
         assert not [request for request in steps.requests if request.operation in {"PutObject", "PutObjectTagging"}]
 
     def test_a_second_one_waits_for_the_first_and_finds_the_work_done(
-        self, env: Environment, world: World, clock: Clock, views: Views, meanwhile: list[Callable[[], object]]
+        self,
+        env: Environment,
+        other: Environment,
+        release: Callable[[], None],
+        views: Views,
+        meanwhile: list[Callable[[], object]],
     ) -> None:
-        # Given a refresh that is under way in another environment
-        env.save(name="Ada")
-        other = Environment(world, clock)
-        first = other.services.refresh_claims.take(GROUP)
-        assert first is not None
-        # When a second one begins, and the first ends at its second look
-        finish = other.services.refresh_claims.release
-
+        # Given a refresh that is under way, and that ends at the second look of another one
         def end() -> None:
-            finish(GROUP, first)
+            release()
             assert changed(other)
 
         meanwhile += [lambda: None, end]
+        # When that begins
         assert env.refresh() == []
         # Then it has made no view, and everything is in
         assert meanwhile == []
         views.agree()
 
     def test_a_second_one_is_never_told_that_its_own_write_is_in_when_it_is_not(
-        self, env: Environment, world: World, clock: Clock, views: Views, meanwhile: list[Callable[[], object]]
+        self, env: Environment, release: Callable[[], None], views: Views, meanwhile: list[Callable[[], object]]
     ) -> None:
-        # Given a refresh of another environment that has read all that it will
-        env.save(name="Ada")
-        other = Environment(world, clock)
-        first = other.services.refresh_claims.take(GROUP)
-        assert first is not None
+        # Given a refresh that is under way, and has read all that it will
+        meanwhile.append(release)
         # When somebody writes, refreshes, and has to wait for its end
         env.save(name="Bob")
-        meanwhile.append(lambda: other.services.refresh_claims.release(GROUP, first))
-        # Then its answer tells of the views that have its write
+        # Then the answer tells of the views that have that write
         assert changed(env)
         assert [row["n"] for row in views.indexed().values()] == ["Ada", "Bob"]
 
+    @pytest.mark.usefixtures("release")
     def test_a_refresh_that_died_is_not_waited_for_any_longer_than_its_claim(
-        self, env: Environment, world: World, clock: Clock, meanwhile: list[Callable[[], object]]
+        self, env: Environment, clock: Clock, meanwhile: list[Callable[[], object]]
     ) -> None:
-        env.save(name="Ada")
-        Environment(world, clock).services.refresh_claims.take(GROUP)
         meanwhile.append(lambda: clock.passes(seconds=CLAIM_LIFE.total_seconds() + 1))
         assert changed(env)
         assert meanwhile == []
 
+    @pytest.mark.usefixtures("release")
     def test_where_patience_is_over_the_work_is_done_all_the_same(
-        self, env: Environment, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+        self, env: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        env.save(name="Ada")
-        Environment(world, clock).services.refresh_claims.take(GROUP)
         monkeypatch.setattr("personas.operations.refresh.PATIENCE", timedelta())
         assert changed(env)
 
-    def test_one_that_fails_gives_its_claim_up(self, env: Environment, world: World, clock: Clock) -> None:
+    def test_one_that_fails_gives_its_claim_up(self, env: Environment, other: Environment) -> None:
         env.save(name="Ada")
         assert fault(env.call("refresh", remaining_ms=4_000)) == (503, "view_rebuilding")
-        assert changed(Environment(world, clock))
+        assert changed(other)
 
     def test_it_does_not_wait_for_its_own_claim(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         # Given a claim that is put, though the answer to that is lost
