@@ -145,19 +145,19 @@ class LocalStack:
 
     def dynamodb(self) -> "DynamoDBClient":
         """Return a client of the emulator's DynamoDB."""
-        return self._session().client("dynamodb", endpoint_url=self.endpoint, config=_NO_PROXY)
+        return self._session.client("dynamodb", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def s3(self) -> "S3Client":
         """Return a client of the emulator's S3."""
-        return self._session().client("s3", endpoint_url=self.endpoint, config=_NO_PROXY)
+        return self._session.client("s3", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def sqs(self) -> "SQSClient":
         """Return a client of the emulator's SQS."""
-        return self._session().client("sqs", endpoint_url=self.endpoint, config=_NO_PROXY)
+        return self._session.client("sqs", endpoint_url=self.endpoint, config=_NO_PROXY)
 
     def streams(self) -> "StreamsClient":
         """Return a client of the emulator's DynamoDB Streams."""
-        client: StreamsClient = self._session().client("dynamodbstreams", endpoint_url=self.endpoint, config=_NO_PROXY)
+        client: StreamsClient = self._session.client("dynamodbstreams", endpoint_url=self.endpoint, config=_NO_PROXY)
         return client
 
     def create_missing(self) -> None:
@@ -194,8 +194,9 @@ class LocalStack:
         for logical_id in self._buckets:
             if self.names[logical_id] not in made:
                 s3.create_bucket(Bucket=self.names[logical_id])
+        sqs = self.sqs()
         for logical_id in template.queues(self._file):
-            self.sqs().create_queue(QueueName=self._named(logical_id))
+            sqs.create_queue(QueueName=self._named(logical_id))
 
     def token(self, profile_id: str, lifetime: timedelta) -> str:
         """Return a bearer token for the profile, signed by this machine's key, whose public half the gateway serves."""
@@ -218,7 +219,7 @@ class LocalStack:
 
     @cached_property
     def _buckets(self) -> tuple[str, ...]:
-        resources = template.load(self._file)["Resources"]
+        resources = template.load_shared(self._file)["Resources"]
         entries = resources.items() if isinstance(resources, dict) else ()
         return tuple(name for name, node in entries if isinstance(node, dict) and node["Type"] == "AWS::S3::Bucket")
 
@@ -248,6 +249,7 @@ class LocalStack:
             },
         )
 
+    @cached_property
     def _session(self) -> boto3.Session:
         os.environ.pop("AWS_PROFILE", None)  # of the developer's own; botocore insists on it wherever it is set
         return boto3.Session(

@@ -6,6 +6,7 @@ It understands what that file uses of CloudFormation and SAM, and refuses the re
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -145,18 +146,30 @@ def load(path: Path) -> dict[str, Node]:
         TemplateError: it is not a YAML mapping.
         OSError: it cannot be read.
     """
+    return _parsed(path.name, path.read_text(encoding="utf-8"))
+
+
+def load_shared(path: Path) -> Mapping[str, Node]:
+    """Return the whole template as `load` does, parsed once for all that read it and leave it as it is."""
+    return _parsed_once(path.name, path.read_text(encoding="utf-8"))
+
+
+def _parsed(name: str, text: str) -> dict[str, Node]:
     try:
         # The loader is a SafeLoader: it builds plain data only.
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506
     except yaml.YAMLError as error:
-        raise TemplateError(f"{path.name} is not YAML: {error}") from error
-    return as_mapping(document, path.name)
+        raise TemplateError(f"{name} is not YAML: {error}") from error
+    return as_mapping(document, name)
+
+
+_parsed_once: Final = lru_cache(maxsize=2)(_parsed)
 
 
 def table_requests(path: Path) -> dict[str, TableRequest]:
     """Return the tables of the template by logical id."""
     requests = {}
-    for logical_id, properties in of_type(load(path), "AWS::DynamoDB::Table").items():
+    for logical_id, properties in of_type(load_shared(path), "AWS::DynamoDB::Table").items():
         ttl = properties.get("TimeToLiveSpecification")
         arguments: dict[str, Node] = {name: properties[name] for name in _TABLE_PROPERTIES if name in properties}
         if "StreamSpecification" in properties:
@@ -173,13 +186,13 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
 
 def queues(path: Path) -> tuple[str, ...]:
     """Return the queues of the template, by logical id."""
-    return tuple(of_type(load(path), "AWS::SQS::Queue"))
+    return tuple(of_type(load_shared(path), "AWS::SQS::Queue"))
 
 
 def schedules(path: Path) -> tuple[Schedule, ...]:
     """Return the schedules of the template; functions go by their logical ids."""
     found = []
-    for logical_id, properties in of_type(load(path), "AWS::Serverless::Function").items():
+    for logical_id, properties in of_type(load_shared(path), "AWS::Serverless::Function").items():
         for name, node in as_mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
             place = f"{logical_id}.Events.{name}"
             event = as_mapping(node, place)
@@ -194,7 +207,7 @@ def functions(path: Path) -> dict[str, Function]:
 
     Parameters stand in the environment with their defaults.
     """
-    template = load(path)
+    template = load_shared(path)
     defaults = defaults_of(template)
     shared = as_mapping(as_mapping(template.get("Globals") or {}, "Globals").get("Function") or {}, "Globals.Function")
     found = {}
@@ -224,7 +237,7 @@ def cors(path: Path) -> Cors:
     Raises:
         TemplateError: there is not exactly one HTTP API, or it says nothing about CORS.
     """
-    template = load(path)
+    template = load_shared(path)
     apis = of_type(template, "AWS::Serverless::HttpApi")
     if len(apis) != 1:
         raise TemplateError(f"{path.name} has {len(apis)} HTTP APIs, and exactly one is expected")
