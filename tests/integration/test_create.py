@@ -604,6 +604,14 @@ class TestGivenIds:
         assert result(answer, 1)["errors"] == [{"field": "id", "message": "names the same persona as an earlier item"}]
         assert world.names() == ["One"]
 
+    def test_the_second_item_with_the_same_id_fails_also_where_the_first_breaks_the_contract(
+        self, world: World
+    ) -> None:
+        answer = world.client("root").call("create", {"personas": [{"id": NEW_ID}, {**NEEDED, "id": NEW_ID}]})
+
+        assert [each["code"] for each in answer.body["results"]] == ["invalid", "repeated_item"]
+        assert world.names() == []
+
     def test_another_groups_id_is_new_here(self, world: World) -> None:
         persona_id = world.save(name="Ada")
         world.add("colors", "Teal", color("Teal", "#16818A"), OTHER_GROUP)
@@ -669,6 +677,23 @@ class TestWhoMay:
 
         assert fault(answer) == (422, "invalid")
         assert pointers(answer) == ["/personas/0/name"]
+
+    @pytest.mark.parametrize(
+        ("sent", "field"),
+        [
+            ({}, "departments"),
+            ({"departments": None}, "departments"),
+            ({"department_ids": []}, "department_ids"),
+            ({"departments": ["Sales"], "department_ids": None}, "departments"),
+            ({"departments": None, "department_ids": [SALES]}, "department_ids"),
+        ],
+    )
+    def test_departments_are_at_fault_by_the_name_that_they_were_sent_by(
+        self, world: World, sent: dict[str, object], field: str
+    ) -> None:
+        answer = world.client("coach").call("create", {"personas": [{**NEEDED, **sent}]})
+
+        assert pointers(answer) == [f"/personas/0/{field}"]
 
     @pytest.mark.parametrize("field", ["department_ids", "departments"])
     def test_whether_a_foreign_department_exists_is_not_told(self, world: World, field: str) -> None:

@@ -153,6 +153,12 @@ class TestStrictness:
         assert answer.status == 422
         assert answer.body["errors"] == [{"field": "/persona_ids", "message": "is required"}]
 
+    @pytest.mark.parametrize(("sent", "told"), [(None, "null"), (True, "true"), (7, "7"), ({"id": "é"}, '{"id": "é"}')])
+    def test_one_that_is_no_string_is_told_as_it_was_sent(self, world: World, sent: object, told: str) -> None:
+        answer = world.client("root").call("delete", {"persona_ids": [sent]})
+
+        assert result(answer)["persona_id"] == told
+
     def test_one_that_is_no_uuid_fails_alone(self, world: World) -> None:
         persona_id = world.save()
 

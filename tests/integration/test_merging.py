@@ -334,6 +334,16 @@ class TestDrafts:
             },
         ]
 
+    @pytest.mark.parametrize("field", ["flag_id", "active_flag_id"])
+    def test_the_flag_is_at_fault_by_the_name_that_it_was_sent_by(self, world: World, field: str) -> None:
+        draft_id = world.draft(name="Ada")
+        world.client("root").call("draft", {"input_draft_id": draft_id, "expected_version": 1, "flag_id": ACTIVE})
+        patch = {"input_draft_id": draft_id, "expected_version": 1, "merge": True, field: None}
+
+        answer = world.client("root").call("draft", patch)
+
+        assert pointers(answer) == [f"/{field}"]
+
 
 class TestDraftsOfTheLastRelease:
     """A draft that a release has written which does not record in which version a field changed."""

@@ -495,6 +495,15 @@ class TestResults:
         }
         assert world.names() == ["Bo"]
 
+    def test_the_second_fails_also_where_the_first_breaks_the_contract(self, world: World) -> None:
+        persona_id = world.save(name="Ada")
+        items = [{"persona_id": persona_id.upper(), "name": ""}, {"persona_id": persona_id, "name": "Bo"}]
+
+        answer = world.client("root").call("update", {"personas": items})
+
+        assert [each["code"] for each in answer.body["results"]] == ["invalid", "repeated_item"]
+        assert world.names() == ["Ada"]
+
     def test_an_item_that_breaks_the_contract_still_says_whom_it_was_for(self, world: World) -> None:
         first, second = world.save(name="Ada"), world.save(name="Bo")
         items = [{"persona_id": first, "nickname": "x"}, {"persona_id": second, "name": "Bo II"}]

@@ -74,7 +74,9 @@ class TestWords:
             conflict("departments", 4, None),
         ]
         # When the request sent the name as a text, and the others as ids
-        error = FieldsChanged(conflicts, Sent(frozenset({"name"})), "/personas/7", expected=1, current=5)
+        error = FieldsChanged(
+            conflicts, Sent(frozenset({"name", "color_id", "department_ids"})), "/personas/7", expected=1, current=5
+        )
         # Then
         assert error.detail == (
             "After version 1, name was changed in version 2 by Anna; color was changed in version 3; "

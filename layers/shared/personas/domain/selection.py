@@ -213,8 +213,9 @@ def select(sent: Sent, links: Links, texts: Mapping[Reference, str]) -> Selected
 
 
 def name_sent(sent: Sent, field: PersonaField) -> str:
-    """Return the name by which a request sends a field."""
-    return field.name if field.name in sent.given else field.id_name
+    """Return the name by which a request sends a field: of both names the one that holds something."""
+    by_id = field.id_name in sent.given and (field.name not in sent.given or _ids_sent(sent, field))
+    return field.id_name if by_id else field.name
 
 
 def too_long(texts: Iterable[Text]) -> list[Fault]:

@@ -1,13 +1,15 @@
 """Calls of many items: each is saved or not on its own, and a result comes for each, in order."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import batched
 from typing import Final, NoReturn
 
 from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
 
-from personas.contract.base import QUOTED_MAX, Rejected
+from personas.contract.base import QUOTED_MAX, Rejected, canonical_id
 from personas.domain.permissions import may_write
 from personas.domain.profile import Caller
 from personas.errors import (
@@ -55,8 +57,8 @@ def plain_name(field: str, place: str) -> str:
 
 
 def cut_to_length(sent: object) -> str:
-    """Return a value of the request for its result, cut to the length of the longest valid one."""
-    return str(sent)[:QUOTED_MAX]
+    """Return a value of the request for its result, as JSON if it is no string, cut to a length that can be quoted."""
+    return (sent if isinstance(sent, str) else json.dumps(sent, ensure_ascii=False))[:QUOTED_MAX]
 
 
 def repeated_item(place: str) -> Invalid:
@@ -80,14 +82,24 @@ def check_items[I](
     named: set[str] = set()
     for position, item in enumerate(sent):
         place = f"/{name}/{position}"
+        persona_id = _id_in(item.raw, field) if isinstance(item, Rejected) else id_of(item)
         if isinstance(item, Rejected):
             faulty[position] = rejected_item(item, place)
-        elif (persona_id := id_of(item)) in named:
+        elif persona_id in named:
             faulty[position] = repeated_item(f"{place}{field}")
         else:
             sound[position] = item
-            named |= {persona_id} if persona_id else set()
+        named |= {persona_id} if persona_id else set()
     return sound, faulty
+
+
+def _id_in(raw: object, field: str) -> str | None:
+    """Return the id of the persona that an item names, though it breaks the contract."""
+    sent = raw.get(field.removeprefix("/")) if isinstance(raw, Mapping) else None
+    try:
+        return canonical_id(sent)
+    except PydanticCustomError:
+        return None
 
 
 type Attempt[T] = Callable[[int | None], T]

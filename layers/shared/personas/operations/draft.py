@@ -147,7 +147,9 @@ def _patch(
             raise _conflict(stored, expected, fields)
         if conflicts := _conflicts(caller, standing, expected, changes, catalogue):
             members = _state(stored, fields)
-            raise FieldsChanged(conflicts, request, "", expected=expected, current=stored.version, members=members)
+            refusal = FieldsChanged(conflicts, request, "", expected=expected, current=stored.version, members=members)
+            refusal.errors = tuple(_as_sent(request, fault) for fault in refusal.errors)
+            raise refusal
         return standing
 
     try:

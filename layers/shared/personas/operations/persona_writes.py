@@ -5,11 +5,12 @@ from functools import partial
 from itertools import batched
 from typing import NamedTuple
 
+from personas.contract.persona_fields import BY_NAME
 from personas.contract.results import ItemError, PersonaResultItem
 from personas.domain.catalogue import Catalogue
 from personas.domain.permissions import FOREIGN_DEPARTMENT, may_assign
 from personas.domain.profile import Caller
-from personas.domain.selection import Selected, Sent, text_references, text_values
+from personas.domain.selection import Selected, Sent, name_sent, text_references, text_values
 from personas.domain.text import Reference
 from personas.errors import Fault, Forbidden, PersonasError, Unreadable
 from personas.operations.bulk import invalid_item, plain_name
@@ -95,7 +96,7 @@ def check_assignment(caller: Caller, department_ids: Sequence[str], selected: Se
     verdict = FOREIGN_DEPARTMENT if selected.foreign else may_assign(caller, department_ids)
     if verdict.reason is None:
         return
-    field = "/departments" if "departments" in sent.given else "/department_ids"
+    field = f"/{name_sent(sent, BY_NAME['departments'])}"
     fault = Fault(field, verdict.reason)
     if verdict is not FOREIGN_DEPARTMENT:
         raise invalid_item(place, [fault], code=verdict.code)
