@@ -12,6 +12,7 @@ from personas.domain.importing import IMPORT_FIELDS
 from personas.domain.profile import Profile
 from personas.runtime import FEED_WINDOW
 from personas.store import keys
+from personas.views.persona_feed import LOOK_BACK
 from personas_tools.library_store import Entry, ResourceStore
 from support.aws import forget
 from support.environments import Environment, Steps, refusing
@@ -728,6 +729,19 @@ class TestFresh:
             reader.search()
         # Then it reads by the window from the last search on
         since, _ = keys.range_of(keys.PERSONA_CHANGES, searched_at - FEED_WINDOW)
+        assert sum(since in str(each.params) for each in steps.requests) == 1
+
+    def test_no_more_of_the_feed_is_read_beside_a_snapshot_than_since_shortly_before_it(self, world: World) -> None:
+        # Given a group that was refreshed an hour ago
+        now = Clock()
+        Environment(world, now).refresh()
+        refreshed_at, now.moment = now.moment, now.moment + timedelta(hours=1)
+        # When an environment searches that does not hold it
+        reader = Environment(world, now)
+        with reader.stepping(Steps()) as steps:
+            reader.search()
+        # Then it reads the feed as from a quarter of an hour before
+        since, _ = keys.range_of(keys.PERSONA_CHANGES, refreshed_at - LOOK_BACK)
         assert sum(since in str(each.params) for each in steps.requests) == 1
 
     def test_a_few_changes_are_read_however_little_time_is_left(self, env: Environment) -> None:

@@ -173,6 +173,21 @@ class TestRefreshes:
         # Then it is found beside the others.
         assert found(env, "tale") == ["Tale A.", "Tale B."]
 
+    def test_beside_a_loaded_view_no_more_is_read_than_since_shortly_before_it(
+        self, env: Environment, writer: Environment, clock: Clock
+    ) -> None:
+        # Given a group that was refreshed an hour ago
+        writer.save(description="Tale.")
+        writer.refresh()
+        refreshed_at = clock.moment
+        clock.moment += LOOK_BACK * 4
+        # When an environment searches that does not hold it
+        with env.stepping(Steps()) as steps:
+            found(env, "tale")
+        # Then it reads the feed as from a quarter of an hour before
+        since, _ = keys.range_of(keys.PERSONA_CHANGES, refreshed_at - LOOK_BACK)
+        assert sum(since in str(each.params) for each in steps.requests) == 1
+
     def test_after_a_refresh_no_more_is_read_than_since_the_one_before(
         self, env: Environment, writer: Environment, clock: Clock
     ) -> None:

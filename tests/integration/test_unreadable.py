@@ -283,6 +283,7 @@ class TestPersonas:
         # Then it was counted each time, and logged once, without what it holds
         (line,) = [record for record in caplog.records if record.getMessage() == "an item cannot be read"]
         assert line.__dict__["key"] == f"group#{GROUP} persona#{ids['Ada']}"
+        assert line.__dict__["reason"] == "ValueError"
         assert "a secret" not in str(line.__dict__)
         assert counted(capsys) == 3
 
