@@ -31,17 +31,10 @@ from support.world import (
     pointers,
     result,
     text_id,
+    texts_of_bytes,
 )
 
 NEW_ID = "0b0c5f6e-1f2a-4c3d-8e4f-a0b1c2d3e4f5"
-
-
-def texts_of_bytes(size: int) -> dict[str, object]:
-    """Return a name, instructions and examples of ``size`` bytes of UTF-8 together; each is within its own limit."""
-    whole, rest = divmod(size - 3 - 96_000, 5_996)
-    examples = [f"{number:02}" + "\N{EURO SIGN}" * 1_998 for number in range(whole)]
-    last = "\N{EURO SIGN}" * (rest // 3) + "x" * (rest % 3)
-    return {"name": "Ada", "instructions": "\N{EURO SIGN}" * 32_000, "examples": [*examples, last]}
 
 
 class TestSaving:

@@ -24,6 +24,7 @@ from support.world import (
     fault,
     pointers,
     text_id,
+    texts_of_bytes,
 )
 
 
@@ -192,6 +193,17 @@ class TestNames:
         persona_id = world.save(name=name)
 
         assert names_of_copies(world, persona_id, 2) == names
+
+    @pytest.mark.parametrize(("free", "copied"), [(5, True), (4, False)])
+    def test_are_part_of_the_256_kib_of_a_persona(self, world: World, free: int, copied: bool) -> None:
+        # Given a persona whose texts leave so many bytes, of which " Copy" takes five
+        persona_id = world.save(**texts_of_bytes(262_144 - free))
+        # When it is copied
+        answer = world.client("root").call("duplicate", {"persona_id": persona_id})
+        # Then the copy is within the limit or not made, and its number is not taken
+        assert answer.status == (200 if copied else 422)
+        world.update(persona_id, examples=[])
+        assert copy_of(world, persona_id).name.text == ("Ada Copy 2" if copied else "Ada Copy")
 
     def test_are_known_by_their_ids_though_another_copy_was_made_meanwhile(
         self, world: World, monkeypatch: pytest.MonkeyPatch

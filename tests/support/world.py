@@ -61,6 +61,14 @@ def text_id(kind: TextKind, text: str, group: str = GROUP) -> str:
     return id_of_text(secret_of(group), kind, text)
 
 
+def texts_of_bytes(size: int) -> dict[str, object]:
+    """Return a name, instructions and examples of ``size`` bytes of UTF-8 together; each is within its own limit."""
+    whole, rest = divmod(size - 3 - 96_000, 5_996)
+    examples = [f"{number:02}" + "\N{EURO SIGN}" * 1_998 for number in range(whole)]
+    last = "\N{EURO SIGN}" * (rest // 3) + "x" * (rest % 3)
+    return {"name": "Ada", "instructions": "\N{EURO SIGN}" * 32_000, "examples": [*examples, last]}
+
+
 def secret_of(group: str) -> bytes:
     """Return the secret with which tests found a group, so that the ids of its texts are known in every process."""
     return sha256(group.encode()).digest()

@@ -9,8 +9,10 @@ from personas.domain.copies import copy_name
 from personas.domain.permissions import departments_of_copy, may_assign, may_see, may_write
 from personas.domain.persona import Persona
 from personas.domain.profile import Caller
+from personas.domain.selection import too_long
 from personas.domain.text import Text, identified
 from personas.errors import Forbidden, Invalid, NotFound
+from personas.operations.bulk import invalid_item
 from personas.operations.create import new_persona
 from personas.runtime import nothing
 from personas.services import Services
@@ -32,7 +34,7 @@ def duplicate_persona(
         Forbidden: the caller's role only reads.
         NotFound: the persona cannot be seen.
         Unreadable: it cannot be read.
-        Invalid: the copy would be in no department, and the caller has none to give it.
+        Invalid: the copy would be in no department, and the caller has none to give it; or its texts would be too long.
     """
     verdict = may_write(caller)
     if verdict.reason is not None:
@@ -97,13 +99,18 @@ def _count_and_name(
 
     Raises:
         ConditionFailed: the source is gone.
+        Invalid: its texts and the name are too long together.
     """
 
     def name_by(number: int) -> Text:
         return identified(secret, "names", copy_name(source.name.text, number))
 
+    likely_name = name_by(copies + 1)
+    if faults := too_long(text for _, text in replace(source.form, name=likely_name).texts):
+        raise invalid_item("", faults)
+
     def put_likely_name() -> None:
-        for put in services.texts.puts(group_id, [("names", name_by(copies + 1))]):
+        for put in services.texts.puts(group_id, [("names", likely_name)]):
             put()
 
     number, _ = services.parallel.gather(
