@@ -368,6 +368,18 @@ def bare(number: int, seq: int, name: str, **links: object) -> Persona:
     return persona(str(UUID(int=number)), seq, text, **links)
 
 
+def test_a_text_stays_that_the_first_persona_alone_still_has() -> None:
+    # Given two personas of one name, as they were stored,
+    view = TextsView(GROUP)
+    for number in (1, 2):
+        view.upsert(bare(number, 1, "Ada"))
+    view = TextsView.decode(view.encode())
+    # when the second one is deleted,
+    view.delete(str(UUID(int=2)), 2, NOW)
+    # then the first one has its name.
+    assert list(view.uses("names").entries) == ["Ada"]
+
+
 def test_a_text_that_lay_beside_the_base_stays_known_for_thirty_days() -> None:
     # Given a view with a persona beside its base,
     view = TextsView(GROUP)
