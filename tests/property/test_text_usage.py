@@ -621,6 +621,8 @@ def test_a_tombstone_is_remembered_until_it_expires() -> None:
     view.delete(str(UUID(int=1)), 6, NOW)
     view = TextsView.decode(view.encode())
     assert not view.upsert(bare(1, 6, "Ada"))
+    view.settle(NOW - 1)
+    assert view.seq_of(str(UUID(int=1))) == 6
     view.settle(NOW)
     assert view.seq_of(str(UUID(int=1))) == -1
     assert view.upsert(bare(1, 6, "Ada"))
