@@ -4,7 +4,7 @@ import pytest
 
 from personas.contract.base import QUOTED_MAX
 from personas.errors import Fault
-from personas.operations.bulk import invalid_item, plain_name
+from personas.operations.bulk import cut_to_length, invalid_item, plain_name
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,16 @@ def test_the_first_fault_of_an_item_is_told_and_the_others_are_counted(faults: l
 
     assert (error.detail, error.code) == (detail, "a_code")
     assert error.errors == tuple(Fault(f"/personas/7{each.field}", each.message) for each in faults)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("Ada", "Ada"),
+        (None, "null"),
+        ({"a": "\N{EURO SIGN}"}, '{"a": "\N{EURO SIGN}"}'),
+        ("x" * (QUOTED_MAX + 1), "x" * QUOTED_MAX),
+    ],
+)
+def test_a_value_that_was_sent_is_told_as_it_stood_in_the_request(sent: object, told: str) -> None:
+    assert cut_to_length(sent) == told
