@@ -765,8 +765,7 @@ class TestFresh:
         found = Environment(world).found()
         # Then it reads them all, and has the group refreshed where they were more
         assert len(found) == written
-        messages = world.aws.sqs.receive_message(QueueUrl=world.aws.names["RefreshQueue"]).get("Messages", [])
-        assert bool(messages) == queued
+        assert world.queued() == ([GROUP] if queued else [])
 
     def test_a_deleted_one_that_is_made_again(self, env: Environment, world: World) -> None:
         reader = Environment(world)

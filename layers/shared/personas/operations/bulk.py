@@ -82,10 +82,10 @@ def check_items[I](
     named: set[str] = set()
     for position, item in enumerate(sent):
         place = f"/{name}/{position}"
-        persona_id = _id_in(item.raw, field) if isinstance(item, Rejected) else id_of(item)
         if isinstance(item, Rejected):
+            persona_id = _id_in(item.raw, field)
             faulty[position] = rejected_item(item, place)
-        elif persona_id in named:
+        elif (persona_id := id_of(item)) in named:
             faulty[position] = repeated_item(f"{place}{field}")
         else:
             sound[position] = item
