@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -87,7 +87,10 @@ def test_the_next_version_stamps_what_it_changes_and_keeps_the_rest() -> None:
 
 
 _authors = st.none() | st.builds(Author, st.uuids().map(str), st.text(max_size=200))
-_times = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)  # noqa: DTZ001  # bounds are naive by hypothesis' rule
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_times = st.timedeltas(timedelta(0), datetime(2200, 1, 1, tzinfo=UTC) - _EPOCH).map(
+    lambda age: (_EPOCH + age).isoformat()
+)
 _stamps = st.builds(
     Stamp, st.integers(1, 9), _times, _authors, st.none() | st.text("abcdef0123456789.", min_size=1, max_size=36)
 )

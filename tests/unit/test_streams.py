@@ -200,11 +200,10 @@ def test_a_pattern_that_is_not_known_is_refused() -> None:
 @pytest.mark.emulator
 def test_it_reads_the_stream_of_the_emulator_as_lambda_hands_it_over(ministack: str) -> None:
     dynamodb = boto3.client("dynamodb", endpoint_url=ministack, region_name="us-east-1")
-    key = [{"AttributeName": name, "KeyType": kind} for name, kind in (("pk", "HASH"), ("sk", "RANGE"))]
     dynamodb.create_table(
         TableName="streamed",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        KeySchema=key,  # type: ignore[arg-type]  # the words are not literals here
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
