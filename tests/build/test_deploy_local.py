@@ -89,7 +89,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def deployable() -> Iterator[Path]:
     """Write the built template without the parts that ministack refuses, beside the code that it names."""
-    document = template.load(BUILT)
+    document = {**template.load(BUILT)}
     resources = document["Resources"]
     assert isinstance(resources, dict)
     document["Resources"] = {name: node for name, node in resources.items() if not computes(node)}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -106,7 +107,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 @contextlib.contextmanager
 def built_for(stack: LocalStack) -> Iterator[Path]:
     """Write the built template with the names and the address of ``stack`` in its functions' environment."""
-    document: Any = template.load(BUILD / "template.yaml")
+    document: Any = deepcopy(template.load(BUILD / "template.yaml"))
     function = next(iter(template.functions(TEMPLATE).values()))
     variables = function.environment_with(stack.names) | {"AWS_ENDPOINT_URL": stack.endpoint}
     document["Globals"]["Function"]["Environment"]["Variables"] = variables

@@ -25,7 +25,7 @@ TEMPLATE: Final = ROOT / "template.yaml"
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Node]:
+def document() -> Mapping[str, Node]:
     return template.load(TEMPLATE)
 
 

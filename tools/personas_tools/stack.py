@@ -219,7 +219,7 @@ class LocalStack:
 
     @cached_property
     def _buckets(self) -> tuple[str, ...]:
-        resources = template.load_shared(self._file)["Resources"]
+        resources = template.load(self._file)["Resources"]
         entries = resources.items() if isinstance(resources, dict) else ()
         return tuple(name for name, node in entries if isinstance(node, dict) and node["Type"] == "AWS::S3::Bucket")
 

@@ -139,8 +139,10 @@ class Cors:
     max_age: int
 
 
-def load(path: Path) -> dict[str, Node]:
+def load(path: Path) -> Mapping[str, Node]:
     """Return the whole template, with the functions of CloudFormation spelt out.
+
+    It is parsed once for all that read it, and nobody changes it.
 
     Raises:
         TemplateError: it is not a YAML mapping.
@@ -149,11 +151,7 @@ def load(path: Path) -> dict[str, Node]:
     return _parsed(path.name, path.read_text(encoding="utf-8"))
 
 
-def load_shared(path: Path) -> Mapping[str, Node]:
-    """Return the whole template as `load` does, parsed once for all that read it and leave it as it is."""
-    return _parsed_once(path.name, path.read_text(encoding="utf-8"))
-
-
+@lru_cache(maxsize=2)
 def _parsed(name: str, text: str) -> dict[str, Node]:
     try:
         # The loader is a SafeLoader: it builds plain data only.
@@ -163,13 +161,10 @@ def _parsed(name: str, text: str) -> dict[str, Node]:
     return as_mapping(document, name)
 
 
-_parsed_once: Final = lru_cache(maxsize=2)(_parsed)
-
-
 def table_requests(path: Path) -> dict[str, TableRequest]:
     """Return the tables of the template by logical id."""
     requests = {}
-    for logical_id, properties in of_type(load_shared(path), "AWS::DynamoDB::Table").items():
+    for logical_id, properties in of_type(load(path), "AWS::DynamoDB::Table").items():
         ttl = properties.get("TimeToLiveSpecification")
         arguments: dict[str, Node] = {name: properties[name] for name in _TABLE_PROPERTIES if name in properties}
         if "StreamSpecification" in properties:
@@ -186,13 +181,13 @@ def table_requests(path: Path) -> dict[str, TableRequest]:
 
 def queues(path: Path) -> tuple[str, ...]:
     """Return the queues of the template, by logical id."""
-    return tuple(of_type(load_shared(path), "AWS::SQS::Queue"))
+    return tuple(of_type(load(path), "AWS::SQS::Queue"))
 
 
 def schedules(path: Path) -> tuple[Schedule, ...]:
     """Return the schedules of the template; functions go by their logical ids."""
     found = []
-    for logical_id, properties in of_type(load_shared(path), "AWS::Serverless::Function").items():
+    for logical_id, properties in of_type(load(path), "AWS::Serverless::Function").items():
         for name, node in as_mapping(properties.get("Events") or {}, f"{logical_id}.Events").items():
             place = f"{logical_id}.Events.{name}"
             event = as_mapping(node, place)
@@ -207,7 +202,7 @@ def functions(path: Path) -> dict[str, Function]:
 
     Parameters stand in the environment with their defaults.
     """
-    template = load_shared(path)
+    template = load(path)
     defaults = defaults_of(template)
     shared = as_mapping(as_mapping(template.get("Globals") or {}, "Globals").get("Function") or {}, "Globals.Function")
     found = {}
@@ -237,7 +232,7 @@ def cors(path: Path) -> Cors:
     Raises:
         TemplateError: there is not exactly one HTTP API, or it says nothing about CORS.
     """
-    template = load_shared(path)
+    template = load(path)
     apis = of_type(template, "AWS::Serverless::HttpApi")
     if len(apis) != 1:
         raise TemplateError(f"{path.name} has {len(apis)} HTTP APIs, and exactly one is expected")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from personas_tools.template import load_shared
+from personas_tools.template import load
 from personas_tools.template_nodes import Node, TemplateError, condition_of, of_type
 
 _ALIAS: Final = ".Alias"
@@ -49,7 +49,7 @@ def stream_sources(path: Path) -> tuple[StreamSource, ...]:
 
 def _sources(path: Path) -> list[QueueSource | StreamSource]:
     found: list[QueueSource | StreamSource] = []
-    document = load_shared(path)
+    document = load(path)
     for logical_id, properties in of_type(document, "AWS::Lambda::EventSourceMapping").items():
         match properties:
             case {
