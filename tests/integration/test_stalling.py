@@ -84,11 +84,13 @@ def world(group: World, table_definitions: Mapping[str, TableRequest]) -> Iterat
     held = {name: dynamodb.scan(TableName=name)["Items"] for name in tables}
     yield group
     for name, key in tables.items():
-        for item in dynamodb.scan(TableName=name)["Items"]:
+        now = dynamodb.scan(TableName=name)["Items"]
+        for item in now:
             if item not in held[name]:
                 dynamodb.delete_item(TableName=name, Key={each: item[each] for each in key})
         for item in held[name]:
-            dynamodb.put_item(TableName=name, Item=item)
+            if item not in now:
+                dynamodb.put_item(TableName=name, Item=item)
 
 
 @pytest.fixture
