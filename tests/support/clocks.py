@@ -1,6 +1,5 @@
 """Execution environments whose machines' clocks are off, each in a process of its own."""
 
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from personas.runtime import clock
 from support.aws import forget
 from support.client import Answer, Client
 from support.environments import shifted
+from support.forked import forking
 
 _lasting: Final = ExitStack()
 """The contexts that such a process stays in as long as it lives."""
@@ -37,10 +37,8 @@ class Apart:
     _pool: ProcessPoolExecutor = field(init=False)
 
     def __post_init__(self, environment: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["support.preloaded"])
         given = (dict(environment), dict(headers), self.off)
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=given)
+        self._pool = ProcessPoolExecutor(1, mp_context=forking(), initializer=_begin, initargs=given)
 
     def call(self, operation: str, body: object = None) -> Answer:
         """Call an operation there."""

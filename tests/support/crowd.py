@@ -1,12 +1,12 @@
 """Processes at work at the same time, each an execution environment of its own, and the history they make."""
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
 from personas.store.table import Table
+from support.forked import forking
 from support.history import Event, Span, Write
 from support.warm import warm_client
 from support.workload import Part, Played, play
@@ -51,10 +51,8 @@ def parts(world: World, seed: int, calls: int, clients: int, table: type[Table])
 def played(world: World, seed: int, calls: int, clients: int = CLIENTS, table: type[Table] = Table) -> Played:
     """Run all clients at once and return everything that they recorded."""
     those, events = parts(world, seed, calls, clients, table)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.preloaded"])
     together = Played(events)
-    with ProcessPoolExecutor(clients, mp_context=context) as pool:
+    with ProcessPoolExecutor(clients, mp_context=forking()) as pool:
         for each in pool.map(play, those):
             together.events += each.events
             together.calls += each.calls

@@ -3,7 +3,6 @@
 One process serves them all to start from: it has imported what they need, so that eight of them start in a moment.
 """
 
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Final, NamedTuple
 
 from support.client import Answer, Client, load_handler
+from support.forked import forking
 
 WAIT_SECONDS: Final = 60
 STOP_SECONDS: Final = 5
@@ -39,8 +39,7 @@ class Racers:
 
     def start(self) -> None:
         """Start the processes."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["support.racers", "personas.api", "personas.services"])
+        context = forking()
         # Its semaphores live as long as it does here, and the processes find it only when they have started.
         self._barrier = context.Barrier(self.number)
         for _ in range(self.number):
