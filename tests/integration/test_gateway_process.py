@@ -146,6 +146,30 @@ def test_past_its_time_a_function_is_ended_and_the_next_call_gets_a_new_process(
         assert isinstance(workers.invoke("sleep", 0), Answer)
 
 
+def test_what_the_nursery_has_made_is_in_every_environment(tmp_path: Path, log: Path) -> None:
+    # Given a layer that makes something of what the environments of two functions have alike,
+    layer, code = tmp_path / "layer", tmp_path / "code"
+    for folder in (layer, code):
+        folder.mkdir()
+    (layer / "made.py").write_text(
+        "import os\nmade = []\ndef make():\n    made.extend((os.getpid(), os.environ['BOTH'], os.environ.get('ONE')))\n"
+    )
+    (code / "handler.py").write_text("import made\ndef lambda_handler(event, context):\n    return made.made\n")
+    functions = [
+        Function(each, str(code), (str(layer),), "handler.lambda_handler", 10, 256, {"BOTH": "alike", "ONE": each})
+        for each in ("a", "b")
+    ]
+    # when the nursery is told to make it,
+    workers = Workers(functions, log, libraries=("made:make",))
+    with contextlib.closing(workers):
+        first, second = workers.invoke("a", None), workers.invoke("b", None)
+    # then both functions find it made, once.
+    assert first == second
+    assert isinstance(first, Answer)
+    assert isinstance(first.payload, list)
+    assert first.payload[1:] == ["alike", None]
+
+
 def test_time_limits_count_each_invocation_anew(start: Start) -> None:
     workers = start("sleep", timeout=0.6)
     assert all(isinstance(workers.invoke("sleep", 0.35), Answer) for _ in range(3))

@@ -65,7 +65,10 @@ def _nursery(control: socket.socket, libraries: Sequence[str]) -> socket.socket:
         signal.signal(signum, signal.SIG_IGN)
     for library in libraries:
         with contextlib.suppress(ImportError):  # a stack without it does without it
-            importlib.import_module(library)
+            module, _, maker = library.partition(":")
+            imported = importlib.import_module(module)
+            if maker:
+                getattr(imported, maker)()
     gc.freeze()  # what is shared now stays shared: the collector would write to every page
     children: set[int] = set()
     while True:
