@@ -8,7 +8,8 @@ to go ``over_http``.
 Either hands a request to DynamoDB to moto's operation as it is: moto would route it by patterns, read it by the
 description of DynamoDB, and write its answer by that again. A request to a bucket is handed on likewise; moto would
 import its patterns of addresses anew for each. The tables that are made here look, for a Query, at the partition that
-is asked for; moto's sort every item of a table, and take an item apart for every attribute that an index projects.
+is asked for; moto's sort every item of a table, and take an item apart for every attribute that an index projects. An
+update expression is parsed once. Items are measured, copied and told in one walk; moto's are for each attribute anew.
 """
 
 import json
@@ -18,9 +19,10 @@ from collections.abc import Mapping
 from copy import copy, deepcopy
 from datetime import datetime
 from email.utils import formatdate
+from functools import cache
 from inspect import signature
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse
@@ -31,8 +33,13 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.request import normalize_request
 from moto.core.responses import ActionResult
+from moto.dynamodb import responses
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models import table as tables
+from moto.dynamodb.models import utilities
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import LocalSecondaryIndex, Table
+from moto.dynamodb.parsing import expressions
 from moto.dynamodb.responses import DynamoHandler
 from moto.s3.responses import S3Response
 
@@ -193,25 +200,81 @@ class _Table(Table):
         return sorted(items, key=lambda item: [item.attrs[name].cast_value for name in names])
 
 
-def _size(value: DynamoType) -> int:
-    """Return a value's size as moto counts it, without a copy of each part of a map."""
-    if value.type == "M":
-        return sum(len(name.encode()) + _size(part) for name, part in value.value.items())
-    return sum(map(_size, value.value)) if value.type == "L" else value.size()
+class _Item(Item):
+    """An item of a table: moto's own is walked through for each of its attributes, and copied part by part."""
+
+    def __init__(self, hash_key: DynamoType, range_key: DynamoType | None, attrs: Mapping[str, Any]) -> None:
+        self.hash_key, self.range_key = hash_key, range_key
+        self.attrs = LimitedSizeDict({name: DynamoType(value) for name, value in attrs.items()})
+        if self.size() > _MOST_BYTES:
+            raise ItemSizeTooLarge
+
+    def __deepcopy__(self, memo: object) -> "_Item":
+        return self.having({name: _copied(value) for name, value in self.attrs.items()})
+
+    def having(self, attributes: Mapping[str, DynamoType]) -> "_Item":
+        """Return an item with the same key."""
+        made: Any = _Item.__new__(_Item)
+        made.hash_key, made.range_key, made.attrs = self.hash_key, self.range_key, LimitedSizeDict(attributes)
+        return cast("_Item", made)
+
+    def size(self) -> int:
+        return sum(len(name.encode()) + _size(value) for name, value in self.attrs.items())
+
+    def to_json(self, root_attr_name: str = "Attributes") -> dict[str, Any]:
+        return {root_attr_name: _plain(self.attrs)}
 
 
-class _Read(Item):
-    """An item that is read and never changed, so that nobody needs a copy, and its size is counted once."""
+_MOST_BYTES: Final = 405_000
+"""moto's limit of an item."""
+
+
+class _Read(_Item):
+    """An item that is read and never changed, so that nobody needs a copy."""
 
     def __init__(self, item: Item) -> None:
         self.__dict__.update(item.__dict__)
-        self._counted = sum(len(name.encode()) + _size(value) for name, value in item.attrs.items())
 
-    def size(self) -> int:
-        return self._counted
-
-    def __deepcopy__(self, memo: object) -> Item:
+    def __deepcopy__(self, memo: object) -> _Item:
         return self
+
+
+def _copied(value: DynamoType) -> Any:
+    made: Any = DynamoType.__new__(DynamoType)
+    made.type, parts = value.type, value.value
+    if made.type == "M":
+        parts = {name: _copied(part) for name, part in parts.items()}
+    elif made.type == "L":
+        parts = [_copied(part) for part in parts]
+    elif value.is_set():
+        parts = [*parts]
+    made.value = parts
+    return made
+
+
+def _size(value: DynamoType) -> int:
+    """Return a value's size as moto counts it."""
+    kind, parts = value.type, value.value
+    if kind == "S":
+        return len(parts) if parts.isascii() else len(parts.encode())
+    if kind == "M":
+        return sum(len(name.encode()) + _size(part) for name, part in parts.items())
+    return sum(map(_size, parts)) if kind == "L" else value.size()
+
+
+def _plain(value: Any) -> Any:
+    """Return part of an answer without classes of moto's; its own function looks for more kinds of values."""
+    kind = type(value)
+    if kind is DynamoType:
+        return _MOTO_PLAIN(value) if value.type in {"B", "BS"} else {value.type: _plain(value.value)}
+    if kind is dict or kind is LimitedSizeDict:
+        return {name: _plain(part) for name, part in value.items()}
+    if kind is list:
+        return [_plain(part) for part in value]
+    return value if kind is str else _MOTO_PLAIN(value)
+
+
+_MOTO_PLAIN: Final = utilities.dynamo_to_dict
 
 
 class _Index(LocalSecondaryIndex):
@@ -221,7 +284,14 @@ class _Index(LocalSecondaryIndex):
         if self.projection["ProjectionType"] != "INCLUDE":
             return super().project(item)
         kept = {*self.table_key_attrs, *self.schema_key_attrs, *self.projection["NonKeyAttributes"]}
-        projected: Any = Item.__new__(Item)
-        projected.hash_key, projected.range_key, projected.attrs = item.hash_key, item.range_key, LimitedSizeDict()
-        dict.update(projected.attrs, {name: value for name, value in item.attrs.items() if name in kept})
-        return projected
+        return cast("_Item", item).having({name: value for name, value in item.attrs.items() if name in kept})
+
+
+_parser: Final = vars(expressions)["UpdateExpressionParser"]
+# moto refers to each of these by its name.
+for _place, _name, _own in (
+    (responses, "dynamo_to_dict", _plain),
+    (tables, "Item", _Item),
+    (_parser, "make", cache(_parser.make)),
+):
+    setattr(_place, _name, _own)
