@@ -16,6 +16,7 @@ from personas_tools import template
 from personas_tools.emulator import Emulator
 from personas_tools.template import Function, TableRequest
 from support.aws import REGION
+from support.emulated import MINISTACK
 from support.faults import Waiting
 
 pytest_plugins = ["support.fixtures", "support.releases"]
@@ -104,8 +105,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     Mark such tests ``emulator``.
     """
-    binary = Path(os.environ.get("PERSONAS_MINISTACK", ROOT / ".local/ministack/bin/ministack"))
-    emulator = Emulator(binary, tmp_path_factory.mktemp("ministack"))
+    emulator = Emulator(MINISTACK, tmp_path_factory.mktemp("ministack"))
     address = emulator.launch()
     try:
         emulator.wait()

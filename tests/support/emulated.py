@@ -3,6 +3,7 @@
 The emulator holds real tables behind a real network, so that several processes can work on them.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,10 @@ from personas_tools import template
 from personas_tools.template import Function, TableRequest
 from support.aws import REGION, Aws, create_tables, forget_clients
 
-TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
+ROOT: Final = Path(__file__).parents[2]
+TEMPLATE: Final = ROOT / "template.yaml"
+MINISTACK: Final = Path(os.environ.get("PERSONAS_MINISTACK", ROOT / ".local/ministack/bin/ministack"))
+"""The emulator's program."""
 
 
 @contextmanager

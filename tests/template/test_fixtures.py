@@ -1,5 +1,6 @@
 """Tests of the basis of other tests: tables made from the template, and policies that are really enforced."""
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -8,8 +9,10 @@ import boto3
 import pytest
 
 from personas.runtime import dynamodb, s3, sqs
+from personas_tools.emulator import START
 from personas_tools.template import TableRequest
 from support.aws import Aws, create_tables
+from support.emulated import MINISTACK
 from support.iam import Guard
 
 if TYPE_CHECKING:
@@ -41,6 +44,19 @@ def test_the_emulator_takes_the_tables(ministack: str, table_definitions: Mappin
     assert [item["sk"]["S"] for item in found["Items"]] == ["group"]
     ttl = client.describe_time_to_live(TableName=names["IdempotencyTable"])["TimeToLiveDescription"]
     assert ttl["AttributeName"] == "expiration"
+
+
+@pytest.mark.emulator
+def test_the_emulator_reads_an_expression_once() -> None:
+    # Given the Python of ministack, as the emulator starts it,
+    python = MINISTACK.with_name("python")
+    reading = "d._tokenize('pk = :pk'), d._condition_syntax_error('pk = :pk', 'KeyConditionExpression')"
+    told = "print(d._tokenize.cache_info().hits, d._condition_syntax_error.cache_info().hits)"
+    # when it reads an expression twice,
+    program = f"from ministack.services import dynamodb as d; {reading}; {reading}; {told}"
+    ran = subprocess.run([python, "-c", program], env={"PYTHONPATH": str(START)}, capture_output=True, check=True)
+    # then it remembers what it read.
+    assert ran.stdout == b"1 1\n"
 
 
 @contextmanager

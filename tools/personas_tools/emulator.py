@@ -27,6 +27,8 @@ from urllib.parse import urlsplit
 START_LIMIT: Final = 60.0
 STOP_LIMIT: Final = 120.0
 """Seconds. Saving takes about one for every 30 MB of tables."""
+START: Final = Path(__file__).resolve().parents[1] / "ministack_start"
+"""The folder of the module with which ministack's Python begins."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -137,6 +139,7 @@ class Emulator:
                 [self._binary],
                 env={name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
                 | {
+                    "PYTHONPATH": str(START),
                     "BIND_HOST": self._host,
                     "GATEWAY_PORT": str(self._port),
                     "SERVICES": ",".join(self._services),
