@@ -197,6 +197,23 @@ def test_a_pattern_that_is_not_known_is_refused() -> None:
         matches({"eventName": [{"anything-but": "REMOVE"}]}, {"eventName": "INSERT"})
 
 
+def test_the_shard_that_follows_one_that_has_ended_is_read() -> None:
+    # Given a shard that ends with its last record, and is followed by another,
+    class Ending(Written):
+        def get_records(self, *, ShardIterator: str, Limit: int) -> Mapping[str, Any]:
+            answer = super().get_records(ShardIterator=ShardIterator, Limit=Limit)
+            if ShardIterator.startswith("second"):
+                return answer
+            self.shards["second"] = [record(2)]
+            return {**answer, "NextShardIterator": None}
+
+    stream = Stream(Ending(first=[record(1)]), "table")
+    # when it is read again and again,
+    read = [[numbers(batch) for batch in stream.read(4)] for _ in range(3)]
+    # then the records of both come, once.
+    assert read == [[["1"]], [["2"]], []]
+
+
 @pytest.mark.emulator
 def test_it_reads_the_stream_of_the_emulator_as_lambda_hands_it_over(ministack: str) -> None:
     dynamodb = boto3.client("dynamodb", endpoint_url=ministack, region_name="us-east-1")

@@ -50,12 +50,13 @@ class StreamsClient(Protocol):
 
 
 class Stream:
-    """The stream of a table, from its beginning or from now on."""
+    """The stream of a table, from its beginning or from now on; shards are looked for again when one has ended."""
 
     def __init__(self, client: StreamsClient, table: str, *, from_now: bool = False) -> None:
         self._client = client
         self._table = table
         self._begin = "LATEST" if from_now else "TRIM_HORIZON"
+        self._shards: list[tuple[str, str]] = []
         self._iterators: dict[str, str | None] = {}
 
     def read(self, most: int) -> Iterator[list[Record]]:
@@ -66,9 +67,14 @@ class Stream:
         Raises:
             ClientError, BotoCoreError: the stream cannot be read.
         """
-        for arn in [each["StreamArn"] for each in self._client.list_streams(TableName=self._table)["Streams"]]:
-            for shard in self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-                yield from self._read_shard(arn, shard["ShardId"], most)
+        if not self._shards:
+            self._shards = [
+                (stream["StreamArn"], shard["ShardId"])
+                for stream in self._client.list_streams(TableName=self._table)["Streams"]
+                for shard in self._client.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+            ]
+        for arn, shard in self._shards:
+            yield from self._read_shard(arn, shard, most)
 
     def _read_shard(self, arn: str, shard: str, most: int) -> Iterator[list[Record]]:
         if shard not in self._iterators:
@@ -81,6 +87,8 @@ class Stream:
         if answer["Records"]:
             yield [{**_plain(record), "eventSourceARN": arn} for record in answer["Records"]]
         self._iterators[shard] = answer.get("NextShardIterator")
+        if self._iterators[shard] is None:
+            self._shards = []
 
 
 def _plain(value: Any) -> Any:
