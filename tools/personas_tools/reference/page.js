@@ -15,6 +15,23 @@ const keyWhereItBelongs = (request) => {
   return request;
 };
 
+// Swagger UI goes through the whole document when it loads and for each operation that is unfolded, for a second and
+// more. This puts in place of references, which all lead to components of the document, what they lead to.
+const resolved = (value, document, within = []) => {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((each) => resolved(each, document, within));
+  const { $ref: reference, ...beside } = value;
+  if (typeof reference === "string" && !within.includes(reference)) {
+    const target = reference.slice("#/".length).split("/").reduce((part, key) => part[key], document);
+    return resolved({ ...target, ...beside, $$ref: reference }, document, [...within, reference]);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, resolved(each, document, within)]));
+};
+const resolveSubtree = async (document, path) => {
+  const part = path.reduce((whole, key) => whole?.[key], document);
+  return { spec: resolved(part, document), errors: [] };
+};
+
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
@@ -23,6 +40,7 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   persistAuthorization: true,
+  plugins: [{ fn: { resolveSubtree } }],
   requestInterceptor: keyWhereItBelongs,
   tryItOutEnabled: true,
   validatorUrl: null, // it would be asked on the internet
