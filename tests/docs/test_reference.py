@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
 from personas.contract.registry import ROUTES
 from personas_tools import openapi
@@ -20,6 +20,7 @@ from support.server import demo_service
 expect.set_options(timeout=30_000)
 
 SEARCH: Final = "#operations-Find-search"
+CLOSE: Final = ".modal-ux-header button"
 DEMO_PERSONAS: Final = 24
 WIDTHS: Final = (390, 1280)
 HEIGHT: Final = 900
@@ -91,6 +92,11 @@ class TestParts:
     def test_show_the_committed_document(self) -> None:
         assert pages(STORE)["/openapi.json"].body == openapi.DOCUMENT.read_bytes()
 
+    def test_the_document_refers_to_its_own_components_only(self) -> None:
+        # The page's script puts these in place, and follows no other.
+        references = re.findall(r'"\$ref": "([^"]*)"', openapi.DOCUMENT.read_text())
+        assert {"/".join(reference.split("/")[:2]) for reference in references} == {"#/components"}
+
 
 service = pytest.fixture(scope="module")(demo_service)
 browser = pytest.fixture(scope="module")(launched_browser)
@@ -139,11 +145,27 @@ def _looked_at(service: tuple[str, str], browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def looked_at(_looked_at: Page) -> Page:
+def looked_at(_looked_at: Page) -> Iterator[Page]:
     """Provide the page for tests that send nothing. They share it: a browser works for seconds to lay it out."""
     _looked_at.set_viewport_size({"width": 1280, "height": HEIGHT})
     _looked_at.evaluate("scrollTo(0, 0)")
-    return _looked_at
+    yield _looked_at
+    for close in _looked_at.locator(CLOSE).all():
+        close.click()
+
+
+@pytest.fixture(scope="module")
+def searched(service: tuple[str, str], browser: Browser) -> Iterator[tuple[Page, Response]]:
+    """Provide the page of a person with the key who has sent the proposed search, and its answer.
+
+    Tests share it that look at this, or send something else.
+    """
+    with opened(browser, service[0]) as page:
+        authorise(page, service[1])
+        with page.expect_response(lambda response: response.url.endswith("/search")) as received:
+            send(page, "Find-search")
+        expect(page.locator(f"{SEARCH} .live-responses-table .highlight-code")).to_be_visible()
+        yield page, received.value
 
 
 def authorise(page: Page, key: str) -> None:
@@ -152,7 +174,7 @@ def authorise(page: Page, key: str) -> None:
     expect(form.locator("input")).to_be_focused()
     form.locator("input").fill(key)
     form.get_by_role("button", name="Apply credentials").click()
-    page.locator(".modal-ux-header button").click()
+    page.locator(CLOSE).click()
 
 
 def unfold_search(page: Page) -> None:
@@ -176,28 +198,27 @@ class TestInABrowser:
             block = looked_at.locator(f"[id^='operations-'][id$='-{name}']")
             expect(block.locator(".opblock-summary-description")).to_have_text(operation.summary)
 
-    def test_says_how_to_get_a_key(self, page: Page) -> None:
-        expect(page.locator(".start")).to_contain_text("make run")
-        page.locator(".scheme-container button.authorize").click()
-        expect(page.locator(".auth-container", has_text="X-Api-Key")).to_contain_text("make run")
+    def test_says_how_to_get_a_key(self, looked_at: Page) -> None:
+        expect(looked_at.locator(".start")).to_contain_text("make run")
+        looked_at.locator(".scheme-container button.authorize").click()
+        expect(looked_at.locator(".auth-container", has_text="X-Api-Key")).to_contain_text("make run")
 
-    def test_sends_a_search_and_shows_the_24_personas(self, page: Page, service: tuple[str, str]) -> None:
-        # Given a person who has pasted the demo's key,
-        authorise(page, service[1])
-        # when they send the search that the page proposes,
-        with page.expect_response(lambda response: response.url.endswith("/search")) as received:
-            send(page, "Find-search")
+    def test_sends_a_search_and_shows_the_24_personas(
+        self, searched: tuple[Page, Response], service: tuple[str, str]
+    ) -> None:
+        # Given a person who has pasted the demo's key, when they send the search that the page proposes,
+        page, received = searched
         # then all of the demo answer, and the page shows it.
-        assert received.value.request.headers["x-api-key"] == service[1]
-        answer = json.loads(received.value.body())
+        assert received.request.headers["x-api-key"] == service[1]
+        answer = json.loads(received.body())
         assert (len(answer["personas"]), answer["total_count"]) == (DEMO_PERSONAS, DEMO_PERSONAS)
         shown = page.locator(f"{SEARCH} .live-responses-table .response-col_description pre").first
         expect(page.locator(f"{SEARCH} .live-responses-table tbody .response-col_status")).to_contain_text("200")
         expect(shown).to_contain_text(answer["personas"][0]["name"])
         assert shown.inner_text().count('"persona_id"') == DEMO_PERSONAS
 
-    def test_exports_and_downloads_the_file(self, page: Page, service: tuple[str, str]) -> None:
-        authorise(page, service[1])
+    def test_exports_and_downloads_the_file(self, searched: tuple[Page, Response]) -> None:
+        page, _ = searched
         with page.expect_response(lambda response: response.url.endswith("/export")) as exported:
             send(page, "Files-export")
         block = page.locator("#operations-Files-download")
@@ -243,11 +264,9 @@ class TestInABrowser:
         expect(looked_at.locator(".scheme-container button.authorize")).to_be_in_viewport(ratio=1)
 
     @pytest.mark.parametrize("width", WIDTHS)
-    def test_no_button_covers_what_was_answered(self, page: Page, service: tuple[str, str], width: int) -> None:
+    def test_no_button_covers_what_was_answered(self, searched: tuple[Page, Response], width: int) -> None:
+        page, _ = searched
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        authorise(page, service[1])
-        send(page, "Find-search")
-        expect(page.locator(".live-responses-table .highlight-code")).to_be_visible()
         assert page.evaluate(COVERED) == []
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -257,9 +276,9 @@ class TestInABrowser:
         for selector in (".headers .header-col", ".examples-select__section-label"):
             assert min(looked_at.locator(f"{SEARCH} {selector}").evaluate_all(CONTRASTS)) > READABLE, selector
 
-    def test_deletes_the_persona_of_the_example(self, page: Page, service: tuple[str, str]) -> None:
-        # The last test of the class: others count on every persona of the demo.
-        authorise(page, service[1])
+    def test_deletes_the_persona_of_the_example(self, searched: tuple[Page, Response]) -> None:
+        # The page is of before: it shows every persona of the demo.
+        page, _ = searched
         with page.expect_response(lambda response: response.url.endswith("/delete")) as received:
             send(page, "Save-delete")
         assert received.value.status == 200

@@ -17,8 +17,6 @@ def launched_browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("No Chromium is installed here; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
-        # Chromium's sandbox cannot be set up by root, who runs CI's container.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        launched = playwright.chromium.launch(executable_path=CHROMIUM)
         yield launched
         launched.close()
