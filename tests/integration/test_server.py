@@ -9,12 +9,12 @@ import os
 import signal
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from support.author import author
+from support.forked import forking
 from support.pairs import Writer, write_and_search
 from support.server import Session, demo_key, serving
 
@@ -32,7 +32,7 @@ def test_many_drafts_in_parallel_keep_every_version_and_outlive_the_server(tmp_p
     # Given drafts that several processes patch at once,
     with serving(tmp_path) as (server, port):
         key = demo_key(tmp_path, "instructional")
-        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(PROCESSES, mp_context=forking()) as pool:
             calls = [pool.submit(author, port, key, DRAFTS // PROCESSES, PATCHES) for _ in range(PROCESSES)]
             outcomes = [call.result() for call in calls]
         # when all have been patched, every call was answered with success and every version was the next one.
@@ -57,7 +57,7 @@ def test_many_drafts_in_parallel_keep_every_version_and_outlive_the_server(tmp_p
 def test_every_search_knows_of_the_write_that_was_just_answered(tmp_path: Path) -> None:
     # Given four writers, each a process, in rounds that each begin with cold functions,
     writers = [Writer(number) for number in range(WRITERS)]
-    with ProcessPoolExecutor(WRITERS, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(WRITERS, mp_context=forking()) as pool:
         for _ in range(ROUNDS):
             with serving(tmp_path) as (server, port):
                 key = demo_key(tmp_path, "superadmin")
