@@ -156,7 +156,7 @@ def _missing(old: Any, new: Any, place: str = "") -> str | None:
 
 @contextmanager
 def _running(stack: LocalStack, log: Path) -> Iterator[Release]:
-    workers = Workers(stack.functions, log, libraries=(*LIBRARIES, *LAYER))
+    workers = Workers(stack.functions, log, libraries=(*LAYER, *LIBRARIES))
     try:
         yield Release(workers, log)
     finally:

@@ -57,7 +57,7 @@ def serve(port: int, parallel: int, reload: bool, demo: bool, folder: Path) -> N
         emulator = local.emulator(folder)
         try:
             stack = local.LocalStack(emulator.launch(), folder=folder, port=listener.getsockname()[1])
-            preloaded = LIBRARIES if reload else (*LIBRARIES, *LAYER)
+            preloaded = LIBRARIES if reload else (*LAYER, *LIBRARIES)
             workers = Workers(stack.functions, folder / "logs" / "functions.log", parallel, preloaded)
             emulator.wait()
             stack.create_missing()
