@@ -86,24 +86,35 @@ def persona(persona_id: str, seq: int, text: Mapping[TextKind, list[str]], **lin
     )
 
 
+_word: Final = st.sampled_from(WORDS)
+_words: Final = st.lists(_word, max_size=3, unique=True)
+_departments: Final = st.lists(st.sampled_from(DEPARTMENTS), max_size=3, unique=True)
+_parameter_fields: Final = st.lists(st.sampled_from([*PARAMETER_OF, "gone"]), max_size=3, unique=True)
+_voices: Final = st.lists(st.sampled_from(["v1", "v2"]), max_size=2, unique=True)
+_description: Final = st.lists(_word, max_size=1)
+_head: Final = st.tuples(
+    st.sampled_from(IDS), st.integers(1, 12), st.sampled_from(["c1", "c2"]), st.sampled_from(["on", None])
+)
+
+
 @st.composite
 def personas(draw: st.DrawFn) -> Persona:
     """Draw any persona, of few words and few links, so that they meet."""
-    word = st.sampled_from(WORDS)
+    persona_id, seq, color_id, active_flag_id = draw(_head)
     return persona(
-        draw(st.sampled_from(IDS)),
-        draw(st.integers(1, 12)),
+        persona_id,
+        seq,
         {
-            "names": [draw(word)],
-            "descriptions": draw(st.lists(word, max_size=1)),
-            "instructions": [draw(word)],
-            "examples": draw(st.lists(word, max_size=3, unique=True)),
+            "names": [draw(_word)],
+            "descriptions": draw(_description),
+            "instructions": [draw(_word)],
+            "examples": draw(_words),
         },
-        color_id=draw(st.sampled_from(["c1", "c2"])),
-        active_flag_id=draw(st.sampled_from(["on", None])),
-        department_ids=tuple(draw(st.lists(st.sampled_from(DEPARTMENTS), max_size=3, unique=True))),
-        parameter_field_ids=tuple(draw(st.lists(st.sampled_from([*PARAMETER_OF, "gone"]), max_size=3, unique=True))),
-        voice_ids=tuple(draw(st.lists(st.sampled_from(["v1", "v2"]), max_size=2, unique=True))),
+        color_id=color_id,
+        active_flag_id=active_flag_id,
+        department_ids=tuple(draw(_departments)),
+        parameter_field_ids=tuple(draw(_parameter_fields)),
+        voice_ids=tuple(draw(_voices)),
     )
 
 
