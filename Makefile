@@ -25,7 +25,7 @@ LOCKED := uv.lock pyproject.toml .python-version
 PYTHON_MISSING := Python 3.13 was not found. On Debian or Ubuntu: apt-get install python3.13 python3.13-venv
 
 # The system's Python is used, or else one that uv finds; none is downloaded. A distribution's is built with profiles of
-# what programs do, as Lambda's is. What pyenv builds is not unless it is told to, and the tests take 1.6 times as long.
+# what programs do, as Lambda's is. What pyenv builds is not unless it is told to, and the tests take a third longer.
 export UV_PYTHON_DOWNLOADS := never
 ifndef UV_PYTHON
 export UV_PYTHON := $(shell /usr/bin/python3.13 -c 'import ssl, venv' 2>/dev/null && echo /usr/bin/python3.13 || echo 3.13)

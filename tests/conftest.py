@@ -3,6 +3,7 @@
 Tables and policies come from template.yaml itself, so a test never sees others than a deployment.
 """
 
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
@@ -62,6 +63,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, bool | No
     """Run each test with room for its frames."""
     pyfuncitem.obj = partial(_with_room, pyfuncitem.obj)
     return (yield)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first the tests that wait: at the end no others would be left to run meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported by now out of each later collection of garbage, which takes 0.3 s with it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,7 +23,7 @@ from support.stalling import Proxy, Stall, before
 from support.warm import unguarded_world, warm_client
 from support.world import NEEDED, PEOPLE, World, result
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.waits]
 
 LIMIT: Final = 4.0
 """The seconds that a function has here."""

@@ -707,11 +707,11 @@ class Lab:
                 views = Views(self.world, group)
                 if views.marked:
                     yield f"{group} stays marked"
-                for view in mapping(views.record.row, "snapshots"):
-                    if views.superseded(views.key(view)):
-                        yield f"{views.key(view)} is needed and superseded"
-                if weekly and views.objects() != views.needed():
-                    yield f"objects are left behind: {views.objects() - views.needed()}"
+                for key in views.pointed_at():
+                    if views.superseded(key):
+                        yield f"{key} is needed and superseded"
+                if weekly and (objects := views.objects()) != (needed := views.needed()):
+                    yield f"objects are left behind: {objects - needed}"
 
     def _unmarked_behind(self, groups: Iterable[str]) -> Iterator[str]:
         for group in groups:

@@ -122,11 +122,15 @@ class Views:
         tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
         return tags == [{"Key": "superseded", "Value": "true"}]
 
+    def pointed_at(self) -> set[str]:
+        """Return the keys of the objects to which the group's record points."""
+        record = self.record
+        pointers = (record.pointer(view) for view in mapping(record.row, "snapshots"))
+        return {pointer.key for pointer in pointers if pointer}
+
     def needed(self) -> set[str]:
         """Return the keys of the objects to which the group's pointers lead."""
-        snapshots = self.record.row.get("snapshots")
-        assert isinstance(snapshots, Mapping)
-        return {self.key(view) for view in snapshots} | self.manifest.keys
+        return self.pointed_at() | self.manifest.keys
 
     def _fetch(self, key: str, start: int, length: int) -> bytes:
         return self.content(key)[start : start + length]
