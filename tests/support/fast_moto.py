@@ -266,7 +266,9 @@ def _plain(value: Any) -> Any:
     """Return part of an answer without classes of moto's; its own function looks for more kinds of values."""
     kind = type(value)
     if kind is DynamoType:
-        return _MOTO_PLAIN(value) if value.type in {"B", "BS"} else {value.type: _plain(value.value)}
+        if value.type in {"B", "BS"}:
+            return _MOTO_PLAIN(value)
+        return {value.type: value.value if type(value.value) is str else _plain(value.value)}
     if kind is dict or kind is LimitedSizeDict:
         return {name: _plain(part) for name, part in value.items()}
     if kind is list:
