@@ -43,7 +43,7 @@ def key() -> None:
 @of_group
 @click.option("--profile", "reference", help="Whom it names, by id or name. Without, callers need a token beside it.")
 @click.option("--expires", type=_Duration(), help="How long it is valid, such as 12h or 90d.  [default: for ever]")
-@click.option("--label", default="", help="What it is for.")
+@click.option("--label", default="", help="The purpose of the key.")
 @on_store
 def key_issue(
     target: Target, group_id: str | None, reference: str | None, expires: timedelta | None, label: str

@@ -22,15 +22,15 @@ EXAMPLES: Final = ROOT / "docs" / "examples.json"
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 
 TAGS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "Find": ("What there is: lists, forms and options.", ("search", "get")),
-    "Save": (f"What is changed, up to {ITEMS_MAX:,} personas a call.", ("create", "update", "duplicate", "delete")),
-    "Drafts": ("What someone is still typing. Drafts belong to their profile.", ("draft", "drafts")),
+    "Find": ("Lists, forms and options.", ("search", "get")),
+    "Save": (f"Changes, up to {ITEMS_MAX:,} personas a call.", ("create", "update", "duplicate", "delete")),
+    "Drafts": ("Forms that somebody is still typing. A draft belongs to its author's profile.", ("draft", "drafts")),
     "Versions": (
-        "Who changed a persona, what it was before, and the way back.",
+        "The authors of a persona's changes, its earlier states, and the way back to one.",
         ("history", "compare", "restore"),
     ),
     "Files": ("Personas as a CSV file.", ("export", "download")),
-    "Service": ("What the service says of itself, and what keeps it fresh.", ("docs", "refresh")),
+    "Service": ("The service's own documentation, and its refresh.", ("docs", "refresh")),
     "MCP": ("The library for programs that speak the Model Context Protocol.", ("mcp",)),
 }
 """The groups in which readers find the operations."""

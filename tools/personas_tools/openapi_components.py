@@ -41,7 +41,7 @@ _PARAMETERS: Final[Part] = {
     "X-MCP": {
         "name": "X-MCP",
         "in": "header",
-        "description": "Whether the call came through an MCP server: true, 1 or yes. What it makes is marked `mcp`.",
+        "description": "Set by an MCP server to true, 1 or yes. The versions that the call makes are marked `mcp`.",
         "schema": {"type": "string", "examples": ["true"]},
     },
     "Idempotency-Key": {

@@ -31,7 +31,7 @@ def profile() -> None:
 
 @profile.command("put")
 @of_group
-@click.option("--name", required=True, help="What answers call it; together with the group it makes the id.")
+@click.option("--name", required=True, help="The name in answers; together with the group it makes the id.")
 @click.option("--role", required=True, help="superadmin, admin or instructional; any other role only reads.")
 @click.option("--read-only", is_flag=True, help="Take a role that is spelt almost like one that writes.")
 @click.option("--department", "departments", multiple=True, help="A department, by name or id; may be repeated.")

@@ -34,7 +34,7 @@ _ZIP: Final = b"PK\x03\x04"
 @click.option("--dry-run", is_flag=True, help="Show all that would be changed and rejected; write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before making copies of what was exported.")
 @click.option("--skip", "skipped", multiple=True, help="A column to leave out; may be repeated.")
-@click.option("--lists", type=click.Choice([*_LISTS]), help="What joins the values of a list.  [default: by the file]")
+@click.option("--lists", type=click.Choice([*_LISTS]), help="The separator of a list's values.  [default: by the file]")
 @on_api
 def import_file(
     api: Api, file: Path, update: bool, dry_run: bool, yes: bool, skipped: tuple[str, ...], lists: str | None
