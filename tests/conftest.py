@@ -7,7 +7,6 @@ import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,13 +16,10 @@ from personas_tools import template
 from personas_tools.emulator import Emulator
 from personas_tools.template import Function, TableRequest
 from support.aws import REGION
-from support.emulated import MINISTACK
+from support.emulated import MINISTACK, TEMPLATE
 from support.faults import Waiting
 
 pytest_plugins = ["support.fixtures", "support.releases"]
-
-ROOT: Final = Path(__file__).parents[1]
-TEMPLATE: Final = ROOT / "template.yaml"
 
 CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "testing",

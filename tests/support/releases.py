@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from personas_tools import invocation
 from personas_tools.cli import main
 from personas_tools.stack import NAME, LocalStack
-from personas_tools.workers import LAYER, LIBRARIES, Workers
+from personas_tools.workers import LAYER_AND_LIBRARIES, Workers
 from support.client import Answer, event
 
 ARCHIVE: Final = Path(__file__).parents[1] / "releases" / "last.zip"
@@ -156,7 +156,7 @@ def _missing(old: Any, new: Any, place: str = "") -> str | None:
 
 @contextmanager
 def _running(stack: LocalStack, log: Path) -> Iterator[Release]:
-    workers = Workers(stack.functions, log, libraries=(*LAYER, *LIBRARIES))
+    workers = Workers(stack.functions, log, libraries=LAYER_AND_LIBRARIES)
     try:
         yield Release(workers, log)
     finally:

@@ -23,7 +23,7 @@ from personas_tools.library_file import LibraryError
 from personas_tools.payload import document
 from personas_tools.reloading import Reloader
 from personas_tools.streams import Stream, StreamReader
-from personas_tools.workers import LAYER, LIBRARIES, Workers
+from personas_tools.workers import LAYER_AND_LIBRARIES, LIBRARIES, Workers
 
 _DRAIN: Final = 30
 """Seconds for requests under way when the server has to stop: no function runs longer."""
@@ -57,7 +57,7 @@ def serve(port: int, parallel: int, reload: bool, demo: bool, folder: Path) -> N
         emulator = local.emulator(folder)
         try:
             stack = local.LocalStack(emulator.launch(), folder=folder, port=listener.getsockname()[1])
-            preloaded = LIBRARIES if reload else (*LAYER, *LIBRARIES)
+            preloaded = LIBRARIES if reload else LAYER_AND_LIBRARIES
             workers = Workers(stack.functions, folder / "logs" / "functions.log", parallel, preloaded)
             emulator.wait()
             stack.create_missing()

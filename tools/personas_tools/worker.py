@@ -57,7 +57,9 @@ class LambdaContext:
 
 
 def _nursery(control: socket.socket, libraries: Sequence[str]) -> socket.socket:
-    """Fork a child for every socket that arrives; only the children return, each with its socket.
+    """Import the libraries, then fork a child for every socket; only the children return, each with its socket.
+
+    A library is a module, or ``module:function`` to call the function as well.
 
     The nursery itself ends, and all children with it, when the server hangs up, in whatever way that ended.
     """
