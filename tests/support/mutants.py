@@ -48,8 +48,9 @@ WORK: Final = ROOT / ".local" / "mutants"
 RESULTS: Final = WORK / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
 """A table for each module: the mutants that no test can tell from the original, by name, and why."""
-FILES_MAX: Final = 2
-"""The files of tests that are collected anew for what runs at import."""
+FILES: Final = 2
+"""How many files of tests are collected anew for what runs at import."""
+FILES_AGAIN: Final = 8
 SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
 SUITES: Final = tuple(
     f"tests/{each}" for each in ("unit", "property", "contract", "integration", "perf", "abuse", "client")
@@ -91,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", default=SCOPE, help="paths within layers/shared/personas")
     parser.add_argument("--changed", metavar="COMMIT", help="only the lines that differ from that commit")
-    parser.add_argument("--again", action="store_true", help="only that for which no test has failed in an earlier run")
+    parser.add_argument("--again", action="store_true", help="only what no test has noticed before, by more tests")
     parser.add_argument("--sample", type=int, metavar="NUMBER", help="so many of each module, by chance")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
     parser.add_argument("--seconds", type=float, default=20, help="of tests for a mutant, twice")
@@ -116,7 +117,7 @@ def _trials(
     for each in reaches:
         called[each.file] |= each.functions
     for module in modules:
-        nearest = _nearest(module, called)
+        nearest = _nearest(module, called)[-(FILES_AGAIN if chosen.again else FILES) :]
         lines = _changed_lines(module, chosen.changed) if chosen.changed else None
         named = equivalent.get(module.path, {})
         mutants = [each for each in module.mutants if lines is None or each.line in lines]
@@ -171,7 +172,7 @@ def _within(tests: Sequence[Reach], seconds_max: float) -> Sequence[Reach]:
 
 
 def _nearest(module: Module, called: Mapping[str, Collection[str]]) -> list[str]:
-    """Return the files of tests that are to notice a change of what runs at import, by what each file calls."""
+    """Return the files of tests, last those that should notice a change of what runs at import, by what they call."""
     ranks = {
         file: (
             module.name in (ROOT / file).read_text(encoding="utf-8"),
@@ -179,7 +180,7 @@ def _nearest(module: Module, called: Mapping[str, Collection[str]]) -> list[str]
         )
         for file, functions in called.items()
     }
-    return sorted(ranks, key=ranks.__getitem__)[-FILES_MAX:]
+    return sorted(ranks, key=ranks.__getitem__)
 
 
 def _outcomes() -> dict[tuple[str, str], str]:

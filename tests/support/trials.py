@@ -167,9 +167,12 @@ class Collected(Failures):
         ran = frozenset(self._monitor.take())
         self._monitor.stop()
         held: defaultdict[str, list[FunctionType]] = defaultdict(list)
+        gc.unfreeze()  # what is frozen is not among the objects
         for each in gc.get_objects():
             if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(f"{LAYER}/"):
                 held[each.__code__.co_filename].append(each)
+        if not held:
+            raise RuntimeError("the collector holds no function of the layer")
         gc.freeze()  # else the collector of every process goes through all of this, and gets a copy of it
         items = {item.nodeid: item for item in session.items}
         for position, trial in enumerate(self._trials):
