@@ -5,9 +5,10 @@ import random
 import zlib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from personas.contract.base import BODY_MAX, BULK_BODY_MAX, ITEMS_MAX, QUOTED_MAX
 from personas.operations.bulk import TRIES
@@ -278,7 +279,7 @@ class TestChunks:
         ids = [saved(client, name) for name in "ABCD"]
         reads: list[Sending] = []
 
-        def once(send: Sending) -> Any:
+        def once(send: Sending) -> AWSResponse:
             reads.append(send)
             return (passed if len(reads) == 1 else throttled)(send)
 
@@ -295,7 +296,7 @@ class TestChunks:
         # Given that a write takes eight seconds, one after the other
         services().parallel = InOrder()
 
-        def takes_long(send: Sending) -> Any:
+        def takes_long(send: Sending) -> AWSResponse:
             waiting.passes(8)
             return passed(send)
 

@@ -4,7 +4,6 @@ No write is lost, none is made twice, and versions count the writes. moto cannot
 updates under threads.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from personas.contract.update import UpdatePersonaRequest
 from personas.domain.history import PastVersion
@@ -32,7 +32,7 @@ from personas_tools import invocation
 from personas_tools.invocation import Json
 from personas_tools.streams import Stream, StreamReader
 from support.client import Answer, Client, Context, load_handler
-from support.faults import Answered, Faults, Sending, closed, lost_after, lost_as_500, passed, timed_out, to
+from support.faults import Faults, Sending, closed, lost_after, lost_as_500, passed, timed_out, to
 from support.racers import Call, Racers
 from support.streamed import source_of
 from support.versions import eventually
@@ -294,16 +294,15 @@ class TestLostAnswers:
         effects: Counter[str] = Counter()
         lost = [lost_after(closed()), lost_after(timed_out()), lost_as_500]
 
-        def noted(send: Sending) -> Answered:
-            values = json.loads(cast("bytes", send.request.body))["ExpressionAttributeValues"].values()
+        def noted(send: Sending) -> AWSResponse:
+            values = send.body["ExpressionAttributeValues"].values()
             (row,) = [value["M"] for value in values if "d" in value.get("M", {})]
-            answered, error = send()
-            effects[row["d"]["S"]] += answered is not None and answered[0].status_code == HTTPStatus.OK
-            return answered, error
+            response = send()
+            effects[row["d"]["S"]] += response.status_code == HTTPStatus.OK
+            return response
 
-        def perhaps(send: Sending) -> Answered:
-            watched = Sending(send.request, lambda: noted(send))
-            return chance.choice([*lost, *[passed] * 9])(watched)
+        def perhaps(send: Sending) -> AWSResponse:
+            return chance.choice([*lost, *[passed] * 9])(replace(send, deliver=lambda: noted(send)))
 
         faults.always(to("UpdateItem", "persona#"), perhaps)
 

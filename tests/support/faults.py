@@ -1,8 +1,8 @@
 """Faults between this service and DynamoDB, S3 and SQS, on demand.
 
-``Faults`` stands where botocore sends one HTTP request and takes its answer: below botocore's own retries, above
-moto's or the emulator's answer. So a request can take effect while its answer is lost, which no stub of a client can
-show. A test names the requests and the outcomes of the next ones among them:
+``Faults`` stands where botocore sends one HTTP request and takes its response (``support.network``): below botocore's
+own retries, above moto's or the emulator's answer. So a request can take effect while its answer is lost, which no stub
+of a client can show. A test names the requests and the outcomes of the next ones among them:
 
     faults.plan(to("PutItem", "persona#"), lost_after(closed()))
 
@@ -13,16 +13,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Final, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Unpack, cast
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.endpoint import Endpoint
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -31,12 +31,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.exceptions import ConnectionError as NotConnected
-from botocore.response import StreamingBody
 from urllib3.exceptions import ReadTimeoutError as BodyReadTimeoutError
+
+from support import network
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
-    from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         KeysAndAttributesTypeDef,
@@ -46,26 +46,33 @@ if TYPE_CHECKING:
     )
     from urllib3.connectionpool import ConnectionPool
 
+    from support.network import Deliver
+
 _WRITES: Final = ("Put", "Update", "Delete", "BatchWrite", "Transact", "Upload", "Create", "Complete", "Abort", "Send")
 _ADDRESS: Final = "https://dynamodb.test"
 
 type Error = HTTPClientError | NotConnected
-type Answered = tuple[tuple[AWSResponse, dict[str, object]] | None, Exception | None]
-"""The result of a request at botocore's endpoint: the response with its parsed body, or an error of the connection."""
-type Outcome = Callable[[Sending], Answered]
-"""The outcome of one request: it sends the request, or not, and answers as the network would."""
+type Outcome = Callable[[Sending], AWSResponse]
+"""The outcome of one request: it sends the request, or not, and responds as the network would, or raises its error."""
 
 
 @dataclass
 class Sending:
     """A request that is about to be sent; calling it sends it."""
 
+    service: str
+    operation: str
     request: "AWSPreparedRequest"
-    deliver: Callable[[], Answered]
+    deliver: "Deliver"
 
-    def __call__(self) -> Answered:
+    def __call__(self) -> AWSResponse:
         """Send it."""
         return self.deliver()
+
+    @property
+    def body(self) -> Any:
+        """The JSON in it."""
+        return json.loads(cast("bytes", self.request.body))
 
 
 @dataclass(frozen=True)
@@ -131,10 +138,17 @@ def slow_to_connect() -> Error:
     return ConnectTimeoutError(endpoint_url=_ADDRESS)
 
 
+class Raw(BytesIO):
+    """The body of a response as urllib3 gives it."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
 # ---- What becomes of a request ---------------------------------------------------------------------------------------
 
 
-def passed(send: Sending) -> Answered:
+def passed(send: Sending) -> AWSResponse:
     """Let the request through."""
     return send()
 
@@ -142,14 +156,14 @@ def passed(send: Sending) -> Answered:
 def lost_after(error: Error) -> Outcome:
     """Let the request take effect, and lose its answer."""
 
-    def outcome(send: Sending) -> Answered:
+    def outcome(send: Sending) -> NoReturn:
         send()
-        return None, error
+        raise error
 
     return outcome
 
 
-def lost_as_500(send: Sending) -> Answered:
+def lost_as_500(send: Sending) -> AWSResponse:
     """Let the request take effect, and answer with an error of the server."""
     send()
     return refused("InternalServerError", 500)(send)
@@ -157,29 +171,36 @@ def lost_as_500(send: Sending) -> Answered:
 
 def lost_before(error: Error) -> Outcome:
     """Lose the request before it arrives."""
-    return lambda _: (None, error)
+
+    def outcome(_: Sending) -> NoReturn:
+        raise error
+
+    return outcome
 
 
-def refused(code: str, status: int = 400) -> Outcome:
-    """Answer with that error and do nothing."""
-    return lambda _: _made_up(status, {"Error": {"Code": code, "Message": "made up by a test"}})
+def refused(code: str, status: int = 400, **others: object) -> Outcome:
+    """Answer with that error, of which ``others`` are said as well, and do nothing."""
+
+    def outcome(send: Sending) -> AWSResponse:
+        message = "made up by a test"
+        if send.service == "s3":
+            return _made_up(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
+        return _made_up(status, json.dumps({"__type": code, "message": message, **others}).encode())
+
+    return outcome
 
 
-def _made_up(status: int, parsed: Mapping[str, object]) -> Answered:
+def _made_up(status: int, body: bytes) -> AWSResponse:
     """Return an answer that nobody gave."""
-    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
-    return (AWSResponse(_ADDRESS, status, HTTPHeaders(), Raw(b"{}")), {**parsed, "ResponseMetadata": metadata}), None
+    return AWSResponse(_ADDRESS, status, HTTPHeaders(), Raw(body))
 
 
 def cancelled(reason: str) -> Outcome:
     """Cancel a transaction for its first action; none of its actions takes effect."""
 
-    def outcome(send: Sending) -> Answered:
-        actions = len(json.loads(cast("bytes", send.request.body))["TransactItems"])
-        answered, error = refused("TransactionCanceledException")(send)
-        if answered is not None:
-            answered[1]["CancellationReasons"] = [{"Code": reason}, *[{"Code": "None"}] * (actions - 1)]
-        return answered, error
+    def outcome(send: Sending) -> AWSResponse:
+        others = [{"Code": "None"}] * (len(send.body["TransactItems"]) - 1)
+        return refused("TransactionCanceledException", CancellationReasons=[{"Code": reason}, *others])(send)
 
     return outcome
 
@@ -191,10 +212,10 @@ throttled: Final = refused("ThrottlingException")
 def slow(seconds: float, waiting: "Waiting") -> Outcome:
     """Let the request through, and delay its answer by so many seconds."""
 
-    def outcome(send: Sending) -> Answered:
-        answered = send()
+    def outcome(send: Sending) -> AWSResponse:
+        response = send()
         waiting.passes(seconds)
-        return answered
+        return response
 
     return outcome
 
@@ -202,10 +223,10 @@ def slow(seconds: float, waiting: "Waiting") -> Outcome:
 def trickling(waits: Callable[[], object]) -> Outcome:
     """Let the request take effect, with an answer that never ends: the caller ``waits`` for as long as it does."""
 
-    def outcome(send: Sending) -> Answered:
+    def outcome(send: Sending) -> NoReturn:
         send()
         waits()
-        return None, timed_out()
+        raise timed_out()
 
     return outcome
 
@@ -218,34 +239,33 @@ def trickling_body(waits: Callable[[], object]) -> Outcome:
             waits()
             raise BodyReadTimeoutError(cast("ConnectionPool", None), "", "no byte came in time")
 
-    return _delivered(lambda stored: StreamingBody(Endless(), len(stored)))
+    return answering(lambda _: Endless())
 
 
 def changed(content: Callable[[bytes], bytes], *, whole: bool = True) -> Outcome:
     """Deliver an object of S3 with other contents; if it is not ``whole``, as if its end were still to come."""
-
-    def delivered(stored: bytes) -> StreamingBody:
-        sent = content(stored)
-        return StreamingBody(Raw(sent), len(sent) if whole else len(stored))
-
-    return _delivered(delivered)
+    return answering(lambda response: Raw(content(response.content)), whole=whole)
 
 
-def _delivered(instead: Callable[[bytes], StreamingBody]) -> Outcome:
-    """Deliver an object of S3 as what is made of it; let all else through."""
+def answering(body: Callable[[AWSResponse], Raw], *, whole: bool = True) -> Outcome:
+    """Deliver an object of S3 as what is made of the response; let all else through."""
 
-    def outcome(send: Sending) -> Answered:
-        answered, error = send()
-        if answered is not None and isinstance(body := answered[1].get("Body"), StreamingBody):
-            answered[1]["Body"] = instead(body.read())
-        return answered, error
+    def outcome(send: Sending) -> AWSResponse:
+        response = send()
+        if send.operation != "GetObject" or response.status_code >= HTTPStatus.BAD_REQUEST:
+            return response
+        instead = body(response)
+        length = len(instead.getbuffer() if whole else response.content)
+        kept = {name: value for name, value in response.headers.items() if "checksum" not in name.lower()}
+        headers = HTTPHeaders.from_dict({**kept, "Content-Length": str(length)})
+        return AWSResponse(response.url, response.status_code, headers, instead)
 
     return outcome
 
 
-def half_done(send: Sending) -> Answered:
+def half_done(send: Sending) -> AWSResponse:
     """Process the first half of a batch, rounded down, and return the rest as unprocessed."""
-    body = json.loads(cast("bytes", send.request.body))
+    body = send.body
     ((table, wanted),) = body["RequestItems"].items()
     entries = wanted["Keys"] if isinstance(wanted, dict) else wanted
     done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
@@ -255,39 +275,36 @@ def half_done(send: Sending) -> Answered:
 
     if done:
         send.request.body = json.dumps({**body, "RequestItems": {table: part(done)}}).encode()
-        answered, error = send()
+        said = json.loads(send().content)
     else:
-        answered, error = _made_up(200, {"Responses": {table: []}})
-    if answered is not None:
-        answered[1]["UnprocessedKeys" if isinstance(wanted, dict) else "UnprocessedItems"] = {table: part(left)}
-    return answered, error
+        said = {"Responses": {table: []}}
+    unprocessed = "UnprocessedKeys" if isinstance(wanted, dict) else "UnprocessedItems"
+    return _made_up(200, json.dumps({**said, unprocessed: {table: part(left)}}).encode())
 
 
-def half_queued(send: Sending) -> Answered:
+def half_queued(send: Sending) -> AWSResponse:
     """Queue the first half of a batch of messages, rounded down, and report the rest as failed."""
-    body = json.loads(cast("bytes", send.request.body))
+    body = send.body
     entries = body["Entries"]
     done, left = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+    said = {}
+    if done:
+        send.request.body = json.dumps({**body, "Entries": done}).encode()
+        said = json.loads(send().content)
     failed = [{"Id": each["Id"], "SenderFault": False, "Code": "InternalError"} for each in left]
-    if not done:
-        return _made_up(200, {"Failed": failed})
-    send.request.body = json.dumps({**body, "Entries": done}).encode()
-    answered, error = send()
-    if answered is not None:
-        answered[1]["Failed"] = failed
-    return answered, error
+    return _made_up(200, json.dumps({**said, "Failed": failed}).encode())
 
 
 class Killed(BaseException):
     """The execution environment is gone, in the middle of everything: no code of the function runs on."""
 
 
-def killed(_: Sending) -> Answered:
+def killed(_: Sending) -> NoReturn:
     """Kill the execution environment before the request is sent."""
     raise Killed
 
 
-def killed_after(send: Sending) -> Answered:
+def killed_after(send: Sending) -> NoReturn:
     """Let the request take effect, and kill the execution environment before it receives the answer."""
     send()
     raise Killed
@@ -296,10 +313,11 @@ def killed_after(send: Sending) -> Answered:
 def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
     """Produce that outcome, then ``act``, somebody else's move, before the caller receives the answer."""
 
-    def both(send: Sending) -> Answered:
-        answered = outcome(send)
-        act()
-        return answered
+    def both(send: Sending) -> AWSResponse:
+        try:
+            return outcome(send)
+        finally:
+            act()
 
     return both
 
@@ -307,18 +325,11 @@ def then(outcome: Outcome, act: Callable[[], object]) -> Outcome:
 def preceded(act: Callable[[], object], outcome: Outcome) -> Outcome:
     """Call ``act``, somebody else's move after the caller decided what to send, and then produce that outcome."""
 
-    def both(send: Sending) -> Answered:
+    def both(send: Sending) -> AWSResponse:
         act()
         return outcome(send)
 
     return both
-
-
-class Raw(BytesIO):
-    """The body of a response as urllib3 gives it."""
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        yield self.read()
 
 
 @dataclass
@@ -347,21 +358,30 @@ class Faults:
 
     @classmethod
     def installed(cls, patch: pytest.MonkeyPatch, *services: str) -> "Faults":
-        """Put into botocore, until ``patch`` is undone; for DynamoDB where nothing else is named."""
+        """Stand between botocore and AWS until ``patch`` is undone; for DynamoDB where nothing else is named."""
         faults = cls(services or ("dynamodb",))
-        real = vars(Endpoint)["_do_get_response"]
-
-        def answered(
-            endpoint: Endpoint, request: "AWSPreparedRequest", model: "OperationModel", context: dict[str, object]
-        ) -> Answered:
-            def deliver() -> Answered:
-                return cast("Answered", real(endpoint, request, model, context))
-
-            return faults._decide(model, Sending(request, deliver))
-
-        patch.setattr(Endpoint, "_do_get_response", answered)
-        patch.setattr("support.fast_moto.over_http", True)
+        patch.setattr(network, "between", faults.meet)
+        patch.setattr(network, "over_http", True)
         return faults
+
+    def meet(self, event_name: str, request: "AWSPreparedRequest", deliver: "Deliver") -> AWSResponse:
+        """Respond to a request as planned."""
+        _, service, operation = event_name.split(".")
+        send = Sending(service, operation, request, deliver)
+        if service not in self.services or getattr(self._others, "moving", False):
+            return send()
+        in_json = service != "s3"
+        address = urlsplit("" if in_json else request.url)
+        sent = Sent(operation, send.body if in_json else {}, service, address.path, address.query)
+        with self._lock:
+            self.sent.append(sent)
+            outcome = next((each for plan in self._plans if plan.match(sent) and (each := plan.next())), passed)
+        # Whatever an outcome does besides sending is somebody else's, and no plan applies to it.
+        self._others.moving = True
+        try:
+            return outcome(send)
+        finally:
+            self._others.moving = False
 
     def plan(self, match: Match, *outcomes: Outcome) -> None:
         """Plan the outcomes of the next requests that match, one each; later requests go through."""
@@ -371,15 +391,16 @@ class Faults:
         """Give every request that matches this outcome."""
         self._plans.append(_Plan(match, [], outcome))
 
-    def late(self, send: Sending) -> Answered:
+    def late(self, send: Sending) -> NoReturn:
         """Let the caller give the request up; it takes effect when ``arrive`` is called."""
         self.held.append(send)
-        return None, timed_out()
+        raise timed_out()
 
     def arrive(self) -> None:
         """Let what was held back take effect, in its order."""
         for sending in self.held:
-            sending()
+            with suppress(KeyError):  # moto has no answer to a part of an upload that has ended
+                sending()
         self.held.clear()
 
     def clear(self) -> None:
@@ -394,24 +415,6 @@ class Faults:
     def pending(self) -> int:
         """The number of planned outcomes that have not been met."""
         return sum(len(plan.outcomes) for plan in self._plans)
-
-    def _decide(self, model: "OperationModel", send: Sending) -> Answered:
-        service = model.service_model.service_name
-        if service not in self.services or getattr(self._others, "moving", False):
-            return send()
-        in_json = service != "s3"
-        body = json.loads(cast("bytes", send.request.body)) if in_json else {}
-        address = urlsplit("" if in_json else send.request.url)
-        sent = Sent(model.name, body, service, address.path, address.query)
-        with self._lock:
-            self.sent.append(sent)
-            outcome = next((each for plan in self._plans if plan.match(sent) and (each := plan.next())), passed)
-        # Whatever an outcome does besides sending is somebody else's, and no plan applies to it.
-        self._others.moving = True
-        try:
-            return outcome(send)
-        finally:
-            self._others.moving = False
 
 
 def _keys_in(body: object) -> Iterator[str]:

@@ -18,7 +18,7 @@ from personas.observability import logger
 from personas.runtime import Deadline, dynamodb, events, s3, sqs
 from personas.store.table import Table
 from personas_tools.template import Function, TableRequest
-from support import fast_moto
+from support import network
 from support.aws import REGION, Aws, as_it_is, create_tables, forget, lambda_environment
 from support.client import Answer, Client
 from support.described import described
@@ -114,7 +114,7 @@ def world(aws: Aws, iam: Guard) -> World:
 @pytest.fixture
 def over_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send calls of moto's DynamoDB as requests, for tests of these: of their number, or of their answers' dates."""
-    monkeypatch.setattr(fast_moto, "over_http", True)
+    monkeypatch.setattr(network, "over_http", True)
 
 
 @pytest.fixture(scope="module")

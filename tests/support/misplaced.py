@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from botocore.response import StreamingBody
-
-from support.faults import Answered, Outcome, Raw, Sending, Sent
+from support.faults import Outcome, Raw, Sent, answering
 from support.mishaps import Fault
 from support.swapped import VIEWS
 from support.views import Views
@@ -65,12 +63,4 @@ def _of_views(sent: Sent) -> bool:
 
 def _answering(find: Callable[[Place], bytes]) -> Outcome:
     """Let S3 answer with another object than the one that was asked for."""
-
-    def outcome(send: Sending) -> Answered:
-        answered, error = send()
-        if answered is not None and "Body" in answered[1]:
-            content = find(_place(urlsplit(send.request.url).path))
-            answered[1]["Body"] = StreamingBody(Raw(content), len(content))
-        return answered, error
-
-    return outcome
+    return answering(lambda response: Raw(find(_place(urlsplit(response.url).path))))

@@ -16,7 +16,7 @@ from personas.clock import DATE_STEP, TOLERANCE, Clock, machine_time
 from personas.observability import logger
 from personas.runtime import CLOCK_SKEW, clock, dynamodb, utc_now
 from support.aws import Aws
-from support.faults import Answered, Faults, Outcome, Sending, Sent, refused
+from support.faults import Faults, Outcome, Sending, Sent, refused
 
 pytestmark = pytest.mark.usefixtures("over_http")
 
@@ -177,13 +177,11 @@ def _any(_: Sent) -> bool:
 
 
 def _dated(date: str | None) -> Outcome:
-    def outcome(send: Sending) -> Answered:
-        answered, error = send()
-        assert answered is not None
-        response, parsed = answered
+    def outcome(send: Sending) -> AWSResponse:
+        response = send()
         headers = HTTPHeaders()
         if date is not None:
             headers["date"] = date
-        return (AWSResponse(response.url, response.status_code, headers, response.raw), parsed), error
+        return AWSResponse(response.url, response.status_code, headers, response.raw)
 
     return outcome
