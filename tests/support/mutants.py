@@ -49,7 +49,7 @@ RESULTS: Final = WORK / "results.jsonl"
 EQUIVALENT: Final = ROOT / "tests" / "equivalent_mutants.toml"
 """A table for each module: the mutants that no test can tell from the original, by name, and why."""
 FILES: Final = 2
-"""How many files of tests are collected anew for what runs at import."""
+"""The number of files of tests that are collected anew for what runs at import."""
 FILES_AGAIN: Final = 8
 SCOPE: Final = ("domain", "store", "search", "views", "operations", "identity.py")
 SUITES: Final = tuple(
