@@ -17,21 +17,30 @@ import resource
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from support.mutation import Mutant, mutants_of
 from support.reach import LAYER, OPTIONS, Monitor, Reach
 
 CHILD: Final = (*OPTIONS, "-p", "no:cacheprovider", "--hypothesis-profile=mutants", "-W", "ignore:Module already")
 MEMORY_MAX: Final = 6 << 30
+
+WARMING: Final[Sequence[tuple[Any, str, Mapping[str, object]]]] = (
+    ("dynamodb", "list_tables", {}),
+    ("s3", "create_bucket", {"Bucket": "warm"}),
+    ("sqs", "create_queue", {"QueueName": "warm"}),
+)
+"""Calls of moto, each of a service with the parameters."""
 
 SURVIVED: Final = ""
 """The outcome of a mutant that no test noticed. Another is the name of the first test that did."""
@@ -166,6 +175,7 @@ class Collected(Failures):
             import_module(name)  # a handler imports some when it is first called
         ran = frozenset(self._monitor.take())
         self._monitor.stop()
+        _warm_up()
         held: defaultdict[str, list[FunctionType]] = defaultdict(list)
         gc.unfreeze()  # what is frozen is not among the objects
         for each in gc.get_objects():
@@ -205,6 +215,13 @@ class Collected(Failures):
             if self.first:
                 break
         return self.first
+
+
+def _warm_up() -> None:
+    """Have moto read its descriptions of AWS, which else each fork would read; of the layer nothing runs."""
+    with mock_aws():
+        for service, call, parameters in WARMING:
+            getattr(boto3.client(service, region_name="us-east-1"), call)(**parameters)
 
 
 def _is_within(function: FunctionType, place: str) -> bool:
