@@ -15,7 +15,7 @@ import sys
 import tomllib
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from itertools import accumulate
@@ -151,7 +151,15 @@ def _trial(
     reaching = _varied(reaching or [each for each in reaches if each.file in nearest])
     own = [each for each in reaching if Path(each.file).stem == f"test_{module.file.stem}"]
     tests = dict.fromkeys([*_within(reaching, seconds_max), *_within(own, seconds_max)])
-    return Trial(module, mutant, list(tests), len(reaching))
+    return Trial(module, mutant, _by_file(tests), len(reaching))
+
+
+def _by_file(tests: Iterable[Reach]) -> list[Reach]:
+    """Return the tests of each file together, so that its fixtures are made once; the file of the first test first."""
+    files: defaultdict[str, list[Reach]] = defaultdict(list)
+    for each in tests:
+        files[each.file].append(each)
+    return [each for those in files.values() for each in those]
 
 
 def _varied(tests: Sequence[Reach]) -> list[Reach]:
