@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from personas.contract import (
 )
 from personas.contract.base import ReadRequest, Rejected, WireModel, WriteItem, WriteRequest
 from personas.contract.download import DownloadResponse
-from personas.contract.persona_fields import FIELDS
+from personas.contract.persona_fields import FIELDS, TEXT_FIELDS, PersonaField
 from personas.contract.problems import FAULTS_MAX, FieldError, Problem, field_errors, pointer
 from personas.contract.registry import ARTIFACT, OPERATIONS, PREFIX, ROUTES
 
@@ -570,32 +571,24 @@ def test_create_finds_all_faults_of_an_item_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("id_field", "field", "value"),
-    [
-        ("name_id", "name", "a"), ("color_id", "color", "a"), ("icon_id", "icon", "a"),
-        ("instructions_id", "instructions", "a"), ("description_id", "description", "a"),
-        ("active_flag_id", "active_flag", False), ("department_ids", "departments", ["a"]),
-        ("parameter_field_ids", "parameter_fields", ["a"]), ("example_ids", "examples", ["a"]),
-        ("voice_ids", "voices", ["a"]),
-    ],
-)  # fmt: skip
-def test_a_thing_is_given_by_id_or_by_value_not_by_both(id_field: str, field: str, value: object) -> None:
-    many = isinstance(value, list)
-    both = {id_field: [ID] if many else ID, field: value}
+@pytest.mark.parametrize("field", FIELDS, ids=attrgetter("name"))
+def test_a_thing_is_given_by_id_or_by_value_not_by_both(field: PersonaField) -> None:
+    value: object = False if field.kind == "flags" else "a"
+    both = {field.id_name: [ID] if field.many else ID, field.name: [value] if field.many else value}
+    fault = f"give {field.name} or {field.id_name}, not both"
 
-    assert rejection({**NEEDED, **both})[f"/{field}"] == f"give {field} or {id_field}, not both"
-    assert rejection({"persona_id": ID, **both}, update.UpdatePersonaRequest) == {
-        f"/{field}": f"give {field} or {id_field}, not both"
-    }
-    nothings: list[object] = [None, []] if many else [None]
+    assert rejection({**NEEDED, **both})[f"/{field.name}"] == fault
+    assert rejection({"persona_id": ID, **both}, update.UpdatePersonaRequest) == {f"/{field.name}": fault}
+    if field in TEXT_FIELDS and not field.many:
+        assert faults(lambda: patched(**both)) == {f"/{field.name}": fault}
+    nothings: list[object] = [None, []] if field.many else [None]
     for nothing in nothings:
-        assert getattr(updated(**{id_field: nothing, field: value}), field) == value
-        assert getattr(updated(**{id_field: both[id_field], field: nothing}), id_field) == both[id_field]
+        for nothing_in, given_in in ((field.id_name, field.name), (field.name, field.id_name)):
+            assert getattr(updated(**{**both, nothing_in: nothing}), given_in) == both[given_in]
 
 
 @pytest.mark.parametrize("empty", ["", " \n"])
-@pytest.mark.parametrize("field", ["name", "description", "instructions"])
+@pytest.mark.parametrize("field", [each.name for each in TEXT_FIELDS if not each.many])
 def test_an_empty_text_gives_way_to_an_id(field: str, empty: str) -> None:
     both = {field: empty, f"{field}_id": ID}
     needed = {name: value for name, value in NEEDED.items() if name != field}

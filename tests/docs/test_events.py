@@ -1,13 +1,11 @@
-"""docs/events.md: its example is an event, its schema is the models', and its webhook is a stack."""
+"""docs/events.md: its example is an event, and its schema is the models'."""
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Final
 
 import jsonschema
-import pytest
 
 from personas.contract.events import PersonaEvent
 from personas_tools import event_schema
@@ -32,11 +30,3 @@ def test_the_types_on_the_page_are_all_that_there_are() -> None:
     properties = event_schema.schema()["properties"]
     assert isinstance(properties, dict)
     assert told == set(properties["detail-type"]["enum"])
-
-
-@pytest.mark.sam
-def test_the_webhook_is_a_stack() -> None:
-    linted = subprocess.run(
-        [ROOT / ".local/sam/bin/cfn-lint", ROOT / "docs" / "webhook.yaml"], capture_output=True, text=True, check=False
-    )
-    assert linted.returncode == 0, linted.stdout

@@ -51,7 +51,8 @@ PersonaRow = TypedDict(
 """A persona's row as the store writes it (`personas.store.persona_rows`).
 
 Fields that a row leaves out are None, "", 0, False or empty here; ids come without repeats, times in UTC. Keys that
-are not listed are not kept: a new one takes a higher format version of the snapshots, so that they are rebuilt.
+are not listed are not kept. One that is added here takes a higher format version of the snapshots, so that they are
+rebuilt.
 """
 
 
