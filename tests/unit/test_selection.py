@@ -6,12 +6,14 @@ import pytest
 
 from personas.contract.create import CreatePersonaItem
 from personas.contract.draft import PatchPersonaDraftRequest
+from personas.contract.persona_fields import BY_NAME, FIELDS
 from personas.contract.update import UpdatePersonaItem
 from personas.domain.catalogue import Catalogue
 from personas.domain.selection import (
     Links,
     Selected,
     links_unknown_to,
+    name_sent,
     select,
     text_references,
     text_values,
@@ -200,6 +202,27 @@ class TestTexts:
         assert too_long([Text("a", "x" * 131_072), Text("b", "\N{EURO SIGN}" * 43_691)]) == [
             Fault("", "all texts together must have at most 262144 bytes of UTF-8, these have 262145")
         ]
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("sent", "name"),
+        [
+            ({"description_id": NOBODY}, "description_id"),
+            ({"description": "Calm."}, "description"),
+            ({"description_id": NOBODY, "description": None}, "description_id"),
+            ({"description_id": None, "description": "Calm."}, "description"),
+            ({"departments": ["Care"]}, "departments"),
+            ({"department_ids": [CARE], "departments": []}, "department_ids"),
+            ({"department_ids": [], "departments": ["Care"]}, "departments"),
+        ],
+    )
+    def test_of_both_names_the_one_counts_that_holds_something(self, sent: dict[str, object], name: str) -> None:
+        (field,) = [each for each in FIELDS if name in {each.name, each.id_name}]
+        assert name_sent(update(**sent), field) == name
+
+    def test_nothing_goes_by_the_value(self) -> None:
+        assert name_sent(update(), BY_NAME["departments"]) == "departments"
 
 
 class TestUnknownLinks:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from personas.contract.base import HISTORY_DAYS_MAX, LIST_MAX
-from personas.domain.persona import HEAD_CHARACTERS, Form, Persona
+from personas.domain.persona import Form, Persona
 from personas.domain.text import Text
 from personas.errors import Unreadable
 from personas.store.attributes import Item, Value, readable
@@ -26,8 +26,8 @@ PERSONA: Final = Persona(
     id=id_of(1),
     form=Form(
         name=Text(id_of(2), "Ada"),
-        description=Text(id_of(3), "d" * 2 * HEAD_CHARACTERS),
-        instructions=Text(id_of(4), "i" * 2 * HEAD_CHARACTERS),
+        description=Text(id_of(3), "d" * 200),
+        instructions=Text(id_of(4), "i" * 200),
         color_id=id_of(5),
         icon_id=id_of(6),
         department_ids=(id_of(7), id_of(8)),
@@ -68,10 +68,10 @@ def test_a_persona_comes_back_as_it_was_stored() -> None:
     assert stored_in(item()) == Stored(PERSONA, 2, 7, 4, 3, item())
 
 
-def test_a_row_holds_the_beginning_of_the_instructions_and_all_of_a_description() -> None:
+def test_a_row_holds_a_hundred_characters_of_the_instructions_and_all_of_a_description() -> None:
     row = row_of(PERSONA)
-    assert row["ih"] == "i" * HEAD_CHARACTERS
-    assert row["d"] == "d" * 2 * HEAD_CHARACTERS
+    assert row["ih"] == "i" * 100
+    assert row["d"] == "d" * 200
 
 
 def test_no_persona_is_stored_without_what_is_needed() -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from personas.errors import OutcomeUnknown
 from personas.store.attempts import ConditionFailed
 from personas.store.attributes import Item, Value
+from personas.store.keys import Key
 from personas.store.write_rule import (
     RECENT_WRITES,
     RECENT_WRITES_MAX,
     OneTime,
     WriteResult,
     own_write,
+    put_request,
     recent_write,
     recent_write_slot,
     version_written_by,
@@ -88,6 +90,12 @@ class TestRecentWrites:
 
     def test_do_not_take_a_write_for_another_whose_id_begins_alike(self) -> None:
         assert version_written_by({"trail": {"s0": recent_write("w.10", 1)}}, "w.1") is None
+
+
+class TestRequests:
+    def test_a_new_item_is_compared_with_nothing(self) -> None:
+        request = put_request("table", Key("group#1", "persona#1"), {"seq": 1, "version": 1}, "w", None, None)
+        assert "ExpressionAttributeValues" not in request
 
 
 class TestOwnWrite:

@@ -86,12 +86,12 @@ class Choices:
             for department_id, department in self._entries("departments", resources.departments, selected).items()
             if caller.role == SUPERADMIN or department_id in caller.department_ids or department_id in selected
         }
-        return self._links("departments", entries, selected, ("name",))
+        return self._links("departments", entries, selected)
 
     def voices(self) -> Choice:
         """Return the choice of voices."""
         selected = self._form.voice_ids
-        return self._links("voices", self._entries("voices", resources.voices, selected), selected, ("voice",))
+        return self._links("voices", self._entries("voices", resources.voices, selected), selected)
 
     @cached_property
     def resolved_parameter_ids(self) -> list[str]:
@@ -112,7 +112,7 @@ class Choices:
             for parameter_id, entry in self.catalogue.derived(resources.parameters).items()
             if parameter_id in resolved or is_offered_for_personas(rows[parameter_id], self._caller)
         }
-        choice = self._links("parameters", entries, resolved, ("name",))
+        choice = self._links("parameters", entries, resolved)
         if not self._request.parameter_ids:
             return choice
         picked = [each for each in self._request.parameter_ids if each in choice.options]
@@ -185,7 +185,7 @@ class Choices:
         kind: str,
         entries: Mapping[str, WireModel],
         selected: Sequence[str],
-        named_by: Sequence[str],
+        named_by: Sequence[str] = (),
         search: str | None = None,
         only_selected: bool | None = None,
     ) -> Choice:
