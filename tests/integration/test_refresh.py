@@ -667,6 +667,19 @@ class TestTwoAtOnce:
                 return
         pytest.fail("a refresh takes fewer requests")
 
+    def test_the_later_one_leaves_no_object(
+        self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
+    ) -> None:
+        # Given a group that another environment refreshes while one is about to write its first object
+        filled(env, "Ada")
+        changing()
+        other = Environment(world, clock)
+        with env.stepping(Steps.interrupted(0, other.refresh, lambda request: request.operation == "PutObject")):
+            told = env.refresh()
+        # Then that one has swapped in nothing, and what it wrote is superseded.
+        assert told == []
+        assert views.objects() == views.needed()
+
     @pytest.mark.slow
     def test_with_a_change_between_them(
         self, env: Environment, world: World, views: Views, clock: Clock, changing: Callable[[], None]
