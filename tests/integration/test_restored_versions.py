@@ -411,7 +411,9 @@ class TestDeleted:
     def test_a_deletion_itself_is_nothing_to_restore(self, world: World, stream: Streamed, deleted: str) -> None:
         stream.flow()
 
-        assert fault(restore(world, deleted, 3)) == (422, "version_is_deletion")
+        answer = restore(world, deleted, 3)
+        assert fault(answer) == (422, "version_is_deletion")
+        assert answer.body["errors"] == [{"field": "/version", "message": "is a deletion"}]
 
     def test_an_expected_version_is_that_of_the_deletion(self, world: World, stream: Streamed, deleted: str) -> None:
         stream.flow()
