@@ -241,6 +241,7 @@ class TestRights:
 
         assert fault(answer) == (403, "foreign_department")
         assert answer.body["detail"] == "Version 1 has departments that you cannot assign: Sales."
+        assert [each["field"] for each in answer.body["errors"]] == ["/version"]
         assert restored(world, persona_id, 1, "admin") == 5
         assert world.persona(persona_id).department_ids == (CARE, SALES)
 

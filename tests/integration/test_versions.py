@@ -261,7 +261,9 @@ class TestHistory:
         for name in ("Bo", "Cy"):
             world.update(persona_id, name=name)
 
-        assert fault(world.client().call("history", {"persona_id": persona_id, "version": version})) == MISSING
+        answer = world.client().call("history", {"persona_id": persona_id, "version": version})
+        assert fault(answer) == MISSING
+        assert answer.body["detail"] == f"There is no version {version} of persona {persona_id}."
 
 
 class TestDepartments:
