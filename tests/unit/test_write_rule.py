@@ -14,9 +14,11 @@ from personas.store.keys import Key
 from personas.store.write_rule import (
     RECENT_WRITES,
     RECENT_WRITES_MAX,
+    Later,
     OneTime,
     WriteResult,
     own_write,
+    plain_put_request,
     put_request,
     recent_write,
     recent_write_slot,
@@ -96,6 +98,12 @@ class TestRequests:
     def test_a_new_item_is_compared_with_nothing(self) -> None:
         request = put_request("table", Key("group#1", "persona#1"), {"seq": 1, "version": 1}, "w", None, None)
         assert "ExpressionAttributeValues" not in request
+
+    @pytest.mark.parametrize(("own", "compared"), [("", ["4"]), ("by", ["4", "me"])])
+    def test_what_holds_a_later_time_is_replaced_if_it_is_ones_own(self, own: str, compared: list[str]) -> None:
+        guard = Later("until", 4, own)
+        request = plain_put_request("table", Key("group#1", "claim"), {"until": 5, "by": "me"}, guard)
+        assert [value for each in request["ExpressionAttributeValues"].values() for value in each.values()] == compared
 
 
 class TestOwnWrite:
