@@ -139,9 +139,8 @@ class _Table(Table):
 class _Read(Item):
     """An item that is read and never changed, so that nobody needs a copy."""
 
-    def __init__(self, item: Item, attributes: Mapping[str, DynamoType]) -> None:
-        self.hash_key, self.range_key = item.hash_key, item.range_key
-        self.attrs = attributes  # type: ignore[assignment]
+    def __init__(self, item: Item, attributes: Any) -> None:
+        self.hash_key, self.range_key, self.attrs = item.hash_key, item.range_key, attributes
 
     def __deepcopy__(self, memo: object) -> "_Read":
         return self
