@@ -220,6 +220,7 @@ class TestNoVersion:
 
         assert (fault(answer), answer.body["current_version"]) == ((409, "version_conflict"), 2)
         assert answer.body["detail"] == "Version 1 was expected, and version 2 is stored."
+        assert answer.body["errors"] == [{"field": "/expected_version", "message": "is not the stored version, 2"}]
         after = world.aws.dynamodb.scan(TableName=world.table.name)["Items"]
         unmarked = [[raw for raw in items if raw["sk"]["S"] != "mark"] for items in (before, after)]
         assert unmarked[0] == unmarked[1]
