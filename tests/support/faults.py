@@ -361,7 +361,6 @@ class Faults:
         """Stand between botocore and AWS until ``patch`` is undone; for DynamoDB where nothing else is named."""
         faults = cls(services or ("dynamodb",))
         patch.setattr(network, "between", faults.meet)
-        patch.setattr(network, "over_http", True)
         return faults
 
     def meet(self, event_name: str, request: "AWSPreparedRequest", deliver: "Deliver") -> AWSResponse:

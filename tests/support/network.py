@@ -35,7 +35,7 @@ type Between = Callable[[str, AWSPreparedRequest, Deliver], AWSResponse]
 _ALONE: Final = RLock()
 """Held by each request: moto's tables are plain dicts, called by the functions from many threads."""
 over_http = False
-"""True while calls of DynamoDB are to be sent as requests, so that a test can lose, delay or count them."""
+"""True while calls of DynamoDB are to be sent as requests, so that a test can count them or date their answers."""
 between: Between | None = None
 """The one that stands between botocore and AWS, if anybody does."""
 
@@ -48,8 +48,11 @@ def answer(event_name: str, request: "AWSPreparedRequest", **_: object) -> AWSRe
 
 
 def answer_directly(event_name: str, params: Mapping[str, Any], **_: object) -> tuple[AWSResponse, Any] | None:
-    """Answer a call of DynamoDB before it is signed and sent, unless they are to go ``over_http``; then return None."""
-    if over_http or not (botocore_stubber.enabled and _of_aws(params["url"])):
+    """Answer a call of DynamoDB before it is signed and sent.
+
+    Return None where they are to go ``over_http``, or past the one that stands between.
+    """
+    if over_http or between is not None or not (botocore_stubber.enabled and _of_aws(params["url"])):
         return None
     with _ALONE:
         status, said = operate(event_name, params["body"])

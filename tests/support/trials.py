@@ -17,13 +17,13 @@ import resource
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import boto3
 import pytest
@@ -34,13 +34,6 @@ from support.reach import LAYER, OPTIONS, Monitor, Reach
 
 CHILD: Final = (*OPTIONS, "-p", "no:cacheprovider", "--hypothesis-profile=mutants", "-W", "ignore:Module already")
 MEMORY_MAX: Final = 6 << 30
-
-WARMING: Final[Sequence[tuple[Any, str, Mapping[str, object]]]] = (
-    ("dynamodb", "list_tables", {}),
-    ("s3", "create_bucket", {"Bucket": "warm"}),
-    ("sqs", "create_queue", {"QueueName": "warm"}),
-)
-"""Calls of moto, each of a service with the parameters."""
 
 SURVIVED: Final = ""
 """The outcome of a mutant that no test noticed. Another is the name of the first test that did."""
@@ -220,8 +213,9 @@ class Collected(Failures):
 def _warm_up() -> None:
     """Have moto read its descriptions of AWS, which else each fork would read; of the layer nothing runs."""
     with mock_aws():
-        for service, call, parameters in WARMING:
-            getattr(boto3.client(service, region_name="us-east-1"), call)(**parameters)
+        boto3.client("dynamodb", region_name="us-east-1").list_tables()
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="warm")
+        boto3.client("sqs", region_name="us-east-1").create_queue(QueueName="warm")
 
 
 def _is_within(function: FunctionType, place: str) -> bool:

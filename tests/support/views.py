@@ -7,7 +7,6 @@ from typing import Final
 from personas.domain.catalogue import Pointer
 from personas.search.index import Index
 from personas.search.queries import Query
-from personas.search.rows import PersonaRow
 from personas.search.snapshot_format import decode
 from personas.store import keys
 from personas.store.attributes import Value, each_readable, mapping
@@ -85,13 +84,8 @@ class Views:
         return {record[0]: record for record in records(entries)}
 
     def table_rows(self) -> dict[str, Mapping[str, Value]]:
-        """Return the rows of the personas as the table has them, as far as a search keeps them."""
         found = each_readable(self._world.personas.all(self._group), stored_in)
-        rows = {stored.persona.id: mapping(stored.item, "row") for stored in found if stored.persona}
-        return {
-            persona_id: {name: value for name, value in row.items() if name in PersonaRow.__annotations__}
-            for persona_id, row in rows.items()
-        }
+        return {stored.persona.id: mapping(stored.item, "row") for stored in found if stored.persona}
 
     def exported(self) -> dict[str, Record]:
         """Return the records of the personas as the export view has them."""
