@@ -231,10 +231,10 @@ class Gun:
             sent["isBase64Encoded"] = True
             sent["body"] = base64.b64encode(raw).decode()
             if chance.random() < 0.2:
-                body = None
                 sent["body"] = chance.choice(
                     ("\u20ac", "\ud800", "====", "a", "!", "e30\n", "\x00", sent["body"][:-1], "\uff25\uff13\uff10")
                 )
+                body = None if sent["body"] else b""  # nothing is cut off an empty body
         elif chance.random() < 0.02:
             body = b""
             sent.pop("body")
